@@ -1,0 +1,150 @@
+"""What happened to guest memory, as columns.
+
+Every flood of a recording (conversions, hypercalls, faults, punch holes, ...) is one structured
+array of `EVENT`; every page that really changed its state is covered by one row of `CHANGE`.
+Both are ordered by the time at which the event took effect (`effect_time`).
+"""
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+PAGES_PER_2M = 512
+PAGES_PER_1G = 1 << 18
+GFN_LIMIT = 1 << 40
+UNKNOWN_VCPU = -1
+UNKNOWN_LATENCY = -1
+
+
+class EventKind(IntEnum):
+    """What a row of `EVENT` describes, and what its range and `aux` then mean."""
+
+    CONVERSION = 1
+    """KVM_SET_MEMORY_ATTRIBUTES; aux: the raw attribute mask asked for."""
+    HYPERCALL = 2
+    """KVM_HC_MAP_GPA_RANGE seen by kvm:kvm_hypercall; aux: a2. Never changes a page by itself."""
+    MEMORY_FAULT = 3
+    """KVM_EXIT_MEMORY_FAULT (reason 39); aux: flags where known. The range is often unknown."""
+    PAGE_FAULT = 4
+    """kvm:kvm_page_fault; aux: error_code, whose bits depend on the vendor."""
+    PUNCH_HOLE = 5
+    """fallocate(PUNCH_HOLE) on a guest_memfd; aux: the file offset in bytes."""
+    ALLOCATE = 6
+    """fallocate without PUNCH_HOLE on a guest_memfd; aux: the file offset in bytes."""
+    UNMAP = 7
+    """kvm:kvm_unmap_hva_range that meets a memslot; aux: hva start."""
+    RMP_FAULT = 8
+    """kvm:kvm_rmp_fault; aux: error_code."""
+    MEMSLOT = 9
+    """KVM_SET_USER_MEMORY_REGION(2), failed calls too; aux: slot id | flags << 32."""
+    GUEST_MEMFD = 10
+    """KVM_CREATE_GUEST_MEMFD; npages: its size; aux: flags."""
+    LOSS_BEGIN = 11
+    """From here to the next LOSS_END events were lost; aux: how many, 0 if the count is unknown.
+    Every page that a guest_memfd could back, or that was private, is unknown from then on."""
+    LOSS_END = 12
+    """The lost stretch ends: what was learned inside it may have been undone by a lost event, so
+    the same pages are unknown again."""
+
+
+class To(IntEnum):
+    """The state a conversion (or a hypercall) asks for."""
+
+    SHARED = 0
+    PRIVATE = 1
+    UNKNOWN = 2
+
+
+class Outcome(IntEnum):
+    APPLIED = 0
+    """The call returned 0. For kinds that are no calls: it was seen."""
+    FAILED = 1
+    """The call returned -errno. KVM's attribute ioctl is all or nothing: no page changed."""
+    UNCONFIRMED = 2
+    """Its end was not seen: the pages of the range are unknown from then on."""
+
+
+class Cause(IntEnum):
+    NONE = 0
+    """Not a conversion, or nothing tells."""
+    EXPLICIT = 1
+    """The guest asked for it."""
+    IMPLICIT = 2
+    """The guest touched a page in the wrong state."""
+    VMM = 3
+    """Neither preceded it on that thread."""
+
+
+class Certainty(IntEnum):
+    UNKNOWN = 0
+    INFERRED = 1
+    SEEN = 2
+
+
+class PageState(IntEnum):
+    SHARED = 0
+    PRIVATE = 1
+    UNKNOWN = 2
+    NO_MEMSLOT = 3
+    """Only in `CHANGE` rows and rasters: no memslot covers the page."""
+
+
+EVENT = np.dtype(
+    [
+        ("t", "<i8"),  # ns since the recording's start, when the call was entered
+        ("latency_ns", "<i8"),  # time inside the call, UNKNOWN_LATENCY if its end was not seen
+        ("gfn", "<u8"),  # first guest frame
+        ("npages", "<u8"),
+        ("effective_pages", "<u8"),  # pages whose known state it really changed; set by the store
+        ("aux", "<u8"),  # see EventKind
+        ("tid", "<i4"),  # host thread
+        ("errno", "<i2"),  # positive, 0 if none
+        ("vcpu", "<i2"),  # UNKNOWN_VCPU if not known
+        (
+            "address_low",
+            "<u2",
+        ),  # bytes of the gpa past its page border (such calls fail)
+        ("size_low", "<u2"),  # bytes of the size past whole pages
+        ("kind", "u1"),  # EventKind
+        ("to", "u1"),  # To
+        ("outcome", "u1"),  # Outcome
+        ("cause", "u1"),  # Cause
+        ("cause_certainty", "u1"),  # Certainty
+        ("range_certainty", "u1"),  # Certainty; UNKNOWN: gfn and npages are 0 and mean nothing
+    ]
+)
+
+CHANGE = np.dtype(
+    [
+        ("t", "<i8"),  # effect time, ns since the recording's start
+        ("gfn", "<u8"),
+        ("npages", "<u8"),
+        ("event", "<i8"),  # sequence number of the event in its VM, -1 for a memslot set or deleted
+        ("mixed_delta", "<i4"),  # by how many the 2 MiB blocks with differing attributes grew
+        ("before", "u1"),  # PageState of every page of the run before
+        ("after", "u1"),  # PageState of every page of the run after
+        ("in_memslot", "?"),  # a memslot covers the run; attributes may change where none does
+    ]
+)
+
+RUN = np.dtype([("gfn", "<u8"), ("npages", "<u8"), ("state", "u1")])
+"""A maximal run of pages in one `PageState`."""
+
+EventArray = npt.NDArray[np.void]
+ChangeArray = npt.NDArray[np.void]
+RunArray = npt.NDArray[np.void]
+
+
+def effect_time(events: EventArray) -> npt.NDArray[np.int64]:
+    """The instant from which each event's effect is known to hold, ns since the recording's start.
+
+    A call takes effect at its return: KVM serialises attribute changes under `slots_lock`, so
+    returns, not entries, follow the order in which they were made (virt/kvm/kvm_main.c). An
+    unconfirmed call makes its pages uncertain from its entry on.
+    """
+    latency = np.where(events["outcome"] == Outcome.UNCONFIRMED, 0, events["latency_ns"])
+    result: npt.NDArray[np.int64] = events["t"] + np.maximum(latency, 0)
+    return result

@@ -1,0 +1,86 @@
+"""Memslots, guest_memfds and VMs as the model sees them: small frozen facts with a lifetime."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.model.events import Certainty, PageState
+
+KVM_MEM_LOG_DIRTY_PAGES = 1 << 0
+KVM_MEM_READONLY = 1 << 1
+KVM_MEM_GUEST_MEMFD = 1 << 2
+GUEST_MEMFD_FLAG_MMAP = 1 << 0
+GUEST_MEMFD_FLAG_INIT_SHARED = 1 << 1
+
+
+class Backing(StrEnum):
+    """What backs a memslot (the three configurations of the 2022 private-memory discussion)."""
+
+    HVA = "hva"
+    """userspace_addr only: can never be private."""
+    MIXED = "mixed"
+    """userspace_addr for the shared half, a guest_memfd for the private half."""
+    GMEM = "gmem"
+    """A mappable guest_memfd (GUEST_MEMFD_FLAG_MMAP) for both halves."""
+
+    @property
+    def can_be_private(self) -> bool:
+        return self is not Backing.HVA
+
+
+def backing_of(slot_flags: int, guest_memfd_flags: int | None) -> Backing:
+    """Classify a memslot by its flags and those its guest_memfd was created with (None: unseen).
+
+    KVM marks a slot KVM_MEMSLOT_GMEM_ONLY when the guest_memfd can be mapped (Linux 6.18,
+    virt/kvm/guest_memfd.c, kvm_gmem_bind). A guest_memfd whose creation was not seen is taken as
+    not mappable; the caller says so with `Memslot.backing_certainty`.
+    """
+    if not slot_flags & KVM_MEM_GUEST_MEMFD:
+        return Backing.HVA
+    if guest_memfd_flags is not None and guest_memfd_flags & GUEST_MEMFD_FLAG_MMAP:
+        return Backing.GMEM
+    return Backing.MIXED
+
+
+@dataclass(frozen=True, slots=True)
+class Memslot:
+    """One memslot between two calls that changed it. Half-open in gfns and in time."""
+
+    slot: int
+    base_gfn: int
+    npages: int
+    flags: int
+    backing: Backing
+    backing_certainty: Certainty
+    userspace_addr: int
+    guest_memfd: int | None = None  # the VMM's fd number
+    guest_memfd_offset: int | None = None  # bytes
+    as_id: int = 0
+    from_t: int = 0  # ns since the recording's start
+    to_t: int | None = None  # None while alive
+
+    @property
+    def end_gfn(self) -> int:
+        return self.base_gfn + self.npages
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMemfd:
+    fd: int
+    size: int  # bytes
+    flags: int
+    created_t: int
+
+
+@dataclass(frozen=True, slots=True)
+class VmIdentity:
+    """Which VM, as far as the recording can tell."""
+
+    name: str  # what people call it: the VMM's -name if known, else its command name
+    pid: int | None  # thread group of the VMM
+    vm_fd: int | None
+    created_t: int | None  # ns since the recording's start; None: before it
+    created_certainty: Certainty  # UNKNOWN: it was there before the recording
+    start_state: PageState  # SHARED if its creation was seen or inferred, else UNKNOWN
+    vm_type: int | None = None  # KVM_CREATE_VM's argument
+    kvm_pointer: int | None = None  # struct kvm *, from kprobes
+    is_unattributed: bool = False  # holds the events that belong to no VM that could be told

@@ -1,0 +1,84 @@
+"""What a producer (import, collector, simulator) may say to the store, in order of time."""
+
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from app.model.events import EventArray
+from app.model.layout import GuestMemfd, Memslot, VmIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingHeader:
+    """What is known of a recording when it begins."""
+
+    name: str
+    source: str  # "trace.dat", "bpftrace", "simulator", "tracefs", ...
+    host: str
+    clock: str  # the trace's own clock: "mono", "boot", "local", "simulated", ...
+    clock_start_ns: int  # value of that clock at t = 0
+    wall_start_ns: int | None = None  # UNIX time of t = 0, None if it cannot be known
+    kernel_release: str | None = None
+    origin: str | None = None  # base name of the imported file
+    origin_sha256: str | None = None
+    coverage: dict[str, Any] = field(default_factory=dict)  # see collector.coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Events lost between two instants. `count` is None where only the fact is known."""
+
+    from_t: int
+    to_t: int
+    count: int | None
+    cpu: int | None
+    source: str
+
+
+class RecordingSink(Protocol):
+    """One recording being written. All times are ns since its start and may not decrease per VM.
+
+    Entering begins the recording; leaving normally finishes it as complete, leaving by an
+    exception keeps what was given and marks it incomplete with the exception's message.
+    """
+
+    recording_id: int
+
+    def add_vm(self, identity: VmIdentity) -> int:
+        """Make a VM known; returns its id, valid for the calls below."""
+
+    def update_vm(self, vm_id: int, identity: VmIdentity) -> None:
+        """Replace what is known of a VM (a name learned later, say). start_state stays."""
+
+    def end_vm(self, vm_id: int, t: int, *, is_inferred: bool) -> None:
+        """The VM is gone: its live memslots end at t."""
+
+    def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None: ...
+
+    def set_memslot(self, vm_id: int, memslot: Memslot) -> None:
+        """This (as_id, slot) exists from memslot.from_t on, in place of any before."""
+
+    def delete_memslot(self, vm_id: int, as_id: int, slot: int, t: int) -> None: ...
+
+    def append(self, vm_id: int, events: EventArray) -> None:
+        """Add events in order of effect time; effective_pages is filled in by the store."""
+
+    def add_loss(self, loss: Loss) -> None:
+        """Put a loss on record. The LOSS_BEGIN/LOSS_END events per VM are appended separately."""
+
+    def update_coverage(self, coverage: dict[str, Any]) -> None: ...
+
+    def mark_incomplete(self, reason: str) -> None:
+        """The input was damaged or cut: finish as incomplete although nothing raised."""
+
+    def advance(self, t: int) -> None:
+        """Everything before t was given: what is buffered may be committed for readers to see."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None: ...

@@ -1,0 +1,170 @@
+"""One kernel record, whichever source it came from, as a fixed row.
+
+The decoder gathers the fields it was asked for into these rows in compiled code, so that merging
+CPUs and pairing calls never touch event formats again.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+RECORD = np.dtype(
+    [
+        ("ts", "<u8"),  # the trace's own clock, ns
+        ("tid", "<i4"),
+        ("cpu", "<u2"),
+        ("code", "u1"),  # RecordCode
+        ("flags", "u1"),  # HAS_GMEM
+        ("v", "<u8", (8,)),  # see RecordCode; signed values are sign-extended to 64 bits
+    ]
+)
+RecordArray = npt.NDArray[np.void]
+
+HAS_GMEM = 1
+"""USER_REGION: the event carries gmem_off and gmem_fd (KVM_SET_USER_MEMORY_REGION2)."""
+
+
+class RecordCode(IntEnum):
+    """What a record is; the docstring names v[0], v[1], ... in order."""
+
+    IOCTL_ENTER = 1
+    """syscalls:sys_enter_ioctl: fd, cmd, arg."""
+    IOCTL_EXIT = 2
+    """syscalls:sys_exit_ioctl, or a probe on it: ret."""
+    FALLOCATE_ENTER = 3
+    """fd, mode, offset, len."""
+    FALLOCATE_EXIT = 4
+    """ret."""
+    USER_SET_ATTRIBUTES = 5
+    """Event probe reading struct kvm_memory_attributes: fd, address, size, attributes, flags."""
+    USER_REGION = 6
+    """Event probe reading struct kvm_userspace_memory_region(2):
+    fd, slot | flags << 32, gpa, size, hva, gmem_off, gmem_fd."""
+    USER_GUEST_MEMFD = 7
+    """Event probe reading struct kvm_create_guest_memfd: fd, size, flags."""
+    VM_IOCTL = 8
+    """kprobe kvm_vm_ioctl: struct kvm *, cmd, then the user struct's first five u64, then its
+    u64 at offset 40 (guest_memfd in the low 32 bits)."""
+    VM_IOCTL_RETURN = 9
+    """ret."""
+    SET_MEMSLOT = 10
+    """kprobe __kvm_set_memory_region (6.12; kvm_set_memory_region later):
+    struct kvm *, slot | flags << 32, gpa, size, hva, gmem_off, gmem_fd."""
+    SET_MEMSLOT_RETURN = 11
+    """ret."""
+    POST_ATTRIBUTES = 12
+    """kprobe kvm_arch_post_set_memory_attributes: struct kvm *, slot id, start gfn, end gfn, attr.
+    Fires once per memslot met, only when the call really changes something."""
+    GMEM_FALLOCATE = 13
+    """kprobe kvm_gmem_fallocate: struct file *, mode, offset, len."""
+    GMEM_FALLOCATE_RETURN = 14
+    """ret."""
+    GMEM_CREATE = 15
+    """kprobe kvm_gmem_create: struct kvm *, size, flags."""
+    GMEM_CREATE_RETURN = 16
+    """fd."""
+    SET_ATTRIBUTES = 17
+    """kvm:kvm_vm_set_mem_attributes: start gfn, end gfn (exclusive), attr. A request only."""
+    HYPERCALL = 18
+    """kvm:kvm_hypercall: nr, a0, a1, a2, a3."""
+    USERSPACE_EXIT = 19
+    """kvm:kvm_userspace_exit: reason, errno (negative)."""
+    PAGE_FAULT = 20
+    """kvm:kvm_page_fault: vcpu_id, guest_rip, fault_address, error_code."""
+    UNMAP_HVA_RANGE = 21
+    """kvm:kvm_unmap_hva_range: start, end (hva bytes)."""
+    RMP_FAULT = 22
+    """kvm:kvm_rmp_fault: vcpu_id, gpa, pfn, error_code, rmp_level, psmash_ret."""
+    NEW_TASK = 23
+    """task:task_newtask: pid, clone_flags. The record's tid is the parent."""
+    PROCESS_EXEC = 24
+    """sched:sched_process_exec: pid, old_pid."""
+    PROCESS_EXIT = 25
+    """sched:sched_process_exit: pid, group_dead (1, 0, or -1 where the kernel does not tell)."""
+    CLOSE_ENTER = 26
+    """fd."""
+    CLOSE_EXIT = 27
+    """ret."""
+    DUP_ENTER = 28
+    """oldfd."""
+    DUP_EXIT = 29
+    """ret."""
+    LOSS_BEGIN = 30
+    """The last record before a gap on this CPU was at ts: count (0: unknown), ts after the gap."""
+    LOSS_END = 31
+    """The first record after a gap on this CPU: count (0: unknown), ts before the gap."""
+
+
+CALL = np.dtype(
+    [
+        ("ts_enter", "<u8"),  # the trace's own clock, ns; of the exit if only that was seen
+        ("ts_exit", "<u8"),  # of the entry if only that was seen
+        ("tid", "<i4"),
+        ("tgid", "<i4"),  # 0 if the source does not tell
+        ("cpu", "<u2"),
+        ("code", "u1"),  # CallCode
+        ("flags", "u1"),  # SAW_* below
+        ("cause", "u1"),  # app.model.events.Cause, from what preceded it on the thread
+        ("cause_certainty", "u1"),
+        ("vcpu", "<i2"),
+        ("kvm", "<u8"),  # struct kvm *, 0 if unknown
+        ("fd", "<i4"),
+        ("cmd", "<u4"),
+        ("ret", "<i8"),  # negative: -errno
+        ("v", "<u8", (7,)),  # see CallCode
+    ]
+)
+CallArray = npt.NDArray[np.void]
+
+SAW_ENTER = 1
+SAW_EXIT = 2
+SAW_STRUCT = 4
+"""The user's struct was read: the range is seen."""
+SAW_RANGE_BY_REQUEST = 8
+"""Only the hypercall that asked for it tells the range: the range is inferred."""
+SAW_GMEM = 16
+"""A memory region with guest_memfd fields."""
+
+
+class CallCode(IntEnum):
+    """A paired system call, or a single observation; the docstring names v[0], v[1], ..."""
+
+    SET_ATTRIBUTES = 1
+    """address (gpa bytes), size (bytes), attributes, flags."""
+    SET_REGION = 2
+    """slot | flags << 32, gpa, size, hva, gmem_off, gmem_fd."""
+    CREATE_GUEST_MEMFD = 3
+    """size, flags; ret: the new fd."""
+    CREATE_VM = 4
+    """type; ret: the new VM fd."""
+    CREATE_VCPU = 5
+    """vcpu id; ret: the new vCPU fd."""
+    FALLOCATE = 6
+    """mode, offset, len."""
+    CLOSE = 7
+    """Nothing; fd and ret say it all."""
+    DUP = 8
+    """ret: the new fd."""
+    UNKNOWN_IOCTL = 9
+    """An exit whose entry was not recorded; ret may be an fd that turns out to be a VM."""
+    HYPERCALL = 10
+    """gpa, npages, a2 (KVM_HC_MAP_GPA_RANGE only)."""
+    MEMORY_FAULT = 11
+    """gpa, size, flags where known, else 0 and no SAW_STRUCT."""
+    PAGE_FAULT = 12
+    """gpa, error_code."""
+    UNMAP = 13
+    """hva start, hva end."""
+    RMP_FAULT = 14
+    """gpa, error_code, rmp_level."""
+    NEW_TASK = 15
+    """pid, clone_flags."""
+    PROCESS_EXEC = 16
+    """pid, old pid."""
+    PROCESS_EXIT = 17
+    """pid, group_dead."""
+    LOSS_BEGIN = 18
+    """count (0: unknown), ts after the gap."""
+    LOSS_END = 19
+    """count (0: unknown), ts before the gap."""
