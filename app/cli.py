@@ -1,0 +1,50 @@
+"""The `gmemscope` command: one file per subcommand, errors become exit statuses here.
+
+Exit status: 0 done; 1 the input was bad; 2 wrong usage; 3 this host cannot do it.
+"""
+
+import sys
+
+import typer
+
+from app.commands.errors import CommandError
+
+app = typer.Typer(
+    name="gmemscope",
+    help="See guest memory: which pages were private, which shared, and who converted them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def exit_status(error: Exception) -> int | None:
+    """Say with which status an expected error ends the command, or None if it is a bug of ours.
+
+    The error types are imported here, not above: they come with numpy and SQLAlchemy, which a
+    command that succeeds may never need.
+    """
+    if isinstance(error, CommandError):
+        return error.exit_status
+    from collector.sources.base import InputError
+
+    if isinstance(error, InputError):
+        return 1
+    from app.store.errors import StoreError
+
+    return 1 if isinstance(error, StoreError) else None
+
+
+def main() -> None:
+    try:
+        app()
+    except Exception as error:
+        status = exit_status(error)
+        if status is None:
+            raise
+        print(f"gmemscope: {error}", file=sys.stderr)
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
