@@ -1,0 +1,65 @@
+# The commands a person types; `make` alone lists them. What has been set up is remembered in stamps
+# named by the contents of what they came from, so that a second `make run` starts at once and a
+# checkout of another commit installs exactly what has changed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PORT ?= 8000
+PYTEST ?=
+BENCH ?= --quick
+BIN := .venv/bin
+
+digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c 1-16)
+hot_sources := $(sort $(shell find app/model app/store collector -name '*.py'))
+
+run_stamp    := .venv/.installed-run-$(call digest,requirements/run.txt pyproject.toml)
+dev_stamp    := .venv/.installed-dev-$(call digest,requirements/dev.txt pyproject.toml)
+assets_stamp := static/vendor/.installed-$(call digest,package-lock.json scripts/assets)
+warm_stamp   := .venv/.warm-$(call digest,$(hot_sources))
+
+.PHONY: help run test lint types bench lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: $(run_stamp) $(assets_stamp) $(warm_stamp) ## the dashboard with a simulated guest, live (PORT=8000)
+	@exec $(BIN)/gmemscope demo --port $(PORT)
+
+test: lint types $(assets_stamp) $(warm_stamp) ## ruff, mypy and pytest (PYTEST='-k name' for some)
+	@echo "gmemscope: running the tests"
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(dev_stamp) ## ruff
+	@$(BIN)/ruff check .
+
+types: $(dev_stamp) ## mypy, strict
+	@$(BIN)/mypy
+
+bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full sizes)
+	@scripts/bench $(BENCH)
+
+lock: ## pin the newest dependencies that pyproject.toml allows
+	@scripts/lock
+
+clean: ## remove everything that was set up (recordings are kept)
+	rm -rf .venv build node_modules static/vendor gmemscope.egg-info
+
+$(run_stamp):
+	@scripts/install requirements/run.txt
+	@touch $@
+
+$(dev_stamp):
+	@scripts/install requirements/dev.txt
+	@touch $@ $(run_stamp)
+
+$(assets_stamp):
+	@echo "gmemscope: installing the browser's libraries"
+	@scripts/assets
+	@touch $@
+
+# Ordered after the installation, whichever of the two it was.
+$(warm_stamp): | $(if $(filter test bench,$(MAKECMDGOALS)),$(dev_stamp),$(run_stamp))
+	@echo "gmemscope: compiling the hot loops (once; the result is kept)"
+	@$(BIN)/gmemscope warm
+	@touch $@
