@@ -1,4 +1,4 @@
-"""What the repository must not contain: machine paths, download addresses, foreign or large files."""
+"""What the repository must not contain: machine paths, download addresses, foreign files."""
 
 import re
 import subprocess
