@@ -46,14 +46,17 @@ clean: ## remove everything that was set up (recordings are kept)
 	rm -rf .venv build node_modules static/vendor gmemscope.egg-info
 
 $(run_stamp):
+	@scripts/needs
 	@scripts/install requirements/run.txt
 	@touch $@
 
 $(dev_stamp):
+	@scripts/needs
 	@scripts/install requirements/dev.txt
 	@touch $@ $(run_stamp)
 
 $(assets_stamp):
+	@scripts/needs
 	@echo "gmemscope: installing the browser's libraries"
 	@scripts/assets
 	@touch $@
