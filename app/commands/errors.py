@@ -7,13 +7,13 @@ class CommandError(Exception):
     exit_status = 1
 
 
-class WrongUsage(CommandError):
+class UsageError(CommandError):
     """The options do not go together, or mean what is not allowed."""
 
     exit_status = 2
 
 
-class HostCannot(CommandError):
+class HostError(CommandError):
     """This host lacks something; the message names it."""
 
     exit_status = 3
