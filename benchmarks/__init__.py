@@ -1,0 +1,1 @@
+"""How fast, and next to what: `make bench` runs import_trace and store."""
