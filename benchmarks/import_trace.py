@@ -43,12 +43,12 @@ def make_trace(source: Input, recordings: Path, wanted: int, folder: Path) -> tu
     stem = recordings / source.folder / source.stem
     path = folder / f"v6-{source.folder}.dat"
     command = [sys.executable, "-m", "benchmarks.replicate", f"{stem}.dat", f"{stem}.truth.jsonl"]
-    result = subprocess.run([*command, str(wanted), path], check=True, capture_output=True)
+    result = subprocess.run([*command, str(wanted), str(path)], check=True, capture_output=True)
     if source.version == 6:
         return path, int(result.stdout)
     final = folder / f"v{source.version}-{source.folder}.dat"
     options = ["--file-version", str(source.version), "--compression", source.compression]
-    convert = ["trace-cmd", "convert", "-i", path, "-o", final, *options]
+    convert = ["trace-cmd", "convert", "-i", str(path), "-o", str(final), *options]
     subprocess.run(convert, check=True, capture_output=True)
     path.unlink()
     return final, int(result.stdout)
@@ -57,7 +57,7 @@ def make_trace(source: Input, recordings: Path, wanted: int, folder: Path) -> tu
 def lines_of_report(trace: Path, folder: Path) -> int:
     """Count the events that the peer prints; its first line names the CPUs."""
     text = folder / "report.txt"
-    run(["trace-cmd", "report", "-i", trace], text)
+    run(["trace-cmd", "report", "-i", str(trace)], text)
     with text.open("rb") as file:
         count = sum(1 for line in file if not line.startswith(b"cpus="))
     text.unlink()
@@ -76,13 +76,13 @@ def take_turns(trace: Path, events: int, turns: int, folder: Path) -> Turns:
     costs = Turns([], [], [])
     counted, summary = folder / "decoded.txt", folder / "summary.json"
     for _ in range(turns):
-        costs.report.append(run(["trace-cmd", "report", "-i", trace]))
-        decode = [sys.executable, "-m", "benchmarks.decode_trace", trace]
+        costs.report.append(run(["trace-cmd", "report", "-i", str(trace)]))
+        decode = [sys.executable, "-m", "benchmarks.decode_trace", str(trace)]
         costs.decode.append(run(decode, counted))
         if int(counted.read_text()) != events:
             raise RuntimeError(f"decoded {counted.read_text()} events of {events}")
         database = folder / "import.db"
-        load = [GMEMSCOPE, "import", trace, "--json", "--database", database]
+        load = [str(GMEMSCOPE), "import", str(trace), "--json", "--database", str(database)]
         costs.load.append(run(load, summary))
         for file in folder.glob("import.db*"):
             file.unlink()

@@ -22,7 +22,7 @@ class Cost(NamedTuple):
     peak_rss: int
 
 
-def run(command: Sequence[str | Path], output: Path | None = None) -> Cost:
+def run(command: Sequence[str], output: Path | None = None) -> Cost:
     """Run a command to its end and return its cost. Its standard output goes to `output`, if any.
 
     Raises RuntimeError, with what it wrote to standard error, if it fails.
