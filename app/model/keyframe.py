@@ -1,0 +1,134 @@
+"""A page tree as bytes: what a seek starts from.
+
+Layout: magic, version, then one zstd frame with checksum. Inside it: `_FIXED`, the codes of all
+groups, the codes of the leaves of each split group, and the bitmaps, all "shared" words before
+all "private" ones. Row numbers count from 0 in the order of the codes that refer to them.
+"""
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from app.model.events import PageState
+from app.model.pagetree import (
+    ANY_KNOWN,
+    DEFAULT,
+    GROUPS,
+    LEAVES,
+    MIXED,
+    TOTALS,
+    WORDS,
+    Tree,
+    new_tree,
+)
+from app.model.transitions import CODES
+
+MAGIC = b"gmpm"
+VERSION = 1
+_FIXED = struct.Struct("<BBqqqqq")
+"""Default state, is the layout known, last t, pages shared, private, unknown, mixed blocks."""
+
+_LIMIT = 1 << 36
+"""Bytes of a keyframe that could not be meant: a page map of four fully fragmented PiB."""
+
+
+class Keyframe(NamedTuple):
+    tree: Tree
+    layout_is_known: bool
+    last_t: int
+
+
+def encode(keyframe: Keyframe) -> bytes:
+    tree = keyframe.tree
+    groups, rows = _renumbered(tree.groups)
+    leaves, bitmaps = _renumbered(tree.leaves[rows])
+    pages = tree.meta[TOTALS : TOTALS + 3]
+    fixed = _FIXED.pack(
+        tree.meta[DEFAULT], keyframe.layout_is_known, keyframe.last_t, *pages, tree.meta[MIXED]
+    )
+    words = tree.bitmaps[bitmaps]
+    parts = (fixed, groups.tobytes(), leaves.tobytes(), words[:, 0::2].tobytes())
+    body = b"".join((*parts, words[:, 1::2].tobytes()))
+    compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
+    return MAGIC + bytes([VERSION]) + compressor.compress(body)
+
+
+def _renumbered(
+    codes: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The codes with rows of the next level counted from 0, and which rows those were."""
+    is_split = codes >= CODES
+    result = codes.copy()
+    result[is_split] = np.arange(CODES, CODES + np.count_nonzero(is_split))
+    return result, codes[is_split] - CODES
+
+
+def decode(blob: bytes) -> Keyframe:
+    """The inverse of `encode`. Raises ValueError if the bytes are not what it made."""
+    if blob[:4] != MAGIC:
+        raise ValueError("not a page map keyframe")
+    if blob[4:5] != bytes([VERSION]):
+        raise ValueError(f"page map keyframe of version {blob[4:5].hex()}, only 01 is known")
+    body = _decompressed(blob[5:])
+    if len(body) < _FIXED.size + GROUPS * 4:
+        raise ValueError("damaged page map keyframe: too short")
+    default, layout_is_known, last_t, *pages, mixed = _FIXED.unpack_from(body)
+    if default > PageState.UNKNOWN:
+        raise ValueError("damaged page map keyframe: no such default state")
+    rest = memoryview(body)[_FIXED.size :]
+    groups, rest = _codes(rest, GROUPS)
+    leaves, rest = _codes(rest, int(np.count_nonzero(groups >= CODES)) * LEAVES)
+    words = np.frombuffer(rest, np.uint8)
+    bitmaps = int(np.count_nonzero(leaves >= CODES))
+    if len(words) != bitmaps * WORDS * 8:
+        raise ValueError("damaged page map keyframe: wrong number of bitmaps")
+    tree = _tree(PageState(default), groups, leaves, words.view(np.uint64))
+    tree.meta[TOTALS : TOTALS + 3] = pages
+    tree.meta[MIXED] = mixed
+    return Keyframe(tree, bool(layout_is_known), last_t)
+
+
+def _decompressed(frame: bytes) -> bytes:
+    try:
+        size = zstandard.frame_content_size(frame)
+        if not 0 <= size <= _LIMIT:
+            raise ValueError("damaged page map keyframe: impossible size")
+        return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"damaged page map keyframe: {error}") from error
+
+
+def _codes(rest: memoryview, count: int) -> tuple[npt.NDArray[np.int32], memoryview]:
+    """Take `count` codes; those that refer to rows must count up from 0."""
+    if len(rest) < 4 * count:
+        raise ValueError("damaged page map keyframe: too short")
+    codes = np.frombuffer(rest[: 4 * count], np.int32)
+    split = codes[codes >= CODES]
+    if (codes < 0).any() or not np.array_equal(split, np.arange(CODES, CODES + len(split))):
+        raise ValueError("damaged page map keyframe: a code refers to nothing")
+    return codes, rest[4 * count :]
+
+
+def _tree(
+    default: PageState,
+    groups: npt.NDArray[np.int32],
+    leaves: npt.NDArray[np.int32],
+    words: npt.NDArray[np.uint64],
+) -> Tree:
+    """A tree without free rows, all of it marked as touched since the last forgetting."""
+    bitmaps = np.empty((len(words) // WORDS, WORDS), np.uint64)
+    bitmaps[:, 0::2], bitmaps[:, 1::2] = words.reshape(2, len(bitmaps), WORDS // 2)
+    tree = new_tree(default)
+    tree.meta[ANY_KNOWN] = 1
+    return tree._replace(
+        groups=groups.copy(),
+        leaves=leaves.reshape(-1, LEAVES).copy(),
+        bitmaps=bitmaps,
+        group_dirty=np.ones_like(tree.group_dirty),
+        leaf_dirty=np.ones((len(leaves) // LEAVES, LEAVES), np.uint8),
+        free_groups=np.zeros(len(leaves) // LEAVES, np.int32),
+        free_bitmaps=np.zeros(len(bitmaps), np.int32),
+    )

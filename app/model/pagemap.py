@@ -1,0 +1,258 @@
+"""What every page of one VM is, and what each event really changed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.model.applying import EVENT as CURSOR_EVENT
+from app.model.applying import apply_events, first_disorder, replay_changes
+from app.model.events import (
+    CHANGE,
+    GFN_LIMIT,
+    RUN,
+    ChangeArray,
+    EventArray,
+    PageState,
+    RunArray,
+    effect_time,
+)
+from app.model.keyframe import Keyframe, decode, encode
+from app.model.layout import Memslot
+from app.model.pagetree import DEFAULT, MIXED, TOTALS, new_tree, with_room
+from app.model.painting import ROWS, count_mixed, drive, new_output, with_rows
+from app.model.slotcover import EVERYTHING, NOTHING, Cover, block_hulls, cover_of, recovered
+from app.model.transitions import TRANSITIONS, Operation
+
+SlotKey = tuple[int, int]
+"""Address space and slot id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Pages in live memslots, by state. Their sum is the memslots' size."""
+
+    private: int
+    shared: int
+    unknown: int
+
+
+class PageMap:
+    """The attribute of every gfn in [0, 2^40) and the live memslots of one VM.
+
+    Attributes belong to gfns: they outlive memslots and may exist where none is. While no memslot
+    of the VM was ever known (`layout_is_known` is False), the pages that conversions named stand
+    for its memory: each appears (a row with before=NO_MEMSLOT) when first named, and once a
+    memslot is known those outside it disappear (after=NO_MEMSLOT).
+
+    A 2 MiB block is mixed if it holds a page known private and a page known shared and a live
+    memslot meets it (any block, while the layout is not known).
+    """
+
+    def __init__(self, start_state: PageState) -> None:
+        self._tree = new_tree(start_state)
+        self._cover = EVERYTHING
+        self._slots: dict[SlotKey, Memslot] = {}
+        self.layout_is_known = False
+        self.last_t = np.iinfo(np.int64).min
+
+    @property
+    def memslots(self) -> tuple[Memslot, ...]:
+        """The live memslots, by address space and id."""
+        return tuple(self._slots[key] for key in sorted(self._slots))
+
+    @property
+    def mixed_blocks(self) -> int:
+        return int(self._tree.meta[MIXED])
+
+    def totals(self) -> Totals:
+        pages = self._tree.meta[TOTALS:]
+        return Totals(
+            private=int(pages[PageState.PRIVATE]),
+            shared=int(pages[PageState.SHARED]),
+            unknown=int(pages[PageState.UNKNOWN]),
+        )
+
+    def set_memslot(self, memslot: Memslot) -> ChangeArray:
+        """Put a memslot in place of any with its id, from `memslot.from_t` on.
+
+        Rows: pages newly covered (before=NO_MEMSLOT), pages no longer covered
+        (after=NO_MEMSLOT), and unknown pages that became shared because only hva backs them.
+        Raises ValueError if time decreases.
+        """
+        key = (memslot.as_id, memslot.slot)
+        return self._relayout(key, memslot, memslot.from_t)
+
+    def delete_memslot(self, as_id: int, slot: int, t: int) -> ChangeArray:
+        """Take a memslot away; nothing happens if it is not known. Attributes stay.
+
+        Raises ValueError if time decreases.
+        """
+        key = (as_id, slot)
+        if key not in self._slots:
+            return np.empty(0, CHANGE)
+        return self._relayout(key, None, t)
+
+    def _relayout(self, key: SlotKey, added: Memslot | None, t: int) -> ChangeArray:
+        self._advance_to(t)
+        removed = self._slots.pop(key, None)
+        if added is not None:
+            self._slots[key] = added
+        ranges = [(s.base_gfn, s.end_gfn) for s in (removed, added) if s is not None]
+        old, new = self._cover, self._cover
+        if not self.layout_is_known:
+            new, ranges = NOTHING, [(0, GFN_LIMIT)]
+        for first, end in ranges:
+            new = recovered(new, first, end, self._slots.values())
+        hulls = block_hulls(ranges)
+        mixed_before = self._count_mixed(old, hulls)
+        if self.layout_is_known or added is None:
+            steps = self._swap(removed, added, old, new, t)
+        else:
+            steps = self._first_memslot(added, t)
+        for first, end in ranges:
+            steps.append(self._drive(new, Operation.SHARED_BY_NATURE, first, end, t))
+        self._cover, self.layout_is_known = new, True
+        mixed_delta = self._count_mixed(new, hulls) - mixed_before
+        return self._with_mixed(np.concatenate(steps), mixed_delta)
+
+    def _swap(
+        self, removed: Memslot | None, added: Memslot | None, old: Cover, new: Cover, t: int
+    ) -> list[ChangeArray]:
+        steps = []
+        if removed is not None:
+            span = removed.base_gfn, removed.end_gfn
+            steps.append(self._drive(new, Operation.VANISH, *span, t))
+        if added is not None:
+            span = added.base_gfn, added.end_gfn
+            can_be_private = added.backing.can_be_private
+            operation = Operation.APPEAR if can_be_private else Operation.APPEAR_HVA
+            steps.append(self._drive(old, operation, *span, t))
+        return steps
+
+    def _first_memslot(self, added: Memslot, t: int) -> list[ChangeArray]:
+        """From now on memslots, not the pages that conversions named, say what is drawn."""
+        can_be_private = added.backing.can_be_private
+        operation = Operation.REVEAL if can_be_private else Operation.REVEAL_HVA
+        return [
+            self._drive(EVERYTHING, Operation.HIDE, 0, added.base_gfn, t),
+            self._drive(EVERYTHING, operation, added.base_gfn, added.end_gfn, t),
+            self._drive(EVERYTHING, Operation.HIDE, added.end_gfn, GFN_LIMIT, t),
+        ]
+
+    def _with_mixed(self, changes: ChangeArray, delta: int) -> ChangeArray:
+        """Blocks that a memslot now meets, or no longer meets, go with the last row."""
+        if delta:
+            changes["mixed_delta"][-1] += delta
+            self._tree.meta[MIXED] += delta
+        return changes
+
+    def _count_mixed(self, cover: Cover, hulls: list[tuple[int, int]]) -> int:
+        return sum(int(count_mixed(self._tree, cover, *hull)) for hull in hulls)
+
+    def _advance_to(self, t: int) -> None:
+        if t < self.last_t:
+            raise ValueError(f"time decreases: {t} ns after {self.last_t} ns")
+        self.last_t = t
+
+    def apply(self, events: EventArray, first_seq: int) -> ChangeArray:
+        """Apply events in order of effect time and return the pages whose state changed.
+
+        `effective_pages` is filled in, in place: pages that went between private and shared, both
+        known, inside memslots or not. Pages that were or become unknown yield rows too. A
+        conversion that failed changes nothing; one with an unknown range, and a loss, make
+        everything unknown. The first of those also yields a row of no pages (npages=0): the pages
+        that nothing ever named are unknown from then on.
+        Raises ValueError if effect times decrease; nothing is applied then.
+        """
+        bad = first_disorder(events, self.last_t)
+        if bad >= 0:
+            raise ValueError(f"effect times decrease at event {first_seq + bad}")
+        cursor = np.array([0, 0, -1, 0], np.int64)
+        output = new_output(len(events))
+        while cursor[CURSOR_EVENT] < len(events):
+            self._tree, output = with_room(self._tree), with_rows(output)
+            apply_events(
+                self._tree,
+                self._cover,
+                output,
+                TRANSITIONS,
+                events,
+                first_seq,
+                not self.layout_is_known,
+                cursor,
+            )
+        if len(events):
+            self.last_t = int(effect_time(events[-1:])[0])
+        return output.rows[: output.tally[ROWS]]
+
+    def replay(self, changes: ChangeArray, memslots: Iterable[Memslot] | None = None) -> None:
+        """Take the map to the end of `changes`, which follow its state.
+
+        `memslots`: those alive then; None: the changes set and deleted none.
+        """
+        cursor = np.array([0, 0, -1, 0], np.int64)
+        output = new_output(0)
+        while cursor[CURSOR_EVENT] < len(changes):
+            self._tree = with_room(self._tree)
+            replay_changes(self._tree, output, TRANSITIONS, changes, cursor)
+        if len(changes):
+            self.last_t = max(self.last_t, int(changes["t"][-1]))
+        if memslots is not None:
+            vanished = changes["after"] == PageState.NO_MEMSLOT
+            self.layout_is_known |= bool(vanished.any())
+            self._adopt(memslots)
+
+    def to_bytes(self) -> bytes:
+        """The attributes as a compressed keyframe; the memslots are not in it."""
+        return encode(Keyframe(self._tree, self.layout_is_known, int(self.last_t)))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes, memslots: Iterable[Memslot]) -> "PageMap":
+        """The map that `to_bytes` saw, `memslots` being those alive then.
+
+        Raises ValueError if the bytes are damaged, of another version, or belong to other memslots.
+        """
+        tree, layout_is_known, last_t = decode(blob)
+        page_map = cls(PageState(int(tree.meta[DEFAULT])))
+        page_map._tree, page_map.last_t = tree, last_t
+        page_map.layout_is_known = layout_is_known
+        page_map._adopt(memslots)
+        covered = int(np.sum(page_map._cover.end - page_map._cover.first))
+        if layout_is_known and covered != int(tree.meta[TOTALS : TOTALS + 3].sum()):
+            raise ValueError("the page map keyframe belongs to other memslots")
+        return page_map
+
+    def _adopt(self, memslots: Iterable[Memslot]) -> None:
+        self._slots = {(slot.as_id, slot.slot): slot for slot in memslots}
+        self.layout_is_known |= bool(self._slots)
+        self._cover = cover_of(self._slots.values()) if self.layout_is_known else EVERYTHING
+
+    def runs(
+        self, first_gfn: int = 0, end_gfn: int = GFN_LIMIT, within_memslots: bool = True
+    ) -> RunArray:
+        """Maximal runs of pages in one state, in gfn order, cut at the window.
+
+        Pages in live memslots (any page that a conversion named, if no memslot was ever known);
+        without `within_memslots`, every page whose attribute some row told of.
+        """
+        cover = self._cover if within_memslots else EVERYTHING
+        changes = self._drive(cover, Operation.LIST, first_gfn, end_gfn, 0)
+        runs = np.empty(len(changes), RUN)
+        runs["gfn"], runs["npages"], runs["state"] = (
+            changes["gfn"],
+            changes["npages"],
+            changes["after"],
+        )
+        return runs
+
+    def _drive(
+        self, cover: Cover, operation: Operation, first: int, end: int, t: int
+    ) -> ChangeArray:
+        """Do one operation that belongs to no event to a range, however much room it takes."""
+        output = new_output(0)
+        rules = TRANSITIONS[self._tree.meta[DEFAULT], operation]
+        while first < end:
+            self._tree, output = with_room(self._tree), with_rows(output)
+            first = drive(self._tree, cover, output, rules, t, -1, first, end, False)
+        return output.rows[: output.tally[ROWS]]
