@@ -1,0 +1,59 @@
+"""One CPU's bytes out of the file, piece by piece: plain or compressed in chunks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from collector.ftrace.bytesfile import BytesFile, Cursor
+from collector.ftrace.contents import CpuData
+from collector.ftrace.version7 import unpack
+from collector.sources.base import InputError
+
+PLAIN_PIECE = 1 << 18  # bytes read at once
+
+MAX_CHUNK = 1 << 28
+"""trace-cmd writes chunks of a few pages; one that claims more than this is damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some bytes of sub-buffers. With `damage`, something is missing after them."""
+
+    offset: int  # in the file
+    content: bytes
+    damage: str | None = None
+
+
+def read_chunks(file: BytesFile, cpu: CpuData, compression: str) -> Iterator[Chunk]:
+    """Yield what can be read, in order, and say where something cannot. Never raises InputError."""
+    pieces = _compressed(file, cpu, compression) if cpu.is_compressed else _plain(file, cpu)
+    try:
+        yield from pieces
+    except InputError as error:
+        yield Chunk(error.offset or cpu.offset, b"", error.reason)
+
+
+def _plain(file: BytesFile, cpu: CpuData) -> Iterator[Chunk]:
+    end = min(cpu.offset + cpu.size, file.size)
+    for offset in range(cpu.offset, end, PLAIN_PIECE):
+        yield Chunk(offset, file.read(offset, min(PLAIN_PIECE, end - offset)))
+    missing = cpu.offset + cpu.size - max(end, cpu.offset)
+    if missing > 0:
+        yield Chunk(file.size, b"", f"the file ends {missing} bytes before the end of CPU data")
+
+
+def _compressed(file: BytesFile, cpu: CpuData, compression: str) -> Iterator[Chunk]:
+    offset = cpu.offset + 4
+    for _ in range(_u32s(file, cpu.offset, 1)[0]):
+        packed, unpacked = _u32s(file, offset, 2)
+        if unpacked > MAX_CHUNK:
+            raise InputError(file.path, offset, "the size of a compressed chunk cannot be right")
+        try:
+            yield Chunk(offset, unpack(file, compression, offset + 8, packed, unpacked))
+        except InputError as error:
+            yield Chunk(offset, b"", error.reason)
+        offset += 8 + packed
+
+
+def _u32s(file: BytesFile, offset: int, count: int) -> list[int]:
+    cursor = Cursor(file.path, file.read(offset, 4 * count), offset, is_compressed=False)
+    return [cursor.u32() for _ in range(count)]

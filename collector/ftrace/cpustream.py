@@ -1,0 +1,168 @@
+"""One CPU's sub-buffers decoded to RECORD rows, in batches of bounded size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.ftrace import subbuffer
+from collector.ftrace.chunks import Chunk
+from collector.ftrace.plan import DecodePlan
+from collector.records import RECORD, RecordArray
+
+_LOOK_AHEAD = 2  # pages held back: their times tell which of two pages that disagree is damaged
+_SLACK = 16  # bytes after the last page, so that compiled code may read whole words
+_LEAST_ROW = 8  # bytes of a page per row at most: an event of 12 bytes or the two rows of a gap
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Damage that was met, and stepped over where possible."""
+
+    offset: int  # in the file
+    cpu: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"CPU {self.cpu} at offset {self.offset:#x}: {self.reason}"
+
+
+class CpuStream:
+    """Decodes one CPU's chunks. `scratch` is where rows are made; all streams may share it."""
+
+    def __init__(
+        self,
+        cpu: int,
+        chunks: Iterator[Chunk],
+        page_size: int,
+        batch_bytes: int,
+        plan: DecodePlan,
+        counts: npt.NDArray[np.int64],
+        uncounted_gap_count: int = 0,
+    ) -> None:
+        self.cpu = cpu
+        self.problems: list[Problem] = []
+        self.is_over = False
+        self._chunks = chunks
+        self._page_size = page_size
+        self._capacity = max(batch_bytes, (_LOOK_AHEAD + 2) * page_size)
+        self._bytes = np.zeros(self._capacity + _SLACK, np.uint8)
+        self._filled = 0
+        self._marks: list[tuple[int, int]] = []  # (place in _bytes, offset in the file)
+        self._plan = plan
+        self._counts = counts
+        self._damage = np.zeros((subbuffer.MAX_DAMAGE_NOTED, 3), np.int64)
+        self._state = np.zeros(2 * subbuffer.STATE_SIZE, np.int64)
+        self._state[subbuffer.UNCOUNTED_GAP_COUNT] = uncounted_gap_count
+
+    @property
+    def reached(self) -> int:
+        """Time of the last event decoded: no later row of this CPU lies before."""
+        return int(self._state[subbuffer.LAST_TS])
+
+    @property
+    def first(self) -> int:
+        """Time of the first event, if there is one yet."""
+        return int(self._state[subbuffer.FIRST_TS])
+
+    @property
+    def has_events(self) -> bool:
+        return bool(self._state[subbuffer.HAS_EVENTS])
+
+    @property
+    def has_open_gap(self) -> bool:
+        """Is something missing after the last event?"""
+        return bool(self._state[subbuffer.GAP_PENDING])
+
+    @property
+    def counted_losses(self) -> int:
+        return int(self._state[subbuffer.LOST])
+
+    @property
+    def uncounted_gaps(self) -> int:
+        return int(self._state[subbuffer.UNCOUNTED_GAPS])
+
+    def next_batch(self) -> RecordArray:
+        """Read and decode about one batch of bytes; may be empty before `is_over` is set."""
+        damage = self._fill()
+        known = self._filled // self._page_size
+        is_cut = self.is_over or damage is not None
+        records = self._decode(known if is_cut else max(known - _LOOK_AHEAD, 0), known)
+        if self.is_over and self._filled and damage is None:
+            damage = Chunk(self._offset_of(0), b"", "the CPU's data ends within a page")
+        if damage is not None:
+            self._note(damage.offset, damage.damage or "")
+            self._filled = 0
+            self._marks.clear()
+        return records
+
+    def _fill(self) -> Chunk | None:
+        """Add chunks up to the capacity; returns the damage at which it had to stop."""
+        while self._filled < self._capacity:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self.is_over = True
+                return None
+            self._append(chunk)
+            if chunk.damage is not None:
+                return chunk
+        return None
+
+    def _append(self, chunk: Chunk) -> None:
+        end = self._filled + len(chunk.content)
+        if end + _SLACK > len(self._bytes):
+            self._bytes = np.concatenate([self._bytes, np.zeros(end + _SLACK, np.uint8)])
+        self._bytes[self._filled : end] = np.frombuffer(chunk.content, np.uint8)
+        self._marks.append((self._filled, chunk.offset))
+        self._filled = end
+
+    def _decode(self, pages: int, known_pages: int) -> RecordArray:
+        length = pages * self._page_size
+        rows = np.empty((length // _LEAST_ROW, subbuffer.ROW_WORDS), np.int64)
+        self._state[subbuffer.DAMAGED] = 0
+        count = subbuffer.decode_pages(
+            self._bytes[: len(self._bytes) // 4 * 4].view(np.uint32),
+            pages,
+            known_pages,
+            self._page_size // 4,
+            self.cpu,
+            self._plan.plan_of,
+            self._plan.plans,
+            self._plan.gathers,
+            self._state,
+            self._counts,
+            self._damage,
+            rows,
+        )
+        self._note_damaged_pages()
+        self._drop(length)
+        return rows[:count].copy().view(RECORD).reshape(-1)
+
+    def _note_damaged_pages(self) -> None:
+        damaged = int(self._state[subbuffer.DAMAGED])
+        for page, place, reason in self._damage[:damaged].tolist():
+            offset = self._offset_of(page * self._page_size + place)
+            self.problems.append(Problem(offset, self.cpu, subbuffer.DAMAGE_TEXT[reason]))
+        if damaged > len(self._damage):
+            more = damaged - len(self._damage)
+            offset = self.problems[-1].offset
+            self.problems.append(Problem(offset, self.cpu, f"and {more} more damaged pages"))
+
+    def _offset_of(self, place: int) -> int:
+        """Offset in the file of a place in the buffer; of its chunk if that was compressed."""
+        start, offset = max((m for m in self._marks if m[0] <= place), default=(0, 0))
+        return offset + place - start
+
+    def _note(self, offset: int, reason: str) -> None:
+        self.problems.append(Problem(offset, self.cpu, reason))
+        self._state[subbuffer.GAP_PENDING] = 1
+        self._state[subbuffer.GAP_UNKNOWN] = 1
+
+    def _drop(self, length: int) -> None:
+        """Forget the first `length` bytes."""
+        self._bytes[: self._filled - length] = self._bytes[length : self._filled].copy()
+        self._filled -= length
+        last = [m for m in self._marks if m[0] <= length][-1:]
+        later = [m for m in self._marks if m[0] > length]
+        self._marks = [(start - length, offset) for start, offset in last + later]
