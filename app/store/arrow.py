@@ -1,0 +1,75 @@
+"""Columns of integers as one Arrow record batch, compressed; any Arrow library can read them.
+
+A column whose values all fit a byte is one uint8 column. A wider one is stored as its little-endian
+bytes, each byte position a uint8 column of its own ("gfn.0", "gfn.1", ...): bytes of one rank
+resemble each other, so zstd saves about a fifth against whole integers. Signed values are
+zigzagged first (0, -1, 1, -2 become 0, 1, 2, 3).
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.ipc
+
+_ZSTD = pa.Codec("zstd", compression_level=1)
+_WRITE = pa.ipc.IpcWriteOptions(compression=_ZSTD, use_threads=False)
+
+Unsigned = npt.NDArray[np.uint64]
+Signed = npt.NDArray[np.int64]
+
+
+def write_batch(columns: Mapping[str, pa.Array]) -> bytes:
+    """One record batch as an Arrow IPC stream whose buffers are compressed by zstd."""
+    batch = pa.record_batch(list(columns.values()), names=list(columns))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=_WRITE) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def read_batch(blob: bytes, names: Iterable[str] | None = None) -> pa.RecordBatch:
+    """The batch of a blob; only the named columns (with all their bytes) are decompressed."""
+    if names is None:
+        return pa.ipc.open_stream(blob).read_next_batch()
+    wanted = set(names)
+    fields = pa.ipc.open_stream(blob).schema.names
+    indices = [i for i, field in enumerate(fields) if field.partition(".")[0] in wanted]
+    options = pa.ipc.IpcReadOptions(included_fields=indices, use_threads=False)
+    return pa.ipc.open_stream(blob, options=options).read_next_batch()
+
+
+def split(name: str, values: npt.NDArray[np.generic]) -> dict[str, pa.Array]:
+    """Unsigned integers as their byte columns."""
+    wide = np.ascontiguousarray(values, dtype="<u8")
+    highest = int(wide.max()) if len(wide) else 0
+    if highest < 1 << 8:
+        return {name: pa.array(wide.astype(np.uint8))}
+    planes = wide.view(np.uint8).reshape(-1, 8)
+    count = (highest.bit_length() + 7) // 8
+    return {f"{name}.{i}": pa.array(planes[:, i].copy()) for i in range(count)}
+
+
+def join(batch: pa.RecordBatch, name: str) -> Unsigned:
+    """The unsigned integers that `split` took apart."""
+    if name in batch.schema.names:
+        return np.asarray(batch.column(name)).astype(np.uint64)
+    planes = np.zeros((batch.num_rows, 8), dtype=np.uint8)
+    for i in range(8):
+        if f"{name}.{i}" not in batch.schema.names:
+            break
+        planes[:, i] = np.asarray(batch.column(f"{name}.{i}"))
+    return planes.view("<u8").reshape(-1)
+
+
+def zigzag(values: npt.NDArray[np.generic]) -> Unsigned:
+    wide = values.astype(np.int64)
+    return ((wide << 1) ^ (wide >> 63)).view(np.uint64)
+
+
+def unzigzag(values: Unsigned) -> Signed:
+    signed: Signed = (values >> np.uint64(1)).view(np.int64) ^ -(values & np.uint64(1)).view(
+        np.int64
+    )
+    return signed

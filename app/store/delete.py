@@ -1,0 +1,56 @@
+"""Deleting a recording in small steps, so that nobody else waits long for the database."""
+
+from sqlalchemy import Engine, Select, delete, select, update
+
+from app.store.errors import NotFound, StoreError, explained
+from app.store.lock import is_writer_alive
+from app.store.tables import Recording, RecordingState, Segment, Vm
+
+SEGMENTS_PER_STEP = 16
+
+
+def delete_recording(engine: Engine, recording_id: int) -> None:
+    """Remove a recording and everything in it; readers stop seeing it at once.
+
+    If the process dies on the way, the next one that opens the database goes on. Raises NotFound,
+    and StoreError while the recording is still being written.
+    """
+    with explained(str(engine.url.database)):
+        query = select(Recording.state).where(Recording.id == recording_id)
+        with engine.connect() as connection:
+            state = connection.execute(query).scalar_one_or_none()
+        if state is None:
+            raise NotFound(f"there is no recording {recording_id}")
+        if state == RecordingState.WRITING and is_writer_alive(engine):
+            raise StoreError(f"recording {recording_id} is still being written")
+        with engine.begin() as connection:
+            connection.execute(
+                update(Recording)
+                .where(Recording.id == recording_id)
+                .values(state=RecordingState.DELETING)
+            )
+        delete_contents(engine, recording_id)
+
+
+def delete_contents(engine: Engine, recording_id: int) -> None:
+    """Remove the rows of a recording that is already marked as being deleted."""
+    segments = (
+        select(Segment.id)
+        .join(Vm, Vm.id == Segment.vm_id)
+        .where(Vm.recording_id == recording_id)
+        .limit(SEGMENTS_PER_STEP)
+    )
+    # A transaction that reads first and writes later fails at once when somebody wrote between.
+    while ids := _first_ids(engine, segments):
+        with engine.begin() as connection:
+            connection.execute(delete(Segment).where(Segment.id.in_(ids)))
+    with engine.begin() as connection:
+        connection.execute(delete(Recording).where(Recording.id == recording_id))
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA incremental_vacuum").all()
+
+
+def _first_ids(engine: Engine, query: Select[int]) -> list[int]:
+    with engine.connect() as connection:
+        return list(connection.execute(query).scalars())

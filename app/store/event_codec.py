@@ -1,0 +1,75 @@
+"""Events to blob and back. docs/schema.md tells readers without us what the columns mean."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from app.model.events import EVENT, EventArray, Outcome, To, effect_time
+from app.store.arrow import join, read_batch, split, unzigzag, write_batch, zigzag
+
+ATTRIBUTE_PRIVATE = 8
+"""KVM_MEMORY_ATTRIBUTE_PRIVATE: what `aux` of a conversion to private almost always is."""
+
+_PLAIN = (
+    "gfn",
+    "npages",
+    "errno",
+    "address_low",
+    "size_low",
+    "kind",
+    "to",
+    "outcome",
+    "cause",
+    "cause_certainty",
+    "range_certainty",
+)
+
+
+def encode_events(events: EventArray, first_t: int) -> bytes:
+    """One blob. Events are in order of effect time, none before first_t."""
+    effect = effect_time(events)
+    columns = split("effect_step", np.diff(effect, prepend=first_t))
+    columns |= split("latency_ns", zigzag(events["latency_ns"]))
+    for name in _PLAIN:
+        columns |= split(name, events[name])
+    columns |= split("unchanged_pages", events["npages"] - events["effective_pages"])
+    columns |= split("aux", events["aux"] ^ _usual_aux(events["to"]))
+    columns["thread"] = _threads(events)
+    return write_batch(columns)
+
+
+def decode_events(blob: bytes, first_t: int) -> EventArray:
+    """The events of a blob, column by column equal to what was encoded."""
+    batch = read_batch(blob)
+    events = np.zeros(batch.num_rows, dtype=EVENT)
+    for name in _PLAIN:
+        events[name] = join(batch, name)
+    events["latency_ns"] = unzigzag(join(batch, "latency_ns"))
+    events["effective_pages"] = events["npages"] - join(batch, "unchanged_pages")
+    events["aux"] = join(batch, "aux") ^ _usual_aux(events["to"])
+    threads = np.asarray(batch.column("thread").dictionary_decode())
+    events["tid"] = threads >> 16
+    events["vcpu"] = (threads & 0xFFFF).astype(np.uint16).view(np.int16)
+    # The inverse of effect_time.
+    is_timed = events["outcome"] != Outcome.UNCONFIRMED
+    spent = np.where(is_timed, np.maximum(events["latency_ns"], 0), 0)
+    events["t"] = effect_times(batch, first_t) - spent
+    return events
+
+
+def effect_times(batch: pa.RecordBatch, first_t: int) -> npt.NDArray[np.int64]:
+    steps = join(batch, "effect_step").view(np.int64)
+    times: npt.NDArray[np.int64] = np.cumsum(steps) + first_t
+    return times
+
+
+def _usual_aux(to: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    return np.where(to == To.PRIVATE, np.uint64(ATTRIBUTE_PRIVATE), np.uint64(0))
+
+
+def _threads(events: EventArray) -> pa.Array:
+    """A dictionary column of tid << 16 | vcpu: a vCPU's thread says both in one index."""
+    vcpu = events["vcpu"].astype(np.int64) & 0xFFFF
+    encoded = pa.array((events["tid"].astype(np.int64) << 16) | vcpu).dictionary_encode()
+    narrow = pa.uint8() if len(encoded.dictionary) <= 1 << 8 else pa.int32()
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(narrow), encoded.dictionary)

@@ -1,0 +1,85 @@
+"""One writer per database: an advisory lock that the kernel lets go when its holder dies."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine
+
+from app.store.errors import StoreError, WriterBusy
+
+PATIENCE_S = 2.0
+"""Opening a database holds the lock for a moment; a writer outwaits that before it gives up."""
+_POLL_S = 0.02
+
+
+class WriterLock:
+    """Held from entering to leaving. The lock file stays: removing it would race with others."""
+
+    def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
+        self._path = _lock_path(engine)
+        self._name = str(engine.url.database)
+        self._patience_s = patience_s
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Raises WriterBusy, naming the holder's process, when patience ends."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        deadline = time.monotonic() + self._patience_s
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                holder = _holder(descriptor)
+                os.close(descriptor)
+                raise WriterBusy(self._name, holder)
+            time.sleep(_POLL_S)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
+def is_writer_alive(engine: Engine) -> bool:
+    """Whether some process holds the writer lock now."""
+    try:
+        descriptor = os.open(_lock_path(engine), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_path(engine: Engine) -> Path:
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database:
+        raise StoreError(
+            f"{engine.url.render_as_string()}: only SQLite files can be written by this version"
+        )
+    name = database.removeprefix("file:").partition("?")[0]
+    return Path(f"{name}.lock")
+
+
+def _try_lock(descriptor: int, mode: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    return int(text) if text.isdigit() else None

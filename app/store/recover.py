@@ -1,0 +1,41 @@
+"""What a writer that died left behind. Only to be called while holding the writer lock."""
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from app.store.delete import delete_contents
+from app.store.tables import Recording, RecordingState
+
+
+def recover(engine: Engine) -> None:
+    """Mark recordings that nobody writes any more as incomplete; finish deletions cut short."""
+    with Session(engine) as session:
+        states = session.execute(
+            select(Recording.id, Recording.state).where(
+                Recording.state.in_([RecordingState.WRITING, RecordingState.DELETING])
+            )
+        ).all()
+        for recording_id, state in states:
+            if state == RecordingState.WRITING:
+                _mark_incomplete(session, recording_id)
+        session.commit()
+    for recording_id, state in states:
+        if state == RecordingState.DELETING:
+            delete_contents(engine, recording_id)
+
+
+def _mark_incomplete(session: Session, recording_id: int) -> None:
+    recording = session.get_one(Recording, recording_id)
+    last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
+    session.execute(
+        update(Recording)
+        .where(Recording.id == recording_id)
+        .values(
+            state=RecordingState.INCOMPLETE,
+            incomplete_reason=(
+                f"the writer (process {recording.writer_pid}) ended without finishing: events "
+                f"after t = {last_s:.6f} s are missing, some from t = {complete_s:.6f} s on may be"
+            ),
+            writer_pid=None,
+        )
+    )

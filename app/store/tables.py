@@ -1,0 +1,191 @@
+"""The tables: rare things as rows, floods as segments (docs/schema.md describes both).
+
+Times are ns since the recording's start, ranges half-open, gfns in 4 KiB pages. Row ids are never
+used twice, so that readers may cache by id.
+"""
+
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from app.model.events import Certainty, PageState
+from app.store.columns import EnumName, Unsigned64
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; a database that names a later one was written by a later gmemscope."""
+
+
+class RecordingState(StrEnum):
+    WRITING = "writing"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    """Something is missing; incomplete_reason says what."""
+    DELETING = "deleting"
+    """Its segments are being removed; no reader shows it any more."""
+
+
+def _new_uuid() -> str:
+    return str(uuid4())
+
+
+def _parent(table: str) -> Column[int]:
+    return Column(
+        Integer, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=False, index=True
+    )
+
+
+class Host(SQLModel, table=True):
+    """A machine that was observed."""
+
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+
+
+class Recording(SQLModel, table=True):
+    """One continuous observation of one host."""
+
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int | None = Field(default=None, primary_key=True)
+    uuid: str = Field(default_factory=_new_uuid, unique=True)
+    host_id: int = Field(sa_column=_parent("host"))
+    name: str
+    source: str
+    origin: str | None = None
+    origin_sha256: str | None = None
+    clock: str
+    clock_start_ns: int = Field(sa_type=Unsigned64)
+    wall_start_ns: int | None = Field(default=None, sa_type=BigInteger)
+    kernel_release: str | None = None
+    coverage: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    state: str = Field(default=RecordingState.WRITING, index=True)
+    incomplete_reason: str | None = None
+    writer_pid: int | None = None  # of the process that writes it, None once finished
+    is_live: bool = False  # it was written while it happened
+    last_t: int = Field(default=0, sa_type=BigInteger)  # latest time stored
+    complete_t: int = Field(default=0, sa_type=BigInteger)  # everything before it is stored
+    lost_events: int = Field(default=0, sa_type=BigInteger)  # of the losses whose count is known
+    losses: int = 0
+
+
+class Vm(SQLModel, table=True):
+    """One VM of a recording, with what its segments add up to."""
+
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int | None = Field(default=None, primary_key=True)
+    uuid: str = Field(default_factory=_new_uuid, unique=True)
+    recording_id: int = Field(sa_column=_parent("recording"))
+    name: str
+    pid: int | None = None
+    vm_fd: int | None = None
+    vm_type: int | None = Field(default=None, sa_type=BigInteger)
+    kvm_pointer: int | None = Field(default=None, sa_type=Unsigned64)
+    created_t: int | None = Field(default=None, sa_type=BigInteger)
+    created_certainty: Certainty = Field(sa_column=Column(EnumName(Certainty), nullable=False))
+    ended_t: int | None = Field(default=None, sa_type=BigInteger)
+    ended_is_inferred: bool = False
+    start_state: PageState = Field(sa_column=Column(EnumName(PageState), nullable=False))
+    is_unattributed: bool = False
+    revision: int = 0  # grows with every commit that touches the VM's segments or memslots
+    last_t: int = Field(default=0, sa_type=BigInteger)  # effect time of its latest event
+    events: int = Field(default=0, sa_type=BigInteger)
+    events_by_kind: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    requested: int = Field(default=0, sa_type=BigInteger)  # conversions, whatever became of them
+    applied: int = Field(default=0, sa_type=BigInteger)
+    failed: int = Field(default=0, sa_type=BigInteger)
+    unconfirmed: int = Field(default=0, sa_type=BigInteger)
+    effective_pages: int = Field(default=0, sa_type=BigInteger)
+    private_pages: int = Field(default=0, sa_type=BigInteger)  # now, in live memslots
+    shared_pages: int = Field(default=0, sa_type=BigInteger)
+    unknown_pages: int = Field(default=0, sa_type=BigInteger)
+    mixed_blocks: int = Field(default=0, sa_type=BigInteger)
+    lost_events: int = Field(default=0, sa_type=BigInteger)  # of its LOSS_BEGIN events with a count
+    layout_is_known: bool = False  # a memslot was seen at least once
+
+
+class GuestMemfdRow(SQLModel, table=True):
+    __tablename__ = "guest_memfd"
+    id: int | None = Field(default=None, primary_key=True)
+    vm_id: int = Field(sa_column=_parent("vm"))
+    fd: int
+    size: int = Field(sa_type=Unsigned64)
+    flags: int = Field(sa_type=Unsigned64)
+    created_t: int = Field(sa_type=BigInteger)
+
+
+class MemslotRow(SQLModel, table=True):
+    """One memslot between two calls that changed it."""
+
+    __tablename__ = "memslot"
+    __table_args__ = (Index("memslot_slot", "vm_id", "as_id", "slot"),)
+    id: int | None = Field(default=None, primary_key=True)
+    vm_id: int = Field(foreign_key="vm.id", ondelete="CASCADE")
+    as_id: int
+    slot: int
+    base_gfn: int = Field(sa_type=BigInteger)
+    npages: int = Field(sa_type=BigInteger)
+    flags: int = Field(sa_type=BigInteger)
+    backing: str
+    backing_certainty: Certainty = Field(sa_column=Column(EnumName(Certainty), nullable=False))
+    userspace_addr: int = Field(sa_type=Unsigned64)
+    guest_memfd: int | None = None
+    guest_memfd_offset: int | None = Field(default=None, sa_type=Unsigned64)
+    from_t: int = Field(sa_type=BigInteger)
+    to_t: int | None = Field(default=None, sa_type=BigInteger)  # NULL while alive
+
+
+class LossRow(SQLModel, table=True):
+    """Events lost between two instants; count is NULL where only the fact is known."""
+
+    __tablename__ = "loss"
+    id: int | None = Field(default=None, primary_key=True)
+    recording_id: int = Field(sa_column=_parent("recording"))
+    from_t: int = Field(sa_type=BigInteger)
+    to_t: int = Field(sa_type=BigInteger)
+    count: int | None = Field(default=None, sa_type=BigInteger)
+    cpu: int | None = None
+    source: str
+
+
+class Segment(SQLModel, table=True):
+    """A stretch of one VM's events with the changes they made. Blobs: app.store.codec."""
+
+    __table_args__ = (
+        Index("segment_order", "vm_id", "number", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    vm_id: int = Field(foreign_key="vm.id", ondelete="CASCADE")
+    number: int = Field(sa_type=BigInteger)  # order in the VM; a merged one keeps its first part's
+    is_tail: bool = False  # may still be merged with its neighbours
+    first_seq: int = Field(sa_type=BigInteger)  # events before it in the VM
+    event_count: int
+    first_change: int = Field(sa_type=BigInteger)  # changes before it in the VM
+    change_count: int
+    first_t: int = Field(sa_type=BigInteger)  # of effects
+    last_t: int = Field(sa_type=BigInteger)
+    first_gfn: int = Field(sa_type=BigInteger)  # of all changes and of events with a range
+    end_gfn: int = Field(sa_type=BigInteger)
+    event_blob: bytes = Field(sa_type=LargeBinary)
+    change_blob: bytes = Field(sa_type=LargeBinary)
+
+
+class Keyframe(SQLModel, table=True):
+    """The page map and its memslots as they were before a segment's first row."""
+
+    segment_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True)
+    )
+    blob: bytes = Field(sa_type=LargeBinary)  # PageMap.to_bytes
+
+
+class Summary(SQLModel, table=True):
+    """What a segment adds to zoomed-out views (app.model.summary)."""
+
+    segment_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True)
+    )
+    blob: bytes = Field(sa_type=LargeBinary)

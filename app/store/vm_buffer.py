@@ -1,0 +1,145 @@
+"""What one VM was given since its last sealed segment, already painted on its page map."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.model.events import CHANGE, EVENT, Certainty, ChangeArray, EventArray, effect_time
+from app.model.layout import Memslot
+from app.model.pagemap import PageMap
+
+SEGMENT_EVENTS = 1 << 17
+"""Events of a sealed segment: enough to compress well, few enough to decode in milliseconds."""
+SEGMENT_CHANGES = 4 * SEGMENT_EVENTS
+PAINT_EVENTS = 1 << 14
+_FIRST_CAPACITY = 1 << 8
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a VM's history: how many events and changes lie before it."""
+
+    events: int = 0
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a VM's history, ready to become a segment."""
+
+    start: Position
+    events: EventArray
+    changes: ChangeArray
+
+    @property
+    def is_empty(self) -> bool:
+        return not len(self.events) and not len(self.changes)
+
+    def times(self) -> tuple[int, int]:
+        """First and last effect time."""
+        effects = [effect_time(self.events[[0, -1]])] if len(self.events) else []
+        changes = [self.changes["t"][[0, -1]]] if len(self.changes) else []
+        both = np.concatenate(effects + changes)
+        return int(both.min()), int(both.max())
+
+    def gfns(self) -> tuple[int, int]:
+        """The gfns that its changes and its events with a range lie in; (0, 0) if none does."""
+        has_range = self.events["range_certainty"] != Certainty.UNKNOWN
+        bounds = [
+            (int(rows["gfn"].min()), int((rows["gfn"] + rows["npages"]).max()))
+            for rows in (self.events[has_range], self.changes[self.changes["npages"] > 0])
+            if len(rows)
+        ]
+        if not bounds:
+            return 0, 0
+        return min(first for first, _ in bounds), max(end for _, end in bounds)
+
+
+@dataclass(slots=True)
+class VmBuffer:
+    """Holds a VM's events and changes from `sealed` on. Times may not decrease."""
+
+    page_map: PageMap
+    sealed: Position = Position()
+    _events: EventArray = field(default_factory=lambda: np.empty(_FIRST_CAPACITY, dtype=EVENT))
+    _count: int = 0
+    _painted: int = 0
+    _changes: list[ChangeArray] = field(default_factory=list)
+    _change_count: int = 0
+
+    @property
+    def end(self) -> Position:
+        return Position(self.sealed.events + self._count, self.sealed.changes + self._change_count)
+
+    @property
+    def held_events(self) -> int:
+        return self._count
+
+    def held(self, first: int) -> EventArray:
+        """The events held, from the given one on."""
+        return self._events[first : self._count]
+
+    @property
+    def is_full(self) -> bool:
+        return self._count >= SEGMENT_EVENTS or self._change_count >= SEGMENT_CHANGES
+
+    @property
+    def is_nearly_full(self) -> bool:
+        return 2 * self._count >= SEGMENT_EVENTS or 2 * self._change_count >= SEGMENT_CHANGES
+
+    def append(self, events: EventArray) -> EventArray:
+        """Take as many events as fit; returns the rest."""
+        taken = events[: SEGMENT_EVENTS - self._count]
+        self._make_room(len(taken))
+        self._events[self._count : self._count + len(taken)] = taken
+        self._count += len(taken)
+        if self._count - self._painted >= PAINT_EVENTS:
+            self.paint()
+        return events[len(taken) :]
+
+    def paint(self) -> None:
+        """Apply what was appended to the page map, which fills in effective_pages."""
+        if self._painted == self._count:
+            return
+        fresh = self._events[self._painted : self._count]
+        changes = self.page_map.apply(fresh, self.sealed.events + self._painted)
+        self._painted = self._count
+        self._add(changes)
+
+    def set_memslot(self, memslot: Memslot) -> None:
+        self.paint()
+        self._add(self.page_map.set_memslot(memslot))
+
+    def delete_memslot(self, as_id: int, slot: int, t: int) -> None:
+        self.paint()
+        self._add(self.page_map.delete_memslot(as_id, slot, t))
+
+    def part(self, start: Position, end: Position) -> Part:
+        """A painted stretch within what is held."""
+        if len(self._changes) > 1:
+            self._changes = [np.concatenate(self._changes)]
+        changes = self._changes[0] if self._changes else np.empty(0, dtype=CHANGE)
+        return Part(
+            start,
+            self._events[start.events - self.sealed.events : end.events - self.sealed.events],
+            changes[start.changes - self.sealed.changes : end.changes - self.sealed.changes],
+        )
+
+    def forget_sealed(self) -> None:
+        """Everything held was written in a sealed segment: start the next one."""
+        self.sealed = self.end
+        self._count = self._painted = self._change_count = 0
+        self._changes = []
+
+    def _add(self, changes: ChangeArray) -> None:
+        if len(changes):
+            self._changes.append(changes)
+            self._change_count += len(changes)
+
+    def _make_room(self, count: int) -> None:
+        needed = self._count + count
+        if needed <= len(self._events):
+            return
+        grown = np.empty(min(max(needed, 4 * len(self._events)), SEGMENT_EVENTS), dtype=EVENT)
+        grown[: self._count] = self._events[: self._count]
+        self._events = grown

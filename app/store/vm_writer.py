@@ -1,0 +1,179 @@
+"""One VM of the recording being written: what is given, until it is in the database."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, insert, update
+
+from app.model.events import EventArray, effect_time
+from app.model.layout import GuestMemfd, Memslot, VmIdentity
+from app.model.pagemap import PageMap
+from app.store.segment_rows import SegmentRows
+from app.store.tables import GuestMemfdRow, Keyframe, MemslotRow, Vm
+from app.store.vm_buffer import SEGMENT_EVENTS, VmBuffer
+from app.store.vm_totals import VmTotals
+
+KEYFRAME_EVENTS = 2 * SEGMENT_EVENTS
+"""A page map is kept so often: seeking replays at most this many events and the open tail."""
+
+
+def identity_values(identity: VmIdentity) -> dict[str, Any]:
+    """Column values of a VM's row."""
+    return {
+        "name": identity.name,
+        "pid": identity.pid,
+        "vm_fd": identity.vm_fd,
+        "vm_type": identity.vm_type,
+        "kvm_pointer": identity.kvm_pointer,
+        "created_t": identity.created_t,
+        "created_certainty": identity.created_certainty,
+        "is_unattributed": identity.is_unattributed,
+    }
+
+
+@dataclass(slots=True)
+class VmWriter:
+    """Gathers one VM's news between commits and writes them in the commit's transaction."""
+
+    vm_id: int
+    buffer: VmBuffer
+    rows: SegmentRows
+    last_t: int = 0
+    _totals: VmTotals = field(default_factory=VmTotals)
+    _counted: int = 0  # events of the buffer that the totals include
+    _values: dict[str, Any] = field(default_factory=dict)
+    _ended_memslots: list[tuple[int, int, int]] = field(default_factory=list)  # as_id, slot, t
+    _memslots: list[Memslot] = field(default_factory=list)
+    _live: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    """(as_id, slot) of the live memslots: index in _memslots, None once in the database."""
+    _guest_memfds: list[GuestMemfd] = field(default_factory=list)
+    _revision: int = 0
+    _events_to_keyframe: int = KEYFRAME_EVENTS
+
+    @property
+    def has_news(self) -> bool:
+        return (
+            self.rows.written(self.buffer) != self.buffer.end
+            or bool(self._values or self._ended_memslots or self._memslots)
+            or bool(self._guest_memfds)
+        )
+
+    def append(self, events: EventArray) -> EventArray:
+        """Take as many events as fit before the next commit; returns the rest."""
+        rest = self.buffer.append(events)
+        taken = events[: len(events) - len(rest)]
+        if len(taken):
+            self.last_t = max(self.last_t, int(effect_time(taken[-1:])[0]))
+        return rest
+
+    def update(self, identity: VmIdentity) -> None:
+        self._values |= identity_values(identity)
+
+    def end(self, t: int, *, is_inferred: bool) -> None:
+        for memslot in self.buffer.page_map.memslots:
+            self.delete_memslot(memslot.as_id, memslot.slot, t)
+        self._values |= {"ended_t": t, "ended_is_inferred": is_inferred}
+
+    def add_guest_memfd(self, guest_memfd: GuestMemfd) -> None:
+        self._guest_memfds.append(guest_memfd)
+
+    def set_memslot(self, memslot: Memslot) -> None:
+        self.buffer.set_memslot(memslot)
+        self._end_memslot(memslot.as_id, memslot.slot, memslot.from_t)
+        self._live[memslot.as_id, memslot.slot] = len(self._memslots)
+        self._memslots.append(memslot)
+        self.last_t = max(self.last_t, memslot.from_t)
+
+    def delete_memslot(self, as_id: int, slot: int, t: int) -> None:
+        self.buffer.delete_memslot(as_id, slot, t)
+        self._end_memslot(as_id, slot, t)
+        self.last_t = max(self.last_t, t)
+
+    def _end_memslot(self, as_id: int, slot: int, t: int) -> None:
+        """Give a live memslot its end, wherever it is: still here or in the database."""
+        if (as_id, slot) not in self._live:
+            return
+        place = self._live.pop((as_id, slot))
+        if place is None:
+            self._ended_memslots.append((as_id, slot, t))
+        else:
+            self._memslots[place] = replace(self._memslots[place], to_t=t)
+
+    def write(self, connection: Connection, *, seal: bool) -> None:
+        """Write the news inside the caller's transaction; with `seal`, everything held."""
+        self.buffer.paint()
+        fresh = self.buffer.held(self._counted)
+        self._totals.add(fresh)
+        self._counted += len(fresh)
+        self._write_memslots(connection)
+        if seal and self.buffer.end != self.buffer.sealed:
+            self._seal(connection)
+        else:
+            self.rows.add_tail(connection, self.buffer)
+        self._revision += 1
+        values = self._totals.values(self.buffer.page_map) | self._values
+        connection.execute(
+            update(Vm)
+            .where(Vm.id == self.vm_id)  # type: ignore[arg-type]
+            .values(revision=self._revision, last_t=self.last_t, **values)
+        )
+        self._values = {}
+
+    def _seal(self, connection: Connection) -> None:
+        segment_id = self.rows.seal(connection, self.buffer)
+        self._events_to_keyframe -= self.buffer.held_events
+        if self._events_to_keyframe <= 0:
+            blob = self.buffer.page_map.to_bytes()
+            connection.execute(insert(Keyframe).values(segment_id=segment_id, blob=blob))
+            self._events_to_keyframe = KEYFRAME_EVENTS
+        self.buffer.forget_sealed()
+        self._counted = 0
+
+    def _write_memslots(self, connection: Connection) -> None:
+        for as_id, slot, t in self._ended_memslots:
+            connection.execute(
+                update(MemslotRow)
+                .where(MemslotRow.vm_id == self.vm_id)  # type: ignore[arg-type]
+                .where(MemslotRow.as_id == as_id, MemslotRow.slot == slot)  # type: ignore[arg-type]
+                .where(MemslotRow.to_t.is_(None))  # type: ignore[union-attr]
+                .values(to_t=t)
+            )
+        if self._memslots:
+            rows = [_memslot_values(self.vm_id, memslot) for memslot in self._memslots]
+            connection.execute(insert(MemslotRow), rows)
+            self._live = dict.fromkeys(self._live)
+        if self._guest_memfds:
+            memfds = [
+                {
+                    "vm_id": self.vm_id,
+                    "fd": one.fd,
+                    "size": one.size,
+                    "flags": one.flags,
+                    "created_t": one.created_t,
+                }
+                for one in self._guest_memfds
+            ]
+            connection.execute(insert(GuestMemfdRow), memfds)
+        self._ended_memslots, self._memslots, self._guest_memfds = [], [], []
+
+
+def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
+    return {
+        "vm_id": vm_id,
+        "as_id": memslot.as_id,
+        "slot": memslot.slot,
+        "base_gfn": memslot.base_gfn,
+        "npages": memslot.npages,
+        "flags": memslot.flags,
+        "backing": memslot.backing.value,
+        "backing_certainty": memslot.backing_certainty,
+        "userspace_addr": memslot.userspace_addr,
+        "guest_memfd": memslot.guest_memfd,
+        "guest_memfd_offset": memslot.guest_memfd_offset,
+        "from_t": memslot.from_t,
+        "to_t": memslot.to_t,
+    }
+
+
+def new_vm_writer(vm_id: int, identity: VmIdentity) -> VmWriter:
+    return VmWriter(vm_id, VmBuffer(PageMap(identity.start_state)), SegmentRows(vm_id))

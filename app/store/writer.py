@@ -1,0 +1,224 @@
+"""Writing one recording into the database: the store's side of app.store.protocol."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from app.model.events import EventArray
+from app.model.layout import GuestMemfd, Memslot, VmIdentity
+from app.store.errors import StoreError, explained
+from app.store.lock import WriterLock
+from app.store.protocol import Loss, RecordingHeader
+from app.store.recover import recover
+from app.store.tables import Host, LossRow, Recording, RecordingState, Vm
+from app.store.vm_buffer import SEGMENT_EVENTS
+from app.store.vm_writer import VmWriter, identity_values, new_vm_writer
+
+LIVE_COMMIT_S = 0.5
+"""A live recording is committed so often, if `advance` is called that often."""
+MAX_HELD_EVENTS = 8 * SEGMENT_EVENTS
+"""Over all VMs; beyond, the largest are sealed early, so that many VMs need no more memory."""
+
+
+class RecordingWriter:
+    """A RecordingSink that paints page maps and writes segments.
+
+    One writer per database: entering raises WriterBusy if another process (or an unfinished
+    writer of this one) holds it. Not for several threads at once. What a commit holds is
+    consistent over all VMs: it happens when a segment is full and, with `is_live`, about every
+    half second in `advance`.
+    """
+
+    recording_id: int
+
+    def __init__(self, engine: Engine, header: RecordingHeader, *, is_live: bool = False) -> None:
+        self._engine = engine
+        self._header = header
+        self._is_live = is_live
+        self._lock = WriterLock(engine)
+        self._vms: dict[int, VmWriter] = {}
+        self._losses: list[Loss] = []
+        self._recording_values: dict[str, Any] = {}
+        self._lost_events = self._loss_count = 0
+        self._last_t = self._complete_t = 0
+        self._fresh_events = 0  # since the last commit
+        self._committed_at = time.monotonic()
+        self._incomplete_reason: str | None = None
+
+    def add_vm(self, identity: VmIdentity) -> int:
+        with self._transaction() as connection:
+            result = connection.execute(
+                insert(Vm).values(
+                    recording_id=self.recording_id,
+                    start_state=identity.start_state,
+                    **identity_values(identity),
+                )
+            )
+        vm_id = int(result.inserted_primary_key[0])
+        self._vms[vm_id] = new_vm_writer(vm_id, identity)
+        return vm_id
+
+    def update_vm(self, vm_id: int, identity: VmIdentity) -> None:
+        self._vms[vm_id].update(identity)
+
+    def end_vm(self, vm_id: int, t: int, *, is_inferred: bool) -> None:
+        self._vms[vm_id].end(t, is_inferred=is_inferred)
+
+    def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None:
+        self._vms[vm_id].add_guest_memfd(guest_memfd)
+
+    def set_memslot(self, vm_id: int, memslot: Memslot) -> None:
+        self._vms[vm_id].set_memslot(memslot)
+        self._commit_if_full()
+
+    def delete_memslot(self, vm_id: int, as_id: int, slot: int, t: int) -> None:
+        self._vms[vm_id].delete_memslot(as_id, slot, t)
+        self._commit_if_full()
+
+    def append(self, vm_id: int, events: EventArray) -> None:
+        """Raises ValueError if an effect time lies before what the VM was already given."""
+        vm = self._vms[vm_id]
+        while len(events):
+            rest = vm.append(events)
+            self._fresh_events += len(events) - len(rest)
+            events = rest
+            self._commit_if_full()
+
+    def add_loss(self, loss: Loss) -> None:
+        self._losses.append(loss)
+        self._loss_count += 1
+        self._lost_events += loss.count or 0
+        self._last_t = max(self._last_t, loss.to_t)
+
+    def update_coverage(self, coverage: dict[str, Any]) -> None:
+        self._recording_values["coverage"] = coverage
+
+    def mark_incomplete(self, reason: str) -> None:
+        self._incomplete_reason = reason
+
+    def advance(self, t: int) -> None:
+        self._complete_t = max(self._complete_t, t)
+        if self._is_live and time.monotonic() - self._committed_at >= LIVE_COMMIT_S:
+            self._commit()
+
+    def __enter__(self) -> Self:
+        self._lock.__enter__()
+        try:
+            recover(self._engine)
+            self._begin()
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._finish(error)
+        except StoreError:
+            # Whoever opens the database next marks the recording incomplete; the first error,
+            # if there is one, says more than this consequence of it.
+            if error is None:
+                raise
+        finally:
+            self._lock.__exit__(None, None, None)
+
+    def _begin(self) -> None:
+        header = asdict(self._header)
+        host = header.pop("host")
+        with self._transaction() as connection:
+            result = connection.execute(
+                insert(Recording).values(
+                    host_id=_host_id(connection, host),
+                    state=RecordingState.WRITING,
+                    writer_pid=os.getpid(),
+                    is_live=self._is_live,
+                    **header,
+                )
+            )
+        self.recording_id = int(result.inserted_primary_key[0])
+
+    def _finish(self, error: BaseException | None) -> None:
+        reason = self._incomplete_reason if error is None else str(error) or type(error).__name__
+        self._recording_values |= {
+            "state": RecordingState.COMPLETE if reason is None else RecordingState.INCOMPLETE,
+            "incomplete_reason": reason,
+            "writer_pid": None,
+        }
+        self._commit(finish=True)
+
+    def _commit_if_full(self) -> None:
+        if self._fresh_events >= 2 * SEGMENT_EVENTS or any(
+            vm.buffer.is_full for vm in self._vms.values()
+        ):
+            self._commit()
+
+    def _commit(self, *, finish: bool = False) -> None:
+        """Make everything given so far visible to readers, in one transaction."""
+        sealed = self._due_to_seal() if not finish else set(self._vms)
+        with self._transaction() as connection:
+            for vm_id, vm in self._vms.items():
+                if vm.has_news or finish:
+                    vm.write(connection, seal=vm_id in sealed)
+            self._write_losses(connection)
+            self._write_recording(connection, finish=finish)
+        self._fresh_events = 0
+        self._committed_at = time.monotonic()
+
+    def _due_to_seal(self) -> set[int]:
+        """VMs that hold half a segment or more, and the largest while all hold too much."""
+        by_size = sorted(self._vms, key=lambda vm_id: -self._vms[vm_id].buffer.held_events)
+        held = sum(vm.buffer.held_events for vm in self._vms.values())
+        due = set()
+        for vm_id in by_size:
+            buffer = self._vms[vm_id].buffer
+            if not buffer.is_nearly_full and held <= MAX_HELD_EVENTS:
+                break
+            due.add(vm_id)
+            held -= buffer.held_events
+        return due
+
+    def _write_losses(self, connection: Connection) -> None:
+        if self._losses:
+            rows = [{"recording_id": self.recording_id, **asdict(loss)} for loss in self._losses]
+            connection.execute(insert(LossRow), rows)
+            self._losses = []
+
+    def _write_recording(self, connection: Connection, *, finish: bool) -> None:
+        latest = max((vm.last_t for vm in self._vms.values()), default=0)
+        self._last_t = max(self._last_t, latest, self._complete_t)
+        connection.execute(
+            update(Recording)
+            .where(Recording.id == self.recording_id)  # type: ignore[arg-type]
+            .values(
+                last_t=self._last_t,
+                complete_t=self._last_t if finish else self._complete_t,
+                losses=self._loss_count,
+                lost_events=self._lost_events,
+                **self._recording_values,
+            )
+        )
+        self._recording_values = {}
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with explained(str(self._engine.url.database)), self._engine.begin() as connection:
+            yield connection
+
+
+def _host_id(connection: Connection, name: str) -> int:
+    query = select(Host.id).where(Host.name == name)  # type: ignore[arg-type, call-overload]
+    found = connection.execute(query).scalar_one_or_none()
+    if found is None:
+        found = connection.execute(insert(Host).values(name=name)).inserted_primary_key[0]
+    return int(found)
