@@ -1,0 +1,93 @@
+"""What the documents promise is there: commands, options, make targets, files, REST resources."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from app.cli import app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+COMMAND_LINE = re.compile(r"(?:^|[`/ ])gmemscope ([a-z-]+(?: +[^`|#\n]+)?)", re.MULTILINE)
+CODE = re.compile(r"`[^`\n]+`|^    .+$", re.MULTILINE)
+
+
+def code_of(document: Path) -> str:
+    """The inline code and the indented blocks of a Markdown file, a line each."""
+    return "\n".join(CODE.findall(document.read_text()))
+
+
+@cache
+def cli() -> click.Group:
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    return group
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """Yield (document, what follows `gmemscope`) for everything shown as code."""
+    for document in DOCUMENTS:
+        for match in COMMAND_LINE.finditer(code_of(document)):
+            yield document.name, match.group(1)
+
+
+@pytest.mark.parametrize(("document", "line"), sorted(set(command_lines())))
+def test_documented_command_and_its_options_exist(document: str, line: str) -> None:
+    name, *arguments = line.split()
+    command = cli().get_command(click.Context(cli()), name)
+    assert command is not None, f"{document}: gmemscope has no command {name}"
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    used = {word.split("=")[0] for word in arguments if word.startswith("-")}
+    assert used <= known, document
+
+
+def test_readme_shows_the_commands_that_people_start_with() -> None:
+    shown = {line.split()[0] for document, line in command_lines() if document == "README.md"}
+    assert {"import", "list", "serve", "recipe", "simulate", "export"} <= shown
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documented_make_targets_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|[` ])make ([a-z]+)\b", code_of(document))) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_documented_files_exist() -> None:
+    """Of the map of the house: a file or folder that it names must be where it says."""
+    named = re.findall(r"`((?:app|collector|static|templates|docs)/[\w/.]*)`", contributing())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def contributing() -> str:
+    return (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_documented_resources_are_served() -> None:
+    from app.main import create_app
+    from app.settings import Settings
+
+    served = set(create_app(Settings()).openapi()["paths"])
+    shown = (ROOT / "docs" / "rest.md").read_text() + (ROOT / "README.md").read_text()
+    paths = {
+        re.sub(r"/\d+(?=/|$)", "/{id}", path) for path in re.findall(r"/api/v1/[^?`' \n]+", shown)
+    }
+    unserved = {path for path in paths if not any(is_path(path, known) for known in served)}
+    assert unserved == set()
+
+
+def is_path(shown: str, served: str) -> bool:
+    """Do they name the same resource? Parameters may be called differently, suffixes may follow."""
+    pattern = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(served))
+    return re.fullmatch(pattern + r"(\.\w+)?", shown) is not None
