@@ -1,0 +1,1 @@
+"""What simulated guests do, one kind of phase a file; scenarios give the parameters."""

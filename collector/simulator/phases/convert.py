@@ -1,0 +1,62 @@
+"""Ranges of a pattern are converted one after the other: most of what guests do at boot."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.model.events import Cause, EventArray, To, effect_time
+from collector.simulator.patterns import Pattern, Ranges
+from collector.simulator.rows import REQUEST_LEAD_NS, conversions, with_company
+from collector.simulator.stage import Part, Stage, to_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """Convert each range of `pattern` once, evenly spread over `duration` with some jitter.
+
+    `label` names what it is in the truth file. `punches` False: this VMM forgets to free the
+    private half of what became shared.
+    """
+
+    start: float
+    duration: float
+    pattern: Pattern
+    to: To
+    label: str
+    cause: Cause = Cause.EXPLICIT
+    vcpus: int = 1  # how many take turns, counted from vCPU 0
+    punches: bool = True
+
+    def perform(self, stage: Stage) -> Part:
+        ranges = self.pattern.ranges(stage)
+        calls = self._calls(stage, ranges)
+        moments = effect_time(calls)
+        stage.ledger.plant(
+            self.label,
+            stage.begin,
+            int(moments.max(initial=stage.begin)),
+            moments,
+            direction=self.to.name.lower(),
+            cause=self.cause.name.lower(),
+            pages=int(ranges.npages.sum()),
+            is_punched=self.punches if self.to == To.SHARED else None,
+        )
+        return Part([with_company(stage.machine, stage.rng, calls, punched=self.punches)])
+
+    def _calls(self, stage: Stage, ranges: Ranges) -> EventArray:
+        """Each range is converted within its own time slot, so calls keep the pattern's order."""
+        slots = np.linspace(0, to_ns(self.duration), len(ranges) + 1).astype(np.int64)
+        vcpu = np.arange(len(ranges)) % min(self.vcpus, stage.machine.vcpus)
+        calls = conversions(
+            stage.machine,
+            stage.rng,
+            stage.begin + slots[:-1] + REQUEST_LEAD_NS,
+            ranges.gfn,
+            ranges.npages,
+            np.full(len(ranges), self.to, np.uint8),
+            vcpu.astype(np.int16),
+            self.cause,
+        )
+        spare = np.maximum(np.diff(slots) - calls["latency_ns"] - REQUEST_LEAD_NS, 0)
+        calls["t"] += (spare * stage.rng.uniform(0.0, 0.8, len(calls))).astype(np.int64)
+        return calls

@@ -1,0 +1,31 @@
+"""A balloon inflates (pages become shared and are freed) and deflates again."""
+
+from app.model.events import To
+from collector.simulator.machine import Place, Region
+from collector.simulator.patterns import Chunks, Scattered
+from collector.simulator.phases.convert import Convert
+from collector.simulator.scenario import Scenario
+from collector.simulator.scenarios.boot import BOOT, BOOTED, steady
+from collector.simulator.stage import Phase
+
+PAGES = Scattered(Place(Region.HIGH_RAM, 0.0, 0.4), "balloon pages", singles=8000, blocks=0)
+BLOCKS = Chunks(Place(Region.HIGH_RAM, 0.5, 0.8))
+
+
+def breath(start: float) -> tuple[Phase, ...]:
+    return (
+        Convert(start, 6.0, BLOCKS, To.SHARED, "inflate"),
+        Convert(start + 6.0, 4.0, PAGES, To.SHARED, "inflate"),
+        Convert(start + 16.0, 4.0, PAGES, To.PRIVATE, "deflate"),
+        Convert(start + 20.0, 4.0, BLOCKS, To.PRIVATE, "deflate"),
+    )
+
+
+BALLOON = Scenario(
+    name="balloon",
+    summary="a balloon inflates and deflates by 2 MiB blocks and single pages",
+    phases=(*BOOT, steady(BOOTED, 34.0), *breath(10.0)),
+    duration=40.0,
+    cycle=(steady(0.0, 40.0), *breath(10.0)),
+    cycle_duration=40.0,
+)

@@ -1,0 +1,27 @@
+"""How every simulated guest boots: the first six seconds, shared by the scenarios."""
+
+from app.model.events import To
+from collector.simulator.machine import Place, Region
+from collector.simulator.patterns import Chunks, Scattered
+from collector.simulator.phases.accept import Accept
+from collector.simulator.phases.convert import Convert
+from collector.simulator.phases.flips import Flips
+from collector.simulator.stage import Phase
+
+BOOTED = 6.0
+LOW_MEMORY = Scattered(Place(Region.LOW_MEMORY), "low memory", singles=2400, blocks=9)
+SWIOTLB = Chunks(Place(Region.SWIOTLB))
+DMA = Place(Region.DMA)
+
+BOOT: tuple[Phase, ...] = (
+    Accept(0.1, 1.6, 20_000, Place(Region.LOW_RAM, 0.1, 0.5)),
+    Convert(0.9, 2.2, LOW_MEMORY, To.SHARED, "low memory"),
+    Convert(3.2, 1.6, SWIOTLB, To.SHARED, "swiotlb"),
+    Accept(2.4, 3.2, 30_000, Place(Region.HIGH_RAM, 0.0, 0.25)),
+    Flips(4.6, 1.4, 150.0, DMA),
+)
+
+
+def steady(start: float, duration: float) -> Phase:
+    """Virtio traffic that uses no bounce buffer: a few pages a second."""
+    return Flips(start, duration, 6.0, DMA)

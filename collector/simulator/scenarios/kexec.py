@@ -1,0 +1,43 @@
+"""kexec walks the direct map and converts every shared page back, one call per page table entry."""
+
+from app.model.events import To
+from collector.simulator.machine import Place, Region
+from collector.simulator.patterns import Scattered
+from collector.simulator.phases.convert import Convert
+from collector.simulator.scenario import Scenario, Storm
+from collector.simulator.scenarios.boot import BOOT, BOOTED, LOW_MEMORY, SWIOTLB, steady
+from collector.simulator.stage import Phase
+
+DRIVERS = Scattered(Place(Region.HIGH_RAM, 0.0, 0.3), "drivers", singles=9000, blocks=60)
+
+
+def share(start: float) -> tuple[Phase, ...]:
+    """Drivers of a fresh kernel share their buffers."""
+    return (Convert(start, 6.0, DRIVERS, To.SHARED, "driver buffers", vcpus=8),)
+
+
+def kexec(start: float) -> Storm:
+    burst = (
+        Convert(0.0, 1.2, DRIVERS, To.PRIVATE, "kexec"),
+        Convert(1.2, 0.3, LOW_MEMORY, To.PRIVATE, "kexec"),
+        Convert(1.5, 0.2, SWIOTLB, To.PRIVATE, "kexec"),
+    )
+    return Storm(start, 1.7, "kexec takes every shared page back", burst)
+
+
+def reboot(start: float) -> tuple[Phase, ...]:
+    return (
+        Convert(start, 1.0, LOW_MEMORY, To.SHARED, "low memory"),
+        Convert(start + 1.0, 1.0, SWIOTLB, To.SHARED, "swiotlb"),
+        *share(start + 2.0),
+    )
+
+
+KEXEC = Scenario(
+    name="kexec",
+    summary="a burst of single pages made private while the guest kexecs",
+    phases=(*BOOT, *share(BOOTED), steady(BOOTED, 12.0), kexec(20.0), *reboot(22.5)),
+    duration=32.0,
+    cycle=(steady(0.0, 10.0), kexec(12.0), *reboot(14.5)),
+    cycle_duration=24.0,
+)
