@@ -111,17 +111,19 @@ def select_changes(
     mixed_delta: npt.NDArray[np.int32],
     states: npt.NDArray[np.uint8],
     explicit: ChangeArray,
+    first: int,
     window: tuple[int, int, int, int],
 ) -> int:
-    """Write the changes of a window (first t, end t, first gfn, end gfn); returns how many.
+    """Write the changes of a window (first t, end t, first gfn, end gfn) from row `first` on.
 
+    Returns how many.
     A row of no pages (a forgotten default) belongs to every gfn window.
     """
     first_t, end_t, first_gfn, end_gfn = window
     count, told = 0, 0
     for i in range(index.size):
         state = states[i]
-        if state & 32:
+        if state & IS_EXPLICIT:
             row = explicit[told]
             t, gfn, npages = row.t, np.int64(row.gfn), np.int64(row.npages)
             told += 1
@@ -130,16 +132,18 @@ def select_changes(
             t = effect_t[event]
             gfn = np.int64(event_gfn[event]) + gfn_offset[i]
             npages = np.int64(event_npages[event]) + npages_offset[i]
-        if t < first_t or t >= end_t or gfn >= end_gfn or (gfn + npages <= first_gfn and npages):
+        if i < first or t < first_t or t >= end_t:
+            continue
+        if npages and (gfn >= end_gfn or gfn + npages <= first_gfn):
             continue
         written = output[count]
         written.t = t
         written.gfn = gfn
         written.npages = npages
-        written.event = -1 if state & 64 else first_seq + index[i]
+        written.event = -1 if state & HAS_NO_EVENT else first_seq + index[i]
         written.mixed_delta = mixed_delta[i]
-        written.before = state & 3
-        written.after = state >> 2 & 3
-        written.in_memslot = state & 16 != 0
+        written.before = state >> BEFORE_SHIFT & 3
+        written.after = state >> AFTER_SHIFT & 3
+        written.in_memslot = state & IN_MEMSLOT != 0
         count += 1
     return count

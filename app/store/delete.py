@@ -1,6 +1,7 @@
 """Deleting a recording in small steps, so that nobody else waits long for the database."""
 
 from sqlalchemy import Engine, Select, delete, select, update
+from sqlmodel import col
 
 from app.store.errors import NotFound, StoreError, explained
 from app.store.lock import is_writer_alive
@@ -16,7 +17,7 @@ def delete_recording(engine: Engine, recording_id: int) -> None:
     and StoreError while the recording is still being written.
     """
     with explained(str(engine.url.database)):
-        query = select(Recording.state).where(Recording.id == recording_id)
+        query = select(col(Recording.state)).where(col(Recording.id) == recording_id)
         with engine.connect() as connection:
             state = connection.execute(query).scalar_one_or_none()
         if state is None:
@@ -26,7 +27,7 @@ def delete_recording(engine: Engine, recording_id: int) -> None:
         with engine.begin() as connection:
             connection.execute(
                 update(Recording)
-                .where(Recording.id == recording_id)
+                .where(col(Recording.id) == recording_id)
                 .values(state=RecordingState.DELETING)
             )
         delete_contents(engine, recording_id)
@@ -35,17 +36,17 @@ def delete_recording(engine: Engine, recording_id: int) -> None:
 def delete_contents(engine: Engine, recording_id: int) -> None:
     """Remove the rows of a recording that is already marked as being deleted."""
     segments = (
-        select(Segment.id)
-        .join(Vm, Vm.id == Segment.vm_id)
-        .where(Vm.recording_id == recording_id)
+        select(col(Segment.id))
+        .join(Vm, col(Vm.id) == col(Segment.vm_id))
+        .where(col(Vm.recording_id) == recording_id)
         .limit(SEGMENTS_PER_STEP)
     )
     # A transaction that reads first and writes later fails at once when somebody wrote between.
     while ids := _first_ids(engine, segments):
         with engine.begin() as connection:
-            connection.execute(delete(Segment).where(Segment.id.in_(ids)))
+            connection.execute(delete(Segment).where(col(Segment.id).in_(ids)))
     with engine.begin() as connection:
-        connection.execute(delete(Recording).where(Recording.id == recording_id))
+        connection.execute(delete(Recording).where(col(Recording.id) == recording_id))
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA incremental_vacuum").all()

@@ -1,7 +1,7 @@
 """What a writer that died left behind. Only to be called while holding the writer lock."""
 
 from sqlalchemy import Engine, select, update
-from sqlalchemy.orm import Session
+from sqlmodel import Session, col
 
 from app.store.delete import delete_contents
 from app.store.tables import Recording, RecordingState
@@ -11,8 +11,8 @@ def recover(engine: Engine) -> None:
     """Mark recordings that nobody writes any more as incomplete; finish deletions cut short."""
     with Session(engine) as session:
         states = session.execute(
-            select(Recording.id, Recording.state).where(
-                Recording.state.in_([RecordingState.WRITING, RecordingState.DELETING])
+            select(col(Recording.id), col(Recording.state)).where(
+                col(Recording.state).in_([RecordingState.WRITING, RecordingState.DELETING])
             )
         ).all()
         for recording_id, state in states:
@@ -29,7 +29,7 @@ def _mark_incomplete(session: Session, recording_id: int) -> None:
     last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
     session.execute(
         update(Recording)
-        .where(Recording.id == recording_id)
+        .where(col(Recording.id) == recording_id)
         .values(
             state=RecordingState.INCOMPLETE,
             incomplete_reason=(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sqlalchemy import Connection, delete, insert
+from sqlmodel import col
 
 from app.store.change_codec import encode_changes
 from app.store.event_codec import encode_events
@@ -76,7 +77,7 @@ class SegmentRows:
     def _remove(self, connection: Connection, tails: list[Tail]) -> None:
         if tails:
             ids = [tail.segment_id for tail in tails]
-            connection.execute(delete(Segment).where(Segment.id.in_(ids)))  # type: ignore[union-attr]
+            connection.execute(delete(Segment).where(col(Segment.id).in_(ids)))
             self._tails = [tail for tail in self._tails if tail.segment_id not in set(ids)]
 
     def _take_number(self) -> int:
@@ -87,8 +88,9 @@ class SegmentRows:
 def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_tail: bool) -> int:
     first_t, last_t = part.times()
     first_gfn, end_gfn = part.gfns()
-    result = connection.execute(
-        insert(Segment).values(
+    return connection.execute(
+        insert(Segment)
+        .values(
             vm_id=vm_id,
             number=number,
             is_tail=is_tail,
@@ -103,5 +105,5 @@ def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_t
             event_blob=encode_events(part.events, first_t),
             change_blob=encode_changes(part.changes, part.events, part.start.events, first_t),
         )
-    )
-    return int(result.inserted_primary_key[0])
+        .returning(col(Segment.id))
+    ).scalar_one()

@@ -41,7 +41,7 @@ class Host(SQLModel, table=True):
     """A machine that was observed."""
 
     __table_args__ = {"sqlite_autoincrement": True}
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
 
 
@@ -49,7 +49,7 @@ class Recording(SQLModel, table=True):
     """One continuous observation of one host."""
 
     __table_args__ = {"sqlite_autoincrement": True}
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(default_factory=_new_uuid, unique=True)
     host_id: int = Field(sa_column=_parent("host"))
     name: str
@@ -75,7 +75,7 @@ class Vm(SQLModel, table=True):
     """One VM of a recording, with what its segments add up to."""
 
     __table_args__ = {"sqlite_autoincrement": True}
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(default_factory=_new_uuid, unique=True)
     recording_id: int = Field(sa_column=_parent("recording"))
     name: str
@@ -108,7 +108,7 @@ class Vm(SQLModel, table=True):
 
 class GuestMemfdRow(SQLModel, table=True):
     __tablename__ = "guest_memfd"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     vm_id: int = Field(sa_column=_parent("vm"))
     fd: int
     size: int = Field(sa_type=Unsigned64)
@@ -121,7 +121,7 @@ class MemslotRow(SQLModel, table=True):
 
     __tablename__ = "memslot"
     __table_args__ = (Index("memslot_slot", "vm_id", "as_id", "slot"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     vm_id: int = Field(foreign_key="vm.id", ondelete="CASCADE")
     as_id: int
     slot: int
@@ -141,7 +141,7 @@ class LossRow(SQLModel, table=True):
     """Events lost between two instants; count is NULL where only the fact is known."""
 
     __tablename__ = "loss"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     recording_id: int = Field(sa_column=_parent("recording"))
     from_t: int = Field(sa_type=BigInteger)
     to_t: int = Field(sa_type=BigInteger)
@@ -157,7 +157,7 @@ class Segment(SQLModel, table=True):
         Index("segment_order", "vm_id", "number", unique=True),
         {"sqlite_autoincrement": True},
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     vm_id: int = Field(foreign_key="vm.id", ondelete="CASCADE")
     number: int = Field(sa_type=BigInteger)  # order in the VM; a merged one keeps its first part's
     is_tail: bool = False  # may still be merged with its neighbours
@@ -174,11 +174,12 @@ class Segment(SQLModel, table=True):
 
 
 class Keyframe(SQLModel, table=True):
-    """The page map and its memslots as they were before a segment's first row."""
+    """The page map as it was after a segment's last row."""
 
     segment_id: int = Field(
         sa_column=Column(Integer, ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True)
     )
+    memslot_ids: list[int] = Field(sa_type=JSON)  # alive then
     blob: bytes = Field(sa_type=LargeBinary)  # PageMap.to_bytes
 
 

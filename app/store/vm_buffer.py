@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.model.events import CHANGE, EVENT, Certainty, ChangeArray, EventArray, effect_time
+from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, effect_time
 from app.model.layout import Memslot
 from app.model.pagemap import PageMap
+from app.store.segment_columns import EVERYWHERE, SOMEWHERE, places_of
+from app.store.window import LIMIT
 
 SEGMENT_EVENTS = 1 << 17
 """Events of a sealed segment: enough to compress well, few enough to decode in milliseconds."""
@@ -43,16 +45,16 @@ class Part:
         return int(both.min()), int(both.max())
 
     def gfns(self) -> tuple[int, int]:
-        """The gfns that its changes and its events with a range lie in; (0, 0) if none does."""
-        has_range = self.events["range_certainty"] != Certainty.UNKNOWN
-        bounds = [
-            (int(rows["gfn"].min()), int((rows["gfn"] + rows["npages"]).max()))
-            for rows in (self.events[has_range], self.changes[self.changes["npages"] > 0])
-            if len(rows)
-        ]
-        if not bounds:
+        """The gfns that its events and changes lie in; (0, 0) if none tells, all if any may."""
+        places = places_of(self.events["kind"], self.events["range_certainty"])
+        if (places == EVERYWHERE).any() or (self.changes["npages"] == 0).any():
+            return 0, LIMIT
+        first = np.concatenate([self.events["gfn"][places == SOMEWHERE], self.changes["gfn"]])
+        if not len(first):
             return 0, 0
-        return min(first for first, _ in bounds), max(end for _, end in bounds)
+        npages = [self.events["npages"][places == SOMEWHERE], self.changes["npages"]]
+        end = first + np.maximum(np.concatenate(npages), 1)
+        return int(first.min()), int(end.max())
 
 
 @dataclass(slots=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
+from sqlmodel import col
 
 from app.model.events import EventArray, effect_time
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
@@ -114,7 +115,7 @@ class VmWriter:
         values = self._totals.values(self.buffer.page_map) | self._values
         connection.execute(
             update(Vm)
-            .where(Vm.id == self.vm_id)  # type: ignore[arg-type]
+            .where(col(Vm.id) == self.vm_id)
             .values(revision=self._revision, last_t=self.last_t, **values)
         )
         self._values = {}
@@ -123,8 +124,13 @@ class VmWriter:
         segment_id = self.rows.seal(connection, self.buffer)
         self._events_to_keyframe -= self.buffer.held_events
         if self._events_to_keyframe <= 0:
-            blob = self.buffer.page_map.to_bytes()
-            connection.execute(insert(Keyframe).values(segment_id=segment_id, blob=blob))
+            connection.execute(
+                insert(Keyframe).values(
+                    segment_id=segment_id,
+                    memslot_ids=_live_memslot_ids(connection, self.vm_id),
+                    blob=self.buffer.page_map.to_bytes(),
+                )
+            )
             self._events_to_keyframe = KEYFRAME_EVENTS
         self.buffer.forget_sealed()
         self._counted = 0
@@ -133,9 +139,9 @@ class VmWriter:
         for as_id, slot, t in self._ended_memslots:
             connection.execute(
                 update(MemslotRow)
-                .where(MemslotRow.vm_id == self.vm_id)  # type: ignore[arg-type]
-                .where(MemslotRow.as_id == as_id, MemslotRow.slot == slot)  # type: ignore[arg-type]
-                .where(MemslotRow.to_t.is_(None))  # type: ignore[union-attr]
+                .where(col(MemslotRow.vm_id) == self.vm_id)
+                .where(col(MemslotRow.as_id) == as_id, col(MemslotRow.slot) == slot)
+                .where(col(MemslotRow.to_t).is_(None))
                 .values(to_t=t)
             )
         if self._memslots:
@@ -155,6 +161,11 @@ class VmWriter:
             ]
             connection.execute(insert(GuestMemfdRow), memfds)
         self._ended_memslots, self._memslots, self._guest_memfds = [], [], []
+
+
+def _live_memslot_ids(connection: Connection, vm_id: int) -> list[int]:
+    query = select(col(MemslotRow.id)).where(col(MemslotRow.vm_id) == vm_id)
+    return list(connection.execute(query.where(col(MemslotRow.to_t).is_(None))).scalars())
 
 
 def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:

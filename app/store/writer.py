@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, insert, select, update
+from sqlmodel import col
 
 from app.model.events import EventArray
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
@@ -53,14 +54,15 @@ class RecordingWriter:
 
     def add_vm(self, identity: VmIdentity) -> int:
         with self._transaction() as connection:
-            result = connection.execute(
-                insert(Vm).values(
+            vm_id = connection.execute(
+                insert(Vm)
+                .values(
                     recording_id=self.recording_id,
                     start_state=identity.start_state,
                     **identity_values(identity),
                 )
-            )
-        vm_id = int(result.inserted_primary_key[0])
+                .returning(col(Vm.id))
+            ).scalar_one()
         self._vms[vm_id] = new_vm_writer(vm_id, identity)
         return vm_id
 
@@ -137,16 +139,17 @@ class RecordingWriter:
         header = asdict(self._header)
         host = header.pop("host")
         with self._transaction() as connection:
-            result = connection.execute(
-                insert(Recording).values(
+            self.recording_id = connection.execute(
+                insert(Recording)
+                .values(
                     host_id=_host_id(connection, host),
                     state=RecordingState.WRITING,
                     writer_pid=os.getpid(),
                     is_live=self._is_live,
                     **header,
                 )
-            )
-        self.recording_id = int(result.inserted_primary_key[0])
+                .returning(col(Recording.id))
+            ).scalar_one()
 
     def _finish(self, error: BaseException | None) -> None:
         reason = self._incomplete_reason if error is None else str(error) or type(error).__name__
@@ -199,7 +202,7 @@ class RecordingWriter:
         self._last_t = max(self._last_t, latest, self._complete_t)
         connection.execute(
             update(Recording)
-            .where(Recording.id == self.recording_id)  # type: ignore[arg-type]
+            .where(col(Recording.id) == self.recording_id)
             .values(
                 last_t=self._last_t,
                 complete_t=self._last_t if finish else self._complete_t,
@@ -217,8 +220,8 @@ class RecordingWriter:
 
 
 def _host_id(connection: Connection, name: str) -> int:
-    query = select(Host.id).where(Host.name == name)  # type: ignore[arg-type, call-overload]
+    query = select(col(Host.id)).where(col(Host.name) == name)
     found = connection.execute(query).scalar_one_or_none()
-    if found is None:
-        found = connection.execute(insert(Host).values(name=name)).inserted_primary_key[0]
-    return int(found)
+    if found is not None:
+        return found
+    return connection.execute(insert(Host).values(name=name).returning(col(Host.id))).scalar_one()

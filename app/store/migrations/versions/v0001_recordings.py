@@ -180,6 +180,7 @@ def _create_segments() -> None:
     op.create_table(
         "keyframe",
         sa.Column("segment_id", sa.Integer(), nullable=False),
+        sa.Column("memslot_ids", sa.JSON(), nullable=False),
         sa.Column("blob", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["segment_id"], ["segment.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("segment_id"),

@@ -1,0 +1,153 @@
+"""The rows that say what there is: hosts, recordings, VMs, memslots, guest_memfds, losses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, or_, select
+
+from app.model.layout import Backing, GuestMemfd, Memslot
+from app.store.errors import NotFound, explained
+from app.store.protocol import Loss
+from app.store.tables import (
+    GuestMemfdRow,
+    Host,
+    LossRow,
+    MemslotRow,
+    Recording,
+    RecordingState,
+    Vm,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a VM's stored history reaches; a new commit makes a new one."""
+
+    vm_id: int
+    recording_id: int
+    revision: int
+    up_to: int  # ns since the recording's start
+
+
+class Catalogue:
+    """Answers are detached rows or frozen facts; asking again sees what was committed since."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def hosts(self) -> list[Host]:
+        """By name."""
+        with self._session() as session:
+            return list(session.exec(select(Host).order_by(col(Host.name))))
+
+    def recordings(self) -> list[Recording]:
+        """Oldest first; those being deleted are gone already."""
+        query = select(Recording).where(col(Recording.state) != RecordingState.DELETING)
+        with self._session() as session:
+            return list(session.exec(query.order_by(col(Recording.id))))
+
+    def recording(self, recording_id: int) -> Recording:
+        """Raises NotFound."""
+        with self._session() as session:
+            found = session.get(Recording, recording_id)
+        if found is None or found.state == RecordingState.DELETING:
+            raise NotFound(f"there is no recording {recording_id}")
+        return found
+
+    def vms(
+        self, recording_id: int | None = None, *, include_unattributed: bool = False
+    ) -> list[Vm]:
+        """In the order in which they became known; of all recordings if none is named.
+
+        A recording's unattributed VM holds the events that belong to no VM that could be told.
+        """
+        query = (
+            select(Vm)
+            .join(Recording, col(Recording.id) == col(Vm.recording_id))
+            .where(col(Recording.state) != RecordingState.DELETING)
+        )
+        if recording_id is not None:
+            query = query.where(col(Vm.recording_id) == recording_id)
+        if not include_unattributed:
+            query = query.where(col(Vm.is_unattributed).is_(False))
+        with self._session() as session:
+            return list(session.exec(query.order_by(col(Vm.id))))
+
+    def vm(self, vm_id: int) -> Vm:
+        """Raises NotFound."""
+        query = (
+            select(Vm)
+            .join(Recording, col(Recording.id) == col(Vm.recording_id))
+            .where(col(Vm.id) == vm_id, col(Recording.state) != RecordingState.DELETING)
+        )
+        with self._session() as session:
+            found = session.exec(query).one_or_none()
+        if found is None:
+            raise NotFound(f"there is no VM {vm_id}")
+        return found
+
+    def heads(self) -> list[Head]:
+        """How far each VM is stored: cheap enough to ask several times a second."""
+        query = (
+            select(Vm.id, Vm.recording_id, Vm.revision, Recording.last_t)
+            .join(Recording, col(Recording.id) == col(Vm.recording_id))
+            .where(col(Recording.state) != RecordingState.DELETING)
+            .order_by(col(Vm.id))
+        )
+        with self._session() as session:
+            return [Head(*row) for row in session.exec(query)]
+
+    def memslots(self, vm_id: int, at: int | None = None) -> list[Memslot]:
+        """Memslots with their lifetimes, by start; with `at`, those alive then."""
+        query = select(MemslotRow).where(col(MemslotRow.vm_id) == vm_id)
+        if at is not None:
+            is_alive = or_(col(MemslotRow.to_t).is_(None), col(MemslotRow.to_t) > at)
+            query = query.where(col(MemslotRow.from_t) <= at, is_alive)
+        query = query.order_by(col(MemslotRow.from_t), col(MemslotRow.id))
+        with self._session() as session:
+            return [memslot_of(row) for row in session.exec(query)]
+
+    def guest_memfds(self, vm_id: int) -> list[GuestMemfd]:
+        """In order of creation."""
+        query = select(GuestMemfdRow).where(col(GuestMemfdRow.vm_id) == vm_id)
+        with self._session() as session:
+            rows = session.exec(query.order_by(col(GuestMemfdRow.id))).all()
+        return [GuestMemfd(row.fd, row.size, row.flags, row.created_t) for row in rows]
+
+    def losses(
+        self, recording_id: int, t_from: int | None = None, t_to: int | None = None
+    ) -> list[Loss]:
+        """Losses that meet [t_from, t_to), by start."""
+        query = select(LossRow).where(col(LossRow.recording_id) == recording_id)
+        if t_from is not None:
+            query = query.where(col(LossRow.to_t) >= t_from)
+        if t_to is not None:
+            query = query.where(col(LossRow.from_t) < t_to)
+        query = query.order_by(col(LossRow.from_t), col(LossRow.id))
+        with self._session() as session:
+            rows = session.exec(query).all()
+        return [Loss(row.from_t, row.to_t, row.count, row.cpu, row.source) for row in rows]
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with explained(str(self._engine.url.database)), Session(self._engine) as session:
+            yield session
+
+
+def memslot_of(row: MemslotRow) -> Memslot:
+    return Memslot(
+        slot=row.slot,
+        base_gfn=row.base_gfn,
+        npages=row.npages,
+        flags=row.flags,
+        backing=Backing(row.backing),
+        backing_certainty=row.backing_certainty,
+        userspace_addr=row.userspace_addr,
+        guest_memfd=row.guest_memfd,
+        guest_memfd_offset=row.guest_memfd_offset,
+        as_id=row.as_id,
+        from_t=row.from_t,
+        to_t=row.to_t,
+    )

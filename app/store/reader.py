@@ -1,0 +1,198 @@
+"""Everything that can be asked of a database, beside any writer, from any thread."""
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Engine
+
+from app.model.events import EVENT, ChangeArray, EventArray, EventKind, Outcome
+from app.model.pagemap import PageMap
+from app.store.cache import ByteCache
+from app.store.catalogue import Catalogue
+from app.store.database import snapshot
+from app.store.delete import delete_recording
+from app.store.segments import SegmentInfo, Segments
+from app.store.window import Window
+
+CACHE_BYTES = 512 << 20
+"""Decoded columns of about 12 million events."""
+
+Seqs = npt.NDArray[np.int64]
+
+
+class Reader(Catalogue):
+    """Answers come from one snapshot each: never half of a commit, nothing twice or missing.
+
+    Times are ns since the recording's start and mean effect times; windows are half-open; None
+    stands for no bound. Every method raises StoreError if the database cannot be read.
+    """
+
+    def __init__(self, engine: Engine, cache_bytes: int = CACHE_BYTES) -> None:
+        super().__init__(engine)
+        self._cache = ByteCache(cache_bytes)
+        self._segments = Segments(self._cache)
+
+    def span(self, vm_id: int) -> tuple[int, int]:
+        """First and last instant about which something is stored of a VM."""
+        vm = self.vm(vm_id)
+        end = self.recording(vm.recording_id).last_t if vm.ended_t is None else vm.ended_t
+        return max(vm.created_t or 0, 0), max(end, vm.last_t)
+
+    def changed_up_to(self, vm_id: int) -> int:
+        """The instant up to which the VM's recording is stored."""
+        return self.recording(self.vm(vm_id).recording_id).last_t
+
+    def page_map_at(self, vm_id: int, t: int) -> PageMap:
+        """The state after all effects up to and including t. Shared among callers: only to be
+        read."""
+        vm = self.vm(vm_id)
+        return self._cache.get(
+            ("map", vm_id, vm.revision, min(t, vm.last_t + 1)),
+            lambda: self._build_page_map(vm_id, t),
+            lambda page_map: page_map.nbytes,
+        )
+
+    def _build_page_map(self, vm_id: int, t: int) -> PageMap:
+        memslots = self.memslots(vm_id, at=t)
+        with snapshot(self._engine) as connection:
+            infos = [one for one in self._segments.of_vm(connection, vm_id) if one.first_t <= t]
+            page_map, done = self._nearest_keyframe(connection, vm_id, infos, t)
+            for info in infos[done:]:
+                columns = self._segments.columns(connection, info)
+                page_map.replay(columns.changes_in(Window(t_to=t + 1)), memslots)
+        return page_map
+
+    def _nearest_keyframe(
+        self, connection: Connection, vm_id: int, infos: list[SegmentInfo], t: int
+    ) -> tuple[PageMap, int]:
+        """The latest stored map not after t, and how many segments it includes."""
+        for i in range(len(infos) - 1, -1, -1):
+            if infos[i].has_keyframe and infos[i].last_t <= t:
+                return self._segments.keyframe(connection, vm_id, infos[i]), i + 1
+        return PageMap(self.vm(vm_id).start_state), 0
+
+    def events(
+        self,
+        vm_id: int,
+        *,
+        t_from: int | None = None,
+        t_to: int | None = None,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+        kinds: Collection[EventKind] | None = None,
+        outcomes: Collection[Outcome] | None = None,
+        after_seq: int = -1,
+        limit: int = 1000,
+    ) -> tuple[EventArray, Seqs]:
+        """At most `limit` events after `after_seq` in order of effect, and their numbers.
+
+        A full page may be followed by another: ask again after its last number. Conversions of an
+        unknown range and losses are in every gfn window, since they may have changed its state;
+        other events of an unknown range only where no gfn bound is given.
+        """
+        pages = self.iter_events(
+            vm_id,
+            t_from=t_from,
+            t_to=t_to,
+            gfn_from=gfn_from,
+            gfn_to=gfn_to,
+            kinds=kinds,
+            outcomes=outcomes,
+            after_seq=after_seq,
+        )
+        events: list[EventArray] = []
+        seqs: list[Seqs] = []
+        missing = limit
+        for some_events, some_seqs in pages:
+            events.append(some_events[:missing])
+            seqs.append(some_seqs[:missing])
+            missing -= len(seqs[-1])
+            if not missing:
+                break
+        if not events:
+            return np.empty(0, dtype=EVENT), np.empty(0, dtype=np.int64)
+        return np.concatenate(events), np.concatenate(seqs)
+
+    def iter_events(
+        self,
+        vm_id: int,
+        *,
+        t_from: int | None = None,
+        t_to: int | None = None,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+        kinds: Collection[EventKind] | None = None,
+        outcomes: Collection[Outcome] | None = None,
+        after_seq: int = -1,
+    ) -> Iterator[tuple[EventArray, Seqs]]:
+        """All events of a window in order, in chunks of at most a segment, as `events` filters.
+
+        Each chunk comes from its own snapshot, so that a slow consumer holds up nobody.
+        """
+        window = Window.of(t_from, t_to, gfn_from, gfn_to)
+        while True:
+            with snapshot(self._engine) as connection:
+                info = self._first_segment(connection, vm_id, window, after_seq)
+                if info is None:
+                    return
+                chosen = self._choose(connection, info, window, kinds, outcomes)
+                chosen = chosen[chosen > after_seq - info.first_seq]
+                events = self._segments.events(connection, info)[chosen] if len(chosen) else None
+            if events is not None:
+                yield events, chosen + info.first_seq
+            after_seq = info.first_seq + info.event_count - 1
+
+    def iter_changes(
+        self,
+        vm_id: int,
+        *,
+        t_from: int | None = None,
+        t_to: int | None = None,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+    ) -> Iterator[ChangeArray]:
+        """All changes of a window in order, in chunks of at most a segment."""
+        window = Window.of(t_from, t_to, gfn_from, gfn_to)
+        done = 0
+        while True:
+            with snapshot(self._engine) as connection:
+                infos = self._segments.of_vm(connection, vm_id)
+                left = [one for one in infos if one.first_change + one.change_count > done]
+                info = next((one for one in left if one.meets(window)), None)
+                if info is None:
+                    return
+                columns = self._segments.columns(connection, info)
+            changes = columns.changes_in(window, first=done - info.first_change)
+            if len(changes):
+                yield changes
+            done = info.first_change + info.change_count
+
+    def delete_recording(self, recording_id: int) -> None:
+        """Remove a recording and all that belongs to it (app.store.delete)."""
+        delete_recording(self._engine, recording_id)
+
+    def _first_segment(
+        self, connection: Connection, vm_id: int, window: Window, after_seq: int
+    ) -> SegmentInfo | None:
+        """The first segment with events after `after_seq` that may lie in the window."""
+        for info in self._segments.of_vm(connection, vm_id):
+            if info.first_seq + info.event_count - 1 > after_seq and info.meets(window):
+                return info
+        return None
+
+    def _choose(
+        self,
+        connection: Connection,
+        info: SegmentInfo,
+        window: Window,
+        kinds: Collection[EventKind] | None,
+        outcomes: Collection[Outcome] | None,
+    ) -> Seqs:
+        columns = self._segments.columns(connection, info)
+        indices = columns.indices_in(window)
+        for name, wanted in (("kind", kinds), ("outcome", outcomes)):
+            if wanted is not None:
+                is_wanted = np.isin(columns.bytes_[name][indices], list(wanted))
+                indices = indices[is_wanted]
+        return indices

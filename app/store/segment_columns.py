@@ -1,0 +1,141 @@
+"""One segment as it is kept in memory: the columns that questions about time and place need."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import CHANGE, EVENT, Certainty, ChangeArray, EventArray, EventKind
+from app.model.jit import hot
+from app.store.arrow import Signed, Unsigned, join, read_batch
+from app.store.change_codec import RelativeChanges, select_changes
+from app.store.event_codec import effect_times
+from app.store.window import Window
+
+_COLUMNS = ("effect_step", "gfn", "npages", "kind", "to", "outcome", "range_certainty")
+_BYTE_COLUMNS = ("kind", "to", "outcome", "range_certainty")
+NOWHERE, SOMEWHERE, EVERYWHERE = range(3)
+"""Where an event was: not told, its range, or possibly any page."""
+
+
+@dataclass(frozen=True)
+class SegmentColumns:
+    """The events' times, ranges and kinds, and the changes. About 40 bytes an event."""
+
+    first_seq: int
+    effect_t: Signed
+    gfn: Unsigned
+    npages: Unsigned
+    bytes_: dict[str, npt.NDArray[np.uint8]]
+    changes: RelativeChanges
+
+    @property
+    def nbytes(self) -> int:
+        wide = self.effect_t.nbytes + self.gfn.nbytes + self.npages.nbytes
+        narrow = (len(self.bytes_) + 1) * len(self.gfn)
+        return wide + narrow + self.changes.nbytes
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.uint8]:
+        return places_of(**{name: self.bytes_[name] for name in ("kind", "range_certainty")})
+
+    def changes_in(self, window: Window, first: int = 0) -> ChangeArray:
+        """The changes from the first-th on that meet a window, in order."""
+        changes = self.changes
+        output = np.empty(len(changes.states), dtype=CHANGE)
+        count = select_changes(
+            output,
+            self.effect_t,
+            self.gfn,
+            self.npages,
+            self.first_seq,
+            changes.index,
+            changes.gfn_offset,
+            changes.npages_offset,
+            changes.mixed_delta,
+            changes.states,
+            changes.explicit,
+            first,
+            (window.t_from, window.t_to, window.gfn_from, window.gfn_to),
+        )
+        return output[:count]
+
+    def indices_in(self, window: Window) -> Signed:
+        """Which events meet a window.
+
+        Conversions of an unknown range and losses meet every gfn window: they may have changed
+        it. Other events of an unknown range meet only windows of all gfns.
+        """
+        output = np.empty(len(self.gfn), dtype=np.int64)
+        bounds = (window.t_from, window.t_to, window.gfn_from, window.gfn_to)
+        count = select_events(
+            output, self.effect_t, self.gfn, self.npages, self._places, bounds, window.is_all_gfns
+        )
+        return output[:count]
+
+    def counted_in(self, window: Window) -> EventArray:
+        """The events that meet a window with what counting them needs: t is the effect time,
+        latency 0; of the other columns only range, kind, to and outcome are filled."""
+        indices = self.indices_in(window)
+        events = np.zeros(len(indices), dtype=EVENT)
+        events["t"] = self.effect_t[indices]
+        events["gfn"] = self.gfn[indices]
+        events["npages"] = self.npages[indices]
+        for name, column in self.bytes_.items():
+            events[name] = column[indices]
+        return events
+
+
+def decode_columns(
+    event_blob: bytes, changes: RelativeChanges, first_seq: int, first_t: int
+) -> SegmentColumns:
+    batch = read_batch(event_blob, _COLUMNS)
+    return SegmentColumns(
+        first_seq=first_seq,
+        effect_t=effect_times(batch, first_t),
+        gfn=join(batch, "gfn"),
+        npages=join(batch, "npages"),
+        bytes_={name: join(batch, name).astype(np.uint8) for name in _BYTE_COLUMNS},
+        changes=changes,
+    )
+
+
+def places_of(
+    kind: npt.NDArray[np.uint8], range_certainty: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """NOWHERE, SOMEWHERE or EVERYWHERE for each event."""
+    has_range = range_certainty != Certainty.UNKNOWN
+    is_loss = (kind == EventKind.LOSS_BEGIN) | (kind == EventKind.LOSS_END)
+    is_everywhere = is_loss | ((kind == EventKind.CONVERSION) & ~has_range)
+    return np.where(is_everywhere, EVERYWHERE, np.where(has_range, SOMEWHERE, NOWHERE)).astype(
+        np.uint8
+    )
+
+
+@hot
+def select_events(
+    output: Signed,
+    effect_t: Signed,
+    gfn: Unsigned,
+    npages: Unsigned,
+    places: npt.NDArray[np.uint8],
+    window: tuple[int, int, int, int],
+    is_all_gfns: bool,
+) -> int:
+    """Write the indices of the events that meet a window; returns how many."""
+    first_t, end_t = window[0], window[1]
+    first_gfn, end_gfn = np.uint64(window[2]), np.uint64(window[3])
+    count = 0
+    for i in range(effect_t.size):
+        if effect_t[i] < first_t or effect_t[i] >= end_t:
+            continue
+        if not is_all_gfns and places[i] != EVERYWHERE:
+            end = gfn[i] + max(npages[i], np.uint64(1))
+            if gfn[i] >= end_gfn or end <= first_gfn:
+                continue
+            if places[i] == NOWHERE:
+                continue
+        output[count] = i
+        count += 1
+    return count

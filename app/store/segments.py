@@ -1,0 +1,128 @@
+"""Finding and decoding a VM's segments."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import Connection, select
+from sqlmodel import col
+
+from app.model.events import EventArray
+from app.model.pagemap import PageMap
+from app.store.cache import ByteCache
+from app.store.catalogue import memslot_of
+from app.store.change_codec import decode_changes
+from app.store.errors import NotFound
+from app.store.event_codec import decode_events
+from app.store.segment_columns import SegmentColumns, decode_columns
+from app.store.tables import Keyframe, MemslotRow, Segment, Summary, Vm
+from app.store.window import Window
+
+_INFO_SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """A segment's row without its blobs."""
+
+    id: int
+    first_seq: int
+    event_count: int
+    first_change: int
+    change_count: int
+    first_t: int
+    last_t: int
+    first_gfn: int
+    end_gfn: int
+    has_keyframe: bool
+    has_summary: bool
+
+    def meets(self, window: Window) -> bool:
+        """False if certainly nothing of it lies in the window."""
+        is_then = self.first_t < window.t_to and self.last_t >= window.t_from
+        is_there = self.first_gfn < window.gfn_to and self.end_gfn > window.gfn_from
+        return is_then and (is_there or window.is_all_gfns)
+
+
+class Segments:
+    """Reads segments inside the caller's snapshot; what is decoded stays in the cache.
+
+    Row ids are never used twice and rows never change, so that a cached segment stays true.
+    """
+
+    def __init__(self, cache: ByteCache) -> None:
+        self._cache = cache
+
+    def of_vm(self, connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
+        """All segments of a VM in order. Raises NotFound."""
+        revision = connection.execute(select(col(Vm.revision)).where(col(Vm.id) == vm_id)).scalar()
+        if revision is None:
+            raise NotFound(f"there is no VM {vm_id}")
+        return self._cache.get(
+            ("segments", vm_id, revision),
+            lambda: _infos(connection, vm_id),
+            lambda infos: _INFO_SIZE * (len(infos) + 1),
+        )
+
+    def columns(self, connection: Connection, info: SegmentInfo) -> SegmentColumns:
+        return self._cache.get(
+            ("columns", info.id),
+            lambda: _columns(connection, info),
+            lambda columns: columns.nbytes,
+        )
+
+    def events(self, connection: Connection, info: SegmentInfo) -> EventArray:
+        """All columns of the segment's events. Not to be changed."""
+        return self._cache.get(
+            ("events", info.id),
+            lambda: _events(connection, info),
+            lambda events: events.nbytes,
+        )
+
+    def keyframe(self, connection: Connection, vm_id: int, info: SegmentInfo) -> PageMap:
+        """The page map after a segment that has one; the caller's own."""
+        query = select(col(Keyframe.memslot_ids), col(Keyframe.blob))
+        memslot_ids, blob = connection.execute(
+            query.where(col(Keyframe.segment_id) == info.id)
+        ).one()
+        alive = set(memslot_ids)
+        rows = connection.execute(select(MemslotRow).where(col(MemslotRow.vm_id) == vm_id))
+        # On a bare connection each row is its columns, by the same names.
+        memslots = [memslot_of(cast(MemslotRow, row)) for row in rows if row.id in alive]
+        return PageMap.from_bytes(blob, memslots)
+
+
+def _infos(connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
+    query = (
+        select(
+            col(Segment.id),
+            col(Segment.first_seq),
+            col(Segment.event_count),
+            col(Segment.first_change),
+            col(Segment.change_count),
+            col(Segment.first_t),
+            col(Segment.last_t),
+            col(Segment.first_gfn),
+            col(Segment.end_gfn),
+            col(Keyframe.segment_id).is_not(None),
+            col(Summary.segment_id).is_not(None),
+        )
+        .outerjoin(Keyframe, col(Keyframe.segment_id) == col(Segment.id))
+        .outerjoin(Summary, col(Summary.segment_id) == col(Segment.id))
+        .where(col(Segment.vm_id) == vm_id)
+        .order_by(col(Segment.number))
+    )
+    return tuple(SegmentInfo(*row) for row in connection.execute(query))
+
+
+def _columns(connection: Connection, info: SegmentInfo) -> SegmentColumns:
+    query = select(col(Segment.event_blob), col(Segment.change_blob)).where(
+        col(Segment.id) == info.id
+    )
+    event_blob, change_blob = connection.execute(query).one()
+    changes = decode_changes(change_blob, info.first_t)
+    return decode_columns(event_blob, changes, info.first_seq, info.first_t)
+
+
+def _events(connection: Connection, info: SegmentInfo) -> EventArray:
+    query = select(col(Segment.event_blob)).where(col(Segment.id) == info.id)
+    return decode_events(connection.execute(query).scalar_one(), info.first_t)
