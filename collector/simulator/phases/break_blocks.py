@@ -38,7 +38,7 @@ class BreakBlocks:
     place: Place
     blocks: int
     healed: float = 0.5
-    cause: Cause = Cause.EXPLICIT
+    vcpu: int = 0
 
     def perform(self, stage: Stage) -> Part:
         starts = self._pick(stage)
@@ -91,8 +91,8 @@ class BreakBlocks:
             gfn,
             np.full(len(gfn), npages, np.uint64),
             np.full(len(gfn), to, np.uint8),
-            stage.rng.integers(0, stage.machine.vcpus, len(gfn), dtype=np.int16),
-            self.cause,
+            np.full(len(gfn), self.vcpu % stage.machine.vcpus, np.int16),
+            Cause.EXPLICIT,
         )
 
     def _plant(self, stage: Stage, kind: str, calls: EventArray) -> None:

@@ -24,7 +24,7 @@ class Convert:
     to: To
     label: str
     cause: Cause = Cause.EXPLICIT
-    vcpus: int = 1  # how many take turns, counted from vCPU 0
+    vcpus: tuple[int, ...] = (0,)  # take turns
     punches: bool = True
 
     def perform(self, stage: Stage) -> Part:
@@ -46,7 +46,7 @@ class Convert:
     def _calls(self, stage: Stage, ranges: Ranges) -> EventArray:
         """Each range is converted within its own time slot, so calls keep the pattern's order."""
         slots = np.linspace(0, to_ns(self.duration), len(ranges) + 1).astype(np.int64)
-        vcpu = np.arange(len(ranges)) % min(self.vcpus, stage.machine.vcpus)
+        turns = np.resize(np.array(self.vcpus, np.int16) % stage.machine.vcpus, len(ranges))
         calls = conversions(
             stage.machine,
             stage.rng,
@@ -54,7 +54,7 @@ class Convert:
             ranges.gfn,
             ranges.npages,
             np.full(len(ranges), self.to, np.uint8),
-            vcpu.astype(np.int16),
+            turns,
             self.cause,
         )
         spare = np.maximum(np.diff(slots) - calls["latency_ns"] - REQUEST_LEAD_NS, 0)

@@ -18,13 +18,13 @@ BYTES_PAST_PAGE = 0x200
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """`count` failing conversions of single pages of `place`, evenly spread over `duration`."""
+    """`count` failing conversions of single pages to shared, evenly spread over `duration`."""
 
     start: float
     duration: float
     count: int
     place: Place
-    to: To = To.SHARED
+    vcpu: int = 0
 
     def perform(self, stage: Stage) -> Part:
         rng, machine = stage.rng, stage.machine
@@ -36,8 +36,8 @@ class Failures:
             stage.begin + REQUEST_LEAD_NS + beats,
             (area.first_gfn + rng.integers(0, area.npages, self.count)).astype(np.uint64),
             np.ones(self.count, np.uint64),
-            np.full(self.count, self.to, np.uint8),
-            rng.integers(0, machine.vcpus, self.count, dtype=np.int16),
+            np.full(self.count, To.SHARED, np.uint8),
+            np.full(self.count, self.vcpu % machine.vcpus, np.int16),
             Cause.EXPLICIT,
         )
         calls["errno"] = rng.choice(ERRNOS, self.count, p=SHARES)
@@ -57,6 +57,7 @@ class Unconfirmed:
 
     start: float
     place: Place
+    vcpu: int = 0
 
     def perform(self, stage: Stage) -> Part:
         area = stage.machine.area(self.place)
@@ -67,7 +68,7 @@ class Unconfirmed:
             np.array([area.first_gfn], np.uint64),
             np.ones(1, np.uint64),
             np.full(1, To.SHARED, np.uint8),
-            np.zeros(1, np.int16),
+            np.full(1, self.vcpu % stage.machine.vcpus, np.int16),
             Cause.EXPLICIT,
         )
         calls["outcome"] = Outcome.UNCONFIRMED

@@ -11,9 +11,10 @@ from collector.simulator.rows import REQUEST_LEAD_NS, conversions, with_company
 from collector.simulator.stage import Part, Stage, to_ns
 
 WINDOW_NS = to_ns(4.0)
-SHORTEST_HOLD_NS = to_ns(0.02)
 LONGEST_HOLD_NS = to_ns(0.9)
-MARGIN_NS = to_ns(0.01)
+JITTER = 0.3
+"""Of a beat. Pages are shared around full beats and taken back around half ones: calls of one
+vCPU never meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Flips:
     duration: float
     rate: float
     place: Place
+    vcpu: int = 0
 
     def perform(self, stage: Stage) -> Part:
         return Part(self._windows(stage))
@@ -32,7 +34,7 @@ class Flips:
         end = stage.begin + to_ns(self.duration)
         for begin in range(stage.begin, end, WINDOW_NS):
             length = min(WINDOW_NS, end - begin)
-            if length > LONGEST_HOLD_NS + 2 * MARGIN_NS:
+            if length > 2 * LONGEST_HOLD_NS:
                 yield self._window(stage, begin, length)
 
     def _window(self, stage: Stage, begin: int, length: int) -> EventArray:
@@ -40,18 +42,19 @@ class Flips:
         area = machine.area(self.place)
         count = min(round(self.rate * length / 2e9), area.npages)
         pages = area.first_gfn + rng.choice(area.npages, count, replace=False)
-        latest = length - LONGEST_HOLD_NS - MARGIN_NS
-        shared_at = begin + REQUEST_LEAD_NS + rng.integers(0, latest, count)
-        private_at = shared_at + rng.integers(SHORTEST_HOLD_NS, LONGEST_HOLD_NS, count)
-        vcpu = rng.integers(0, machine.vcpus, count, dtype=np.int16)
+        beat = (length - LONGEST_HOLD_NS) // (count + 1)
+        hold = 0.5 + int(rng.integers(0, max(LONGEST_HOLD_NS // beat - 1, 1)))
+        shared_at = np.arange(count) + rng.uniform(0, JITTER, count)
+        private_at = np.arange(count) + hold + rng.uniform(0, JITTER, count)
+        beats = np.concatenate([shared_at, private_at])
         calls = conversions(
             machine,
             rng,
-            np.concatenate([shared_at, private_at]),
+            begin + REQUEST_LEAD_NS + (beats * beat).astype(np.int64),
             np.tile(pages, 2).astype(np.uint64),
             np.ones(2 * count, np.uint64),
             np.repeat(np.array([To.SHARED, To.PRIVATE], np.uint8), count),
-            np.tile(vcpu, 2),
+            np.full(2 * count, self.vcpu % machine.vcpus, np.int16),
             Cause.EXPLICIT,
         )
         moments = effect_time(calls)

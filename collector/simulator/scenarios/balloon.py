@@ -14,10 +14,10 @@ BLOCKS = Chunks(Place(Region.HIGH_RAM, 0.5, 0.8))
 
 def breath(start: float) -> tuple[Phase, ...]:
     return (
-        Convert(start, 6.0, BLOCKS, To.SHARED, "inflate"),
-        Convert(start + 6.0, 4.0, PAGES, To.SHARED, "inflate"),
-        Convert(start + 16.0, 4.0, PAGES, To.PRIVATE, "deflate"),
-        Convert(start + 20.0, 4.0, BLOCKS, To.PRIVATE, "deflate"),
+        Convert(start, 6.0, BLOCKS, To.SHARED, "inflate", vcpus=(3,)),
+        Convert(start + 6.0, 4.0, PAGES, To.SHARED, "inflate", vcpus=(3,)),
+        Convert(start + 16.0, 4.0, PAGES, To.PRIVATE, "deflate", vcpus=(3,)),
+        Convert(start + 20.0, 4.0, BLOCKS, To.PRIVATE, "deflate", vcpus=(3,)),
     )
 
 

@@ -18,7 +18,7 @@ BOOT: tuple[Phase, ...] = (
     Convert(0.9, 2.2, LOW_MEMORY, To.SHARED, "low memory"),
     Convert(3.2, 1.6, SWIOTLB, To.SHARED, "swiotlb"),
     Accept(2.4, 3.2, 30_000, Place(Region.HIGH_RAM, 0.0, 0.25)),
-    Flips(4.6, 1.4, 150.0, DMA),
+    Flips(4.0, 2.0, 150.0, DMA, vcpu=1),
 )
 
 

@@ -34,7 +34,7 @@ def storm(start: float) -> Storm:
         (
             PingPong(0.0, 0.0005, 16_000, HOT_PAGE, npages=1, vcpu=3),
             PingPong(0.5, 0.004, 1_750, HOT_BLOCK, npages=512, vcpu=5),
-            BreakBlocks(0.4, 7.2, BROKEN, blocks=1200, healed=0.4),
+            BreakBlocks(0.4, 7.2, BROKEN, blocks=1200, healed=0.4, vcpu=1),
             Convert(
                 1.0,
                 5.0,
@@ -42,7 +42,7 @@ def storm(start: float) -> Storm:
                 To.SHARED,
                 "implicit conversions",
                 cause=Cause.IMPLICIT,
-                vcpus=8,
+                vcpus=(2,),
             ),
             Convert(
                 2.0,
@@ -50,7 +50,7 @@ def storm(start: float) -> Storm:
                 Scattered(UNPUNCHED, "unpunched", singles=600, blocks=120),
                 To.SHARED,
                 "not punched",
-                vcpus=4,
+                vcpus=(4,),
                 punches=False,
             ),
             Convert(
@@ -59,10 +59,10 @@ def storm(start: float) -> Storm:
                 Scattered(UNTOUCHED, "no-ops", singles=500, blocks=20),
                 To.PRIVATE,
                 "no-ops",
-                vcpus=2,
+                vcpus=(6,),
             ),
-            Failures(0.3, 7.4, 160, UNTOUCHED),
-            Unconfirmed(5.5, UNTOUCHED),
+            Failures(0.3, 7.4, 160, UNTOUCHED, vcpu=7),
+            Unconfirmed(5.5, UNTOUCHED, vcpu=6),
             Accept(3.0, 3.0, 12_000, BROKEN),
         ),
     )
@@ -71,7 +71,9 @@ def storm(start: float) -> Storm:
 def recovery(start: float) -> tuple[Phase, ...]:
     """The guest accepts all its high RAM anew: every block is whole again after it."""
     return (
-        Convert(start, 3.0, Chunks(Place(HIGH), 1 << 15), To.PRIVATE, "accepted anew", vcpus=8),
+        Convert(
+            start, 3.0, Chunks(Place(HIGH), 1 << 15), To.PRIVATE, "accepted anew", vcpus=(1, 2, 3)
+        ),
     )
 
 
@@ -103,7 +105,7 @@ BOOT_AND_STORM = Scenario(
         HotPlug(25.0, gib=2, plugged=9.0),
         Convert(27.5, 1.0, Chunks(DEVICE_HALF), To.SHARED, "device memory"),
         Accept(37.0, 1.0, 25_000, Place(HIGH, 0.25, 0.5)),
-        Convert(37.0, 1.0, BURST, To.SHARED, "driver buffers", vcpus=8),
+        Convert(37.0, 1.0, BURST, To.SHARED, "driver buffers", vcpus=(1, 2, 3, 4)),
         LoseEvents(37.3, 0.4, cpu=2),
         *kexec(41.0),
         steady(48.0, 12.0),

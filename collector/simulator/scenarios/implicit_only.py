@@ -15,7 +15,7 @@ DRIVERS = Scattered(Place(Region.HIGH_RAM, 0.1, 0.5), "drivers", singles=4000)
 
 def touched(start: float, duration: float, pages: Pattern, to: To) -> Phase:
     label = "implicit conversions"
-    return Convert(start, duration, pages, to, label, cause=Cause.IMPLICIT, vcpus=8)
+    return Convert(start, duration, pages, to, label, cause=Cause.IMPLICIT, vcpus=(0, 1, 2, 3))
 
 
 IMPLICIT_ONLY = Scenario(

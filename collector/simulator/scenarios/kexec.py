@@ -13,7 +13,7 @@ DRIVERS = Scattered(Place(Region.HIGH_RAM, 0.0, 0.3), "drivers", singles=9000, b
 
 def share(start: float) -> tuple[Phase, ...]:
     """Drivers of a fresh kernel share their buffers."""
-    return (Convert(start, 6.0, DRIVERS, To.SHARED, "driver buffers", vcpus=8),)
+    return (Convert(start, 6.0, DRIVERS, To.SHARED, "driver buffers", vcpus=(1, 2, 3, 4)),)
 
 
 def kexec(start: float) -> Storm:

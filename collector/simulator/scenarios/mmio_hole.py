@@ -15,7 +15,7 @@ HOLE = Chunks(Place(Region.MMIO_HOLE))
 
 
 def storm(start: float) -> Storm:
-    share = Convert(0.0, 16.0, HOLE, To.SHARED, "mmio hole", punches=False)
+    share = Convert(0.0, 16.0, HOLE, To.SHARED, "mmio hole", vcpus=(2,))
     return Storm(start, 16.0, "firmware shares a 64 GiB MMIO hole by 2 MiB", (share,))
 
 
