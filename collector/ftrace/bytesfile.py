@@ -5,9 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
 from collector.sources.base import InputError
 
 
@@ -38,19 +35,6 @@ class BytesFile:
         if len(content) != length:
             raise InputError(self.path, offset, "the file became shorter while it was read")
         return content
-
-    def read_into(self, offset: int, target: npt.NDArray[np.uint8]) -> int:
-        """Fill `target` from `offset`, as far as the file goes; returns the bytes read."""
-        filled = 0
-        while filled < len(target):
-            try:
-                got = os.preadv(self._fd, [memoryview(target)[filled:]], offset + filled)
-            except OSError as error:
-                raise InputError(self.path, offset, f"cannot be read: {error.strerror}") from error
-            if got == 0:
-                break
-            filled += got
-        return filled
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile, Cursor
 from collector.ftrace.contents import CpuData
-from collector.ftrace.version7 import unpack
 from collector.sources.base import InputError
 
 PLAIN_PIECE = 1 << 18  # bytes read at once
@@ -23,9 +23,9 @@ class Chunk:
     damage: str | None = None
 
 
-def read_chunks(file: BytesFile, cpu: CpuData, compression: str) -> Iterator[Chunk]:
+def read_chunks(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
     """Yield what can be read, in order, and say where something cannot. Never raises InputError."""
-    pieces = _compressed(file, cpu, compression) if cpu.is_compressed else _plain(file, cpu)
+    pieces = _compressed(blocks, cpu) if cpu.is_compressed else _plain(blocks.file, cpu)
     try:
         yield from pieces
     except InputError as error:
@@ -41,14 +41,14 @@ def _plain(file: BytesFile, cpu: CpuData) -> Iterator[Chunk]:
         yield Chunk(file.size, b"", f"the file ends {missing} bytes before the end of CPU data")
 
 
-def _compressed(file: BytesFile, cpu: CpuData, compression: str) -> Iterator[Chunk]:
-    offset = cpu.offset + 4
+def _compressed(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
+    file, offset = blocks.file, cpu.offset + 4
     for _ in range(_u32s(file, cpu.offset, 1)[0]):
         packed, unpacked = _u32s(file, offset, 2)
         if unpacked > MAX_CHUNK:
             raise InputError(file.path, offset, "the size of a compressed chunk cannot be right")
         try:
-            yield Chunk(offset, unpack(file, compression, offset + 8, packed, unpacked))
+            yield Chunk(offset, blocks.read(offset + 8, packed, unpacked))
         except InputError as error:
             yield Chunk(offset, b"", error.reason)
         offset += 8 + packed

@@ -19,7 +19,7 @@ class TimeScale:
     offset_ns: int
 
     def to_ns(self, stamps: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        """As the kernel's mul_u64_u32_shr and trace-cmd do it: halves, so that nothing overflows."""
+        """In two halves so that nothing overflows, as the kernel's mul_u64_u32_shr."""
         if self.tsc is not None:
             multiplier, shift = np.uint64(self.tsc.multiplier), self.tsc.shift
             low = ((stamps & np.uint64(0xFFFFFFFF)) * multiplier) >> np.uint64(shift)

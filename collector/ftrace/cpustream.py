@@ -9,7 +9,6 @@ import numpy.typing as npt
 from collector.ftrace import subbuffer
 from collector.ftrace.chunks import Chunk
 from collector.ftrace.plan import DecodePlan
-from collector.records import RECORD, RecordArray
 
 _LOOK_AHEAD = 2  # pages held back: their times tell which of two pages that disagree is damaged
 _SLACK = 16  # bytes after the last page, so that compiled code may read whole words
@@ -49,6 +48,9 @@ class CpuStream:
         self._capacity = max(batch_bytes, (_LOOK_AHEAD + 2) * page_size)
         self._bytes = np.zeros(self._capacity + _SLACK, np.uint8)
         self._filled = 0
+        self._is_last = False  # no more chunks
+        self._is_cut = False  # what is held need not wait for more
+        self._hole: Chunk | None = None  # what is missing after it
         self._marks: list[tuple[int, int]] = []  # (place in _bytes, offset in the file)
         self._plan = plan
         self._counts = counts
@@ -83,46 +85,60 @@ class CpuStream:
     def uncounted_gaps(self) -> int:
         return int(self._state[subbuffer.UNCOUNTED_GAPS])
 
-    def next_batch(self) -> RecordArray:
-        """Read and decode about one batch of bytes; may be empty before `is_over` is set."""
-        damage = self._fill()
-        known = self._filled // self._page_size
-        is_cut = self.is_over or damage is not None
-        records = self._decode(known if is_cut else max(known - _LOOK_AHEAD, 0), known)
-        if self.is_over and self._filled and damage is None:
-            damage = Chunk(self._offset_of(0), b"", "the CPU's data ends within a page")
-        if damage is not None:
-            self._note(damage.offset, damage.damage or "")
-            self._filled = 0
-            self._marks.clear()
-        return records
+    @property
+    def most_rows(self) -> int:
+        """Rows that `next_batch` may need."""
+        return self._capacity // _LEAST_ROW
 
-    def _fill(self) -> Chunk | None:
-        """Add chunks up to the capacity; returns the damage at which it had to stop."""
-        while self._filled < self._capacity:
+    def next_batch(self, rows: npt.NDArray[np.int64]) -> int:
+        """Read and decode about one batch of bytes into `rows` (int64[most_rows, 10]).
+
+        Returns how many rows; that may be 0 before `is_over` is set.
+        """
+        if not self._is_cut:
+            self._fill()
+        known = self._filled // self._page_size
+        ready = known if self._is_cut else known - _LOOK_AHEAD
+        pages = max(0, min(ready, self._capacity // self._page_size))
+        count = self._decode(pages, known, rows)
+        if self._is_cut and pages == known:
+            self._end_piece()
+        return count
+
+    def _fill(self) -> None:
+        """Add chunks up to the capacity, the end of the data, or a place where some are missing."""
+        while self._filled < self._capacity and not self._is_cut:
             chunk = next(self._chunks, None)
             if chunk is None:
-                self.is_over = True
-                return None
-            self._append(chunk)
-            if chunk.damage is not None:
-                return chunk
-        return None
+                self._is_cut = self._is_last = True
+            else:
+                self._append(chunk)
+                self._hole = chunk if chunk.damage is not None else None
+                self._is_cut = self._hole is not None
+
+    def _end_piece(self) -> None:
+        """All pages before a hole, or before the end, are decoded."""
+        if self._hole is not None:
+            self._note(self._hole.offset, self._hole.damage or "")
+        elif self._filled:
+            self._note(self._offset_of(0), "the CPU's data ends within a page")
+        self._filled = 0
+        self._marks.clear()
+        self._hole = None
+        self._is_cut = self.is_over = self._is_last
 
     def _append(self, chunk: Chunk) -> None:
         end = self._filled + len(chunk.content)
         if end + _SLACK > len(self._bytes):
-            self._bytes = np.concatenate([self._bytes, np.zeros(end + _SLACK, np.uint8)])
+            self._bytes = np.concatenate([self._bytes, np.zeros(-(-end // 4) * 4, np.uint8)])
         self._bytes[self._filled : end] = np.frombuffer(chunk.content, np.uint8)
         self._marks.append((self._filled, chunk.offset))
         self._filled = end
 
-    def _decode(self, pages: int, known_pages: int) -> RecordArray:
-        length = pages * self._page_size
-        rows = np.empty((length // _LEAST_ROW, subbuffer.ROW_WORDS), np.int64)
+    def _decode(self, pages: int, known_pages: int, rows: npt.NDArray[np.int64]) -> int:
         self._state[subbuffer.DAMAGED] = 0
         count = subbuffer.decode_pages(
-            self._bytes[: len(self._bytes) // 4 * 4].view(np.uint32),
+            self._bytes.view(np.uint32),
             pages,
             known_pages,
             self._page_size // 4,
@@ -136,8 +152,8 @@ class CpuStream:
             rows,
         )
         self._note_damaged_pages()
-        self._drop(length)
-        return rows[:count].copy().view(RECORD).reshape(-1)
+        self._drop(pages * self._page_size)
+        return int(count)
 
     def _note_damaged_pages(self) -> None:
         damaged = int(self._state[subbuffer.DAMAGED])

@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 _FIELD = re.compile(
     r"field:\s*(?P<declaration>[^;]+);\s*offset:\s*(?P<offset>\d+);\s*size:\s*(?P<size>\d+);"
     r"(?:\s*signed:\s*(?P<signed>\d+);)?"
 )
-_NAME = re.compile(r"^name:\s*(\S+)", re.MULTILINE)
-_ID = re.compile(r"^ID:\s*(\d+)", re.MULTILINE)
+_HEAD = re.compile(r"\s*name:\s*(?P<name>\S+)\s+ID:\s*(?P<id>\d{1,9})\s")
 _LAST_IDENTIFIER = re.compile(r"(\w+)\s*(?:\[[^\]]*\]\s*)*$")
 
 EVENT_IDS = 1 << 16
@@ -28,16 +28,23 @@ class Field:
         return self.size in (1, 2, 4, 8) and "__data_loc" not in self.declaration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventFormat:
+    """One event's `format` file. Its fields are parsed when first asked for: a recording of all
+    events has thousands of them, and few are looked at."""
+
     system: str
     name: str
     id: int  # differs from boot to boot
-    fields: tuple[Field, ...]
+    text: str
 
     @property
     def full_name(self) -> str:
         return f"{self.system}:{self.name}"
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return parse_fields(self.text)
 
     def field(self, name: str) -> Field | None:
         return next((field for field in self.fields if field.name == name), None)
@@ -50,10 +57,10 @@ class EventFormat:
 
 def parse_event_format(system: str, text: str) -> EventFormat:
     """Parse one `format` file. Raises ValueError if it has no name or id."""
-    name, event_id = _NAME.search(text), _ID.search(text)
-    if name is None or event_id is None or int(event_id[1]) >= EVENT_IDS:
+    head = _HEAD.match(text)
+    if head is None or int(head["id"]) >= EVENT_IDS:
         raise ValueError("an event format without a name or a 16-bit ID")
-    return EventFormat(system, name[1], int(event_id[1]), parse_fields(text))
+    return EventFormat(system, head["name"], int(head["id"]), text)
 
 
 def parse_fields(text: str) -> tuple[Field, ...]:

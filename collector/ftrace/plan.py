@@ -7,8 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.ftrace.formats import EVENT_IDS, EventFormat, Field
+from collector.ftrace.subbuffer import CONSTANT, SIGNED, UNSIGNED, WHOLE
 
 _COMMON_PID = "common_pid"
+_WORD = 4
+_PID_WORD = 1
 _COMMON_HEADER = 8  # bytes: type, flags, preempt count, pid
 
 
@@ -21,11 +24,15 @@ class Value:
     constant: int = 0
     shift: int = 0  # bits to the left
 
-    def row(self) -> tuple[int, int, int, int, int]:
+    def gather(self) -> tuple[int, int, int, int, int, int]:
+        """Its row in DecodePlan.gathers."""
         if self.field is None:
-            return self.index, self.constant, 0, 0, self.shift
-        signed = int(self.field.is_signed)
-        return self.index, self.field.offset, self.field.size, signed, self.shift
+            return self.index, CONSTANT, self.constant, 0, 0, self.shift
+        word, skip = divmod(self.field.offset, _WORD)
+        if self.field.size == 8 and skip == 0:
+            return self.index, WHOLE, word, 0, 0, self.shift
+        kind = SIGNED if self.field.is_signed else UNSIGNED
+        return self.index, kind, word, 8 * skip, 64 - 8 * self.field.size, self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +56,9 @@ class DecodePlan:
     """EventPlans as the arrays that `decode_pages` takes.
 
     plan_of: int32[65536], index of the plan by event id, -1: only count.
-    plans: int64[n, 6]: code, flags, offset of common_pid, least length, first and end gather.
-    gathers: int64[m, 5]: index in v, offset, size (0: offset is a constant), is signed, shift.
+    plans: int64[n, 6]: code, flags, word of common_pid, least length, first and end gather.
+    gathers: int64[m, 6]: index in v, how, word (or the constant), bits to skip in it, bits that
+    the field leaves of 64, shift to the left.
     """
 
     plan_of: npt.NDArray[np.int32]
@@ -62,17 +70,17 @@ class DecodePlan:
 def decode_plan(event_plans: Iterable[EventPlan]) -> DecodePlan:
     events = tuple(event_plans)
     plan_of = np.full(EVENT_IDS, -1, np.int32)
-    plans = np.zeros((len(events) + 1, 6), np.int64)  # one more: never of no rows at all
-    gathers: list[tuple[int, int, int, int, int]] = [(0, 0, 0, 0, 0)]
+    plans = np.zeros((len(events) + 1, 6), np.int64)
+    gathers = [Value(0).gather()]  # never of no rows at all
     for i, plan in enumerate(events):
         first = len(gathers)
-        gathers += [value.row() for value in plan.values]
+        gathers += [value.gather() for value in plan.values]
         pid = plan.event.field(_COMMON_PID)
         plan_of[plan.event.id] = i
         plans[i] = (
             plan.code,
             plan.flags,
-            4 if pid is None else pid.offset,
+            _PID_WORD if pid is None else pid.offset // _WORD,
             max(_COMMON_HEADER, plan.least_length),
             first,
             len(gathers),

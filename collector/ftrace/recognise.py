@@ -5,6 +5,7 @@ likes. A kprobe is told by __probe_ip, a kretprobe by __probe_func. What a retur
 on a system call's exit belongs to is not in its format: see collector.ftrace.returns.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -136,6 +137,11 @@ _KPROBES = (
 )
 
 
+_SYSTEMS_WITHOUT_PROBES = frozenset({"ftrace", "syscalls"})
+_PROBE_FIELD = re.compile(r" (?:fd|ret|__probe_ip|__probe_func);")
+"""Each shape of a probe has one of these fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReturnProbe:
     """A probe of which only the result is known: which call's it is must come from the data."""
@@ -180,7 +186,7 @@ def _tracepoint(event: EventFormat) -> EventPlan | None:
 
 
 def _probe(event: EventFormat) -> EventPlan | None:
-    if event.field(FUNCTION_ADDRESS) is not None:
+    if not _may_be_probe(event) or event.field(FUNCTION_ADDRESS) is not None:
         return None
     return _by_shape(event, _EVENT_PROBES if event.field(ENTRY_ADDRESS) is None else _KPROBES)
 
@@ -194,6 +200,8 @@ def _by_shape(event: EventFormat, shapes: Iterable[Shape]) -> EventPlan | None:
 
 
 def _return_probe(event: EventFormat) -> ReturnProbe | None:
+    if not _may_be_probe(event):
+        return None
     own = [name for name in event.own_names if not _is_address(name)]
     if own not in (["ret"], ["fd"]) or event.field(ENTRY_ADDRESS) is not None:
         return None
@@ -218,6 +226,13 @@ def _plan(
         else:
             return None
     return EventPlan(event, code, tuple(values), flags)
+
+
+def _may_be_probe(event: EventFormat) -> bool:
+    """A quick look at the text spares parsing the formats of a thousand tracepoints."""
+    return (
+        event.system not in _SYSTEMS_WITHOUT_PROBES and _PROBE_FIELD.search(event.text) is not None
+    )
 
 
 def _canonical(name: str) -> str:

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from app.model.jit import hot
 from collector.records import RECORD, RecordCode
 
+Words = npt.NDArray[np.uint32]
+Ints = npt.NDArray[np.int64]
+
 HEADER = 16  # bytes before a page's data: u64 time stamp, u64 commit
 HEADER_WORDS = HEADER // 4
 ROW_WORDS = RECORD.itemsize // 8
@@ -28,6 +31,12 @@ MAX_DAMAGE_NOTED = 64  # damaged pages described each; the others are only count
 
 LOSS_BEGIN = int(RecordCode.LOSS_BEGIN)
 LOSS_END = int(RecordCode.LOSS_END)
+
+# How a value is gathered (see collector.ftrace.plan).
+CONSTANT = 0
+WHOLE = 1  # 8 bytes at a multiple of 4
+SIGNED = 2
+UNSIGNED = 3
 
 # Places in a stream's state.
 LAST_TS = 0  # of the last event, or of the last page's start
@@ -60,18 +69,18 @@ DAMAGE_TEXT = {
 
 @hot
 def decode_pages(
-    words: npt.NDArray[np.uint32],
+    words: Words,
     pages: int,
     known_pages: int,
     page_words: int,
     cpu: int,
     plan_of: npt.NDArray[np.int32],
-    plans: npt.NDArray[np.int64],
-    gathers: npt.NDArray[np.int64],
-    state: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    damage: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
+    plans: Ints,
+    gathers: Ints,
+    state: Ints,
+    counts: Ints,
+    damage: Ints,
+    rows: Ints,
 ) -> int:
     """Decode `pages` pages of one CPU into `rows` (RECORD as 10 words); returns how many rows.
 
@@ -89,13 +98,14 @@ def decode_pages(
                 state[STATE_SIZE + i] = state[i]
             _note_missed(words, base, page_words, state)
             n_after, place, ts, reason = _decode_page(
-                words, base, cpu, plan_of, plans, gathers, state, counts, rows, n
+                words, base, cpu, plan_of, plans, state, counts, rows, n
             )
             if reason == 0 and _overtakes_next(words, page, known_pages, page_words, ts):
                 for i in range(STATE_SIZE):
                     state[i] = state[STATE_SIZE + i]
                 reason = TIME_ORDER
             else:
+                _gather_rows(words, cpu, plans, gathers, rows, n, n_after)
                 n = n_after
         if reason != 0:
             _note_damage(damage, state, page, (place - base) * 4, reason)
@@ -104,21 +114,24 @@ def decode_pages(
 
 @hot
 def _decode_page(
-    words: npt.NDArray[np.uint32],
+    words: Words,
     base: int,
     cpu: int,
     plan_of: npt.NDArray[np.int32],
-    plans: npt.NDArray[np.int64],
-    gathers: npt.NDArray[np.int64],
-    state: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
+    plans: Ints,
+    state: Ints,
+    counts: Ints,
+    rows: Ints,
     n: int,
 ) -> tuple[int, int, int, int]:
-    """Decode one page; returns (rows so far, place reached, time reached, damage or 0)."""
+    """Walk through one page; returns (rows so far, place and time reached, damage or 0).
+
+    A wanted event's row holds its time, -1 - plan and the place of its data; `_gather_rows`
+    completes it.
+    """
     ts = _u64(words, base)
     at = base + HEADER_WORDS
-    end = at + ((np.int64(words[base + 2]) & COMMIT_MASK) >> 2)
+    end = at + ((_word(words, base + 2) & COMMIT_MASK) >> 2)
     while at < end:
         place = at
         body, length, at, ts, reason = _next_event(words, at, end, ts)
@@ -132,27 +145,27 @@ def _decode_page(
             state[FIRST_TS] = ts
         state[LAST_TS] = ts
         state[HAS_EVENTS] = 1
-        event = np.int64(words[body]) & 0xFFFF
+        event = _word(words, body) & 0xFFFF
         counts[event] += 1
         plan = plan_of[event]
         if plan >= 0:
             if length * 4 < plans[plan, 3]:
                 return n, place, ts, SHORT_EVENT
-            _gather_row(words, body, cpu, ts, plans, plan, gathers, rows, n)
+            rows[n, 0] = ts
+            rows[n, 1] = -1 - plan
+            rows[n, 2] = body
             n += 1
     return n, at, ts, 0
 
 
 @hot
-def _next_event(
-    words: npt.NDArray[np.uint32], at: int, end: int, ts: int
-) -> tuple[int, int, int, int, int]:
+def _next_event(words: Words, at: int, end: int, ts: int) -> tuple[int, int, int, int, int]:
     """Step over the event at `at`.
 
     Returns (first word of its data or 0 if it carries none, length of the data in words, place
     of the next event, time, damage or 0).
     """
-    word = np.int64(words[at])
+    word = _word(words, at)
     kind = word & 31
     delta = word >> 5
     if 0 < kind < PADDING:
@@ -162,7 +175,7 @@ def _next_event(
         return 0, 0, end, ts, 0
     if at + 1 >= end:
         return 0, 0, end, ts, EVENT_LENGTH
-    second = np.int64(words[at + 1])
+    second = _word(words, at + 1)
     if kind == 0:  # the length counts itself
         length = (second - 1) >> 2
         following = at + 2 + length
@@ -190,14 +203,14 @@ def _absolute(stamp: int, ts: int) -> int:
 
 @hot
 def _header_damage(
-    words: npt.NDArray[np.uint32],
+    words: Words,
     page: int,
     known_pages: int,
     page_words: int,
-    state: npt.NDArray[np.int64],
+    state: Ints,
 ) -> int:
     base = page * page_words
-    used = np.int64(words[base + 2]) & COMMIT_MASK
+    used: int = _word(words, base + 2) & COMMIT_MASK
     if words[base + 3] != 0 or used > page_words * 4 - HEADER or used % 4 != 0:
         return BAD_HEADER
     if used == 0:
@@ -214,23 +227,19 @@ def _header_damage(
 
 
 @hot
-def _overtakes_next(
-    words: npt.NDArray[np.uint32], page: int, known_pages: int, page_words: int, ts: int
-) -> bool:
+def _overtakes_next(words: Words, page: int, known_pages: int, page_words: int, ts: int) -> bool:
     """Does `ts` lie after the next page's start, and is it that page which is sound?"""
     following = (page + 1) * page_words
-    if page + 1 >= known_pages or np.int64(words[following + 2]) & COMMIT_MASK == 0:
+    if page + 1 >= known_pages or _word(words, following + 2) & COMMIT_MASK == 0:
         return False
     return ts > _u64(words, following)
 
 
 @hot
-def _note_missed(
-    words: npt.NDArray[np.uint32], base: int, page_words: int, state: npt.NDArray[np.int64]
-) -> None:
+def _note_missed(words: Words, base: int, page_words: int, state: Ints) -> None:
     """Open a gap if the page says that events before it were lost; the count lies after its data
     where the kernel found room for it (ring_buffer_read_page)."""
-    flags = np.int64(words[base + 2])
+    flags = _word(words, base + 2)
     if flags & MISSED_EVENTS == 0:
         return
     after = HEADER_WORDS + ((flags & COMMIT_MASK) >> 2)
@@ -246,7 +255,7 @@ def _note_missed(
 
 
 @hot
-def _open_gap(state: npt.NDArray[np.int64], count: int) -> None:
+def _open_gap(state: Ints, count: int) -> None:
     """Events are missing from here to the next event; `count` 0: nobody knows how many."""
     if count <= 0:
         state[GAP_UNKNOWN] = 1
@@ -255,9 +264,7 @@ def _open_gap(state: npt.NDArray[np.int64], count: int) -> None:
 
 
 @hot
-def _end_gap(
-    rows: npt.NDArray[np.int64], n: int, ts: int, cpu: int, state: npt.NDArray[np.int64]
-) -> int:
+def _end_gap(rows: Ints, n: int, ts: int, cpu: int, state: Ints) -> int:
     """Put LOSS_BEGIN at the last event before the gap, if there is one, and LOSS_END at `ts`."""
     count = 0 if state[GAP_UNKNOWN] != 0 else state[GAP_COUNT]
     before = state[LAST_TS]
@@ -271,9 +278,7 @@ def _end_gap(
 
 
 @hot
-def _put_loss(
-    rows: npt.NDArray[np.int64], n: int, ts: int, code: int, cpu: int, count: int, other: int
-) -> int:
+def _put_loss(rows: Ints, n: int, ts: int, code: int, cpu: int, count: int, other: int) -> int:
     rows[n] = 0
     rows[n, 0] = ts
     rows[n, 1] = (cpu << 32) | (code << 48)
@@ -284,8 +289,8 @@ def _put_loss(
 
 @hot
 def _note_damage(
-    damage: npt.NDArray[np.int64],
-    state: npt.NDArray[np.int64],
+    damage: Ints,
+    state: Ints,
     page: int,
     place: int,
     reason: int,
@@ -301,48 +306,60 @@ def _note_damage(
 
 
 @hot
-def _gather_row(
-    words: npt.NDArray[np.uint32],
-    body: int,
+def _gather_rows(
+    words: Words,
     cpu: int,
-    ts: int,
-    plans: npt.NDArray[np.int64],
-    plan: int,
-    gathers: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-    n: int,
+    plans: Ints,
+    gathers: Ints,
+    rows: Ints,
+    first: int,
+    end: int,
 ) -> None:
-    """Write one RECORD: time, thread, CPU, code, flags, and its values as the plan says."""
-    tid = _load(words, body, plans[plan, 2], 4)
-    rows[n, 0] = ts
-    rows[n, 1] = tid | (cpu << 32) | (plans[plan, 0] << 48) | (plans[plan, 1] << 56)
-    for v in range(2, ROW_WORDS):
-        rows[n, v] = 0
-    for g in range(plans[plan, 4], plans[plan, 5]):
-        offset, size, bits_left = gathers[g, 1], gathers[g, 2], gathers[g, 4]
-        if size == 0:
-            value = offset
-        else:
-            value = _load(words, body, offset, size)
-            if gathers[g, 3] != 0:
-                unused = 64 - 8 * size
-                value = (value << unused) >> unused
-        rows[n, 2 + gathers[g, 0]] += value << bits_left
+    """Complete the rows of events: thread, CPU, code, flags, and the values as the plan says."""
+    for n in range(first, end):
+        plan = -1 - rows[n, 1]
+        if plan < 0:  # a loss, complete already
+            continue
+        body = rows[n, 2]
+        tid = np.int64(words[body + plans[plan, 2]])
+        rows[n, 1] = tid | (cpu << 32) | (plans[plan, 0] << 48) | (plans[plan, 1] << 56)
+        for v in range(2, ROW_WORDS):
+            rows[n, v] = 0
+        for g in range(plans[plan, 4], plans[plan, 5]):
+            kind = gathers[g, 1]
+            at = body + gathers[g, 2]
+            if kind == WHOLE:
+                value = _u64(words, at)
+            elif kind == CONSTANT:
+                value = gathers[g, 2]
+            else:
+                value = _part(words, at, kind, gathers[g, 3], gathers[g, 4])
+            rows[n, 2 + gathers[g, 0]] += value << gathers[g, 5]
 
 
 @hot
-def _load(words: npt.NDArray[np.uint32], body: int, offset: int, size: int) -> int:
-    """`size` bytes (1, 2, 4, 8) at byte `offset` of an event's data, aligned or not."""
-    at = body + (offset >> 2)
-    skip = (offset & 3) * 8
-    value = _u64(words, at)
-    if skip != 0:
-        value = ((value >> skip) & ((1 << (64 - skip)) - 1)) | (
-            np.int64(words[at + 2]) << (64 - skip)
-        )
-    return value if size == 8 else value & ((1 << (8 * size)) - 1)
+def _part(words: Words, at: int, kind: int, skip: int, unused: int) -> int:
+    """A field of less than 8 bytes, or of 8 at an odd place, `skip` bits into the word at `at`.
+
+    `unused` is what the field leaves of 64 bits.
+    """
+    value = _word(words, at) >> skip
+    if unused + skip < 32:  # it goes on in the next words
+        value |= _word(words, at + 1) << (32 - skip)
+        if skip > unused:
+            value |= _word(words, at + 2) << (64 - skip)
+    value = (value << unused) >> unused
+    if kind == UNSIGNED and unused != 0:
+        value &= (1 << (64 - unused)) - 1
+    return value
 
 
 @hot
-def _u64(words: npt.NDArray[np.uint32], at: int) -> int:
-    return np.int64(words[at]) | (np.int64(words[at + 1]) << 32)
+def _u64(words: Words, at: int) -> int:
+    return _word(words, at) | (_word(words, at + 1) << 32)
+
+
+@hot
+def _word(words: Words, at: int) -> int:
+    """Signed 64 bit, as all arithmetic here: mixed with unsigned it would become floating."""
+    return np.int64(words[at])  # type: ignore[return-value]

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.ftrace import version6, version7
+from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile, Cursor
 from collector.ftrace.chunks import read_chunks
 from collector.ftrace.clock import time_scale
@@ -35,6 +36,7 @@ from collector.ftrace.merge import UnplacedLoss, merge
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import recognise
 from collector.ftrace.returns import name_returns
+from collector.ftrace.subbuffer import ROW_WORDS
 from collector.records import RecordArray
 from collector.sources.base import InputError
 
@@ -104,6 +106,7 @@ class TraceDat:
 
     def __init__(self, file: BytesFile, contents: Contents) -> None:
         self._file = file
+        self._blocks = BlockReader(file, contents.compression, 0)
         self.contents = contents
         _check_pages(file.path, contents)
         self.clock = _main_clock(contents)
@@ -135,7 +138,8 @@ class TraceDat:
     @property
     def host(self) -> str:
         """Node name of the recorded machine, "" if the file does not tell."""
-        return (self.contents.uname.split() + ["", ""])[1]
+        words = self.contents.uname.split()
+        return words[1] if len(words) > 1 else ""
 
     @property
     def kernel_release(self) -> str | None:
@@ -217,8 +221,9 @@ class TraceDat:
         if not lane.lost:
             return 0, False
         scan = self._stream(lane, decode_plan([]), np.zeros(EVENT_IDS, np.int64))
+        rows = np.empty((scan.most_rows, ROW_WORDS), np.int64)
         while not scan.is_over:
-            scan.next_batch()
+            scan.next_batch(rows)
         left = max(lane.lost - scan.counted_losses, 0)
         if scan.uncounted_gaps == 0 or scan.problems:
             return left, False
@@ -237,7 +242,7 @@ class TraceDat:
         page_size = lane.buffer.page_size
         share = _ALL_BATCHES // len(self._lanes)
         batch = pages * page_size or max(_SMALLEST_BATCH, min(_LARGEST_BATCH, share))
-        chunks = read_chunks(self._file, lane.cpu, self.contents.compression)
+        chunks = read_chunks(self._blocks, lane.cpu)
         return CpuStream(lane.cpu.cpu, chunks, page_size, batch, plan, counts, gap_count)
 
     def _find_start(self) -> int:
@@ -245,8 +250,9 @@ class TraceDat:
         starts = []
         for lane in self._lanes:
             stream = self._stream(lane, nothing, counts, pages=4)
+            rows = np.empty((stream.most_rows, ROW_WORDS), np.int64)
             while not stream.is_over and not stream.has_events:
-                stream.next_batch()
+                stream.next_batch(rows)
             if stream.has_events:
                 starts.append(stream.first)
         return min(starts, default=0)

@@ -1,10 +1,8 @@
 """trace.dat version 7: sections, found by the options (trace-cmd.dat.v7(5))."""
 
-import zlib
 from collections.abc import Callable
 
-import zstandard
-
+from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile, Cursor
 from collector.ftrace.contents import (
     Buffer,
@@ -39,68 +37,56 @@ def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
     )
     contents.compression = head.string()
     head.string()  # version of the compressor
-    decompressor(contents.compression, file, start)
-    _read_option_chain(file, head.u64(), contents)
+    blocks = BlockReader(file, contents.compression, start)
+    _read_option_chain(blocks, head.u64(), contents)
     return contents
 
 
-def decompressor(name: str, file: BytesFile, offset: int) -> Callable[[bytes, int], bytes]:
-    """How to undo one block: (compressed, uncompressed size) -> bytes of exactly that size."""
-    if name == "zstd":
-        undo = zstandard.ZstdDecompressor()
-        return lambda block, size: undo.decompress(block, max_output_size=size)
-    if name == "zlib":
-        return lambda block, size: zlib.decompressobj().decompress(block, size)
-    if name == "none":
-        return lambda block, size: block
-    raise InputError(
-        file.path,
-        offset,
-        f"compressed with {name!r}, which is not supported; rewrite it with "
-        "`trace-cmd convert --compression none`",
-    )
-
-
-def _read_option_chain(file: BytesFile, offset: int, contents: Contents) -> None:
+def _read_option_chain(blocks: BlockReader, offset: int, contents: Contents) -> None:
     seen: set[int] = set()
     while offset:
         if offset in seen:
-            raise InputError(file.path, offset, "the option sections refer to each other in a ring")
+            raise InputError(
+                blocks.file.path, offset, "the option sections refer to each other in a ring"
+            )
         seen.add(offset)
-        offset = _read_option_section(file, offset, contents)
+        offset = _read_option_section(blocks, offset, contents)
 
 
-def _read_option_section(file: BytesFile, offset: int, contents: Contents) -> int:
+def _read_option_section(blocks: BlockReader, offset: int, contents: Contents) -> int:
     """Read one section of options; returns where the next one is, 0 after the last."""
-    cursor, section_id = open_section(file, offset, contents.compression)
+    cursor, section_id = open_section(blocks, offset)
     if section_id != Option.DONE:
-        raise InputError(file.path, offset, f"options expected here, found section {section_id}")
+        raise InputError(
+            blocks.file.path, offset, f"options expected here, found section {section_id}"
+        )
     while cursor.left:
         option, size = cursor.u16(), cursor.u32()
         at = cursor.offset
-        body = Cursor(file.path, cursor.take(size), at, is_compressed=False)
+        body = Cursor(cursor.path, cursor.take(size), at, is_compressed=False)
         if option == Option.DONE:
             return body.u64()
-        _apply(file, option, body, contents)
+        _apply(blocks, option, body, contents)
     return 0
 
 
-def _apply(file: BytesFile, option: int, body: Cursor, contents: Contents) -> None:
+def _apply(blocks: BlockReader, option: int, body: Cursor, contents: Contents) -> None:
     if option in _SECTION_READERS:
-        section, _ = open_section(file, body.u64(), contents.compression)
+        section, _ = open_section(blocks, body.u64())
         _SECTION_READERS[option](section, contents)
     elif option == Option.KALLSYMS:
         contents.kallsyms_at = (body.u64(), 0)
     elif option == Option.BUFFER:
-        contents.buffers.append(_read_buffer(file, body))
+        contents.buffers.append(_read_buffer(blocks.file, body))
     elif option == Option.BUFFER_TEXT:
         contents.notes.append("It holds the text of a latency tracer as well, which is left out.")
     else:
         apply_option(option, body, contents)
 
 
-def open_section(file: BytesFile, offset: int, compression: str) -> tuple[Cursor, int]:
+def open_section(blocks: BlockReader, offset: int) -> tuple[Cursor, int]:
     """A cursor over the uncompressed content of a section, and the section's id."""
+    file = blocks.file
     head = Cursor(file.path, file.read(offset, SECTION_HEADER), offset, is_compressed=False)
     section_id, flags, _, size = head.u16(), head.u16(), head.u32(), head.u64()
     start = offset + SECTION_HEADER
@@ -110,24 +96,8 @@ def open_section(file: BytesFile, offset: int, compression: str) -> tuple[Cursor
     packed, unpacked = sizes.u32(), sizes.u32()
     if unpacked > MAX_SECTION:
         raise InputError(file.path, start, f"a section claims {unpacked} bytes: damaged")
-    content = unpack(file, compression, start + 8, packed, unpacked)
+    content = blocks.read(start + 8, packed, unpacked)
     return Cursor(file.path, content, offset, is_compressed=True), section_id
-
-
-def unpack(file: BytesFile, compression: str, offset: int, packed: int, unpacked: int) -> bytes:
-    """Read and uncompress one block. Raises InputError unless it has exactly `unpacked` bytes."""
-    block = file.read(offset, packed)
-    try:
-        content = decompressor(compression, file, offset)(block, unpacked)
-    except (zstandard.ZstdError, zlib.error) as error:
-        raise InputError(file.path, offset, f"a compressed block is damaged: {error}") from error
-    if len(content) != unpacked:
-        raise InputError(
-            file.path,
-            offset,
-            f"a compressed block holds {len(content)} bytes instead of {unpacked}: damaged",
-        )
-    return content
 
 
 def _read_buffer(file: BytesFile, body: Cursor) -> Buffer:
