@@ -30,10 +30,17 @@ def declared(*extras: str) -> set[str]:
     return {normal(re.split(r"[\s<>=!~;\[]", requirement)[0]) for requirement in requirements}
 
 
+class RunTimeOnly(ast.NodeTransformer):
+    """Drops what only the type checker reads."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802 (ast's name)
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+
 def imported_by(path: Path) -> set[str]:
-    """Top-level names of every import in one file, lazy ones included."""
+    """Top-level names of every import in one file, those inside functions included."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(RunTimeOnly().visit(ast.parse(path.read_text()))):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
