@@ -33,7 +33,7 @@ def declared(*extras: str) -> set[str]:
 class RunTimeOnly(ast.NodeTransformer):
     """Drops what only the type checker reads."""
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802 (ast's name)
+    def visit_If(self, node: ast.If) -> ast.AST | None:
         return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
 
 
