@@ -1,0 +1,253 @@
+/** The VM explorer: one view drives all parts; here they are put together. */
+
+import { Controls } from "./controls.js";
+import { EventsTable } from "./events.js";
+import { BandAxis } from "./gpa.js";
+import { Inspector } from "./inspector.js";
+import { Lanes } from "./lanes.js";
+import { LiveFeed } from "./live.js";
+import { MapPlot } from "./map.js";
+import { plotWidth, publishMargins } from "./plot.js";
+import { Latest, Refused, fetchJson } from "./rest.js";
+import { selectedEvents } from "./selection.js";
+import { Status } from "./status.js";
+import { Strip } from "./strip.js";
+import { formatDuration } from "./time.js";
+import { Timeline } from "./timeline.js";
+import { formatCount, formatSize } from "./units.js";
+import { View } from "./view.js";
+
+const SETTLE_MS = 60;
+const LIVE_READ_MS = 250;
+const RETRY_MS = 2000;
+const AGE_MS = 1000;
+
+const byId = (id) => document.getElementById(id);
+
+class Explorer {
+  view = new View();
+  memslots = [];
+  isLive = false;
+  feed = null;
+  #reads = new Latest();
+  #eventReads = new Latest();
+
+  constructor(root) {
+    this.root = root;
+    this.help = byId("help");
+    this.vmId = Number(root.dataset.vm);
+    this.path = `/api/v1/vms/${this.vmId}`;
+  }
+
+  /** Read what does not depend on the view, then draw for the first time. */
+  async start() {
+    publishMargins(this.root);
+    const [vm, recording] = await Promise.all([
+      fetchJson(this.path),
+      fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
+      this.readMemslots(),
+    ]);
+    this.isLive = recording.is_live && vm.ended_t === null;
+    this.view.span = [vm.span[0], Math.max(vm.span[1], vm.span[0] + 1)];
+    this.view.readUrl(window.location.search, this.isLive);
+    this.buildParts({ vmId: this.vmId, recording });
+    this.listen(recording);
+    await this.read();
+  }
+
+  async readMemslots() {
+    const { items } = await fetchJson(`${this.path}/memslots`);
+    this.memslots = items;
+    const ranges = items.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
+    this.view.layout = BandAxis.ofRanges(ranges);
+  }
+
+  buildParts(subject) {
+    const { vmId } = this;
+    this.map = new MapPlot(byId("map"), byId("map-overlay"), vmId);
+    this.timeline = new Timeline(
+      byId("timeline"), byId("timeline-overlay"), byId("timeline-readout"), vmId,
+    );
+    this.lanes = new Lanes(byId("lanes"));
+    this.strip = new Strip(byId("strip"), byId("strip-caption"), vmId);
+    this.inspector = new Inspector(byId("inspector"), subject);
+    this.events = new EventsTable(
+      { body: byId("events-body"), caption: byId("events-caption"), more: byId("events-more") },
+      subject,
+    );
+    this.status = new Status({
+      follow: byId("follow"), age: byId("age"), totals: byId("totals"), banner: byId("banner"),
+    });
+  }
+
+  listen(recording) {
+    this.view.addEventListener("change", () => this.viewChanged());
+    this.controls = new Controls(this);
+    document.documentElement.addEventListener("themechange", () => this.read());
+    new ResizeObserver(() => this.resized()).observe(this.root);
+    if (!this.isLive) return;
+    this.feed = new LiveFeed(this.vmId);
+    this.feed.addEventListener("news", ({ detail }) => this.recordingGrew(detail));
+    this.feed.addEventListener("restored", () => this.read());
+    setInterval(() => this.status.showFollowing(this.view, this), AGE_MS);
+  }
+
+  /** The window, the cursor or the measure changed: show at once what can be, ask for the rest. */
+  viewChanged() {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.preview());
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.read(), SETTLE_MS);
+  }
+
+  preview() {
+    this.map.preview(this.view);
+    this.timeline.preview(this.view);
+    this.placeMarks();
+  }
+
+  /** What needs no answer of the server: lanes, cursor, losses, the state of the controls. */
+  placeMarks() {
+    const { view } = this;
+    this.lanes.draw(view, this.memslots);
+    this.map.overlay.placeCursor(view);
+    this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
+    this.status.showFollowing(view, this);
+    document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
+    byId("clear-cursor").hidden = view.t === null;
+  }
+
+  /** Ask for exactly what is shown, and draw it. Older questions are aborted. */
+  async read() {
+    clearTimeout(this.timer);
+    clearTimeout(this.retry);
+    // Browsers allow few changes of the address a second, so not on every step of a drag.
+    window.history.replaceState(null, "", window.location.pathname + this.view.search);
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      const answers = await this.#reads.run((signal) => this.load(signal));
+      if (answers === undefined) return;
+      this.draw(answers);
+      this.status.showRead();
+    } catch (error) {
+      this.failed(error);
+    }
+    this.root.setAttribute("aria-busy", "false");
+  }
+
+  load(signal) {
+    const { view } = this;
+    return Promise.all([
+      this.map.load(view, signal),
+      this.timeline.load(view, signal),
+      this.strip.load(view, signal),
+      this.loadEvents(signal),
+    ]);
+  }
+
+  draw([map, timeline, strip, events]) {
+    const { view } = this;
+    this.map.draw(view, map, this.memslots);
+    this.timeline.draw(view, timeline);
+    this.strip.draw(view, strip);
+    this.events.draw(view, events);
+    this.status.showTotals(strip.totals);
+    this.showLegend();
+    this.placeMarks();
+    this.inspectCursor();
+    this.root.dataset.ready = "true";
+  }
+
+  showLegend() {
+    const { raster, axis } = this.map;
+    const isPrivate = this.view.measure === "private";
+    byId("map-empty").hidden = !axis.isEmpty;
+    byId("legend-private").hidden = !isPrivate;
+    byId("legend-conversions").hidden = isPrivate;
+    byId("most-conversions").textContent = formatCount(raster.max);
+    byId("cell-size").textContent = axis.isEmpty
+      ? ""
+      : `1 cell = ${formatSize(raster.cell_bytes)} × ${formatDuration(raster.cell_ns)}`;
+  }
+
+  /** Events under the cursor or in view, of the kind that is chosen. */
+  async loadEvents(signal) {
+    const size = { width: plotWidth(this.map.figure), height: this.map.height };
+    const { filter, isUnderCursor } = selectedEvents(this.view, size);
+    const kind = byId("events-filter").value;
+    const only = kind === "failed" ? { outcome: "failed" } : { kind };
+    return this.events.load({ ...filter, ...only }, isUnderCursor, signal);
+  }
+
+  async readEvents() {
+    try {
+      const answer = await this.#eventReads.run((signal) => this.loadEvents(signal));
+      if (answer) this.events.draw(this.view, answer);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  readMoreEvents() {
+    this.events.more().catch((error) => this.failed(error));
+  }
+
+  /** The pointer is over an instant (and, on the map, an address), or over nothing. */
+  hover(at) {
+    const { view, map, timeline } = this;
+    const t = at?.t ?? null;
+    map.overlay.placeHover(view, t);
+    timeline.overlay.placeHover(view, t);
+    timeline.showBucket(t);
+    if (at && at.gpa !== null) this.inspect(at);
+    else if (!at) this.inspectCursor();
+  }
+
+  inspect(at) {
+    if (!this.map.parametersShown) return;
+    this.inspector.show(at, this.map.parametersShown, this.memslots, (e) => this.failed(e));
+  }
+
+  inspectCursor() {
+    const { t, gpa, time } = this.view;
+    if (t === null || gpa === null || t < time.from || t >= time.to) this.inspector.clear();
+    else this.inspect({ t, gpa });
+  }
+
+  /** New data: note it; read again, seldom, if the view moves with it. */
+  recordingGrew(end) {
+    if (end <= this.view.span[1]) return;
+    const isMoving = this.view.grow(end);
+    this.status.showFollowing(this.view, this);
+    if (!isMoving || this.liveTimer) return;
+    this.liveTimer = setTimeout(async () => {
+      await this.readMemslots().catch((error) => this.failed(error));
+      await this.read();
+      this.liveTimer = null;
+    }, LIVE_READ_MS);
+  }
+
+  resized() {
+    const width = this.root.clientWidth;
+    const isFirst = this.width === undefined;
+    if (width === this.width) return;
+    this.width = width;
+    publishMargins(this.root);
+    if (!isFirst) this.viewChanged();
+  }
+
+  failed(error) {
+    this.status.showError(error);
+    this.root.setAttribute("aria-busy", "false");
+    clearTimeout(this.retry);
+    if (!(error instanceof Refused)) this.retry = setTimeout(() => this.read(), RETRY_MS);
+  }
+}
+
+const explorer = new Explorer(byId("explorer"));
+explorer.start().catch((error) => {
+  const banner = byId("banner");
+  banner.hidden = false;
+  banner.textContent = `${error.message} Reload the page to try again.`;
+  explorer.root.setAttribute("aria-busy", "false");
+});

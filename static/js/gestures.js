@@ -1,0 +1,102 @@
+/**
+ * Mouse and touch on a plotting area: wheel zooms time, shift-wheel addresses, drag pans or
+ * brushes, double click shows the whole, a click sets the cursor.
+ */
+
+const CLICK_SLOP = 4;
+const ZOOM_PER_WHEEL_PIXEL = 1.0015;
+
+/**
+ * @param {Overlay} overlay
+ * @param {View} view
+ * @param {object} options
+ * @param {boolean} options.hasAddresses whether the vertical axis is addresses
+ * @param {(event: PointerEvent) => boolean} options.isBrush whether a drag brushes, else it pans
+ * @param {(point: {x: number, y: number} | null) => void} options.hover shares, y from the top
+ * @param {(point: {x: number, y: number}) => void} options.click
+ * @param {(box: object, isTimeOnly: boolean) => void} options.brushed
+ * @param {() => void} options.whole
+ */
+export function attachGestures(overlay, view, options) {
+  const area = overlay.element;
+  let drag = null;
+
+  const pointOf = (event) => {
+    const box = area.getBoundingClientRect();
+    const clamp = (value) => Math.min(1, Math.max(0, value));
+    return {
+      x: clamp((event.clientX - box.left) / box.width),
+      y: clamp((event.clientY - box.top) / box.height),
+    };
+  };
+
+  area.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const at = pointOf(event);
+    drag = { start: at, last: at, isBrush: options.isBrush(event), moved: 0 };
+    area.setPointerCapture(event.pointerId);
+  });
+
+  area.addEventListener("pointermove", (event) => {
+    const at = pointOf(event);
+    options.hover(at);
+    if (!drag) return;
+    const box = area.getBoundingClientRect();
+    const [dx, dy] = [at.x - drag.last.x, at.y - drag.last.y];
+    drag.moved += Math.abs(dx) * box.width + Math.abs(dy) * box.height;
+    if (drag.moved < CLICK_SLOP) return;
+    drag.last = at;
+    if (drag.isBrush) overlay.placeBrush(boxOf(drag, options.hasAddresses));
+    else pan(view, dx, dy, options.hasAddresses);
+  });
+
+  const finish = (event) => {
+    if (!drag) return;
+    const done = drag;
+    drag = null;
+    overlay.clearBrush();
+    if (event.type === "pointercancel") return;
+    if (done.moved < CLICK_SLOP) options.click(pointOf(event));
+    else if (done.isBrush) options.brushed(boxOf(done, options.hasAddresses));
+  };
+  area.addEventListener("pointerup", finish);
+  area.addEventListener("pointercancel", finish);
+  area.addEventListener("pointerleave", () => drag || options.hover(null));
+  area.addEventListener("dblclick", () => options.whole());
+  area.addEventListener(
+    "wheel",
+    (event) => {
+      if (event.ctrlKey) return;
+      event.preventDefault();
+      wheel(view, event, pointOf(event), options.hasAddresses);
+    },
+    { passive: false },
+  );
+}
+
+function boxOf({ start, last }, hasAddresses) {
+  return {
+    left: Math.min(start.x, last.x),
+    right: Math.max(start.x, last.x),
+    top: hasAddresses ? Math.min(start.y, last.y) : 0,
+    bottom: hasAddresses ? Math.max(start.y, last.y) : 1,
+  };
+}
+
+function pan(view, dx, dy, hasAddresses) {
+  if (dx) view.panTime(-dx * (view.time.to - view.time.from));
+  const isZoomedOut = view.gpaFrom === null && view.gpaTo === null;
+  if (dy && hasAddresses && !isZoomedOut) view.panAddresses(dy);
+}
+
+function wheel(view, event, at, hasAddresses) {
+  // With shift held, browsers turn a vertical wheel into a horizontal one.
+  const pixels = (event.deltaY || event.deltaX) * (event.deltaMode === 1 ? 16 : 1);
+  const factor = ZOOM_PER_WHEEL_PIXEL ** pixels;
+  if (event.shiftKey && hasAddresses) {
+    view.zoomAddresses(factor, 1 - at.y);
+  } else {
+    const { from, to } = view.time;
+    view.zoomTime(factor, from + at.x * (to - from));
+  }
+}

@@ -1,0 +1,121 @@
+/** What is under the pointer or the cursor: address, slot, state, and the exact counts of the cell. */
+
+import { PAGE_SIZE, floorPage, formatAddress, parseAddress, toHex } from "./gpa.js";
+import { Latest, address, fetchJson } from "./rest.js";
+import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
+import { formatCount, formatShare, formatSize } from "./units.js";
+
+const SETTLE_MS = 50;
+
+export class Inspector {
+  #latest = new Latest();
+  #timer = 0;
+
+  /**
+   * @param {HTMLElement} element
+   * @param {{vmId: number, recording: object}} subject
+   */
+  constructor(element, subject) {
+    this.element = element;
+    this.subject = subject;
+    this.hint = element.innerHTML;
+  }
+
+  /** Show the cell of the map at an instant and an address; `parameters` are the map's own. */
+  show(at, parameters, memslots, onError) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#latest
+        .run((signal) => this.load(at, parameters, signal))
+        .then((answer) => answer && this.draw(at, answer, memslots))
+        .catch(onError);
+    }, SETTLE_MS);
+  }
+
+  clear() {
+    clearTimeout(this.#timer);
+    this.#latest.run(() => undefined);
+    this.element.innerHTML = this.hint;
+  }
+
+  async load({ t, gpa }, parameters, signal) {
+    const path = `/api/v1/vms/${this.subject.vmId}`;
+    const page = floorPage(gpa);
+    const cell = { ...parameters, measure: null, t: Math.floor(t), gpa: toHex(page) };
+    const state = { at: Math.floor(t), gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
+    const [counts, page_state] = await Promise.all([
+      fetchJson(address(`${path}/raster/cell`, cell), signal),
+      fetchJson(address(`${path}/state`, state), signal),
+    ]);
+    return { counts, run: page_state.runs[0] ?? null };
+  }
+
+  draw({ t, gpa }, { counts, run }, memslots) {
+    const page = floorPage(gpa);
+    const slot = memslotAt(memslots, page, t);
+    const { recording } = this.subject;
+    const wall = wallTimeAt(recording.wall_start_ns, t);
+    const clock = `${recording.clock} ${clockAt(recording.clock_start_ns, t)} ns`;
+    const rows = [
+      ["time", formatTime(Math.floor(t)), [clock, wall].filter(Boolean).join("\n")],
+      ["gpa", formatAddress(page), String(page), "address"],
+      ["gfn", `0x${(page / PAGE_SIZE).toString(16)}`, String(page / PAGE_SIZE), "address"],
+      ["hva", hvaOf(slot, page), "", "address"],
+      ["slot", slotText(slot)],
+      ["state", run ? run.state : "no memslot", "", run ? `state state-${run.state}` : ""],
+      ...cellRows(counts),
+    ];
+    this.element.replaceChildren(definitionList(rows));
+  }
+}
+
+function cellRows(counts) {
+  const pages = counts.pages;
+  if (!pages) return [];
+  const from = parseAddress(counts.gpa_from);
+  const to = parseAddress(counts.gpa_to);
+  const share = (part) => formatShare(part / pages);
+  const rows = [
+    ["cell", `${formatSize(to - from)} × ${formatDuration(counts.t_to - counts.t_from)}`,
+      `${formatAddress(from)} to ${formatAddress(to)}\n` +
+      `${formatTime(counts.t_from)} to ${formatTime(counts.t_to)}`],
+    ["private", `${share(counts.private)} of its pages, averaged over its time`],
+    ["shared", share(counts.shared)],
+    ["unknown", share(counts.unknown)],
+    ["conversions", `${formatCount(counts.conversions)} in the cell, ` +
+      `${formatCount(counts.failed)} failed`],
+  ];
+  return rows;
+}
+
+function memslotAt(memslots, gpa, t) {
+  return memslots.find((slot) => {
+    const base = Number(slot.gpa);
+    const isAlive = slot.from <= t && (slot.to === null || slot.to > t);
+    return isAlive && base <= gpa && gpa < base + slot.size;
+  });
+}
+
+function hvaOf(slot, gpa) {
+  if (!slot || slot.userspace_addr === null) return "–";
+  return formatAddress((BigInt(slot.userspace_addr) + BigInt(gpa - Number(slot.gpa))).toString(16));
+}
+
+function slotText(slot) {
+  if (!slot) return "none at this instant";
+  return `${slot.slot}, ${slot.backing}: ${slot.can_be_private ? "can be private" : "never private"}`;
+}
+
+function definitionList(rows) {
+  const list = document.createElement("dl");
+  for (const [term, text, title, className] of rows) {
+    const name = document.createElement("dt");
+    name.textContent = term;
+    const value = document.createElement("dd");
+    value.textContent = text;
+    if (title) value.title = title;
+    if (className) value.className = className;
+    list.append(name, value);
+  }
+  return list;
+}

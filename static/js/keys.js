@@ -1,0 +1,54 @@
+/** Keys of the explorer, and the help that lists them. */
+
+const PAN = 0.2;
+const CLOSER = 0.6;
+
+const BINDINGS = [
+  { key: "w", label: "zoom in on time", does: (view) => view.zoomTime(CLOSER) },
+  { key: "s", label: "zoom out of time", does: (view) => view.zoomTime(1 / CLOSER) },
+  { key: "a", label: "earlier", does: (view) => view.panTime(-PAN * view.length) },
+  { key: "d", label: "later", does: (view) => view.panTime(PAN * view.length) },
+  { key: "W", label: "zoom in on addresses", does: (view) => view.zoomAddresses(CLOSER) },
+  { key: "S", label: "zoom out of addresses", does: (view) => view.zoomAddresses(1 / CLOSER) },
+  { key: "r", label: "higher addresses", does: (view) => view.panAddresses(PAN) },
+  { key: "f", label: "lower addresses", does: (view) => view.panAddresses(-PAN) },
+  { key: "0", label: "the whole recording", does: (view, page) => view.showWhole(page.isLive) },
+  { key: "l", label: "follow the live recording", does: (view, page) => page.isLive && view.follow() },
+  { key: "m", label: "private fraction or conversions", does: (view) => view.nextMeasure() },
+  { key: "Escape", label: "clear the cursor", does: (view) => view.setCursor(null, null) },
+  { key: "?", label: "this help", does: (view, page) => page.help.showModal() },
+];
+
+const GESTURES = [
+  ["wheel", "zoom time; with shift, addresses"],
+  ["drag", "pan the map; with shift, select a rectangle; on the timeline, select a time"],
+  ["double click", "the whole recording"],
+  ["click", "keep the cursor here"],
+  ["arrows", "move the cursor, when the map has the focus; with shift, ten cells"],
+];
+
+/** Fill the help's list. */
+export function listKeys(list) {
+  const keys = BINDINGS.map(({ key, label }) => [key === "Escape" ? "Esc" : key, label]);
+  for (const [key, label] of [...keys, ...GESTURES]) {
+    const term = document.createElement("dt");
+    const name = document.createElement("kbd");
+    name.textContent = key;
+    term.append(name);
+    const what = document.createElement("dd");
+    what.textContent = label;
+    list.append(term, what);
+  }
+}
+
+/** Listen for keys, except where a person is typing or a dialog is open. */
+export function listenForKeys(view, page) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || page.help.open) return;
+    if (event.target.closest("input, select, textarea")) return;
+    const binding = BINDINGS.find(({ key }) => key === event.key);
+    if (!binding) return;
+    event.preventDefault();
+    binding.does(view, page);
+  });
+}

@@ -1,0 +1,77 @@
+/** Memslots over time: a lane for each slot, a bar for each lifetime, with backing and range. */
+
+import { formatAddress } from "./gpa.js";
+import { Overlay } from "./overlay.js";
+import { formatTime } from "./time.js";
+import { formatSize } from "./units.js";
+
+const BACKINGS = {
+  hva: "host memory only: never private",
+  mixed: "host memory for the shared half, guest_memfd for the private half: can be private",
+  gmem: "a mappable guest_memfd for both halves: can be private",
+};
+
+export class Lanes {
+  constructor(element) {
+    this.element = element;
+  }
+
+  draw(view, memslots) {
+    const { from, to } = view.time;
+    const shown = memslots.filter((slot) => slot.from <= to && (slot.to ?? Infinity) > from);
+    const bySlot = Map.groupBy(shown, (slot) => `${slot.as_id}:${slot.slot}`);
+    const order = [...bySlot.values()].sort((a, b) => Number(a[0].gpa) - Number(b[0].gpa));
+    if (order.length === 0) {
+      const empty = document.createElement("p");
+      empty.className = "quiet";
+      empty.textContent = memslots.length
+        ? "No memslot existed in the time shown."
+        : "This recording saw no memslot call, so the layout of the guest's memory is not known.";
+      this.element.replaceChildren(empty);
+      return;
+    }
+    this.element.replaceChildren(...order.map((lifetimes) => lane(view, lifetimes)));
+  }
+}
+
+function lane(view, lifetimes) {
+  const row = document.createElement("div");
+  row.className = "lane";
+  row.setAttribute("role", "listitem");
+  const name = document.createElement("span");
+  name.className = "lane-name";
+  const { slot, as_id, backing } = lifetimes.at(-1);
+  name.textContent = as_id ? `slot ${slot} (as ${as_id}) ${backing}` : `slot ${slot} ${backing}`;
+  const track = document.createElement("div");
+  track.className = "lane-track";
+  track.append(...lifetimes.map((lifetime) => bar(view, lifetime)));
+  row.append(name, track);
+  return row;
+}
+
+function bar(view, lifetime) {
+  const left = Math.max(0, Overlay.shareOf(view, lifetime.from));
+  const right = Math.min(1, Overlay.shareOf(view, lifetime.to ?? view.time.to));
+  const element = document.createElement("div");
+  element.className = `lane-bar backing-${lifetime.backing}`;
+  element.style.left = `${left * 100}%`;
+  element.style.width = `max(3px, ${(right - left) * 100}%)`;
+  const ability = lifetime.can_be_private ? "can be private" : "never private";
+  element.textContent =
+    `${formatAddress(lifetime.gpa)} + ${formatSize(lifetime.size)}, ${lifetime.backing}: ${ability}`;
+  element.title = describe(lifetime);
+  return element;
+}
+
+function describe(lifetime) {
+  const end = lifetime.to === null ? "still there" : `until ${formatTime(lifetime.to)}`;
+  const certainty = lifetime.backing_certainty === "seen" ? "" : ` (${lifetime.backing_certainty})`;
+  const lines = [
+    `slot ${lifetime.slot}, address space ${lifetime.as_id}, flags 0x${lifetime.flags.toString(16)}`,
+    `gpa ${formatAddress(lifetime.gpa)}, ${formatSize(lifetime.size)}`,
+    `${lifetime.backing}: ${BACKINGS[lifetime.backing]}${certainty}`,
+    `hva ${formatAddress(lifetime.userspace_addr)}`,
+    `from ${formatTime(lifetime.from)}, ${end}`,
+  ];
+  return lines.join("\n");
+}

@@ -1,0 +1,190 @@
+/**
+ * The map: time x guest physical address. The server paints a picture of exactly the window shown;
+ * it is laid under Plotly's axes band by band, with a labelled break where no memslot ever was.
+ */
+
+import { BandAxis, addressTicks, formatAddress } from "./gpa.js";
+import { Overlay } from "./overlay.js";
+import { PLOT_CONFIG, baseLayout, plotWidth, timeAxisUpdate } from "./plot.js";
+import { address, fetchImage, fetchJson } from "./rest.js";
+import { formatSize } from "./units.js";
+
+const MARGIN = { t: 10, b: 24 };
+const GAP = 18;
+const LABELLED_GAP = 13;
+const PIXELS_PER_ADDRESS_LABEL = 34;
+const SLOT_LABEL_ROOM = 46;
+
+export class MapPlot {
+  axis = new BandAxis([]);
+  /** Exact edges of the cells shown, from the server: {from, to, cell_ns, cell_bytes, ...}. */
+  raster = null;
+
+  constructor(figure, overlayElement, vmId) {
+    this.figure = figure;
+    this.overlay = new Overlay(overlayElement);
+    this.labels = this.overlay.add("div", "map-labels");
+    this.crosshair = this.overlay.add("div", "mark mark-address");
+    this.crosshair.hidden = true;
+    this.vmId = vmId;
+  }
+
+  get height() {
+    return this.figure.clientHeight - MARGIN.t - MARGIN.b;
+  }
+
+  /** What to ask the server for, so that one cell is one pixel. */
+  parameters(view) {
+    const { from, to } = view.time;
+    const { from: gpaFrom, to: gpaTo } = view.addresses;
+    return {
+      from,
+      to,
+      gpa_from: gpaFrom === null ? null : `0x${gpaFrom.toString(16)}`,
+      gpa_to: gpaTo === null ? null : `0x${gpaTo.toString(16)}`,
+      width: Math.min(plotWidth(this.figure), to - from),
+      height: Math.max(16, this.height - this.expectedGaps(gpaFrom, gpaTo) * GAP),
+      measure: view.measure,
+    };
+  }
+
+  expectedGaps(gpaFrom, gpaTo) {
+    const holes = this.layout?.holes() ?? [];
+    return Math.min(8, holes.filter((hole) => hole.from >= gpaFrom && hole.to <= gpaTo).length);
+  }
+
+  async load(view, signal) {
+    this.layout = view.layout;
+    const parameters = this.parameters(view);
+    const path = `/api/v1/vms/${this.vmId}/raster`;
+    const theme = document.documentElement.dataset.theme;
+    const [raster, picture] = await Promise.all([
+      fetchJson(address(path, parameters), signal),
+      fetchImage(address(`${path}.png`, { ...parameters, theme }), signal),
+    ]);
+    return { parameters, raster, images: cutBands(raster, picture) };
+  }
+
+  /** Draw an answer of `load`. */
+  draw(view, { parameters, raster, images }, memslots) {
+    this.parametersShown = parameters;
+    this.raster = raster;
+    this.axis = BandAxis.ofRaster(raster.bands, this.height, GAP);
+    const width = this.figure.clientWidth;
+    const layout = baseLayout(view, width, this.figure.clientHeight, MARGIN, true);
+    const ticks = addressTicks(this.axis, PIXELS_PER_ADDRESS_LABEL);
+    layout.yaxis = {
+      range: [0, this.height],
+      tickmode: "array",
+      tickvals: ticks.values,
+      ticktext: ticks.labels,
+      tickfont: { family: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace", size: 10.5 },
+      ticks: "outside",
+      ticklen: 3,
+      tickcolor: layout.xaxis.tickcolor,
+      showgrid: false,
+      zeroline: false,
+      fixedrange: true,
+    };
+    layout.xaxis.showgrid = false;
+    layout.images = images.map((source, i) => this.placeImage(source, i));
+    window.Plotly.react(this.figure, [], layout, PLOT_CONFIG);
+    this.placeMarks(view, memslots);
+  }
+
+  placeImage(source, i) {
+    const band = this.axis.bands[i];
+    return {
+      source,
+      xref: "x",
+      yref: "y",
+      x: this.raster.from,
+      y: band.end,
+      sizex: this.raster.to - this.raster.from,
+      sizey: band.end - band.start,
+      xanchor: "left",
+      yanchor: "top",
+      sizing: "stretch",
+      layer: "below",
+    };
+  }
+
+  /** Move what is drawn to the view's window while the server paints the new one. */
+  preview(view) {
+    if (!this.raster || this.axis.isEmpty) return;
+    const update = timeAxisUpdate(view, this.figure.clientWidth);
+    const { from, to } = view.addresses;
+    update["yaxis.range"] = [this.axis.positionOf(from), this.axis.positionOf(to)];
+    window.Plotly.relayout(this.figure, update);
+    this.labels.hidden = true;
+  }
+
+  placeMarks(view, memslots) {
+    this.overlay.placeCursor(view);
+    const share = view.gpa === null ? -1 : this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
+    this.crosshair.hidden = share < 0 || share > 1;
+    this.crosshair.style.bottom = `${share * 100}%`;
+    this.labels.hidden = false;
+    const holes = this.axis.holes().map((hole) => this.holeLabel(hole));
+    this.labels.replaceChildren(...holes, ...this.slotLabels(view, memslots));
+  }
+
+  shareOf(gpa) {
+    return this.axis.positionOf(gpa) / this.height;
+  }
+
+  holeLabel(hole) {
+    const label = document.createElement("div");
+    label.className = "hole";
+    const height = hole.end - hole.start;
+    label.style.bottom = `${(hole.start / this.height) * 100}%`;
+    label.style.height = `${height}px`;
+    const text = `hole ${formatSize(hole.to - hole.from)} (no memslot)`;
+    if (height >= LABELLED_GAP) label.textContent = text;
+    label.title = `${text}: ${formatAddress(hole.from)} to ${formatAddress(hole.to)}`;
+    return label;
+  }
+
+  /** Name each memslot beside its addresses, where there is room. */
+  slotLabels(view, memslots) {
+    const at = view.instant;
+    const live = memslots.filter((slot) => slot.from <= at && (slot.to === null || slot.to > at));
+    return live.flatMap((slot) => {
+      const visible = this.visiblePart(slot);
+      if (visible === null || visible[1] - visible[0] < SLOT_LABEL_ROOM) return [];
+      const label = document.createElement("div");
+      label.className = "slot-label";
+      label.style.bottom = `${visible[0] + 12}px`;
+      label.textContent = `slot ${slot.slot} ${slot.backing}`;
+      return [label];
+    });
+  }
+
+  visiblePart(slot) {
+    if (this.axis.isEmpty) return null;
+    const from = Math.max(Number(slot.gpa), this.axis.from);
+    const to = Math.min(Number(slot.gpa) + slot.size, this.axis.to);
+    return to > from ? [this.axis.positionOf(from), this.axis.positionOf(to)] : null;
+  }
+
+  /** The instant and the address at a point of the plotting area (shares, y from the top). */
+  at(view, { x, y }) {
+    const { from, to } = view.time;
+    return { t: from + x * (to - from), gpa: this.axis.addressAt((1 - y) * this.height) };
+  }
+}
+
+/** One data URL for each band, lowest first, cut from the picture whose top row is the highest. */
+function cutBands(raster, picture) {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  return raster.bands.map((band) => {
+    const rows = band.row_to - band.row_from;
+    canvas.width = picture.width;
+    canvas.height = rows;
+    context.drawImage(
+      picture, 0, picture.height - band.row_to, picture.width, rows, 0, 0, picture.width, rows,
+    );
+    return canvas.toDataURL("image/png");
+  });
+}

@@ -1,0 +1,71 @@
+/** What the plots share: one time axis under all of them, so equal margins, and the page's colours. */
+
+import { timeTicks } from "./time.js";
+
+const NARROW = 560;
+const PIXELS_PER_TIME_LABEL = 110;
+
+/** Plotly draws; gestures are ours (gestures.js), so that they mean the same on every part. */
+export const PLOT_CONFIG = { staticPlot: true, displayModeBar: false, responsive: false };
+
+/** Margins left and right, the same for each part, as CSS knows them too. */
+export function sideMargins() {
+  return window.innerWidth < NARROW ? { l: 92, r: 8 } : { l: 104, r: 52 };
+}
+
+/** Tell the style sheet where the plots begin and end. */
+export function publishMargins(root) {
+  const { l, r } = sideMargins();
+  root.style.setProperty("--plot-left", `${l}px`);
+  root.style.setProperty("--plot-right", `${r}px`);
+}
+
+/** Pixels of the plotting area of an element that is as wide as the plots. */
+export function plotWidth(element) {
+  const { l, r } = sideMargins();
+  return Math.max(1, Math.round(element.clientWidth) - l - r);
+}
+
+/** A colour of the style sheet, resolved for the current theme: Plotly knows no CSS variables. */
+export function colour(name) {
+  const probe = document.getElementById("colour-probe");
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
+
+/** Layout of a plot: fonts, colours, the shared time axis. */
+export function baseLayout(view, width, height, vertical, hasTimeLabels) {
+  const side = sideMargins();
+  const { from, to } = view.time;
+  const ticks = timeTicks(from, to, Math.max(2, (width - side.l - side.r) / PIXELS_PER_TIME_LABEL));
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 11 };
+  return {
+    width,
+    height,
+    margin: { ...side, ...vertical, pad: 0 },
+    autosize: false,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    showlegend: false,
+    font: { ...font, color: colour("muted") },
+    xaxis: {
+      range: [from, to],
+      tickmode: "array",
+      tickvals: ticks.values,
+      ticktext: hasTimeLabels ? ticks.labels : ticks.labels.map(() => ""),
+      ticks: hasTimeLabels ? "outside" : "",
+      ticklen: 4,
+      tickcolor: colour("line"),
+      gridcolor: colour("grid"),
+      showline: false,
+      zeroline: false,
+      fixedrange: true,
+    },
+  };
+}
+
+/** The time axis alone, for a preview while the answer is on its way. */
+export function timeAxisUpdate(view, width) {
+  const { xaxis } = baseLayout(view, width, 1, { t: 0, b: 0 }, true);
+  return { "xaxis.range": xaxis.range, "xaxis.tickvals": xaxis.tickvals };
+}

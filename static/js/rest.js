@@ -1,0 +1,65 @@
+/** Asking the server: JSON or bytes, stale questions aborted, errors in the server's own words. */
+
+export class ServerGone extends Error {}
+
+export class Refused extends Error {
+  constructor(problem, status) {
+    super(problem.detail ?? problem.title ?? `The server answered ${status}.`);
+    this.status = status;
+  }
+}
+
+/** Address of a resource with those parameters that have a value. */
+export function address(path, parameters = {}) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  }
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+export async function fetchJson(url, signal) {
+  const response = await ask(url, signal, "application/json");
+  return response.json();
+}
+
+export async function fetchImage(url, signal) {
+  const response = await ask(url, signal, "image/png");
+  return createImageBitmap(await response.blob());
+}
+
+async function ask(url, signal, accept) {
+  let response;
+  try {
+    response = await fetch(url, { signal, headers: { accept } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerGone("The server does not answer.");
+  }
+  if (response.ok) return response;
+  if ([502, 503, 504].includes(response.status)) throw new ServerGone("The server is not ready.");
+  const problem = await response.json().catch(() => ({}));
+  throw new Refused(problem, response.status);
+}
+
+/**
+ * Run only the newest of several questions: each call aborts the one before.
+ * Resolves to undefined when a newer one took its place.
+ */
+export class Latest {
+  #controller = new AbortController();
+
+  async run(question) {
+    this.#controller.abort();
+    const controller = new AbortController();
+    this.#controller = controller;
+    try {
+      const answer = await question(controller.signal);
+      return controller.signal.aborted ? undefined : answer;
+    } catch (error) {
+      if (controller.signal.aborted) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/** The line of numbers above everything, and the banner for what went wrong. */
+
+import { PAGE_SIZE } from "./gpa.js";
+import { Refused, ServerGone } from "./rest.js";
+import { formatDuration, formatTime } from "./time.js";
+import { formatCount, formatSize } from "./units.js";
+
+export class Status {
+  /** @param {Record<string, HTMLElement>} parts follow, age, totals, banner */
+  constructor(parts) {
+    this.parts = parts;
+    this.readAt = null;
+  }
+
+  /** Whether the page follows the recording, and how old what it shows is. */
+  showFollowing(view, page) {
+    const { follow, age } = this.parts;
+    follow.hidden = !page.isLive;
+    follow.setAttribute("aria-pressed", String(view.isFollowing));
+    follow.textContent = view.isFollowing ? "● following" : "○ not following: press l";
+    age.textContent = ageText(view, page);
+  }
+
+  showTotals(totals) {
+    const { totals: element } = this.parts;
+    const parts = ["private", "shared", "unknown"].map((state) => {
+      const part = document.createElement("span");
+      part.className = `state state-${state}`;
+      part.textContent = `${state} ${formatSize(totals[state] * PAGE_SIZE)}`;
+      part.title = `${formatCount(totals[state])} pages of the whole VM`;
+      return part;
+    });
+    element.replaceChildren(...parts);
+  }
+
+  showError(error) {
+    const { banner } = this.parts;
+    banner.hidden = false;
+    if (error instanceof ServerGone) {
+      const since = this.readAt ? ` What is shown was read at ${clockText(this.readAt)}.` : "";
+      banner.textContent = `${error.message}${since} Trying again.`;
+    } else if (error instanceof Refused) {
+      banner.textContent = `The server refused: ${error.message}`;
+    } else {
+      banner.textContent = `This page failed: ${error.message}`;
+      console.error(error);
+    }
+  }
+
+  showRead() {
+    this.readAt = new Date();
+    this.parts.banner.hidden = true;
+  }
+}
+
+function clockText(date) {
+  return date.toTimeString().slice(0, 8);
+}
+
+function ageText(view, { isLive, feed }) {
+  const newest = formatTime(view.span[1]);
+  if (!isLive) return `ends at ${newest}`;
+  const quiet = feed?.heardAt ? (Date.now() - feed.heardAt) * 1e6 : null;
+  if (quiet === null) return `newest ${newest}`;
+  return `newest ${newest}, ${quiet < 1e9 ? "now" : `${formatDuration(quiet)} ago`}`;
+}

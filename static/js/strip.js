@@ -1,0 +1,111 @@
+/**
+ * The address strip: the shown addresses at one instant, low to high, down to single pages. It is
+ * one column of the map, asked for at that instant and laid on its side.
+ */
+
+import { BandAxis, PAGE_SIZE, formatAddress, toHex } from "./gpa.js";
+import { plotWidth } from "./plot.js";
+import { address, fetchImage, fetchJson } from "./rest.js";
+import { formatTime } from "./time.js";
+import { formatCount, formatSize } from "./units.js";
+
+const GAP = 6;
+/** Pages are drawn apart once each is this wide. */
+const PIXELS_PER_SINGLE_PAGE = 4;
+
+export class Strip {
+  axis = new BandAxis([]);
+  totals = null;
+
+  constructor(canvas, caption, vmId) {
+    this.canvas = canvas;
+    this.caption = caption;
+    this.vmId = vmId;
+  }
+
+  async load(view, signal) {
+    const at = Math.max(view.span[0], Math.min(view.instant, view.span[1] - 1));
+    const { from, to } = view.addresses;
+    const shown = {
+      gpa_from: from === null ? null : toHex(from),
+      gpa_to: to === null ? null : toHex(to),
+    };
+    const height = plotWidth(this.canvas.parentElement);
+    const column = { from: at, to: at + 1, width: 1, height, ...shown };
+    const theme = document.documentElement.dataset.theme;
+    const path = `/api/v1/vms/${this.vmId}`;
+    const [raster, picture, state] = await Promise.all([
+      fetchJson(address(`${path}/raster`, column), signal),
+      fetchImage(address(`${path}/raster.png`, { ...column, theme }), signal),
+      fetchJson(address(`${path}/state`, { at, ...shown, limit: 1 }), signal),
+    ]);
+    return { at, raster, picture, totals: state.totals };
+  }
+
+  draw(view, { at, raster, picture, totals }) {
+    const width = plotWidth(this.canvas.parentElement);
+    const height = this.canvas.clientHeight;
+    const scale = window.devicePixelRatio || 1;
+    this.canvas.width = width * scale;
+    this.canvas.height = height * scale;
+    this.axis = BandAxis.ofRaster(raster.bands, width, GAP);
+    this.totals = totals;
+    const context = this.canvas.getContext("2d");
+    context.scale(scale, scale);
+    context.imageSmoothingEnabled = false;
+    const row = laidOnItsSide(picture);
+    for (const band of this.axis.bands) {
+      const rows = band.rowTo - band.rowFrom;
+      const length = band.end - band.start;
+      context.drawImage(row, band.rowFrom, 0, rows, 1, band.start, 0, length, height);
+    }
+    this.separatePages(context, height);
+    this.drawCursor(context, view, height);
+    this.caption.textContent = this.describe(at, view.t !== null);
+  }
+
+  /** Draw lines between pages, where pages are wide enough to be told apart. */
+  separatePages(context, height) {
+    context.fillStyle = getComputedStyle(this.canvas).getPropertyValue("background-color");
+    for (const band of this.axis.bands) {
+      const pages = (band.to - band.from) / PAGE_SIZE;
+      const perPage = (band.end - band.start) / pages;
+      if (perPage < PIXELS_PER_SINGLE_PAGE) continue;
+      for (let page = 1; page < pages; page += 1) {
+        context.fillRect(band.start + page * perPage - 0.5, 0, 1, height);
+      }
+    }
+  }
+
+  drawCursor(context, view, height) {
+    if (view.gpa === null || this.axis.isEmpty) return;
+    if (view.gpa < this.axis.from || view.gpa >= this.axis.to) return;
+    context.fillStyle = getComputedStyle(this.canvas).color;
+    context.fillRect(this.axis.positionOf(view.gpa) - 1, 0, 2, height);
+  }
+
+  describe(at, isAtCursor) {
+    if (this.axis.isEmpty) return `No memslot at ${formatTime(at)}.`;
+    const bytes = this.axis.bands.reduce((sum, band) => sum + band.to - band.from, 0);
+    const range = `${formatAddress(this.axis.from)} to ${formatAddress(this.axis.to)}`;
+    const where = isAtCursor ? "at the cursor" : "at the end of the window";
+    const size = `${formatSize(bytes)}, ${formatCount(bytes / PAGE_SIZE)} pages`;
+    return `State ${where}, ${formatTime(at)}: ${range} (${size})`;
+  }
+}
+
+/** The picture's one column as a row: lowest address first. */
+function laidOnItsSide(picture) {
+  const column = document.createElement("canvas");
+  column.width = 1;
+  column.height = picture.height;
+  const source = column.getContext("2d");
+  source.drawImage(picture, 0, 0);
+  const down = new Uint32Array(source.getImageData(0, 0, 1, picture.height).data.buffer);
+  const row = document.createElement("canvas");
+  row.width = picture.height;
+  row.height = 1;
+  const pixels = new Uint8ClampedArray(down.reverse().buffer);
+  row.getContext("2d").putImageData(new ImageData(pixels, picture.height, 1), 0, 0);
+  return row;
+}

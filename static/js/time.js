@@ -1,0 +1,57 @@
+/**
+ * Times are whole nanoseconds since the recording's start; they stay below 2^53 (104 days), so a
+ * JavaScript number holds them exactly. The trace's own clock may not: it comes as a string.
+ */
+
+import { niceStep } from "./units.js";
+
+const NS_PER_S = 1e9;
+const THIN_SPACE = "\u2009";
+
+/** 12345678000 -> "t+12.345 678 s"; nanoseconds when there are any, unless decimals are given. */
+export function formatTime(ns, decimals = ns % 1000 === 0 ? 6 : 9) {
+  return `t+${formatSeconds(ns, decimals)} s`;
+}
+
+/** Seconds with a fixed number of decimals, grouped by three from the point. */
+export function formatSeconds(ns, decimals) {
+  const sign = ns < 0 ? "-" : "";
+  const whole = Math.floor(Math.abs(ns) / NS_PER_S);
+  const fraction = String(Math.round(Math.abs(ns) % NS_PER_S))
+    .padStart(9, "0")
+    .slice(0, decimals);
+  const groups = fraction.match(/\d{1,3}/g);
+  const point = groups ? `.${groups.join(THIN_SPACE)}` : "";
+  return sign + String(whole).replace(/\B(?=(\d{3})+(?!\d))/g, THIN_SPACE) + point;
+}
+
+/** 41234 -> "41.2 µs": a duration to three digits. */
+export function formatDuration(ns) {
+  if (ns < 1000) return `${Number(ns.toPrecision(3))} ns`;
+  for (const [unit, size] of [["µs", 1e3], ["ms", 1e6]]) {
+    if (ns < size * 999.5) return `${Number((ns / size).toPrecision(3))} ${unit}`;
+  }
+  const seconds = ns / NS_PER_S;
+  return seconds < 999.5 ? `${Number(seconds.toPrecision(3))} s` : `${Math.round(seconds)} s`;
+}
+
+/** The trace's own clock at a time: exact, by BigInt. */
+export function clockAt(clockStartNs, ns) {
+  return (BigInt(clockStartNs) + BigInt(Math.round(ns))).toString();
+}
+
+/** Wall-clock text of a time, or null where the recording does not know it. */
+export function wallTimeAt(wallStartNs, ns) {
+  if (wallStartNs === null || wallStartNs === undefined) return null;
+  const ms = Number((BigInt(wallStartNs) + BigInt(Math.round(ns))) / 1000000n);
+  return new Date(ms).toISOString().replace("T", " ").replace("Z", " UTC");
+}
+
+/** Tick positions (ns) and labels for a time axis of `count` labels at most. */
+export function timeTicks(from, to, count) {
+  const step = Math.max(1, niceStep(to - from, count));
+  const decimals = Math.min(9, Math.max(0, Math.ceil(-Math.log10(step / NS_PER_S) - 1e-9)));
+  const values = [];
+  for (let i = Math.ceil(from / step); i * step <= to; i += 1) values.push(i * step);
+  return { values, labels: values.map((ns) => `${formatSeconds(ns, decimals)} s`) };
+}

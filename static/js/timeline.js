@@ -1,0 +1,160 @@
+/**
+ * The timeline: conversions per second, to private upwards and to shared downwards, failures as
+ * crosses on the zero line, private bytes as a line on the right axis.
+ */
+
+import { PAGE_SIZE } from "./gpa.js";
+import { Overlay } from "./overlay.js";
+import { PLOT_CONFIG, baseLayout, colour, plotWidth, timeAxisUpdate } from "./plot.js";
+import { address, fetchJson } from "./rest.js";
+import { formatDuration, formatTime } from "./time.js";
+import { formatCount, formatRate, formatSize, niceStep } from "./units.js";
+
+const MARGIN = { t: 6, b: 6 };
+const PIXELS_PER_BUCKET = 4;
+const NS_PER_S = 1e9;
+
+export class Timeline {
+  answer = null;
+
+  constructor(figure, overlayElement, readout, vmId) {
+    this.figure = figure;
+    this.overlay = new Overlay(overlayElement);
+    this.readout = readout;
+    this.vmId = vmId;
+  }
+
+  load(view, signal) {
+    const { from, to } = view.time;
+    const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
+    const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)) };
+    return fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal);
+  }
+
+  draw(view, answer) {
+    this.answer = answer;
+    const { edges } = answer;
+    const middle = edges.slice(1).map((edge, i) => (edge + edges[i]) / 2);
+    const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
+    const up = answer.to_private.map((count, i) => count / seconds[i]);
+    const down = answer.to_shared.map((count, i) => -count / seconds[i]);
+    const width = this.figure.clientWidth;
+    const layout = baseLayout(view, width, this.figure.clientHeight, MARGIN, false);
+    layout.barmode = "relative";
+    layout.bargap = 0;
+    layout.yaxis = rateAxis(up, down, layout.xaxis.gridcolor);
+    layout.yaxis2 = bytesAxis(answer);
+    const traces = [
+      bars(middle, up, colour("private")),
+      bars(middle, down, colour("shared")),
+      privateLine(edges, answer.private),
+      failures(middle, answer.failed),
+    ];
+    window.Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
+    this.placeMarks(view);
+  }
+
+  preview(view) {
+    if (this.answer === null) return;
+    window.Plotly.relayout(this.figure, timeAxisUpdate(view, this.figure.clientWidth));
+    this.placeMarks(view);
+  }
+
+  placeMarks(view) {
+    this.overlay.placeCursor(view);
+    this.overlay.placeLosses(view, this.answer?.losses ?? []);
+  }
+
+  /** Say what the bucket at an instant holds, exactly. */
+  showBucket(t) {
+    const bucket = t === null ? -1 : this.bucketAt(t);
+    if (bucket < 0) {
+      this.readout.textContent = "";
+      return;
+    }
+    const { edges, to_private, to_shared, failed, unconfirmed } = this.answer;
+    const length = formatDuration(edges[bucket + 1] - edges[bucket]);
+    const counts = [
+      `${formatCount(to_private[bucket])} to private`,
+      `${formatCount(to_shared[bucket])} to shared`,
+      `${formatCount(failed[bucket])} failed`,
+    ];
+    if (unconfirmed[bucket]) counts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
+    const bytes = formatSize(this.answer.private[bucket] * PAGE_SIZE);
+    this.readout.textContent =
+      `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; then ${bytes} private`;
+  }
+
+  bucketAt(t) {
+    if (!this.answer) return -1;
+    const { edges } = this.answer;
+    return edges.findIndex((edge, i) => t >= edge && t < edges[i + 1]);
+  }
+}
+
+function bars(x, y, fill) {
+  return { type: "bar", x, y, marker: { color: fill, line: { width: 0 } }, hoverinfo: "skip" };
+}
+
+/** Pages at each bucket's right edge, as a step line of bytes. */
+function privateLine(edges, pages) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    x: edges.slice(1),
+    y: pages.map((count) => count * PAGE_SIZE),
+    yaxis: "y2",
+    line: { color: colour("ink"), width: 1.25, shape: "vh" },
+    hoverinfo: "skip",
+  };
+}
+
+function failures(middle, failed) {
+  const x = middle.filter((_, i) => failed[i] > 0);
+  return {
+    type: "scatter",
+    mode: "markers",
+    x,
+    y: x.map(() => 0),
+    marker: { symbol: "x-thin", size: 7, line: { width: 2, color: colour("failed") } },
+    hoverinfo: "skip",
+  };
+}
+
+function rateAxis(up, down, gridcolor) {
+  const top = Math.max(...up, 0);
+  const bottom = Math.min(...down, 0);
+  const span = top - bottom || 1;
+  const step = niceStep(span, 4);
+  const values = [];
+  for (let i = Math.ceil(bottom / step); i * step <= top; i += 1) values.push(i * step);
+  return {
+    range: [bottom - span * 0.06, (top || 1) + span * 0.06],
+    tickmode: "array",
+    tickvals: values,
+    ticktext: values.map((rate) => `${formatRate(rate)}/s`),
+    gridcolor,
+    zeroline: true,
+    zerolinecolor: colour("muted"),
+    zerolinewidth: 1,
+    fixedrange: true,
+  };
+}
+
+/** Bytes from none to all pages that have a state, on the right. */
+function bytesAxis({ private: isPrivate, shared, unknown }) {
+  const all = isPrivate.map((pages, i) => (pages + shared[i] + unknown[i]) * PAGE_SIZE);
+  const top = Math.max(...all, PAGE_SIZE);
+  const isNarrow = window.innerWidth < 560;
+  return {
+    overlaying: "y",
+    side: "right",
+    range: [0, top * 1.06],
+    tickmode: "array",
+    tickvals: isNarrow ? [] : [0, top / 2, top],
+    ticktext: ["0", formatSize(top / 2), formatSize(top)],
+    showgrid: false,
+    zeroline: false,
+    fixedrange: true,
+  };
+}

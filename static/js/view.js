@@ -1,0 +1,200 @@
+/**
+ * What is shown: a window of time and of addresses, a cursor, a measure. One view drives every
+ * part of the page, and the URL holds it, so that a link reproduces it.
+ *
+ * An edge that is null means the edge of the recording: such a view stays whole while data arrive.
+ */
+
+import { BandAxis, parseAddress, toHex } from "./gpa.js";
+
+export const MEASURES = ["private", "conversions"];
+
+const SHORTEST_WINDOW_NS = 1000;
+
+export class View extends EventTarget {
+  from = null;
+  to = null;
+  gpaFrom = null;
+  gpaTo = null;
+  /** The cursor, set by a click or by the keyboard: an instant and, on the map, an address. */
+  t = null;
+  gpa = null;
+  measure = MEASURES[0];
+  isFollowing = false;
+
+  /** First and last instant of the recording. */
+  span = [0, 1];
+  /** Every address that a memslot ever covered. */
+  layout = new BandAxis([]);
+
+  /** Take over what a URL says; `isLive` decides whether a plain URL follows the recording. */
+  readUrl(search, isLive) {
+    const query = new URLSearchParams(search);
+    const number = (name) => {
+      const text = query.get(name);
+      return text && /^\d{1,16}$/.test(text) ? Number(text) : null;
+    };
+    const gpa = (name) => {
+      const text = query.get(name);
+      return text && /^(0x[0-9a-f]{1,13}|\d{1,16})$/i.test(text) ? parseAddress(text) : null;
+    };
+    [this.from, this.to, this.t] = [number("from"), number("to"), number("t")];
+    [this.gpaFrom, this.gpaTo, this.gpa] = [gpa("gpa_from"), gpa("gpa_to"), gpa("gpa")];
+    if (this.from !== null && this.to !== null && this.to <= this.from) this.from = this.to = null;
+    if (this.gpaFrom !== null && this.gpaTo !== null && this.gpaTo <= this.gpaFrom) {
+      this.gpaFrom = this.gpaTo = null;
+    }
+    this.measure = MEASURES.includes(query.get("measure")) ? query.get("measure") : MEASURES[0];
+    const isWindowed = this.from !== null || this.to !== null;
+    this.isFollowing = isLive && (isWindowed ? query.get("live") === "1" : true);
+  }
+
+  /** The query string that reproduces this view. */
+  get search() {
+    const query = new URLSearchParams();
+    const put = (name, value, text = String) => {
+      if (value !== null) query.set(name, text(value));
+    };
+    put("from", this.from);
+    put("to", this.to);
+    put("gpa_from", this.gpaFrom, toHex);
+    put("gpa_to", this.gpaTo, toHex);
+    put("t", this.t);
+    put("gpa", this.gpa, toHex);
+    if (this.measure !== MEASURES[0]) query.set("measure", this.measure);
+    if (this.isFollowing && this.from !== null) query.set("live", "1");
+    const text = query.toString();
+    return text ? `?${text}` : "";
+  }
+
+  /** The window of time that is shown. */
+  get time() {
+    const from = this.from ?? this.span[0];
+    return { from, to: Math.max(this.to ?? this.span[1], from + 1) };
+  }
+
+  /** Length of the window of time, ns. */
+  get length() {
+    return this.time.to - this.time.from;
+  }
+
+  /** The window of addresses that is shown. */
+  get addresses() {
+    if (this.layout.isEmpty) return { from: this.gpaFrom, to: this.gpaTo };
+    return { from: this.gpaFrom ?? this.layout.from, to: this.gpaTo ?? this.layout.to };
+  }
+
+  /** The instant whose state is shown: the cursor's, else the end of the window. */
+  get instant() {
+    return this.t ?? this.time.to;
+  }
+
+  get isWhole() {
+    return [this.from, this.to, this.gpaFrom, this.gpaTo].every((edge) => edge === null);
+  }
+
+  changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Show a window of time; leaves following, for what is shown no longer ends at the newest. */
+  showTime(from, to) {
+    const [first, last] = this.span;
+    const length = Math.min(Math.max(Math.round(to - from), SHORTEST_WINDOW_NS), last - first);
+    const start = Math.round(Math.min(Math.max(from, first), last - length));
+    const isWhole = length >= last - first;
+    this.from = isWhole ? null : start;
+    this.to = isWhole ? null : start + length;
+    this.isFollowing = false;
+    this.changed();
+  }
+
+  /** Zoom time by a factor (below 1: closer) around an instant that stays where it is. */
+  zoomTime(factor, around = this.t ?? (this.time.from + this.time.to) / 2) {
+    const { from, to } = this.time;
+    this.showTime(around - (around - from) * factor, around + (to - around) * factor);
+  }
+
+  panTime(ns) {
+    const { from, to } = this.time;
+    this.showTime(from + ns, to + ns);
+  }
+
+  /** Show what lies between two positions of the layout (bytes, holes left out). */
+  showPositions(low, high) {
+    const length = Math.min(high - low, this.layout.length);
+    const start = Math.min(Math.max(low, 0), this.layout.length - length);
+    const isWhole = length >= this.layout.length;
+    [this.gpaFrom, this.gpaTo] = isWhole
+      ? [null, null]
+      : this.layout.windowBetween(start, start + length);
+    this.changed();
+  }
+
+  /** Positions of the layout between which the shown addresses lie. */
+  get positions() {
+    const { from, to } = this.addresses;
+    return [this.layout.positionOf(from), this.layout.positionOf(to)];
+  }
+
+  zoomAddresses(factor, aroundShare = 0.5) {
+    if (this.layout.isEmpty) return;
+    const [low, high] = this.positions;
+    const around = low + (high - low) * aroundShare;
+    this.showPositions(around - (around - low) * factor, around + (high - around) * factor);
+  }
+
+  /** Pan by a share of the shown addresses; positive is towards higher ones. */
+  panAddresses(share) {
+    if (this.layout.isEmpty) return;
+    const [low, high] = this.positions;
+    const by = (high - low) * share;
+    this.showPositions(low + by, high + by);
+  }
+
+  showAddresses(gpaFrom, gpaTo) {
+    this.showPositions(this.layout.positionOf(gpaFrom), this.layout.positionOf(gpaTo));
+  }
+
+  showWhole(isLive) {
+    this.from = this.to = this.gpaFrom = this.gpaTo = null;
+    this.isFollowing = isLive;
+    this.changed();
+  }
+
+  setCursor(t, gpa) {
+    this.t = t === null ? null : Math.round(Math.min(Math.max(t, this.span[0]), this.span[1]));
+    this.gpa = gpa;
+    this.changed();
+  }
+
+  setMeasure(measure) {
+    this.measure = measure;
+    this.changed();
+  }
+
+  nextMeasure() {
+    this.setMeasure(MEASURES[(MEASURES.indexOf(this.measure) + 1) % MEASURES.length]);
+  }
+
+  /** Let the window end at the newest event, as long as it is now. */
+  follow() {
+    this.isFollowing = true;
+    this.slide();
+    this.changed();
+  }
+
+  /** The recording has grown to `end`. Returns whether the view moves with it. */
+  grow(end) {
+    this.span = [this.span[0], Math.max(end, this.span[1])];
+    this.slide();
+    return this.isFollowing || this.to === null;
+  }
+
+  slide() {
+    if (!this.isFollowing || this.from === null) return;
+    const { from, to } = this.time;
+    this.from = Math.max(this.span[0], this.span[1] - (to - from));
+    this.to = this.span[1];
+  }
+}
