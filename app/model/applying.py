@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.model.driving import drive
 from app.model.events import (
     GFN_LIMIT,
     Certainty,
@@ -12,27 +13,31 @@ from app.model.events import (
     Outcome,
     PageState,
 )
-from app.model.jit import hot
+from app.model.jit import hot_in_place
 from app.model.pagetree import (
-    ANY_KNOWN,
+    ANY_DIRTY,
     DEFAULT,
+    FLIPPED,
     GROUP_SHIFT,
     GROUPS,
     LEAF_SHIFT,
     LEAVES,
     MIXED,
+    ROWS,
     TOTALS,
-    Tree,
+    Bitmaps,
+    Dirty,
+    Meta,
+    Nodes,
 )
-from app.model.painting import FLIPPED, ROOM, ROWS, Output, Rules, drive, has_room, paint
-from app.model.slotcover import Cover
-from app.model.transitions import CODES, Operation
+from app.model.painting import FAR, NOWHERE, has_room, paint, write_row
+from app.model.slotcover import CoverArray
+from app.model.transitions import CODES, Operation, Place
 
-EVENT, PHASE, POSITION, EFFECTIVE = range(4)
-"""Indices into the cursor with which `apply_events` stops and goes on."""
-
-REVEALING, PAINTING = range(2)
-"""Phases of one conversion: pages that nothing showed before appear first."""
+INDEX, IS_REVEALED, POSITION = range(3)
+"""Indices into the cursor with which these loops stop and go on: the row they are at, whether the
+pages of that event that nothing showed before have appeared, and the gfn they are at (-1: none
+yet)."""
 
 CONVERSION = int(EventKind.CONVERSION)
 LOSS_BEGIN = int(EventKind.LOSS_BEGIN)
@@ -40,16 +45,22 @@ LOSS_END = int(EventKind.LOSS_END)
 FAILED = int(Outcome.FAILED)
 UNCONFIRMED = int(Outcome.UNCONFIRMED)
 RANGE_UNKNOWN = int(Certainty.UNKNOWN)
-UNKNOWN = int(PageState.UNKNOWN)
+UNKNOWN = np.int64(PageState.UNKNOWN)
 NO_MEMSLOT = int(PageState.NO_MEMSLOT)
 SET = int(Operation.SET_SHARED)
 DOUBT = int(Operation.DOUBT_SHARED)
-FORGET = int(Operation.FORGET)
-REVEAL = int(Operation.REVEAL)
-RECALL = int(Operation.RECALL_SHARED)
+FORGET = np.int64(Operation.FORGET)
+REVEAL = np.int64(Operation.REVEAL)
+RECALL = np.int64(Operation.RECALL_SHARED)
+ZERO = np.int64(0)
+IN_MEMSLOT = np.int64(Place.CAN_BE_PRIVATE)
 
 
-@hot
+def new_cursor() -> npt.NDArray[np.int64]:
+    return np.array([0, 0, -1], np.int64)
+
+
+@hot_in_place
 def effect(events: EventArray, index: int) -> int:
     """`events.effect_time` of one event."""
     event = events[index]
@@ -58,7 +69,7 @@ def effect(events: EventArray, index: int) -> int:
     return int(event.t + event.latency_ns)
 
 
-@hot
+@hot_in_place
 def first_disorder(events: EventArray, last_t: int) -> int:
     """Index of the first event that takes effect before the one before it, -1 if none does."""
     for index in range(events.size):
@@ -69,70 +80,100 @@ def first_disorder(events: EventArray, last_t: int) -> int:
     return -1
 
 
-@hot
+@hot_in_place
 def forget_dirty(
-    tree: Tree, cover: Cover, output: Output, rules: Rules, t: int, event: int
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    cover: CoverArray,
+    t: int,
+    event: int,
 ) -> bool:
-    """Forget the leaves touched since this was done last. False if there was no room."""
+    """Forget the nodes touched since this was done last. False if there was no room."""
     for group in range(GROUPS):
-        if tree.group_dirty[group] == 0:
+        if dirty[group] == 0:
             continue
-        first = group << GROUP_SHIFT
-        end = first + (1 << GROUP_SHIFT)
-        if tree.groups[group] < CODES:
-            reached = drive(tree, cover, output, rules, t, event, first, end, True)
+        is_split = nodes[group] >= CODES
+        shift = LEAF_SHIFT if is_split else GROUP_SHIFT
+        base = GROUPS + (nodes[group] - CODES) * LEAVES if is_split else group
+        for node in range(base, base + (LEAVES if is_split else 1)):
+            if dirty[node] == 0:
+                continue
+            first = (group << GROUP_SHIFT) + ((node - base) << shift)
+            end = first + (1 << shift)
+            reached = drive(nodes, dirty, bitmaps, meta, rows, cover, FORGET, t, event, first, end)
             if reached < end:
                 return False
-        row = tree.groups[group] - CODES
-        for leaf in range(LEAVES if row >= 0 else 0):
-            leaf_first = first + (leaf << LEAF_SHIFT)
-            leaf_end = leaf_first + (1 << LEAF_SHIFT)
-            if tree.leaf_dirty[row, leaf] == 0:
-                continue
-            if drive(tree, cover, output, rules, t, event, leaf_first, leaf_end, True) < leaf_end:
-                return False
-            tree.leaf_dirty[row, leaf] = 0
-        tree.group_dirty[group] = 0
+            dirty[node] = 0
+        dirty[group] = 0
     return True
 
 
-@hot
-def write_row(output: Output, t: int, event: int, before: int, after: int) -> None:
-    """The row of no pages by which a forgotten default is told."""
-    n = output.tally[ROWS]
-    row = output.rows[n]
-    row.t = t
-    row.gfn = 0
-    row.npages = 0
-    row.event = event
-    row.mixed_delta = 0
-    row.before = before
-    row.after = after
-    row.in_memslot = False
-    output.tally[ROWS] = n + 1
-
-
-@hot
-def forget(tree: Tree, cover: Cover, output: Output, rules: Rules, t: int, event: int) -> bool:
-    """Make everything unknown that events may have changed unseen. False if there was no room."""
-    if tree.meta[ANY_KNOWN] != 0:
-        if not forget_dirty(tree, cover, output, rules, t, event):
+@hot_in_place
+def forget(
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    cover: CoverArray,
+    t: int,
+    event: int,
+) -> bool:
+    """Make unknown all that events may have changed unseen. False if there was no room."""
+    if meta[ANY_DIRTY] != 0:
+        if not forget_dirty(nodes, dirty, bitmaps, meta, rows, cover, t, event):
             return False
-        tree.meta[ANY_KNOWN] = 0
-    if tree.meta[DEFAULT] != UNKNOWN:
-        if not has_room(tree, output):
+        meta[ANY_DIRTY] = 0
+    if meta[DEFAULT] != UNKNOWN:
+        if not has_room(nodes, meta, rows):
             return False
-        write_row(output, t, event, tree.meta[DEFAULT], UNKNOWN)
-        tree.meta[DEFAULT] = UNKNOWN
+        write_row(rows, meta[ROWS], t, event, ZERO, ZERO, meta[DEFAULT], UNKNOWN, ZERO)
+        meta[ROWS] += 1
+        meta[DEFAULT] = UNKNOWN
     return True
 
 
-@hot
+@hot_in_place
+def convert(
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    cover: CoverArray,
+    operation: int,
+    t: int,
+    event: int,
+    first: int,
+    end: int,
+    shows_touched: bool,
+    cursor: npt.NDArray[np.int64],
+) -> bool:
+    """Do a conversion to a range from the cursor's gfn on. False if there was no room."""
+    position = max(first, cursor[POSITION])
+    if shows_touched and cursor[IS_REVEALED] == 0:
+        position = drive(nodes, dirty, bitmaps, meta, rows, cover, REVEAL, t, event, position, end)
+        if position < end:
+            cursor[POSITION] = position
+            return False
+        cursor[IS_REVEALED] = 1
+        position = first
+    position = drive(nodes, dirty, bitmaps, meta, rows, cover, operation, t, event, position, end)
+    cursor[POSITION] = position
+    return position >= end
+
+
+@hot_in_place
 def apply_events(
-    tree: Tree,
-    cover: Cover,
-    output: Output,
-    transitions: npt.NDArray[np.uint8],
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    cover: CoverArray,
     events: EventArray,
     first_seq: int,
     shows_touched: bool,
@@ -142,97 +183,85 @@ def apply_events(
 
     `shows_touched`: no memslot is known, so pages appear when a conversion names them.
     """
-    for index in range(cursor[EVENT], events.size):
-        cursor[EVENT] = index
+    for index in range(cursor[INDEX], events.size):
+        cursor[INDEX] = index
         event = events[index]
-        if event.outcome == FAILED:
-            events[index].effective_pages = 0
-            continue
         t, seq = effect(events, index), first_seq + index
-        is_conversion = event.kind == CONVERSION
-        is_forgotten = is_conversion and event.range_certainty == RANGE_UNKNOWN
-        if is_forgotten or event.kind == LOSS_BEGIN or event.kind == LOSS_END:
-            rules = transitions[tree.meta[DEFAULT], FORGET]
-            if not forget(tree, cover, output, rules, t, seq):
-                return
-        elif is_conversion and not convert(
-            tree, cover, output, transitions, events, index, t, seq, shows_touched, cursor
-        ):
+        is_done = True
+        is_conversion = event.kind == CONVERSION and event.outcome != FAILED
+        is_blind = is_conversion and event.range_certainty == RANGE_UNKNOWN
+        if is_blind or event.kind == LOSS_BEGIN or event.kind == LOSS_END:
+            is_done = forget(nodes, dirty, bitmaps, meta, rows, cover, t, seq)
+        elif is_conversion and event.gfn < np.uint64(GFN_LIMIT):
+            first = np.int64(event.gfn)
+            end = first + np.int64(min(event.npages, np.uint64(GFN_LIMIT - first)))
+            operation = DOUBT if event.outcome == UNCONFIRMED else SET
+            operation += min(event.to, UNKNOWN)
+            is_done = convert(
+                nodes,
+                dirty,
+                bitmaps,
+                meta,
+                rows,
+                cover,
+                operation,
+                t,
+                seq,
+                first,
+                end,
+                shows_touched,
+                cursor,
+            )
+        if not is_done:
             return
-        events[index].effective_pages = cursor[EFFECTIVE]
-        cursor[EFFECTIVE] = 0
-    cursor[EVENT] = events.size
+        event.effective_pages = meta[FLIPPED]
+        meta[FLIPPED] = 0
+        cursor[POSITION], cursor[IS_REVEALED] = -1, 0
+    cursor[INDEX] = events.size
 
 
-@hot
-def convert(
-    tree: Tree,
-    cover: Cover,
-    output: Output,
-    transitions: npt.NDArray[np.uint8],
-    events: EventArray,
-    index: int,
-    t: int,
-    seq: int,
-    shows_touched: bool,
-    cursor: npt.NDArray[np.int64],
-) -> bool:
-    """Do the conversion at the cursor to its range, cut at 2^40. False if there was no room."""
-    event = events[index]
-    if event.gfn >= np.uint64(GFN_LIMIT):
-        return True
-    first = np.int64(event.gfn)
-    end = first + np.int64(min(event.npages, np.uint64(GFN_LIMIT - first)))
-    operation = min(event.to, UNKNOWN) + (DOUBT if event.outcome == UNCONFIRMED else SET)
-    if cursor[POSITION] < 0:
-        cursor[POSITION] = first
-        cursor[PHASE] = REVEALING if shows_touched else PAINTING
-    if cursor[PHASE] == REVEALING:
-        rules = transitions[tree.meta[DEFAULT], REVEAL]
-        position = cursor[POSITION]
-        cursor[POSITION] = drive(tree, cover, output, rules, t, seq, position, end, True)
-        if cursor[POSITION] < end:
-            return False
-        cursor[POSITION] = first
-        cursor[PHASE] = PAINTING
-    output.tally[FLIPPED] = 0
-    rules = transitions[tree.meta[DEFAULT], operation]
-    position = cursor[POSITION]
-    cursor[POSITION] = drive(tree, cover, output, rules, t, seq, position, end, True)
-    cursor[EFFECTIVE] += output.tally[FLIPPED]
-    if cursor[POSITION] < end:
-        return False
-    cursor[POSITION] = -1
-    return True
-
-
-@hot
+@hot_in_place
 def replay_changes(
-    tree: Tree,
-    output: Output,
-    transitions: npt.NDArray[np.uint8],
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
     changes: ChangeArray,
     cursor: npt.NDArray[np.int64],
 ) -> None:
     """Put back recorded changes from the cursor on, as far as there is room. Writes no rows."""
-    for index in range(cursor[EVENT], changes.size):
-        cursor[EVENT] = index
+    for index in range(cursor[INDEX], changes.size):
+        cursor[INDEX] = index
         change = changes[index]
-        if change.npages == np.uint64(0):
-            tree.meta[DEFAULT] = change.after
-            continue
-        first, end = np.int64(change.gfn), np.int64(change.gfn + change.npages)
-        if change.after != NO_MEMSLOT:
-            rules = transitions[tree.meta[DEFAULT], RECALL + change.after, 0]
+        first, npages = np.int64(change.gfn), np.int64(change.npages)
+        if npages == 0:
+            meta[DEFAULT] = change.after
+        elif change.after != NO_MEMSLOT:
+            end = first + npages
             position = max(first, cursor[POSITION])
-            cursor[POSITION] = paint(
-                tree, output, rules, 0, 0, position, end, (-1, GFN_LIMIT + ROOM)
+            operation = RECALL + np.int64(change.after)
+            position = paint(
+                nodes,
+                dirty,
+                bitmaps,
+                meta,
+                rows,
+                operation,
+                IN_MEMSLOT,
+                ZERO,
+                ZERO,
+                position,
+                end,
+                NOWHERE,
+                FAR,
             )
-            if cursor[POSITION] < end:
+            cursor[POSITION] = position
+            if position < end:
                 return
             cursor[POSITION] = -1
         if change.in_memslot:
-            tree.meta[TOTALS + change.before] -= end - first
-            tree.meta[TOTALS + change.after] += end - first
-        tree.meta[MIXED] += change.mixed_delta
-    cursor[EVENT] = changes.size
+            meta[TOTALS + change.before] -= npages
+            meta[TOTALS + change.after] += npages
+        meta[MIXED] += change.mixed_delta
+    cursor[INDEX] = changes.size

@@ -14,9 +14,10 @@ import zstandard
 
 from app.model.events import PageState
 from app.model.pagetree import (
-    ANY_KNOWN,
+    ANY_DIRTY,
     DEFAULT,
     GROUPS,
+    GROUPS_USED,
     LEAVES,
     MIXED,
     TOTALS,
@@ -43,8 +44,8 @@ class Keyframe(NamedTuple):
 
 def encode(keyframe: Keyframe) -> bytes:
     tree = keyframe.tree
-    groups, rows = _renumbered(tree.groups)
-    leaves, bitmaps = _renumbered(tree.leaves[rows])
+    groups, rows = _renumbered(tree.nodes[:GROUPS])
+    leaves, bitmaps = _renumbered(tree.nodes[GROUPS:].reshape(-1, LEAVES)[rows])
     pages = tree.meta[TOTALS : TOTALS + 3]
     fixed = _FIXED.pack(
         tree.meta[DEFAULT], keyframe.layout_is_known, keyframe.last_t, *pages, tree.meta[MIXED]
@@ -57,8 +58,8 @@ def encode(keyframe: Keyframe) -> bytes:
 
 
 def _renumbered(
-    codes: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    codes: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The codes with rows of the next level counted from 0, and which rows those were."""
     is_split = codes >= CODES
     result = codes.copy()
@@ -73,7 +74,7 @@ def decode(blob: bytes) -> Keyframe:
     if blob[4:5] != bytes([VERSION]):
         raise ValueError(f"page map keyframe of version {blob[4:5].hex()}, only 01 is known")
     body = _decompressed(blob[5:])
-    if len(body) < _FIXED.size + GROUPS * 4:
+    if len(body) < _FIXED.size + GROUPS * 8:
         raise ValueError("damaged page map keyframe: too short")
     default, layout_is_known, last_t, *pages, mixed = _FIXED.unpack_from(body)
     if default > PageState.UNKNOWN:
@@ -101,34 +102,28 @@ def _decompressed(frame: bytes) -> bytes:
         raise ValueError(f"damaged page map keyframe: {error}") from error
 
 
-def _codes(rest: memoryview, count: int) -> tuple[npt.NDArray[np.int32], memoryview]:
+def _codes(rest: memoryview, count: int) -> tuple[npt.NDArray[np.int64], memoryview]:
     """Take `count` codes; those that refer to rows must count up from 0."""
-    if len(rest) < 4 * count:
+    if len(rest) < 8 * count:
         raise ValueError("damaged page map keyframe: too short")
-    codes = np.frombuffer(rest[: 4 * count], np.int32)
+    codes = np.frombuffer(rest[: 8 * count], np.int64)
     split = codes[codes >= CODES]
     if (codes < 0).any() or not np.array_equal(split, np.arange(CODES, CODES + len(split))):
         raise ValueError("damaged page map keyframe: a code refers to nothing")
-    return codes, rest[4 * count :]
+    return codes, rest[8 * count :]
 
 
 def _tree(
     default: PageState,
-    groups: npt.NDArray[np.int32],
-    leaves: npt.NDArray[np.int32],
+    groups: npt.NDArray[np.int64],
+    leaves: npt.NDArray[np.int64],
     words: npt.NDArray[np.uint64],
 ) -> Tree:
     """A tree without free rows, all of it marked as touched since the last forgetting."""
     bitmaps = np.empty((len(words) // WORDS, WORDS), np.uint64)
     bitmaps[:, 0::2], bitmaps[:, 1::2] = words.reshape(2, len(bitmaps), WORDS // 2)
-    tree = new_tree(default)
-    tree.meta[ANY_KNOWN] = 1
-    return tree._replace(
-        groups=groups.copy(),
-        leaves=leaves.reshape(-1, LEAVES).copy(),
-        bitmaps=bitmaps,
-        group_dirty=np.ones_like(tree.group_dirty),
-        leaf_dirty=np.ones((len(leaves) // LEAVES, LEAVES), np.uint8),
-        free_groups=np.zeros(len(leaves) // LEAVES, np.int32),
-        free_bitmaps=np.zeros(len(bitmaps), np.int32),
-    )
+    nodes = np.concatenate((groups, leaves))
+    meta = new_tree(default).meta
+    meta[ANY_DIRTY] = 1
+    meta[GROUPS_USED] = len(leaves) // LEAVES
+    return Tree(nodes, np.ones(len(nodes), np.uint8), bitmaps, meta)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.model.applying import EVENT as CURSOR_EVENT
-from app.model.applying import apply_events, first_disorder, replay_changes
+from app.model.applying import INDEX, apply_events, first_disorder, new_cursor, replay_changes
+from app.model.driving import count_mixed, drive
 from app.model.events import (
     CHANGE,
     GFN_LIMIT,
@@ -19,10 +19,19 @@ from app.model.events import (
 )
 from app.model.keyframe import Keyframe, decode, encode
 from app.model.layout import Memslot
-from app.model.pagetree import DEFAULT, MIXED, TOTALS, new_tree, with_room
-from app.model.painting import ROWS, count_mixed, drive, new_output, with_rows
-from app.model.slotcover import EVERYTHING, NOTHING, Cover, block_hulls, cover_of, recovered
-from app.model.transitions import TRANSITIONS, Operation
+from app.model.pagetree import DEFAULT, FLIPPED, MIXED, ROWS, TOTALS, new_tree, with_room
+from app.model.painting import new_rows, with_rows
+from app.model.slotcover import (
+    END,
+    EVERYTHING,
+    FIRST,
+    NOTHING,
+    CoverArray,
+    block_hulls,
+    cover_of,
+    recovered,
+)
+from app.model.transitions import Operation
 
 SlotKey = tuple[int, int]
 """Address space and slot id."""
@@ -64,6 +73,11 @@ class PageMap:
     @property
     def mixed_blocks(self) -> int:
         return int(self._tree.meta[MIXED])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the map takes, for caches that are bounded by it."""
+        return sum(part.nbytes for part in self._tree)
 
     def totals(self) -> Totals:
         pages = self._tree.meta[TOTALS:]
@@ -117,7 +131,12 @@ class PageMap:
         return self._with_mixed(np.concatenate(steps), mixed_delta)
 
     def _swap(
-        self, removed: Memslot | None, added: Memslot | None, old: Cover, new: Cover, t: int
+        self,
+        removed: Memslot | None,
+        added: Memslot | None,
+        old: CoverArray,
+        new: CoverArray,
+        t: int,
     ) -> list[ChangeArray]:
         steps = []
         if removed is not None:
@@ -147,8 +166,9 @@ class PageMap:
             self._tree.meta[MIXED] += delta
         return changes
 
-    def _count_mixed(self, cover: Cover, hulls: list[tuple[int, int]]) -> int:
-        return sum(int(count_mixed(self._tree, cover, *hull)) for hull in hulls)
+    def _count_mixed(self, cover: CoverArray, hulls: list[tuple[int, int]]) -> int:
+        nodes, _, bitmaps, meta = self._tree
+        return sum(int(count_mixed(nodes, bitmaps, meta, cover, *hull)) for hull in hulls)
 
     def _advance_to(self, t: int) -> None:
         if t < self.last_t:
@@ -168,34 +188,25 @@ class PageMap:
         bad = first_disorder(events, self.last_t)
         if bad >= 0:
             raise ValueError(f"effect times decrease at event {first_seq + bad}")
-        cursor = np.array([0, 0, -1, 0], np.int64)
-        output = new_output(len(events))
-        while cursor[CURSOR_EVENT] < len(events):
-            self._tree, output = with_room(self._tree), with_rows(output)
+        rows, cursor = self._begin(len(events)), new_cursor()
+        while cursor[INDEX] < len(events):
+            rows = self._grow(rows)
             apply_events(
-                self._tree,
-                self._cover,
-                output,
-                TRANSITIONS,
-                events,
-                first_seq,
-                not self.layout_is_known,
-                cursor,
+                *self._tree, rows, self._cover, events, first_seq, not self.layout_is_known, cursor
             )
         if len(events):
             self.last_t = int(effect_time(events[-1:])[0])
-        return output.rows[: output.tally[ROWS]]
+        return self._written(rows)
 
     def replay(self, changes: ChangeArray, memslots: Iterable[Memslot] | None = None) -> None:
         """Take the map to the end of `changes`, which follow its state.
 
         `memslots`: those alive then; None: the changes set and deleted none.
         """
-        cursor = np.array([0, 0, -1, 0], np.int64)
-        output = new_output(0)
-        while cursor[CURSOR_EVENT] < len(changes):
-            self._tree = with_room(self._tree)
-            replay_changes(self._tree, output, TRANSITIONS, changes, cursor)
+        rows, cursor = self._begin(0), new_cursor()
+        while cursor[INDEX] < len(changes):
+            rows = self._grow(rows)
+            replay_changes(*self._tree, rows, changes, cursor)
         if len(changes):
             self.last_t = max(self.last_t, int(changes["t"][-1]))
         if memslots is not None:
@@ -218,7 +229,7 @@ class PageMap:
         page_map._tree, page_map.last_t = tree, last_t
         page_map.layout_is_known = layout_is_known
         page_map._adopt(memslots)
-        covered = int(np.sum(page_map._cover.end - page_map._cover.first))
+        covered = int(np.sum(page_map._cover[:, END] - page_map._cover[:, FIRST]))
         if layout_is_known and covered != int(tree.meta[TOTALS : TOTALS + 3].sum()):
             raise ValueError("the page map keyframe belongs to other memslots")
         return page_map
@@ -247,12 +258,24 @@ class PageMap:
         return runs
 
     def _drive(
-        self, cover: Cover, operation: Operation, first: int, end: int, t: int
+        self, cover: CoverArray, operation: Operation, first: int, end: int, t: int
     ) -> ChangeArray:
         """Do one operation that belongs to no event to a range, however much room it takes."""
-        output = new_output(0)
-        rules = TRANSITIONS[self._tree.meta[DEFAULT], operation]
+        rows = self._begin(0)
         while first < end:
-            self._tree, output = with_room(self._tree), with_rows(output)
-            first = drive(self._tree, cover, output, rules, t, -1, first, end, False)
-        return output.rows[: output.tally[ROWS]]
+            rows = self._grow(rows)
+            first = drive(*self._tree, rows, cover, int(operation), t, -1, first, end)
+        return self._written(rows)
+
+    def _begin(self, count: int) -> ChangeArray:
+        self._tree.meta[ROWS] = 0
+        self._tree.meta[FLIPPED] = 0
+        return new_rows(count)
+
+    def _grow(self, rows: ChangeArray) -> ChangeArray:
+        """Make the room that compiled calls need to go on."""
+        self._tree = with_room(self._tree)
+        return with_rows(rows, int(self._tree.meta[ROWS]))
+
+    def _written(self, rows: ChangeArray) -> ChangeArray:
+        return rows[: self._tree.meta[ROWS]]

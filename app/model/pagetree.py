@@ -1,40 +1,50 @@
 """The pages of one VM as a tree of arrays: 2 TiB groups, then 1 GiB leaves, then bitmaps.
 
-A group or a leaf whose pages share one code (`transitions.UNTOUCHED`, or PageState + 1) is that
-number; any other is `CODES` + its row in the next level. A bitmap holds two bits a page in pairs
-of words: even words say "shared", odd ones "private"; neither is untouched, both is unknown.
+A node whose pages share one code (`transitions.UNTOUCHED`, or PageState + 1) is that number; any
+other is `CODES` + its row one level below. A bitmap holds two bits a page in pairs of words: even
+words say "shared", odd ones "private"; neither is untouched, both is unknown.
 """
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from app.model.events import GFN_LIMIT, PageState
+from app.model.jit import hot_in_place
+from app.model.transitions import CODES
 
 BLOCK_SHIFT = 9
 LEAF_SHIFT = 18
 GROUP_SHIFT = 29
 GROUPS = GFN_LIMIT >> GROUP_SHIFT
 LEAVES = 1 << (GROUP_SHIFT - LEAF_SHIFT)
+BLOCKS = 1 << (LEAF_SHIFT - BLOCK_SHIFT)
+"""2 MiB blocks of a leaf."""
+
 WORDS = 2 << (LEAF_SHIFT - 6)
 """64-bit words of a bitmap."""
 
-DEFAULT, FREE_GROUPS, FREE_BITMAPS, MIXED, ANY_KNOWN, TOTALS = range(6)
-"""Indices into `Tree.meta`; pages by PageState follow from TOTALS on."""
+DEFAULT, ROWS, FLIPPED, MIXED, ANY_DIRTY, GROUPS_USED, FREE_BITMAPS, FREE_BITMAP, TOTALS = range(9)
+"""Indices into `Tree.meta`: the state of untouched pages; rows written and pages flipped between
+the two known states by the running call; mixed blocks; is any node dirty; rows of leaves in use;
+how many bitmaps are unused and the first of them, each telling the next in its first word. Pages
+by PageState follow from TOTALS on."""
 
-T = TypeVar("T", bound=np.generic)
+NONE = np.uint64(0)
+ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+
+Nodes = npt.NDArray[np.int64]
+Dirty = npt.NDArray[np.uint8]
+Bitmaps = npt.NDArray[np.uint64]
+Meta = npt.NDArray[np.int64]
 
 
 class Tree(NamedTuple):
-    groups: npt.NDArray[np.int32]  # GROUPS
-    leaves: npt.NDArray[np.int32]  # [capacity, LEAVES]
-    bitmaps: npt.NDArray[np.uint64]  # [capacity, WORDS]
-    group_dirty: npt.NDArray[np.uint8]  # may hold pages that forgetting would change
-    leaf_dirty: npt.NDArray[np.uint8]  # [capacity, LEAVES]
-    free_groups: npt.NDArray[np.int32]  # a stack of the unused rows of `leaves`
-    free_bitmaps: npt.NDArray[np.int32]  # a stack of the unused rows of `bitmaps`
-    meta: npt.NDArray[np.int64]
+    nodes: Nodes  # [GROUPS + rows * LEAVES]
+    dirty: Dirty  # by node: may hold pages that forgetting would change
+    bitmaps: Bitmaps  # [rows, WORDS]
+    meta: Meta
 
 
 def new_tree(default: PageState) -> Tree:
@@ -42,50 +52,67 @@ def new_tree(default: PageState) -> Tree:
     meta = np.zeros(TOTALS + len(PageState), np.int64)
     meta[DEFAULT] = default
     return Tree(
-        groups=np.zeros(GROUPS, np.int32),
-        leaves=np.zeros((0, LEAVES), np.int32),
-        bitmaps=np.zeros((0, WORDS), np.uint64),
-        group_dirty=np.zeros(GROUPS, np.uint8),
-        leaf_dirty=np.zeros((0, LEAVES), np.uint8),
-        free_groups=np.zeros(0, np.int32),
-        free_bitmaps=np.zeros(0, np.int32),
+        nodes=np.zeros(GROUPS, np.int64),
+        dirty=np.zeros(GROUPS, np.uint8),
+        bitmaps=np.empty((0, WORDS), np.uint64),
         meta=meta,
     )
 
 
 def with_room(tree: Tree) -> Tree:
-    """The same tree with at least two unused groups and two unused bitmaps.
+    """The same tree with at least two unused rows of leaves and two unused bitmaps.
 
     One range needs no more: only its two ends can split what was uniform.
     """
-    if tree.meta[FREE_GROUPS] < 2:
-        more = max(2, len(tree.leaves) // 2)
-        free = _with_free(tree.free_groups, tree.meta, FREE_GROUPS, len(tree.leaves), more)
-        tree = tree._replace(
-            leaves=_grown(tree.leaves, more),
-            leaf_dirty=_grown(tree.leaf_dirty, more),
-            free_groups=free,
-        )
-    if tree.meta[FREE_BITMAPS] < 2:
-        more = max(8, len(tree.bitmaps))
-        free = _with_free(tree.free_bitmaps, tree.meta, FREE_BITMAPS, len(tree.bitmaps), more)
-        tree = tree._replace(bitmaps=_grown(tree.bitmaps, more), free_bitmaps=free)
-    return tree
+    nodes, dirty, bitmaps, meta = tree
+    rows = (len(nodes) - GROUPS) // LEAVES
+    if rows < meta[GROUPS_USED] + 2:
+        more = np.zeros(max(2, rows // 2) * LEAVES, np.int64)
+        nodes = np.concatenate((nodes, more))
+        dirty = np.concatenate((dirty, more.astype(np.uint8)))
+    if meta[FREE_BITMAPS] < 2:
+        used = len(bitmaps)
+        bitmaps = np.empty((max(8, 2 * used), WORDS), np.uint64)
+        bitmaps[:used] = tree.bitmaps
+        for row in range(len(bitmaps) - 1, used - 1, -1):
+            free_bitmap(bitmaps, meta, row)
+    return Tree(nodes, dirty, bitmaps, meta)
 
 
-def _grown(array: npt.NDArray[T], more: int) -> npt.NDArray[T]:
-    result = np.empty((len(array) + more, *array.shape[1:]), array.dtype)
-    result[: len(array)] = array
-    return result
+@hot_in_place
+def free_bitmap(bitmaps: Bitmaps, meta: Meta, row: int) -> None:
+    bitmaps[row, 0] = meta[FREE_BITMAP]
+    meta[FREE_BITMAP] = row
+    meta[FREE_BITMAPS] += 1
 
 
-def _with_free(
-    stack: npt.NDArray[np.int32], meta: npt.NDArray[np.int64], count: int, used: int, more: int
-) -> npt.NDArray[np.int32]:
-    """Push the row numbers from `used` on, so that the lowest is taken first."""
-    free = int(meta[count])
-    result = np.zeros(used + more, np.int32)
-    result[:free] = stack[:free]
-    result[free : free + more] = np.arange(used + more - 1, used - 1, -1)
-    meta[count] = free + more
-    return result
+@hot_in_place
+def split_group(nodes: Nodes, dirty: Dirty, meta: Meta, group: int) -> None:
+    """Give a uniform group its leaves."""
+    row = meta[GROUPS_USED]
+    meta[GROUPS_USED] = row + 1
+    for node in range(GROUPS + row * LEAVES, GROUPS + (row + 1) * LEAVES):
+        nodes[node] = nodes[group]
+        dirty[node] = dirty[group]
+    nodes[group] = CODES + row
+
+
+@hot_in_place
+def split_leaf(nodes: Nodes, bitmaps: Bitmaps, meta: Meta, node: int) -> None:
+    """Give a uniform leaf its bitmap."""
+    row = meta[FREE_BITMAP]
+    meta[FREE_BITMAP] = np.int64(bitmaps[row, 0])
+    meta[FREE_BITMAPS] -= 1
+    shared = ALL if nodes[node] & 1 else NONE
+    private = ALL if nodes[node] & 2 else NONE
+    for word in range(0, WORDS, 2):
+        bitmaps[row, word] = shared
+        bitmaps[row, word + 1] = private
+    nodes[node] = CODES + row
+
+
+@hot_in_place
+def mark_dirty(dirty: Dirty, meta: Meta, group: int, node: int) -> None:
+    dirty[group] = 1
+    dirty[node] = 1
+    meta[ANY_DIRTY] = 1

@@ -1,65 +1,63 @@
-"""The compiled core of the page map: do one operation to one range of pages, row by row."""
+"""The compiled core of the page map: do one operation to one range of pages, row by row.
 
-from typing import NamedTuple
+These functions take the arrays of a `pagetree.Tree` one by one: compiled code counts references
+for each access to a member of a tuple, which costs more than the work itself.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, PageState
-from app.model.jit import hot
+from app.model.jit import hot_in_place
 from app.model.pagetree import (
-    ANY_KNOWN,
+    ALL,
     BLOCK_SHIFT,
+    BLOCKS,
     DEFAULT,
+    FLIPPED,
     FREE_BITMAPS,
-    FREE_GROUPS,
     GROUP_SHIFT,
+    GROUPS,
+    GROUPS_USED,
     LEAF_SHIFT,
     LEAVES,
     MIXED,
+    NONE,
+    ROWS,
     TOTALS,
     WORDS,
-    Tree,
+    Bitmaps,
+    Dirty,
+    Meta,
+    Nodes,
+    free_bitmap,
+    mark_dirty,
+    split_group,
+    split_leaf,
 )
-from app.model.slotcover import Cover
-from app.model.transitions import AFTER, BEFORE, CODES, IN_MEMSLOT, NEXT, NO_ROW, UNTOUCHED
-
-ROWS, FLIPPED = range(2)
-"""Indices into `Output.tally`: rows written; pages flipped between the two known states."""
+from app.model.transitions import (
+    AFTER,
+    BEFORE,
+    CODES,
+    IN_MEMSLOT,
+    NEXT,
+    NO_ROW,
+    TRANSITIONS,
+    UNTOUCHED,
+)
 
 ROOM = 1 << BLOCK_SHIFT
 """Rows that must be free before a block is painted: each of its pages may become one."""
 
+NOWHERE = np.int64(-1)
+FAR = np.int64(GFN_LIMIT + ROOM)
+"""Before the first and past the last of all blocks. Constants that compiled functions pass on are
+numpy's: each plain int would have its own version of the function compiled for it."""
+
 SHARED = int(PageState.SHARED)
 PRIVATE = int(PageState.PRIVATE)
-NO_MEMSLOT = int(PageState.NO_MEMSLOT)
-
-NONE = np.uint64(0)
 ONE = np.uint64(1)
-ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-
-Rules = npt.NDArray[np.uint8]
-
-
-class Output(NamedTuple):
-    """Where rows go. A compiled call that finds no room stops and says how far it came."""
-
-    rows: ChangeArray
-    tally: npt.NDArray[np.int64]
-
-
-def new_output(rows: int) -> Output:
-    return Output(np.empty(rows + 2 * ROOM, CHANGE), np.zeros(2, np.int64))
-
-
-def with_rows(output: Output) -> Output:
-    """The same output with room for a block's rows."""
-    size = len(output.rows)
-    if size - output.tally[ROWS] >= ROOM:
-        return output
-    grown = np.empty(2 * size, CHANGE)
-    grown[:size] = output.rows
-    return output._replace(rows=grown)
+_DE_BRUIJN = np.uint64(0x03F7_9D71_B4CB_0A89)
 
 
 def _bit_numbers() -> npt.NDArray[np.int64]:
@@ -69,97 +67,132 @@ def _bit_numbers() -> npt.NDArray[np.int64]:
     return numbers
 
 
-_DE_BRUIJN = np.uint64(0x03F7_9D71_B4CB_0A89)
 _BIT_NUMBER = _bit_numbers()
 
 
-@hot
+def new_rows(count: int) -> ChangeArray:
+    """Room for `count` rows and what `ROOM` demands."""
+    return np.empty(count + 2 * ROOM, CHANGE)
+
+
+def with_rows(rows: ChangeArray, used: int) -> ChangeArray:
+    """The same rows with room for a block's."""
+    if len(rows) - used >= ROOM:
+        return rows
+    grown = np.empty(2 * len(rows), CHANGE)
+    grown[:used] = rows[:used]
+    return grown
+
+
+@hot_in_place
 def lowest_bit(word: np.uint64) -> int:
     """Number of the lowest set bit of a word that is not 0: each of the 64 isolated bits times
     a de Bruijn number has other top six bits."""
     isolated = word & (~word + ONE)
-    return int(_BIT_NUMBER[np.int64((isolated * _DE_BRUIJN) >> np.uint64(58))])
+    return _BIT_NUMBER[np.int64((isolated * _DE_BRUIJN) >> np.uint64(58))]  # type: ignore[no-any-return]
 
 
-@hot
+@hot_in_place
 def ones(first: int, count: int) -> np.uint64:
     """A word with `count` (1..64) set bits from bit `first` on."""
     return (ALL >> np.uint64(64 - count)) << np.uint64(first)
 
 
-@hot
-def has_room(tree: Tree, output: Output) -> bool:
-    return (
-        output.rows.size - output.tally[ROWS] >= ROOM
-        and tree.meta[FREE_BITMAPS] >= 2
-        and tree.meta[FREE_GROUPS] >= 2
+@hot_in_place
+def has_room(nodes: Nodes, meta: Meta, rows: ChangeArray) -> bool:
+    return bool(
+        rows.size - meta[ROWS] >= ROOM
+        and meta[FREE_BITMAPS] >= 2
+        and GROUPS + (meta[GROUPS_USED] + 2) * LEAVES <= nodes.size
     )
 
 
-@hot
+@hot_in_place
 def emit(
-    tree: Tree, output: Output, rules: Rules, code: int, t: int, event: int, first: int, npages: int
+    meta: Meta,
+    rows: ChangeArray,
+    operation: int,
+    place: int,
+    code: int,
+    t: int,
+    event: int,
+    first: int,
+    npages: int,
 ) -> None:
-    """Write what the rules say of pages with this code, or lengthen the last row by them."""
-    before, after = rules[code, BEFORE], rules[code, AFTER]
-    is_inside = rules[code, IN_MEMSLOT] != 0
+    """Write what the operation tells of pages with this code, or lengthen the last row by them."""
+    default = meta[DEFAULT]
+    before = np.int64(TRANSITIONS[default, operation, place, code, BEFORE])
+    after = np.int64(TRANSITIONS[default, operation, place, code, AFTER])
+    is_inside = np.int64(TRANSITIONS[default, operation, place, code, IN_MEMSLOT])
     if before == NO_ROW:
         return
-    if before != after and is_inside:
-        tree.meta[TOTALS + before] -= npages
-        tree.meta[TOTALS + after] += npages
+    if before != after and is_inside != 0:
+        meta[TOTALS + before] -= npages
+        meta[TOTALS + after] += npages
     if before + after == SHARED + PRIVATE:
-        output.tally[FLIPPED] += npages
-    rows, n = output.rows, output.tally[ROWS]
+        meta[FLIPPED] += npages
+    n = meta[ROWS]
     if n > 0:
         last = rows[n - 1]
         if (
             last.gfn + last.npages == np.uint64(first)
+            and last.event == event
             and last.before == before
             and last.after == after
-            and last.event == event
-            and last.in_memslot == is_inside
+            and last.in_memslot == (is_inside != 0)
         ):
-            rows[n - 1].npages = last.npages + np.uint64(npages)
+            last.npages += np.uint64(npages)
             return
-    rows[n].t = t
-    rows[n].gfn = first
-    rows[n].npages = npages
-    rows[n].event = event
-    rows[n].mixed_delta = 0
-    rows[n].before = before
-    rows[n].after = after
-    rows[n].in_memslot = is_inside
-    output.tally[ROWS] = n + 1
+    write_row(rows, n, t, event, first, npages, before, after, is_inside)
+    meta[ROWS] = n + 1
 
 
-@hot
-def is_mixed(tree: Tree, bitmap: int, block: int) -> bool:
+@hot_in_place
+def write_row(
+    rows: ChangeArray,
+    n: int,
+    t: int,
+    event: int,
+    first: int,
+    npages: int,
+    before: int,
+    after: int,
+    is_inside: int,
+) -> None:
+    row = rows[n]
+    row.t = t
+    row.gfn = first
+    row.npages = npages
+    row.event = event
+    row.mixed_delta = 0
+    row.before = before
+    row.after = after
+    row.in_memslot = is_inside != 0
+
+
+@hot_in_place
+def is_mixed(bitmaps: Bitmaps, default: int, bitmap: int, block: int) -> bool:
     """Does a 2 MiB block hold pages known private and pages known shared?"""
     shared, private, untouched = NONE, NONE, NONE
     for word in range(block * 16, block * 16 + 16, 2):
-        s, p = tree.bitmaps[bitmap, word], tree.bitmaps[bitmap, word + 1]
+        s, p = bitmaps[bitmap, word], bitmaps[bitmap, word + 1]
         shared |= s & ~p
         private |= p & ~s
         untouched |= ~(s | p)
-    if tree.meta[DEFAULT] == SHARED:
+    if default == SHARED:
         shared |= untouched
-    elif tree.meta[DEFAULT] == PRIVATE:
+    elif default == PRIVATE:
         private |= untouched
     return bool(shared != NONE and private != NONE)
 
 
-@hot
-def code_mask(code: int, s: np.uint64, p: np.uint64) -> np.uint64:
-    """Which pages of a word pair have this code."""
-    return (s if code & 1 else ~s) & (p if code & 2 else ~p)
-
-
-@hot
+@hot_in_place
 def paint_word(
-    tree: Tree,
-    output: Output,
-    rules: Rules,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    operation: int,
+    place: int,
     t: int,
     event: int,
     bitmap: int,
@@ -168,255 +201,207 @@ def paint_word(
     gfn: int,
 ) -> bool:
     """Paint the masked pages of one word pair, `gfn` being its bit 0. True if a bit changed."""
-    s, p = tree.bitmaps[bitmap, word], tree.bitmaps[bitmap, word + 1]
+    s, p = bitmaps[bitmap, word], bitmaps[bitmap, word + 1]
     new_s, new_p = s & ~mask, p & ~mask
     remaining = mask
     while remaining != NONE:
         bit = lowest_bit(remaining)
         shift = np.uint64(bit)
         code = np.int64((s >> shift) & ONE) + 2 * np.int64((p >> shift) & ONE)
-        rest = ~((code_mask(code, s, p) & mask) >> shift)
+        same = (s if code & 1 else ~s) & (p if code & 2 else ~p) & mask
+        rest = ~(same >> shift)
         length = 64 if rest == NONE else lowest_bit(rest)
         run = ones(bit, length)
-        if rules[code, NEXT] & 1:
+        following = TRANSITIONS[meta[DEFAULT], operation, place, code, NEXT]
+        if following & 1:
             new_s |= run
-        if rules[code, NEXT] & 2:
+        if following & 2:
             new_p |= run
-        emit(tree, output, rules, code, t, event, gfn + bit, length)
+        emit(meta, rows, operation, place, code, t, event, gfn + bit, length)
         remaining &= ~run
     if new_s == s and new_p == p:
         return False
-    tree.bitmaps[bitmap, word] = new_s
-    tree.bitmaps[bitmap, word + 1] = new_p
+    bitmaps[bitmap, word] = new_s
+    bitmaps[bitmap, word + 1] = new_p
     return True
 
 
-@hot
-def paint_bitmap(
-    tree: Tree,
-    output: Output,
-    rules: Rules,
+@hot_in_place
+def paint_block(
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    operation: int,
+    place: int,
     t: int,
     event: int,
     bitmap: int,
     first: int,
     end: int,
-    counted: tuple[int, int],
-) -> tuple[int, bool]:
-    """Paint [first, end) of one leaf, block by block.
+    is_counted: bool,
+) -> bool:
+    """Paint [first, end) of one 2 MiB block and count it if it becomes, or stops being, mixed.
 
-    Mixed blocks are counted if they begin before counted[0] or end after counted[1].
-    Returns how far it came (short of `end` if there was no room) and whether a bit changed.
+    True if a bit changed.
     """
+    block = (first >> BLOCK_SHIFT) & (BLOCKS - 1)
+    was_mixed = is_counted and is_mixed(bitmaps, meta[DEFAULT], bitmap, block)
     has_changed = False
     position = first
     while position < end:
-        if output.rows.size - output.tally[ROWS] < ROOM:
-            break
-        block_first = position >> BLOCK_SHIFT << BLOCK_SHIFT
-        block_end = block_first + (1 << BLOCK_SHIFT)
-        stop = min(end, block_end)
-        block = (block_first >> BLOCK_SHIFT) & ((1 << (LEAF_SHIFT - BLOCK_SHIFT)) - 1)
-        is_counted = block_first < counted[0] or block_end > counted[1]
-        was_mixed = is_counted and is_mixed(tree, bitmap, block)
-        block_changed = False
-        while position < stop:
-            bit = position & 63
-            count = min(stop - position, 64 - bit)
-            word = (position >> 6 << 1) & (WORDS - 1)
-            if paint_word(
-                tree, output, rules, t, event, bitmap, word, ones(bit, count), position - bit
-            ):
-                block_changed = True
-            position += count
-        if block_changed:
+        bit = position & 63
+        count = min(end - position, 64 - bit)
+        word = (position >> 6 << 1) & (WORDS - 1)
+        mask, gfn = ones(bit, count), position - bit
+        if paint_word(bitmaps, meta, rows, operation, place, t, event, bitmap, word, mask, gfn):
             has_changed = True
-            if is_counted:
-                delta = np.int64(is_mixed(tree, bitmap, block)) - np.int64(was_mixed)
-                if delta != 0:
-                    tree.meta[MIXED] += delta
-                    output.rows[output.tally[ROWS] - 1].mixed_delta += np.int32(delta)
-    return position, has_changed
+        position += count
+    if has_changed and is_counted:
+        now_mixed = is_mixed(bitmaps, meta[DEFAULT], bitmap, block)
+        if now_mixed != was_mixed:
+            delta = 1 if now_mixed else -1
+            meta[MIXED] += delta
+            rows[meta[ROWS] - 1].mixed_delta += delta
+    return has_changed
 
 
-@hot
-def split_group(tree: Tree, group: int) -> None:
-    """Give a uniform group its leaves."""
-    tree.meta[FREE_GROUPS] -= 1
-    row = tree.free_groups[tree.meta[FREE_GROUPS]]
-    tree.leaves[row, :] = tree.groups[group]
-    tree.leaf_dirty[row, :] = tree.group_dirty[group]
-    tree.groups[group] = CODES + row
+@hot_in_place
+def is_constant(meta: Meta, operation: int, place: int) -> bool:
+    """Do pages of every code end in the same code?"""
+    default = meta[DEFAULT]
+    code = TRANSITIONS[default, operation, place, UNTOUCHED, NEXT]
+    for other in range(UNTOUCHED + 1, CODES):
+        if TRANSITIONS[default, operation, place, other, NEXT] != code:
+            return False
+    return True
 
 
-@hot
-def split_leaf(tree: Tree, row: int, leaf: int) -> None:
-    """Give a uniform leaf its bitmap."""
-    code = tree.leaves[row, leaf]
-    tree.meta[FREE_BITMAPS] -= 1
-    bitmap = tree.free_bitmaps[tree.meta[FREE_BITMAPS]]
-    tree.bitmaps[bitmap, 0::2] = ALL if code & 1 else NONE
-    tree.bitmaps[bitmap, 1::2] = ALL if code & 2 else NONE
-    tree.leaves[row, leaf] = CODES + bitmap
+@hot_in_place
+def paint_node(
+    nodes: Nodes,
+    dirty: Dirty,
+    meta: Meta,
+    rows: ChangeArray,
+    operation: int,
+    place: int,
+    t: int,
+    event: int,
+    node: int,
+    first: int,
+    end: int,
+    size: int,
+) -> bool:
+    """Paint [first, end) of a node of `size` pages if it is uniform and stays so."""
+    code = nodes[node]
+    if code >= CODES:
+        return False
+    following = TRANSITIONS[meta[DEFAULT], operation, place, code, NEXT]
+    if following != code and end - first < size:
+        return False
+    emit(meta, rows, operation, place, code, t, event, first, end - first)
+    if following != code:
+        nodes[node] = following
+        mark_dirty(dirty, meta, first >> GROUP_SHIFT, node)
+    return True
 
 
-@hot
-def free_leaf(tree: Tree, row: int, leaf: int, code: int) -> None:
-    """Make a leaf uniform, whatever it was."""
-    if tree.leaves[row, leaf] >= CODES:
-        tree.free_bitmaps[tree.meta[FREE_BITMAPS]] = tree.leaves[row, leaf] - CODES
-        tree.meta[FREE_BITMAPS] += 1
-    tree.leaves[row, leaf] = code
-
-
-@hot
-def is_constant(rules: Rules) -> bool:
-    """Do all pages end in the same code?"""
-    return (
-        rules[0, NEXT] == rules[1, NEXT]
-        and rules[0, NEXT] == rules[2, NEXT]
-        and rules[0, NEXT] == rules[3, NEXT]
-    )
-
-
-@hot
+@hot_in_place
 def paint_leaf(
-    tree: Tree,
-    output: Output,
-    rules: Rules,
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    operation: int,
+    place: int,
     t: int,
     event: int,
-    row: int,
+    node: int,
     first: int,
     end: int,
-    counted: tuple[int, int],
+    counted_before: int,
+    counted_after: int,
 ) -> int:
-    """Paint [first, end) of one leaf of a split group. Returns how far it came."""
-    group, leaf = first >> GROUP_SHIFT, (first >> LEAF_SHIFT) & (LEAVES - 1)
-    code = tree.leaves[row, leaf]
-    is_whole = end - first == 1 << LEAF_SHIFT
-    if code < CODES and (is_whole or rules[code, NEXT] == code):
-        emit(tree, output, rules, code, t, event, first, end - first)
-        if rules[code, NEXT] != code:
-            tree.leaves[row, leaf] = rules[code, NEXT]
-            mark_dirty(tree, group, row, leaf)
+    """Paint [first, end) of one leaf, block by block. Returns how far it came.
+
+    Mixed blocks are counted if they begin before `counted_before` or end after `counted_after`.
+    """
+    size = 1 << LEAF_SHIFT
+    if paint_node(nodes, dirty, meta, rows, operation, place, t, event, node, first, end, size):
         return end
-    if code < CODES:
-        split_leaf(tree, row, leaf)
-    bitmap = tree.leaves[row, leaf] - CODES
-    position, has_changed = paint_bitmap(tree, output, rules, t, event, bitmap, first, end, counted)
-    if has_changed:
-        mark_dirty(tree, group, row, leaf)
-    if is_whole and position == end and is_constant(rules):
-        free_leaf(tree, row, leaf, rules[UNTOUCHED, NEXT])
-    return position
+    if nodes[node] < CODES:
+        split_leaf(nodes, bitmaps, meta, node)
+    bitmap = nodes[node] - CODES
+    position = first
+    while position < end:
+        if rows.size - meta[ROWS] < ROOM:
+            return position
+        block_first = position >> BLOCK_SHIFT << BLOCK_SHIFT
+        block_end = block_first + ROOM
+        stop = min(end, block_end)
+        is_counted = block_first < counted_before or block_end > counted_after
+        if paint_block(
+            bitmaps, meta, rows, operation, place, t, event, bitmap, position, stop, is_counted
+        ):
+            mark_dirty(dirty, meta, first >> GROUP_SHIFT, node)
+        position = stop
+    if end - first == size and is_constant(meta, operation, place):
+        free_bitmap(bitmaps, meta, bitmap)
+        nodes[node] = TRANSITIONS[meta[DEFAULT], operation, place, UNTOUCHED, NEXT]
+    return end
 
 
-@hot
-def mark_dirty(tree: Tree, group: int, row: int, leaf: int) -> None:
-    tree.leaf_dirty[row, leaf] = 1
-    tree.group_dirty[group] = 1
-    tree.meta[ANY_KNOWN] = 1
-
-
-@hot
+@hot_in_place
 def paint(
-    tree: Tree,
-    output: Output,
-    rules: Rules,
+    nodes: Nodes,
+    dirty: Dirty,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    rows: ChangeArray,
+    operation: int,
+    place: int,
     t: int,
     event: int,
     first: int,
     end: int,
-    counted: tuple[int, int],
+    counted_before: int,
+    counted_after: int,
 ) -> int:
     """Paint [first, end), all of it in one place. Returns how far it came."""
     position = first
     while position < end:
-        if not has_room(tree, output):
+        if not has_room(nodes, meta, rows):
             return position
         group = position >> GROUP_SHIFT
-        group_first = group << GROUP_SHIFT
-        stop = min(end, group_first + (1 << GROUP_SHIFT))
-        code = tree.groups[group]
-        if code < CODES:
-            is_whole = stop - position == 1 << GROUP_SHIFT
-            if is_whole or rules[code, NEXT] == code:
-                emit(tree, output, rules, code, t, event, position, stop - position)
-                if rules[code, NEXT] != code:
-                    tree.groups[group] = rules[code, NEXT]
-                    tree.group_dirty[group] = 1
-                    tree.meta[ANY_KNOWN] = 1
-                position = stop
-                continue
-            split_group(tree, group)
+        stop = min(end, (group + 1) << GROUP_SHIFT)
+        size = 1 << GROUP_SHIFT
+        if paint_node(
+            nodes, dirty, meta, rows, operation, place, t, event, group, position, stop, size
+        ):
+            position = stop
+            continue
+        if nodes[group] < CODES:
+            split_group(nodes, dirty, meta, group)
+        row = nodes[group] - CODES
+        node = GROUPS + row * LEAVES + ((position >> LEAF_SHIFT) & (LEAVES - 1))
         stop = min(stop, ((position >> LEAF_SHIFT) + 1) << LEAF_SHIFT)
-        row = tree.groups[group] - CODES
-        reached = paint_leaf(tree, output, rules, t, event, row, position, stop, counted)
+        reached = paint_leaf(
+            nodes,
+            dirty,
+            bitmaps,
+            meta,
+            rows,
+            operation,
+            place,
+            t,
+            event,
+            node,
+            position,
+            stop,
+            counted_before,
+            counted_after,
+        )
         if reached < stop:
             return reached
         position = stop
     return position
-
-
-@hot
-def drive(
-    tree: Tree,
-    cover: Cover,
-    output: Output,
-    rules: Rules,
-    t: int,
-    event: int,
-    first: int,
-    end: int,
-    counts_mixed: bool,
-) -> int:
-    """Do one operation ([Place, code] rules) to [first, end), place by place.
-
-    Returns how far it came: short of `end` if rows, groups or bitmaps ran out.
-    """
-    position = first
-    piece = np.searchsorted(cover.end, position, side="right")
-    while position < end:
-        gap_first = cover.end[piece - 1] if piece > 0 else -1
-        gap_end = cover.first[piece] if piece < cover.first.size else GFN_LIMIT + ROOM
-        if gap_end <= position:
-            place, stop = cover.place[piece], min(end, cover.end[piece])
-            counted = (GFN_LIMIT, 0)
-            piece += 1
-        else:
-            place, stop = np.uint8(0), min(end, gap_end)
-            counted = (gap_first, gap_end)
-        if not counts_mixed:
-            counted = (-1, GFN_LIMIT + ROOM)
-        reached = paint(tree, output, rules[place], t, event, position, stop, counted)
-        if reached < stop:
-            return reached
-        position = stop
-    return position
-
-
-@hot
-def count_mixed(tree: Tree, cover: Cover, first: int, end: int) -> int:
-    """Mixed 2 MiB blocks that meet [first, end) and a piece of the cover."""
-    count = 0
-    done = first >> BLOCK_SHIFT
-    last = (end - 1) >> BLOCK_SHIFT
-    for piece in range(cover.first.size):
-        block = max(done, cover.first[piece] >> BLOCK_SHIFT)
-        stop = min(last, (cover.end[piece] - 1) >> BLOCK_SHIFT) + 1
-        while block < stop:
-            gfn = block << BLOCK_SHIFT
-            group = tree.groups[gfn >> GROUP_SHIFT]
-            if group < CODES:
-                block = ((gfn >> GROUP_SHIFT) + 1) << (GROUP_SHIFT - BLOCK_SHIFT)
-                continue
-            leaf = tree.leaves[group - CODES, (gfn >> LEAF_SHIFT) & (LEAVES - 1)]
-            if leaf < CODES:
-                block = ((gfn >> LEAF_SHIFT) + 1) << (LEAF_SHIFT - BLOCK_SHIFT)
-                continue
-            in_leaf = block & ((1 << (LEAF_SHIFT - BLOCK_SHIFT)) - 1)
-            count += np.int64(is_mixed(tree, leaf - CODES, in_leaf))
-            block += 1
-        done = max(done, stop)
-    return count

@@ -1,7 +1,6 @@
 """Which gfns the live memslots cover, as sorted disjoint pieces."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,26 +9,19 @@ from app.model.events import GFN_LIMIT, PAGES_PER_2M
 from app.model.layout import Memslot
 from app.model.transitions import Place
 
+FIRST, END, PLACE = range(3)
+"""Columns of a cover: first gfn, end gfn (exclusive), transitions.Place."""
 
-class Cover(NamedTuple):
-    """Half-open pieces in ascending order. Neighbours of the same place are one piece."""
+CoverArray = npt.NDArray[np.int64]
+"""[pieces, 3], in ascending order. Neighbours of the same place are one piece."""
 
-    first: npt.NDArray[np.int64]
-    end: npt.NDArray[np.int64]
-    place: npt.NDArray[np.uint8]  # transitions.Place
-
-
-def _cover(first: npt.NDArray[np.int64], end: npt.NDArray[np.int64], place: object) -> Cover:
-    return Cover(first, end, np.asarray(place, np.uint8))
-
-
-EVERYTHING = _cover(np.array([0]), np.array([GFN_LIMIT]), [Place.CAN_BE_PRIVATE])
+EVERYTHING: CoverArray = np.array([[0, GFN_LIMIT, Place.CAN_BE_PRIVATE]], np.int64)
 """What stands for the cover while no memslot of the VM is known."""
 
-NOTHING = _cover(np.empty(0, np.int64), np.empty(0, np.int64), [])
+NOTHING: CoverArray = np.empty((0, 3), np.int64)
 
 
-def cover_of(memslots: Iterable[Memslot]) -> Cover:
+def cover_of(memslots: Iterable[Memslot]) -> CoverArray:
     """The union of memslots of all address spaces.
 
     A page in several address spaces is hva-only if every memslot over it is.
@@ -43,7 +35,7 @@ def cover_of(memslots: Iterable[Memslot]) -> Cover:
     private = _depth(edges, first, end, can_be_private)
     place = np.where(private > 0, Place.CAN_BE_PRIVATE, Place.HVA_ONLY)
     place[over == 0] = Place.NO_MEMSLOT
-    return _joined(edges[:-1], edges[1:], place[:-1].astype(np.uint8))
+    return _joined(np.column_stack((edges[:-1], edges[1:], place[:-1])))
 
 
 def _depth(
@@ -59,36 +51,28 @@ def _depth(
     return np.cumsum(steps)
 
 
-def _joined(
-    first: npt.NDArray[np.int64], end: npt.NDArray[np.int64], place: npt.NDArray[np.uint8]
-) -> Cover:
+def _joined(cover: CoverArray) -> CoverArray:
     """Drop what no memslot covers and make touching pieces of one place one piece."""
-    kept = place != Place.NO_MEMSLOT
-    first, end, place = first[kept], end[kept], place[kept]
-    begins = np.ones(len(first), np.bool_)
-    begins[1:] = (first[1:] != end[:-1]) | (place[1:] != place[:-1])
-    starts = np.flatnonzero(begins)
-    last = np.append(starts[1:], len(first))[: len(starts)] - 1
-    return Cover(first[starts], end[last], place[starts])
+    cover = cover[cover[:, PLACE] != Place.NO_MEMSLOT]
+    continues = (cover[1:, FIRST] == cover[:-1, END]) & (cover[1:, PLACE] == cover[:-1, PLACE])
+    joined = cover[np.append(True, ~continues)[: len(cover)]]
+    joined[:, END] = cover[np.append(~continues, True)[: len(cover)], END]
+    return joined
 
 
-def recovered(cover: Cover, first: int, end: int, memslots: Iterable[Memslot]) -> Cover:
+def recovered(cover: CoverArray, first: int, end: int, memslots: Iterable[Memslot]) -> CoverArray:
     """`cover` with [first, end) made anew from all live memslots, at the cost of those there."""
     touching = [slot for slot in memslots if slot.base_gfn < end and slot.end_gfn > first]
     inside = _clipped(cover_of(touching), first, end)
     parts = (_clipped(cover, 0, first), inside, _clipped(cover, end, GFN_LIMIT))
-    return _joined(
-        np.concatenate([part.first for part in parts]),
-        np.concatenate([part.end for part in parts]),
-        np.concatenate([part.place for part in parts]),
-    )
+    return _joined(np.concatenate(parts))
 
 
-def _clipped(cover: Cover, first: int, end: int) -> Cover:
-    kept = (cover.first < end) & (cover.end > first)
-    return Cover(
-        np.maximum(cover.first[kept], first), np.minimum(cover.end[kept], end), cover.place[kept]
-    )
+def _clipped(cover: CoverArray, first: int, end: int) -> CoverArray:
+    clipped = cover[(cover[:, FIRST] < end) & (cover[:, END] > first)]
+    clipped[:, FIRST] = np.maximum(clipped[:, FIRST], first)
+    clipped[:, END] = np.minimum(clipped[:, END], end)
+    return clipped
 
 
 def block_hulls(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -56,7 +56,7 @@ class Operation(IntEnum):
     SHARED_BY_NATURE = 13
     """Pages now covered by hva-only memslots alone cannot be private."""
     LIST = 14
-    """Changes nothing; yields every touched page."""
+    """Changes nothing; yields every touched page in the cover."""
     RECALL_SHARED = 15
     """Replay: put back what a row told. Yields nothing."""
     RECALL_PRIVATE = 16
@@ -146,7 +146,8 @@ def _recall(told: PageState) -> Callable[[int, int, Place], Rule]:
 
 
 def _list(code: int, state: int, place: Place) -> Rule:
-    return code, (NO_ROW if code == UNTOUCHED else state), state
+    is_listed = code != UNTOUCHED and place is not Place.NO_MEMSLOT
+    return code, (state if is_listed else NO_ROW), state
 
 
 _RULES: dict[Operation, Callable[[int, int, Place], Rule]] = {
