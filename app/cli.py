@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from app.commands import demo, export, list_, serve, simulate
 from app.commands.errors import CommandError
 
 app = typer.Typer(
@@ -16,6 +17,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("demo")(demo.command)
+app.command("serve")(serve.command)
+app.command("simulate")(simulate.command)
+app.command("list")(list_.command)
+app.command("export")(export.command)
+app.command("simulate")(simulate.command)
 
 
 def exit_status(error: Exception) -> int | None:

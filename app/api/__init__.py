@@ -1,0 +1,26 @@
+"""REST: one file per resource, registered here."""
+
+from fastapi import APIRouter
+
+from app.api import events, health, metrics, recordings, state, stream, vms
+from app.api.problems import PROBLEM_RESPONSES
+
+DESCRIPTION = """\
+Everything on screen, as data.
+
+**Times** are integers, ns since the recording's start; `at` includes what took effect at that very
+instant, `from` and `to` are half-open. **Addresses** are hex strings like `0x180000000`; parameters
+also take decimal, and `_` between digits. **Pages** are 4 KiB, `gfn` is a page's number.
+
+**Formats**: JSON; many resources also come as CSV and Arrow, by the suffix `.csv` or `.arrow`, or
+by `Accept`. **Limits** are stated in the answer; `next` is the cursor of what follows. **Errors**
+are RFC 9457 problem details.
+"""
+
+resources = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
+for resource in (recordings, vms, state, events, stream):
+    resources.include_router(resource.router)
+
+router = APIRouter()
+for part in (resources, health.router, metrics.router):
+    router.include_router(part)

@@ -2,24 +2,16 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
+from app.views.choices import TableFormat
 from app.views.json_rows import json_rows
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-
-class TableFormat(StrEnum):
-    JSONL = "jsonl"
-    CSV = "csv"
-    ARROW = "arrow"
-    """The Arrow IPC file format, which readers also call Feather version 2."""
-    PARQUET = "parquet"
 
 
 class Sink(io.RawIOBase):

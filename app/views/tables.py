@@ -119,6 +119,8 @@ def events_table(
     has_no_direction = (events["kind"] != EventKind.CONVERSION) & (
         events["kind"] != EventKind.HYPERCALL
     )
+    # A guest_memfd has a size, but no place in the guest until a memslot gives it one.
+    has_no_place = has_no_range | (events["kind"] == EventKind.GUEST_MEMFD)
     shift = np.uint64(PAGE_SHIFT)
     columns = {
         "seq": seqs,
@@ -126,9 +128,9 @@ def events_table(
         "t_effect": effect_time(events),
         "clock_ns": events["t"] + clock_start_ns,
         "kind": names_of(EventKind, events["kind"]),
-        "gfn": pa.array(events["gfn"], mask=has_no_range),
+        "gfn": pa.array(events["gfn"], mask=has_no_place),
         "npages": pa.array(events["npages"], mask=has_no_range),
-        "address": pa.array((events["gfn"] << shift) | events["address_low"], mask=has_no_range),
+        "address": pa.array((events["gfn"] << shift) | events["address_low"], mask=has_no_place),
         "size": pa.array((events["npages"] << shift) | events["size_low"], mask=has_no_range),
         "to": names_of(To, events["to"], has_no_direction),
         "outcome": names_of(Outcome, events["outcome"]),

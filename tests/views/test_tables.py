@@ -21,8 +21,9 @@ from app.model.events import (
     To,
 )
 from app.model.layout import Backing, Memslot
+from app.views.choices import TableFormat
 from app.views.json_rows import json_array, json_rows
-from app.views.table_files import TableFormat, table_chunks
+from app.views.table_files import table_chunks
 from app.views.tables import (
     EVENTS,
     changes_table,

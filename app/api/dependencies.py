@@ -1,0 +1,28 @@
+"""What endpoints ask for, by type."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from app.api.feed import ChangeFeed
+from app.settings import Settings
+from app.store.reader import Reader
+
+
+def reader_of(request: Request) -> Reader:
+    return cast(Reader, request.app.state.reader)
+
+
+def feed_of(request: Request) -> ChangeFeed:
+    return cast(ChangeFeed, request.app.state.feed)
+
+
+def settings_of(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+ReaderOf = Annotated[Reader, Depends(reader_of)]
+FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
+SettingsOf = Annotated[Settings, Depends(settings_of)]
+RecordingId = Annotated[int, Path(ge=1, description="The recording's id.")]
+VmId = Annotated[int, Path(ge=1, description="The VM's id.")]

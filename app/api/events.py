@@ -1,0 +1,108 @@
+"""Events: conversions, hypercalls, faults, memslot calls, losses, in order of effect."""
+
+from enum import IntEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from app.api.dependencies import ReaderOf, VmId
+from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
+from app.api.paging import After, Page, parse_cursor
+from app.api.parameters import GfnsOf, TimesOf
+from app.api.problems import BadParameter
+from app.model.events import EventKind, Outcome
+from app.views.events import EventQuery, events_page
+from app.views.json_rows import json_array
+from app.views.tables import EVENTS
+from app.views.wire import with_wire_forms
+
+router = APIRouter(prefix="/vms", tags=["events"])
+
+JSON_LIMIT = 10_000
+TABLE_LIMIT = 1_000_000
+"""CSV and Arrow hold this many rows; more follow by the Link header."""
+
+
+class Event(BaseModel):
+    """One event. Null: not known, or meaningless for its kind."""
+
+    seq: int = Field(description="Its number in the VM, by order of effect.")
+    t: int = Field(description="When it began, ns since the recording's start.")
+    t_effect: int = Field(description="From when on its effect holds.")
+    clock_ns: str = Field(description="t by the trace's own clock, as text.")
+    kind: str = Field(examples=["conversion"])
+    gfn: int | None
+    npages: int | None
+    gpa: str | None = Field(description="The exact address, aligned or not.")
+    size: int | None = Field(description="Bytes, exact.")
+    to: str | None = Field(description="private, shared or unknown; what was asked for.")
+    outcome: str = Field(description="applied, failed or unconfirmed")
+    errno: int
+    errno_name: str | None = Field(examples=["EAGAIN"])
+    cause: str | None = Field(description="explicit, implicit or vmm")
+    cause_certainty: str = Field(description="seen, inferred or unknown")
+    range_certainty: str = Field(description="seen, inferred or unknown")
+    tid: int
+    vcpu: int | None
+    latency_ns: int | None
+    effective_pages: int = Field(description="Pages whose known state it really changed.")
+    aux: str = Field(description="What the kind says besides, hex.")
+
+
+def by_name(names: type[IntEnum]) -> tuple[BeforeValidator, WithJsonSchema]:
+    """Let a parameter name a member of an enumeration in lower case."""
+    members = {member.name.lower(): member for member in names}
+
+    def parse(text: object) -> object:
+        if text not in members:
+            raise ValueError(f"{text!r} is none of {', '.join(members)}")
+        return members[str(text)]
+
+    return BeforeValidator(parse), WithJsonSchema({"type": "string", "enum": list(members)})
+
+
+Kind = Annotated[EventKind, *by_name(EventKind)]
+OutcomeName = Annotated[Outcome, *by_name(Outcome)]
+
+
+@router.get("/{vm_id}/events", response_model=Page[Event], responses=TABLE_RESPONSES)
+def list_events(
+    request: Request,
+    reader: ReaderOf,
+    wanted: FormatOf,
+    vm_id: VmId,
+    times: TimesOf,
+    gfns: GfnsOf,
+    kind: Annotated[list[Kind] | None, Query(description="Only these; repeatable.")] = None,
+    outcome: Annotated[
+        list[OutcomeName] | None, Query(description="Only these; repeatable.")
+    ] = None,
+    after: After = None,
+    limit: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=TABLE_LIMIT,
+            description=f"At most so many. JSON: 1000 unless told, {JSON_LIMIT} at most. "
+            f"CSV and Arrow: {TABLE_LIMIT} unless told.",
+        ),
+    ] = None,
+) -> Response:
+    """Events in order of effect.
+
+    Conversions of an unknown range and losses are in every gpa window, since they may have changed
+    its state; other events of an unknown range only where no gpa is given.
+    """
+    is_json = wanted is Format.JSON
+    most = limit or (1000 if is_json else TABLE_LIMIT)
+    if is_json and most > JSON_LIMIT:
+        raise BadParameter("limit", f"{most} events are too many as JSON: at most {JSON_LIMIT}")
+    query = EventQuery(times.first, times.end, gfns.first, gfns.end, kind, outcome)
+    after_seq = -1 if after is None else parse_cursor(after)[0]
+    page = events_page(reader, reader.vm(vm_id), query, after_seq, most)
+    following = str(page.next_after) if page.next_after is not None else None
+    if not is_json:
+        return table_response(request, wanted, page.batches(), EVENTS, following)
+    items = json_array(with_wire_forms(page.table()))
+    return json_response({"items": items, "next": following, "limit": most})

@@ -1,0 +1,123 @@
+"""One shape for every error: RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from app.store.errors import NotFound, StoreError
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class ParameterProblem(BaseModel):
+    """What is wrong with one parameter."""
+
+    parameter: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path that was asked for.")
+    errors: list[ParameterProblem] | None = None
+
+
+def _documented(status: HTTPStatus, meaning: str) -> dict[str, Any]:
+    example = Problem(title=status.phrase, status=status, detail=meaning, instance="/api/v1/vms/7")
+    content = {
+        "schema": Problem.model_json_schema(),
+        "example": example.model_dump(exclude_none=True),
+    }
+    return {"description": status.phrase, "content": {PROBLEM_TYPE: content}}
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: _documented(HTTPStatus.NOT_FOUND, "no VM has the id 7"),
+    422: _documented(HTTPStatus.UNPROCESSABLE_ENTITY, "gpa_from is above gpa_to"),
+}
+"""What every resource may answer besides its own answer, for OpenAPI."""
+
+
+class BadParameter(Exception):  # noqa: N818 -- an answer, not a fault
+    """A parameter is well-formed but makes no sense here."""
+
+    def __init__(self, parameter: str, detail: str) -> None:
+        super().__init__(detail)
+        self.parameter = parameter
+        self.detail = detail
+
+
+def problem_response(
+    instance: str,
+    status: int,
+    detail: str,
+    errors: list[ParameterProblem] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=instance,
+        errors=errors,
+    )
+    return JSONResponse(
+        problem.model_dump(exclude_none=True), status, headers, media_type=PROBLEM_TYPE
+    )
+
+
+async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return problem_response(request.url.path, error.status_code, error.detail, headers=headers)
+
+
+async def answer_invalid_parameters(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        ParameterProblem(
+            parameter=str(part["loc"][1]), detail=str(part["msg"]).removeprefix("Value error, ")
+        )
+        for part in error.errors()
+    ]
+    detail = "; ".join(f"{part.parameter}: {part.detail}" for part in errors)
+    return problem_response(request.url.path, 422, detail, errors)
+
+
+async def answer_bad_parameter(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadParameter)
+    errors = [ParameterProblem(parameter=error.parameter, detail=error.detail)]
+    return problem_response(request.url.path, 422, error.detail, errors)
+
+
+async def answer_not_found(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(request.url.path, 404, str(error))
+
+
+async def answer_store_error(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(request.url.path, 503, str(error))
+
+
+async def answer_bug(request: Request, error: Exception) -> JSONResponse:
+    """Say that we failed; what and where is for the server's log, not for the client."""
+    detail = "gmemscope failed to answer; the server's log says where"
+    return problem_response(request.url.path, 500, detail)
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid_parameters)
+    app.add_exception_handler(BadParameter, answer_bad_parameter)
+    app.add_exception_handler(NotFound, answer_not_found)
+    app.add_exception_handler(StoreError, answer_store_error)
+    app.add_exception_handler(Exception, answer_bug)

@@ -1,0 +1,58 @@
+"""Recordings: continuous observations of one host."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.dependencies import ReaderOf, RecordingId
+from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.api.paging import After, Limit, Page, page_by_place, page_of
+from app.api.parameters import TimesOf
+from app.views.inventory_tables import RECORDINGS, recordings_table
+from app.views.recordings import (
+    LossView,
+    RecordingView,
+    find_recording,
+    loss_view,
+    recording_views,
+)
+
+router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+
+@router.get("", response_model=Page[RecordingView], responses=TABLE_RESPONSES)
+def list_recordings(
+    request: Request, reader: ReaderOf, wanted: FormatOf, after: After = None, limit: Limit = 1000
+) -> Page[RecordingView] | Response:
+    """All recordings, oldest first."""
+    items, following = page_of(recording_views(reader), lambda view: (view.id,), after, limit)
+    if wanted is Format.JSON:
+        return Page(items=items, next=following, limit=limit)
+    return table_response(request, wanted, [recordings_table(items)], RECORDINGS, following)
+
+
+@router.get("/{recording_id}", dependencies=[OnlyJson])
+def show_recording(reader: ReaderOf, recording_id: RecordingId) -> RecordingView:
+    """One recording."""
+    return find_recording(reader, recording_id)
+
+
+@router.get("/{recording_id}/coverage", dependencies=[OnlyJson])
+def show_coverage(reader: ReaderOf, recording_id: RecordingId) -> dict[str, Any]:
+    """What this recording can and cannot show, and why."""
+    return reader.recording(recording_id).coverage
+
+
+@router.get("/{recording_id}/losses", dependencies=[OnlyJson])
+def list_losses(
+    reader: ReaderOf,
+    recording_id: RecordingId,
+    times: TimesOf,
+    after: After = None,
+    limit: Limit = 1000,
+) -> Page[LossView]:
+    """Stretches in which events were lost, by start."""
+    reader.recording(recording_id)
+    losses = reader.losses(recording_id, times.first, times.end)
+    items, following = page_by_place([loss_view(loss) for loss in losses], after, limit)
+    return Page(items=items, next=following, limit=limit)

@@ -1,0 +1,63 @@
+"""VMs of recordings, and what of them fits into one object."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api.dependencies import ReaderOf, VmId
+from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.api.paging import After, Limit, Page, page_by_place, page_of
+from app.views.inventory_tables import VMS, vms_table
+from app.views.memslots import MemslotView, memslot_view
+from app.views.tables import MEMSLOTS, memslots_table
+from app.views.vms import VmView, vm_view
+
+router = APIRouter(prefix="/vms", tags=["vms"])
+
+
+@router.get("", response_model=Page[VmView], responses=TABLE_RESPONSES)
+def list_vms(
+    request: Request,
+    reader: ReaderOf,
+    wanted: FormatOf,
+    recording: Annotated[int | None, Query(description="Only this recording's VMs.")] = None,
+    unattributed: Annotated[
+        bool, Query(description="With what holds the events that belong to no VM that is told.")
+    ] = False,
+    after: After = None,
+    limit: Limit = 1000,
+) -> Page[VmView] | Response:
+    """All VMs, in the order in which they became known."""
+    if recording is not None:
+        reader.recording(recording)
+    vms = reader.vms(recording, include_unattributed=unattributed)
+    page, following = page_of(vms, lambda vm: (vm.id or 0,), after, limit)
+    items = [vm_view(reader, vm) for vm in page]
+    if wanted is Format.JSON:
+        return Page(items=items, next=following, limit=limit)
+    return table_response(request, wanted, [vms_table(items)], VMS, following)
+
+
+@router.get("/{vm_id}", dependencies=[OnlyJson])
+def show_vm(reader: ReaderOf, vm_id: VmId) -> VmView:
+    """One VM."""
+    return vm_view(reader, reader.vm(vm_id))
+
+
+@router.get("/{vm_id}/memslots", response_model=Page[MemslotView], responses=TABLE_RESPONSES)
+def list_memslots(
+    request: Request,
+    reader: ReaderOf,
+    wanted: FormatOf,
+    vm_id: VmId,
+    at: Annotated[int | None, Query(ge=0, description="Only those alive at this instant.")] = None,
+    after: After = None,
+    limit: Limit = 10_000,
+) -> Page[MemslotView] | Response:
+    """Memslots with their lifetimes, by start."""
+    reader.vm(vm_id)
+    items, following = page_by_place(reader.memslots(vm_id, at), after, limit)
+    if wanted is Format.JSON:
+        views = [memslot_view(memslot) for memslot in items]
+        return Page(items=views, next=following, limit=limit)
+    return table_response(request, wanted, [memslots_table(items)], MEMSLOTS, following)

@@ -1,0 +1,72 @@
+"""`gmemscope list`: hosts, recordings and VMs with their ids."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from app.commands.options import Database, Json, open_engine
+
+if TYPE_CHECKING:
+    from app.store.tables import Host
+    from app.views.recordings import RecordingView
+    from app.views.vms import VmView
+
+
+def command(database: Database = None, as_json: Json = False) -> None:
+    """List hosts, recordings and VMs with their ids."""
+    from app.store.reader import Reader
+    from app.views.recordings import recording_views
+    from app.views.vms import vm_view
+
+    reader = Reader(open_engine(database))
+    hosts, recordings = reader.hosts(), recording_views(reader)
+    vms = [vm_view(reader, vm) for vm in reader.vms(include_unattributed=True)]
+    print(as_text(hosts, recordings, vms) if not as_json else to_json(hosts, recordings, vms))
+
+
+def to_json(
+    hosts: "Sequence[Host]", recordings: "Sequence[RecordingView]", vms: "Sequence[VmView]"
+) -> str:
+    from pydantic_core import to_jsonable_python
+
+    return json.dumps(
+        {
+            "hosts": [{"id": host.id, "name": host.name} for host in hosts],
+            "recordings": to_jsonable_python(recordings),
+            "vms": to_jsonable_python(vms),
+        }
+    )
+
+
+def as_text(
+    hosts: "Sequence[Host]", recordings: "Sequence[RecordingView]", vms: "Sequence[VmView]"
+) -> str:
+    """A tree: host, its recordings, their VMs."""
+    lines = []
+    for host in hosts:
+        lines.append(f"host {host.id}  {host.name}")
+        for recording in recordings:
+            if recording.host_id != host.id:
+                continue
+            lines.append(recording_line(recording))
+            lines += [vm_line(vm) for vm in vms if vm.recording == recording.id]
+    return "\n".join(lines) or "nothing recorded yet; `gmemscope import FILE` or `gmemscope demo`"
+
+
+def recording_line(recording: "RecordingView") -> str:
+    state = recording.state
+    if recording.incomplete_reason:
+        state += f": {recording.incomplete_reason}"
+    return (
+        f"  recording {recording.id}  {recording.name}  [{recording.source}]  "
+        f"{recording.last_t / 1e9:.3f} s  {state}"
+    )
+
+
+def vm_line(vm: "VmView") -> str:
+    counts, pages = vm.conversions, vm.totals
+    return (
+        f"    vm {vm.id}  {vm.name}  pid {vm.pid}  fd {vm.vm_fd}  "
+        f"{counts.requested} conversions ({counts.failed} failed)  "
+        f"{pages.private} private, {pages.shared} shared, {pages.unknown} unknown pages"
+    )

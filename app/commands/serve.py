@@ -1,0 +1,27 @@
+"""`gmemscope serve`: the dashboard."""
+
+from typing import Annotated
+
+import typer
+
+from app.commands.options import Database
+
+Host = Annotated[str, typer.Option(help="Address to listen on. Beyond this machine: set a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = None) -> None:
+    """Show what was recorded, in the browser.
+
+    Other machines may read only with the token in GMEMSCOPE_TOKEN.
+    """
+    from app.main import create_app
+    from app.server import bind, check_exposure, run, url_of
+    from app.settings import Settings
+
+    settings = Settings(host=host, port=port, **({"database_url": database} if database else {}))
+    check_exposure(settings)
+    with bind(host, port) as listener:
+        app = create_app(settings)
+        print(f"gmemscope: the dashboard is at {url_of(listener)} (Ctrl-C ends it)", flush=True)
+        run(app, listener)

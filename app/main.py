@@ -1,0 +1,56 @@
+"""The dashboard as an ASGI application."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+from app import api, pages, security
+from app.api.feed import ChangeFeed
+from app.api.formats import OPENAPI_PATH, SuffixMiddleware
+from app.api.problems import add_problem_handlers
+from app.settings import Settings
+from app.store.database import default_database, open_database
+from app.store.reader import Reader
+
+STATIC_FOLDER = Path(__file__).parent.parent / "static"
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the dashboard over the database that the settings name.
+
+    Raises StoreError if it cannot be opened.
+    """
+    reader = Reader(open_database(settings.database_url or default_database()))
+    app = FastAPI(
+        title="gmemscope",
+        summary="Which pages of a KVM guest were private, which shared, and who converted them.",
+        description=api.DESCRIPTION,
+        version="1",
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,  # both fetch their scripts from a CDN, which an air-gapped host has not
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.reader = reader
+    app.state.feed = ChangeFeed(reader.heads)
+    add_problem_handlers(app)
+    add_middleware(app, settings)
+    app.include_router(api.router)
+    app.include_router(security.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
+    return app
+
+
+def add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add what every request passes, innermost first."""
+    app.add_middleware(SuffixMiddleware)
+    app.add_middleware(GZipMiddleware, compresslevel=1)
+    if settings.token is not None:
+        app.add_middleware(security.TokenCheck, token=settings.token.get_secret_value())
+    if settings.is_loopback:
+        app.add_middleware(security.HostCheck, hosts=LOOPBACK_NAMES | {settings.host})
+    app.add_middleware(security.SecurityHeaders)

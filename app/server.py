@@ -1,0 +1,81 @@
+"""Running the dashboard: the socket, the server, an orderly end."""
+
+import signal
+import socket
+import sys
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.commands.errors import HostError, UsageError
+from app.settings import Settings
+
+GRACE_S = 2
+"""How long answers under way may take once the server was told to end."""
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raise UsageError if other machines could read without a token."""
+    if settings.is_loopback or settings.token is not None:
+        return
+    raise UsageError(
+        f"listening on {settings.host} lets other machines read; set a token in GMEMSCOPE_TOKEN, "
+        "or use --host 127.0.0.1"
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started. Raises HostError if that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise HostError(f"cannot listen on {host}: {error.strerror}") from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise HostError(
+            f"cannot listen on {host}, port {port}: {error.strerror}; choose another --port"
+        ) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Ends the streams first: the server would wait for them until it loses patience."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.feed.close()
+        await super().shutdown(sockets)
+
+
+def run(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; what the caller does afterwards is done in both cases."""
+    signal.signal(signal.SIGTERM, _exit)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    with suppress(KeyboardInterrupt):
+        Server(config).run(sockets=[listener])
+
+
+def _exit(signal_number: int, frame: FrameType | None) -> None:
+    """uvicorn raises the signal that ended it again, which would otherwise kill us on the spot."""
+    sys.exit(0)

@@ -1,0 +1,71 @@
+"""Pages of events."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from app.model.events import EventArray, EventKind, Outcome
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.row_ids import row_id
+from app.views.tables import events_table
+
+BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events: half-open in effect time and gfn; None stands for no bound."""
+
+    from_t: int | None = None
+    to_t: int | None = None
+    first_gfn: int | None = None
+    end_gfn: int | None = None
+    kinds: Sequence[EventKind] | None = None
+    outcomes: Sequence[Outcome] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPage:
+    """A page of events in order of effect."""
+
+    events: EventArray
+    seqs: npt.NDArray[np.int64]
+    next_after: int | None  # seq of the last event here if there are more
+    clock_start_ns: int
+
+    def table(self) -> pa.RecordBatch:
+        return events_table(self.events, self.seqs, self.clock_start_ns)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The same table in parts."""
+        for first in range(0, len(self.events), BATCH_ROWS):
+            part = slice(first, first + BATCH_ROWS)
+            yield events_table(self.events[part], self.seqs[part], self.clock_start_ns)
+
+
+def events_page(
+    reader: Reader, vm: Vm, query: EventQuery, after_seq: int, limit: int
+) -> EventsPage:
+    """At most `limit` events after a sequence number."""
+    events, seqs = reader.events(
+        row_id(vm),
+        t_from=query.from_t,
+        t_to=query.to_t,
+        gfn_from=query.first_gfn,
+        gfn_to=query.end_gfn,
+        kinds=query.kinds,
+        outcomes=query.outcomes,
+        after_seq=after_seq,
+        limit=limit + 1,  # one more tells whether there are more
+    )
+    has_more = len(seqs) > limit
+    return EventsPage(
+        events=events[:limit],
+        seqs=seqs[:limit],
+        next_after=int(seqs[limit - 1]) if has_more else None,
+        clock_start_ns=reader.recording(vm.recording_id).clock_start_ns,
+    )

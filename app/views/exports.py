@@ -1,0 +1,73 @@
+"""What can be taken out of a VM's history, as tables that stream."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from app.model.events import EventKind
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.choices import What
+from app.views.last_instant import last_instant
+from app.views.row_ids import row_id
+from app.views.tables import (
+    CHANGES,
+    CONVERSIONS,
+    EVENTS,
+    MEMSLOTS,
+    STATE,
+    changes_table,
+    conversions_table,
+    events_table,
+    memslots_table,
+    state_table,
+)
+
+SCHEMAS = {
+    What.CONVERSIONS: CONVERSIONS,
+    What.EVENTS: EVENTS,
+    What.MEMSLOTS: MEMSLOTS,
+    What.STATE: STATE,
+    What.CHANGES: CHANGES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What to export of which VM. `at` is for what holds at an instant, from and to for floods."""
+
+    what: What
+    at: int | None = None
+    from_t: int | None = None
+    to_t: int | None = None
+
+
+def export_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
+    """The rows of an export, in order of effect (floods), of gfn (state), of time (memslots)."""
+    match export.what:
+        case What.CONVERSIONS | What.EVENTS:
+            return event_batches(reader, vm, export)
+        case What.CHANGES:
+            return change_batches(reader, vm, export)
+        case What.MEMSLOTS:
+            return iter([memslots_table(reader.memslots(row_id(vm), export.at))])
+        case What.STATE:
+            at = last_instant(reader, vm) if export.at is None else export.at
+            return iter([state_table(reader.page_map_at(row_id(vm), at).runs())])
+
+
+def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
+    is_conversions = export.what is What.CONVERSIONS
+    kinds = (EventKind.CONVERSION,) if is_conversions else None
+    table = conversions_table if is_conversions else events_table
+    clock_start_ns = reader.recording(vm.recording_id).clock_start_ns
+    chunks = reader.iter_events(row_id(vm), t_from=export.from_t, t_to=export.to_t, kinds=kinds)
+    for events, seqs in chunks:
+        yield table(events, seqs, clock_start_ns)
+
+
+def change_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
+    for changes in reader.iter_changes(row_id(vm), t_from=export.from_t, t_to=export.to_t):
+        # Rows of no pages tell the replay that what was never named is unknown from then on.
+        yield changes_table(changes[changes["npages"] > 0])

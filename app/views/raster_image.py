@@ -1,0 +1,112 @@
+"""From a raster of numbers to palette indices: what each pixel of the map says."""
+
+from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.raster import Raster
+from app.views import palette
+from app.views.palette import Theme
+from app.views.png import encode_png
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+HATCH_PERIOD = 6
+"""Pixels between the 45 degree stripes of cells most of which is unknown."""
+HATCH_WIDTH = 2
+SPARSE_HATCH_PERIOD = 8
+"""Pixels between the one pixel stripes of cells a smaller part of which is unknown."""
+
+
+class Measure(StrEnum):
+    PRIVATE = "private"
+    CONVERSIONS = "conversions"
+
+
+def raster_png(raster: Raster, measure: Measure, theme: Theme) -> bytes:
+    """Draw a raster as a PNG, highest gfn at the top."""
+    if measure is Measure.PRIVATE:
+        pixels = private_pixels(raster, theme)
+    else:
+        pixels = conversion_pixels(raster)
+    return encode_png(pixels[::-1], palette.palette(theme))
+
+
+def private_pixels(raster: Raster, theme: Theme) -> Pixels:
+    """Palette indices [height, width] of the private fraction, unknown kept apart."""
+    is_present = raster.present > 0
+    pixels = ramp_steps(raster.private, raster.present - raster.unknown)
+    if theme is Theme.DARK:
+        pixels[borders_on_hole(is_present)] += palette.EDGE_RAMP - palette.RAMP
+    has_unknown = raster.unknown > 0
+    if has_unknown.any():
+        hatch_unknown(pixels, has_unknown, 2 * raster.unknown >= raster.present)
+    pixels[~is_present] = palette.TRANSPARENT
+    return pixels
+
+
+def ramp_steps(part: npt.NDArray[np.float32], whole: npt.NDArray[np.float32]) -> Pixels:
+    """Palette indices for part / whole. The ends of the ramp mean exactly none and exactly all."""
+    top = palette.RAMP_STEPS - 1
+    fraction = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    steps = np.clip(np.rint(fraction * top), 0, top).astype(np.uint8)
+    steps[(steps == 0) & (part > 0)] = 1
+    steps[(steps == top) & (part < whole * ALMOST_ALL)] = top - 1
+    steps += np.uint8(palette.RAMP)
+    return steps
+
+
+ALMOST_ALL = np.float32(1 - 1e-6)
+"""Sums of float32 fractions may miss 1 by rounding; closer than this is all."""
+
+
+def hatch_unknown(pixels: Pixels, has_unknown: Mask, mostly_unknown: Mask) -> None:
+    """Mark unknown by stripes, in place: grey ones on the ramp, or a grey cell with stripes."""
+    height, width = pixels.shape
+    sparse = stripes(height, width, SPARSE_HATCH_PERIOD, 1)
+    dense = stripes(height, width, HATCH_PERIOD, HATCH_WIDTH)
+    mostly_unknown = mostly_unknown & has_unknown
+    pixels[has_unknown & sparse] = palette.UNKNOWN
+    pixels[mostly_unknown] = palette.UNKNOWN
+    pixels[mostly_unknown & dense] = palette.UNKNOWN_STRIPE
+
+
+@lru_cache(maxsize=8)
+def stripes(height: int, width: int, period: int, thickness: int) -> Mask:
+    """Diagonal stripes over the whole picture, so that neighbouring cells continue each other."""
+    row, column = np.ogrid[:height, :width]
+    mask: Mask = (row + column) % period < thickness
+    return mask
+
+
+def borders_on_hole(is_present: Mask) -> Mask:
+    """Present cells with an absent cell above, below, left or right; picture edges are none."""
+    absent = np.pad(~is_present, 1)
+    near_hole = absent[2:, 1:-1] | absent[:-2, 1:-1] | absent[1:-1, 2:] | absent[1:-1, :-2]
+    return near_hole & is_present
+
+
+def conversion_pixels(raster: Raster) -> Pixels:
+    """Palette indices [height, width] of the number of conversions, on a logarithmic scale."""
+    pixels = np.full(raster.conversions.shape, palette.TRANSPARENT, np.uint8)
+    pixels[raster.present > 0] = palette.QUIET
+    converted = raster.conversions > 0
+    if converted.any():
+        share = np.log1p(raster.conversions[converted]) / np.log1p(raster.conversions.max())
+        steps = np.rint(share * (palette.RAMP_STEPS - 1)).astype(np.uint8)
+        pixels[converted] = steps + np.uint8(palette.DENSITY_RAMP)
+    cross_out(pixels, raster.failed > 0)
+    return pixels
+
+
+def cross_out(pixels: Pixels, has_failed: Mask) -> None:
+    """Draw a small diagonal cross over cells with failed conversions, in place."""
+    height, width = pixels.shape
+    rows, columns = np.nonzero(has_failed)
+    for down, right in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+        row, column = rows + down, columns + right
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        pixels[row[inside], column[inside]] = palette.FAILED

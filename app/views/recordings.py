@@ -1,0 +1,96 @@
+"""What is said of a recording."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.store.protocol import Loss
+from app.store.reader import Reader
+from app.store.tables import Recording, RecordingState
+from app.views.row_ids import row_id
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingView:
+    """One continuous observation of one host."""
+
+    id: int
+    uuid: str
+    name: str
+    host: str
+    host_id: int
+    source: Annotated[str, Field(examples=["trace.dat"])]
+    state: Annotated[str, Field(description="writing, complete or incomplete")]
+    incomplete_reason: Annotated[str | None, Field(description="What is missing, and why.")]
+    is_live: Annotated[bool, Field(description="It is being written now, as things happen.")]
+    clock: Annotated[str, Field(description="The trace's own clock.", examples=["mono"])]
+    clock_start_ns: Annotated[str, Field(description="That clock at t = 0, ns, as text.")]
+    wall_start_ns: Annotated[str | None, Field(description="UNIX time of t = 0, ns, as text.")]
+    kernel_release: str | None
+    origin: Annotated[str | None, Field(description="Base name of the imported file.")]
+    last_t: Annotated[int, Field(description="What is stored reaches up to here, ns.")]
+    lost_events: Annotated[int, Field(description="Of the losses whose count is known.")]
+    losses: Annotated[int, Field(description="Stretches in which events were lost.")]
+    vms: Annotated[list[int], Field(description="Ids of its VMs.")]
+    coverage: Annotated[dict[str, Any], Field(description="What it can and cannot show.")]
+
+
+def recording_views(reader: Reader) -> list[RecordingView]:
+    """All recordings, oldest first."""
+    hosts = {host.id: host.name for host in reader.hosts()}
+    vms: dict[int, list[int]] = {}
+    for vm in reader.vms(include_unattributed=True):
+        vms.setdefault(vm.recording_id, []).append(row_id(vm))
+    return [
+        recording_view(recording, hosts[recording.host_id], vms.get(row_id(recording), []))
+        for recording in reader.recordings()
+    ]
+
+
+def recording_view(recording: Recording, host: str, vms: list[int]) -> RecordingView:
+    wall = recording.wall_start_ns
+    return RecordingView(
+        id=row_id(recording),
+        uuid=recording.uuid,
+        name=recording.name,
+        host=host,
+        host_id=recording.host_id,
+        source=recording.source,
+        state=recording.state,
+        incomplete_reason=recording.incomplete_reason,
+        is_live=recording.is_live and recording.state == RecordingState.WRITING,
+        clock=recording.clock,
+        clock_start_ns=str(recording.clock_start_ns),
+        wall_start_ns=None if wall is None else str(wall),
+        kernel_release=recording.kernel_release,
+        origin=recording.origin,
+        last_t=recording.last_t,
+        lost_events=recording.lost_events,
+        losses=recording.losses,
+        vms=vms,
+        coverage=recording.coverage,
+    )
+
+
+def find_recording(reader: Reader, recording_id: int) -> RecordingView:
+    """One recording by id. Raises NotFound."""
+    recording = reader.recording(recording_id)
+    host = next(host.name for host in reader.hosts() if host.id == recording.host_id)
+    vms = reader.vms(recording_id, include_unattributed=True)
+    return recording_view(recording, host, [row_id(vm) for vm in vms])
+
+
+@dataclass(frozen=True, slots=True)
+class LossView:
+    """A stretch in which events were lost."""
+
+    from_t: Annotated[int, Field(serialization_alias="from")]
+    to_t: Annotated[int, Field(serialization_alias="to")]
+    count: Annotated[int | None, Field(description="Null where only the fact is known.")]
+    cpu: Annotated[int | None, Field(description="Null where it concerns every CPU.")]
+    source: str
+
+
+def loss_view(loss: Loss) -> LossView:
+    return LossView(loss.from_t, loss.to_t, loss.count, loss.cpu, loss.source)

@@ -1,0 +1,101 @@
+"""What is said of a VM, and finding one by what people call it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from app.model.pagemap import Totals
+from app.store.errors import NotFound
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.last_instant import last_instant
+from app.views.row_ids import row_id
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionCounts:
+    """Conversions by what became of them, and the pages they really changed."""
+
+    requested: int
+    applied: int
+    failed: int
+    unconfirmed: int
+    effective_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class VmView:
+    """One VM of a recording."""
+
+    id: int
+    uuid: str
+    name: str
+    recording: int
+    pid: Annotated[int | None, Field(description="Process of the VMM.")]
+    vm_fd: Annotated[int | None, Field(description="The VMM's file descriptor of the VM.")]
+    vm_type: Annotated[int | None, Field(description="The argument of KVM_CREATE_VM.")]
+    created_t: Annotated[int | None, Field(description="Null: before the recording, or unseen.")]
+    created_certainty: Annotated[str, Field(description="seen, inferred or unknown")]
+    ended_t: Annotated[int | None, Field(description="Null: not seen to end.")]
+    ended_is_inferred: bool
+    is_unattributed: Annotated[bool, Field(description="Holds what belongs to no VM that is told.")]
+    start_state: Annotated[str, Field(description="What a page is until something is seen of it.")]
+    span: Annotated[tuple[int, int], Field(description="First and last instant, ns since start.")]
+    totals: Annotated[Totals, Field(description="Pages in memslots at the last instant of span.")]
+    mixed_2m: Annotated[int, Field(description="2 MiB blocks neither all private nor all shared.")]
+    conversions: ConversionCounts
+    events: Annotated[dict[str, int], Field(description="Events by kind.")]
+    lost_events: int
+    layout_is_known: Annotated[bool, Field(description="False: no memslot was ever seen.")]
+
+
+def vm_view(reader: Reader, vm: Vm) -> VmView:
+    """Compose what is said of a VM."""
+    totals, mixed_blocks = last_totals(reader, vm)
+    return VmView(
+        id=row_id(vm),
+        uuid=vm.uuid,
+        name=vm.name,
+        recording=vm.recording_id,
+        pid=vm.pid,
+        vm_fd=vm.vm_fd,
+        vm_type=vm.vm_type,
+        created_t=vm.created_t,
+        created_certainty=vm.created_certainty.name.lower(),
+        ended_t=vm.ended_t,
+        ended_is_inferred=vm.ended_is_inferred,
+        is_unattributed=vm.is_unattributed,
+        start_state=vm.start_state.name.lower(),
+        span=reader.span(row_id(vm)),
+        totals=totals,
+        mixed_2m=mixed_blocks,
+        conversions=ConversionCounts(
+            vm.requested, vm.applied, vm.failed, vm.unconfirmed, vm.effective_pages
+        ),
+        events=vm.events_by_kind,
+        lost_events=vm.lost_events,
+        layout_is_known=vm.layout_is_known,
+    )
+
+
+def last_totals(reader: Reader, vm: Vm) -> tuple[Totals, int]:
+    """Pages by state and mixed 2 MiB blocks at the last instant of the VM's life."""
+    if vm.ended_t is None:
+        return Totals(vm.private_pages, vm.shared_pages, vm.unknown_pages), vm.mixed_blocks
+    page_map = reader.page_map_at(row_id(vm), last_instant(reader, vm))
+    return page_map.totals(), page_map.mixed_blocks
+
+
+def find_vm(reader: Reader, called: str) -> Vm:
+    """Find a VM by id, uuid, or name. Raises NotFound if none, or more than one, is called so."""
+    if called.isdecimal():
+        return reader.vm(int(called))
+    vms = reader.vms(include_unattributed=True)
+    matches = [vm for vm in vms if called in (vm.uuid, vm.name)]
+    if not matches:
+        raise NotFound(f"no VM is called {called!r}; `gmemscope list` names them")
+    if len(matches) > 1:
+        ids = ", ".join(str(vm.id) for vm in matches)
+        raise NotFound(f"several VMs are called {called!r}; use an id: {ids}")
+    return matches[0]
