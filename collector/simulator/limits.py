@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.model.events import EventKind
-from collector.simulator.facts import Piece, split_at
+from collector.simulator.facts import Advance, Piece, split_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class Limits:
 
 
 def limited(pieces: Iterator[Piece], limits: Limits) -> Iterator[Piece]:
-    """Cut the sequence at its limits."""
+    """Cut the sequence at its limits. A quiet end belongs to the recording, too."""
     remaining = limits.conversions
     for whole in pieces:
         piece, rest = (whole, None) if limits.until_t is None else split_at(whole, limits.until_t)
         if piece is None:
-            return
+            break
         if remaining is not None and isinstance(piece, np.ndarray):
             which = np.flatnonzero(piece["kind"] == EventKind.CONVERSION)
             if len(which) >= remaining:
@@ -32,4 +32,6 @@ def limited(pieces: Iterator[Piece], limits: Limits) -> Iterator[Piece]:
             remaining -= len(which)
         yield piece
         if rest is not None:
-            return
+            break
+    if limits.until_t is not None:
+        yield Advance(limits.until_t)
