@@ -15,37 +15,29 @@ A LOSS_BEGIN whose "ts after the gap" is 0 lasts until its CPU's LOSS_END, which
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from collector.ftrace import version6, version7
 from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile, Cursor
-from collector.ftrace.chunks import read_chunks
 from collector.ftrace.clock import time_scale
-from collector.ftrace.contents import Buffer, Contents, CpuData
+from collector.ftrace.contents import Contents
 from collector.ftrace.cpustream import CpuStream, Problem
-from collector.ftrace.formats import EVENT_IDS, parse_header_page
-from collector.ftrace.losses import losses_by_cpu
-from collector.ftrace.merge import UnplacedLoss, merge
+from collector.ftrace.formats import EVENT_IDS, SubBufferFormat, parse_header_page
+from collector.ftrace.kallsyms import read_kallsyms
+from collector.ftrace.lanes import Lanes
+from collector.ftrace.merge import merge
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import recognise
-from collector.ftrace.returns import name_returns
-from collector.ftrace.subbuffer import ROW_WORDS
+from collector.ftrace.returns import settle_returns
 from collector.records import RecordArray
 from collector.sources.base import InputError
 
 MAGIC = b"\x17\x08\x44tracing"
-_ALL_BATCHES = 1 << 25  # bytes of sub-buffers held at once, over all CPUs
-_LARGEST_BATCH = 1 << 21
-_SMALLEST_BATCH = 1 << 16
-_SMALLEST_PAGE = 1 << 12
-_LARGEST_PAGE = 1 << 26
 
 
 def open_trace_dat(path: Path) -> "TraceDat":
@@ -92,31 +84,26 @@ def _check_machine(head: Cursor) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """One CPU of one buffer."""
-
-    buffer: Buffer
-    cpu: CpuData
-    lost: int  # by its stats
-
-
 class TraceDat:
     """An open trace.dat. `records()` may be called again: it starts anew."""
 
     def __init__(self, file: BytesFile, contents: Contents) -> None:
         self._file = file
-        self._blocks = BlockReader(file, contents.compression, 0)
         self.contents = contents
-        _check_pages(file.path, contents)
-        self.clock = _main_clock(contents)
-        self._lanes = _lanes(contents, self.clock)
+        self._blocks = BlockReader(file, contents.compression, 0)
+        self._lanes = Lanes(self._blocks, contents, _layout(file.path, contents))
+        self._raw_start = self._lanes.start()
         self._scale = time_scale(contents, self.clock)
-        recognised = recognise(contents.formats)
-        self._plan = decode_plan(recognised.plans + name_returns(recognised.returns))
         self._counts = np.zeros(EVENT_IDS, np.int64)
         self._streams: list[CpuStream] = []
-        self._raw_start = self._find_start()
+        recognised = recognise(contents.formats)
+        returns = settle_returns(recognised, self._survey, self._kallsyms)
+        self._plan = decode_plan(recognised.plans + returns)
+
+    @property
+    def clock(self) -> str:
+        """The trace's own clock: "mono", "local", ..."""
+        return self._lanes.clock
 
     @property
     def path(self) -> Path:
@@ -156,6 +143,11 @@ class TraceDat:
         """ "system:name" of the events whose formats the file has, ftrace's own left out."""
         return tuple(e.full_name for e in self.contents.formats if e.system != "ftrace")
 
+    @property
+    def events_gathered(self) -> tuple[str, ...]:
+        """ "system:name" of the events that become records."""
+        return tuple(plan.event.full_name for plan in self._plan.events)
+
     def counts_by_event(self) -> dict[str, int]:
         """How many of each event were met so far, whether gathered or not."""
         names = {event.id: event.full_name for event in self.contents.formats}
@@ -175,29 +167,29 @@ class TraceDat:
 
     @property
     def lost_events(self) -> int:
-        """Events known to be lost; damage and uncounted gaps come on top."""
-        by_stats = sum(lane.lost for lane in self._lanes)
-        by_pages = sum(
-            max(stream.counted_losses - lane.lost, 0)
-            for lane, stream in zip(self._lanes, self._streams, strict=False)
-        )
-        return by_stats + by_pages
+        """Events known to be lost, known after `records`; damage comes on top, uncounted."""
+        counted = [stream.counted_losses for stream in self._streams]
+        return sum(max(pair) for pair in zip(self._lanes.lost, counted, strict=False))
 
     def records(self) -> Iterator[RecordArray]:
         """Yield RECORD batches by time; `problems` and `counts_by_event` grow meanwhile."""
         self._counts[:] = 0
-        gaps = [self._gap_count(lane) for lane in self._lanes]
-        unplaced = [
-            UnplacedLoss(lane.cpu.cpu, left)
-            for lane, (left, is_placed) in zip(self._lanes, gaps, strict=True)
-            if left and not is_placed
-        ]
-        self._streams = [
-            self._stream(lane, self._plan, self._counts, gap_count=left if is_placed else 0)
-            for lane, (left, is_placed) in zip(self._lanes, gaps, strict=True)
-        ]
+        self._streams = self._lanes.open(self._plan, self._counts)
+        unplaced = self._lanes.unplaced_losses()
         for batch in merge(self._streams, self._raw_start, unplaced):
             yield self._scale.apply(batch)
+
+    def _survey(self, plan: DecodePlan) -> Iterator[RecordArray]:
+        """The records by another plan, times unconverted, leaving no trace in the counts."""
+        streams = self._lanes.open(plan, np.zeros(EVENT_IDS, np.int64))
+        yield from merge(streams, self._raw_start)
+
+    def _kallsyms(self) -> Iterator[str]:
+        """Lines of the recorded /proc/kallsyms; none if they are missing or damaged."""
+        try:
+            yield from read_kallsyms(self._blocks, self.contents).splitlines()
+        except InputError:
+            return
 
     def close(self) -> None:
         self._file.close()
@@ -213,53 +205,9 @@ class TraceDat:
     ) -> None:
         self.close()
 
-    def _gap_count(self, lane: _Lane) -> tuple[int, bool]:
-        """(losses by the CPU's stats that no page counts, does exactly one gap have to be theirs)
 
-        Looks through the pages only if the stats tell of losses at all.
-        """
-        if not lane.lost:
-            return 0, False
-        scan = self._stream(lane, decode_plan([]), np.zeros(EVENT_IDS, np.int64))
-        rows = np.empty((scan.most_rows, ROW_WORDS), np.int64)
-        while not scan.is_over:
-            scan.next_batch(rows)
-        left = max(lane.lost - scan.counted_losses, 0)
-        if scan.uncounted_gaps == 0 or scan.problems:
-            return left, False
-        return (left, True) if scan.uncounted_gaps == 1 else (0, False)
-
-    def _stream(
-        self,
-        lane: _Lane,
-        plan: DecodePlan,
-        counts: npt.NDArray[np.int64],
-        *,
-        pages: int = 0,
-        gap_count: int = 0,
-    ) -> CpuStream:
-        """A fresh stream over one CPU's data; `pages` bounds its batches for a short look."""
-        page_size = lane.buffer.page_size
-        share = _ALL_BATCHES // len(self._lanes)
-        batch = pages * page_size or max(_SMALLEST_BATCH, min(_LARGEST_BATCH, share))
-        chunks = read_chunks(self._blocks, lane.cpu)
-        return CpuStream(lane.cpu.cpu, chunks, page_size, batch, plan, counts, gap_count)
-
-    def _find_start(self) -> int:
-        nothing, counts = decode_plan([]), np.zeros(EVENT_IDS, np.int64)
-        starts = []
-        for lane in self._lanes:
-            stream = self._stream(lane, nothing, counts, pages=4)
-            rows = np.empty((stream.most_rows, ROW_WORDS), np.int64)
-            while not stream.is_over and not stream.has_events:
-                stream.next_batch(rows)
-            if stream.has_events:
-                starts.append(stream.first)
-        return min(starts, default=0)
-
-
-def _check_pages(path: Path, contents: Contents) -> None:
-    """Refuse kernels whose ring buffer is laid out differently."""
+def _layout(path: Path, contents: Contents) -> SubBufferFormat:
+    """The ring buffer's layout. Refuses kernels whose pages are built differently."""
     try:
         layout = parse_header_page(contents.header_page)
     except ValueError as error:
@@ -271,28 +219,4 @@ def _check_pages(path: Path, contents: Contents) -> None:
             "recorded on a 32-bit kernel: only 64-bit recordings can be decoded. "
             "Record on a 64-bit kernel",
         )
-    for size in {buffer.page_size for buffer in contents.buffers}:
-        if size < _SMALLEST_PAGE or size > _LARGEST_PAGE or size & (size - 1):
-            raise InputError(path, None, f"sub-buffers of {size} bytes: the file is damaged")
-
-
-def _main_clock(contents: Contents) -> str:
-    """The clock of most of the data."""
-    sizes: dict[str, int] = {}
-    for buffer in contents.buffers:
-        sizes[buffer.clock] = sizes.get(buffer.clock, 0) + sum(cpu.size for cpu in buffer.cpus)
-    return max(sizes, key=lambda clock: sizes[clock], default=contents.clock)
-
-
-def _lanes(contents: Contents, clock: str) -> list[_Lane]:
-    """All CPUs of all buffers with this clock; times of others cannot be compared."""
-    lanes = []
-    for buffer in contents.buffers:
-        if buffer.clock != clock and buffer.cpus:
-            contents.notes.append(
-                f"Buffer {buffer.name!r} is left out: its clock is {buffer.clock}, not {clock}."
-            )
-            continue
-        lost = losses_by_cpu(contents.cpu_stats.get(buffer.name, []))
-        lanes += [_Lane(buffer, cpu, lost.get(cpu.cpu, 0)) for cpu in buffer.cpus]
-    return lanes
+    return layout
