@@ -1,6 +1,7 @@
 """A foreign file read at given offsets, and a cursor that never reads past what it was given."""
 
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,10 +15,14 @@ class BytesFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(path, None, f"cannot be opened: {error.strerror}") from error
-        self.size = os.fstat(self._fd).st_size
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise InputError(path, None, "this is not a regular file")
+        self.size = status.st_size
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes. Raises InputError if the file ends before."""

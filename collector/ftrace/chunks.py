@@ -47,6 +47,8 @@ def _compressed(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
         packed, unpacked = _u32s(file, offset, 2)
         if unpacked > MAX_CHUNK:
             raise InputError(file.path, offset, "the size of a compressed chunk cannot be right")
+        if offset + 8 + packed > file.size:
+            raise InputError(file.path, file.size, "the file ends within a compressed chunk")
         try:
             yield Chunk(offset, blocks.read(offset + 8, packed, unpacked))
         except InputError as error:

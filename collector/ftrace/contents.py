@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from collector.ftrace.bytesfile import Cursor
 from collector.ftrace.formats import EventFormat, parse_event_format
+from collector.sources.base import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Contents:
     guests: list[Guest] = field(default_factory=list)
     cpu_stats: dict[str, list[str]] = field(default_factory=dict)  # buffer name -> stats texts
     notes: list[str] = field(default_factory=list)  # sentences for people
+    damage: list[InputError] = field(default_factory=list)  # in the metadata, worked around
 
 
 def read_header_info(cursor: Cursor, contents: Contents) -> None:
@@ -101,7 +103,7 @@ def read_command_names(cursor: Cursor, contents: Contents) -> None:
     """saved_cmdlines: one "TID COMM" a line; a command name may hold spaces."""
     for line in _text(cursor, cursor.u64()).splitlines():
         tid, _, name = line.strip().partition(" ")
-        if tid.isdigit() and name:
+        if tid.isdecimal() and len(tid) < 11 and name:
             contents.command_names[int(tid)] = name
 
 

@@ -19,12 +19,14 @@ _LEAST_ROW = 8  # bytes of a page per row at most: an event of 12 bytes or the t
 class Problem:
     """Damage that was met, and stepped over where possible."""
 
-    offset: int  # in the file
-    cpu: int
+    offset: int | None  # in the file
+    cpu: int | None  # None: in the metadata
     reason: str
 
     def __str__(self) -> str:
-        return f"CPU {self.cpu} at offset {self.offset:#x}: {self.reason}"
+        where = [] if self.offset is None else [f"at offset {self.offset:#x}"]
+        where += [] if self.cpu is None else [f"(CPU {self.cpu})"]
+        return f"{' '.join(where)}: {self.reason}" if where else self.reason
 
 
 class CpuStream:
@@ -162,8 +164,8 @@ class CpuStream:
             self.problems.append(Problem(offset, self.cpu, subbuffer.DAMAGE_TEXT[reason]))
         if damaged > len(self._damage):
             more = damaged - len(self._damage)
-            offset = self.problems[-1].offset
-            self.problems.append(Problem(offset, self.cpu, f"and {more} more damaged pages"))
+            last = self.problems[-1].offset
+            self.problems.append(Problem(last, self.cpu, f"and {more} more damaged pages"))
 
     def _offset_of(self, place: int) -> int:
         """Offset in the file of a place in the buffer; of its chunk if that was compressed."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _FIELD = re.compile(
-    r"field:\s*(?P<declaration>[^;]+);\s*offset:\s*(?P<offset>\d+);\s*size:\s*(?P<size>\d+);"
-    r"(?:\s*signed:\s*(?P<signed>\d+);)?"
+    r"field:\s*(?P<declaration>[^;\n]{1,300});\s*offset:\s*(?P<offset>\d{1,9});"
+    r"\s*size:\s*(?P<size>\d{1,9});(?:\s*signed:\s*(?P<signed>\d);)?"
 )
 _HEAD = re.compile(r"\s*name:\s*(?P<name>\S+)\s+ID:\s*(?P<id>\d{1,9})\s")
 _LAST_IDENTIFIER = re.compile(r"(\w+)\s*(?:\[[^\]]*\]\s*)*$")

@@ -47,8 +47,15 @@ class EventPlan:
     @property
     def least_length(self) -> int:
         """Bytes of data that the fields used need."""
-        ends = [v.field.offset + v.field.size for v in self.values if v.field is not None]
-        return max(ends, default=_COMMON_HEADER)
+        fields = [value.field for value in self.values if value.field is not None]
+        ends = [field.offset + field.size for field in fields]
+        return max(_COMMON_HEADER, _WORD * (self.pid_word + 1), *ends)
+
+    @property
+    def pid_word(self) -> int:
+        """Which word of its data is common_pid."""
+        pid = self.event.field(_COMMON_PID)
+        return _PID_WORD if pid is None else pid.offset // _WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,12 @@ def decode_plan(event_plans: Iterable[EventPlan]) -> DecodePlan:
     for i, plan in enumerate(events):
         first = len(gathers)
         gathers += [value.gather() for value in plan.values]
-        pid = plan.event.field(_COMMON_PID)
         plan_of[plan.event.id] = i
         plans[i] = (
             plan.code,
             plan.flags,
-            _PID_WORD if pid is None else pid.offset // _WORD,
-            max(_COMMON_HEADER, plan.least_length),
+            plan.pid_word,
+            plan.least_length,
             first,
             len(gathers),
         )

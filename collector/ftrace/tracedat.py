@@ -97,7 +97,7 @@ class TraceDat:
         self._counts = np.zeros(EVENT_IDS, np.int64)
         self._streams: list[CpuStream] = []
         recognised = recognise(contents.formats)
-        returns = settle_returns(recognised, self._survey, self._kallsyms)
+        returns = settle_returns(recognised, self.decode, self._kallsyms)
         self._plan = decode_plan(recognised.plans + returns)
 
     @property
@@ -161,9 +161,10 @@ class TraceDat:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Damage that `records` has met so far, by offset."""
-        found = (problem for stream in self._streams for problem in stream.problems)
-        return tuple(sorted(found, key=lambda problem: problem.offset))
+        """Damage of the metadata, and what `records` has met so far, by offset."""
+        met = [Problem(error.offset, None, error.reason) for error in self.contents.damage]
+        met += [problem for stream in self._streams for problem in stream.problems]
+        return tuple(sorted(met, key=lambda problem: problem.offset or 0))
 
     @property
     def lost_events(self) -> int:
@@ -179,8 +180,8 @@ class TraceDat:
         for batch in merge(self._streams, self._raw_start, unplaced):
             yield self._scale.apply(batch)
 
-    def _survey(self, plan: DecodePlan) -> Iterator[RecordArray]:
-        """The records by another plan, times unconverted, leaving no trace in the counts."""
+    def decode(self, plan: DecodePlan) -> Iterator[RecordArray]:
+        """Decode by another plan: times unconverted, counts and problems untouched."""
         streams = self._lanes.open(plan, np.zeros(EVENT_IDS, np.int64))
         yield from merge(streams, self._raw_start)
 

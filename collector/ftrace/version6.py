@@ -13,6 +13,7 @@ from collector.ftrace.contents import (
 from collector.ftrace.options import Option, apply_option
 from collector.sources.base import InputError
 
+_MOST_CPUS = 1 << 16
 _MARK_LENGTH = 10  # "options  \0", "flyrecord\0", "latency  \0"
 
 
@@ -55,12 +56,19 @@ def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
     cursor.skip(size)
     cursor.skip(cursor.u32())  # printk formats
     read_command_names(cursor, contents)
-    contents.cpu_count = cursor.u32()
+    contents.cpu_count = _cpu_count(cursor)
     instances = _read_options(cursor, contents)
     contents.buffers.append(_read_cpu_table(cursor, contents, ""))
     for name, offset in instances:
         contents.buffers.append(_read_instance(StreamCursor(file, offset), contents, name))
     return contents
+
+
+def _cpu_count(cursor: StreamCursor) -> int:
+    count = cursor.u32()
+    if count > _MOST_CPUS:
+        raise cursor.error(f"{count} CPUs: the file is damaged")
+    return count
 
 
 def _read_options(cursor: StreamCursor, contents: Contents) -> list[tuple[str, int]]:

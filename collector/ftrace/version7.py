@@ -1,6 +1,6 @@
 """trace.dat version 7: sections, found by the options (trace-cmd.dat.v7(5))."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile, Cursor
@@ -14,10 +14,16 @@ from collector.ftrace.contents import (
     read_header_info,
 )
 from collector.ftrace.options import Option, apply_option
+from collector.ftrace.salvage import (
+    IS_COMPRESSED,
+    SECTION_HEADER,
+    Section,
+    find_cpus,
+    sections_in_sequence,
+)
 from collector.sources.base import InputError
 
-SECTION_HEADER = 16
-IS_COMPRESSED = 1
+_MOST_HEAD = 256  # bytes of the compressor's name and version and of an offset
 MAX_SECTION = 1 << 30
 """No section but the CPUs' data is larger uncompressed: a size beyond is damage."""
 
@@ -30,16 +36,50 @@ _SECTION_READERS: dict[int, Callable[[Cursor, Contents], None]] = {
 
 
 def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
-    """Follow the chain of option sections; `start` is where the initial header ended."""
-    contents = Contents(version=7, page_size=page_size)
-    head = Cursor(
-        file.path, file.read(start, min(256, file.size - start)), start, is_compressed=False
-    )
-    contents.compression = head.string()
+    """Follow the chain of option sections; `start` is where the initial header ended.
+
+    Where the chain is broken (a truncated file lacks its end), read the sections as they lie.
+    """
+    length = min(_MOST_HEAD, file.size - start)
+    head = Cursor(file.path, file.read(start, length), start, is_compressed=False)
+    compression = head.string()
     head.string()  # version of the compressor
-    blocks = BlockReader(file, contents.compression, start)
-    _read_option_chain(blocks, head.u64(), contents)
+    blocks = BlockReader(file, compression, start)
+    options_at = head.u64()
+    contents = Contents(version=7, page_size=page_size, compression=compression)
+    try:
+        _read_option_chain(blocks, options_at, contents)
+    except InputError as error:
+        contents = Contents(version=7, page_size=page_size, compression=compression)
+        _read_in_sequence(blocks, head.offset, contents)
+        if not (contents.header_page and contents.formats and contents.buffers):
+            raise
+        contents.damage.append(error)
     return contents
+
+
+def _read_in_sequence(blocks: BlockReader, offset: int, contents: Contents) -> None:
+    """Read the sections one after another, without the options that place them."""
+    for section in sections_in_sequence(blocks.file, offset):
+        if section.id == Option.BUFFER:
+            contents.buffers.append(find_cpus(blocks.file, section, contents))
+            continue
+        try:
+            _read_section(blocks, section, contents)
+        except InputError as error:
+            contents.damage.append(error)
+
+
+def _read_section(blocks: BlockReader, section: Section, contents: Contents) -> None:
+    cursor, _ = open_section(blocks, section.offset)
+    if section.id in _SECTION_READERS:
+        _SECTION_READERS[section.id](cursor, contents)
+    elif section.id == Option.KALLSYMS:
+        contents.kallsyms_at = (section.offset, 0)
+    elif section.id == Option.DONE:
+        for option, body in _options(cursor):
+            if option != Option.BUFFER:
+                apply_option(option, body, contents)
 
 
 def _read_option_chain(blocks: BlockReader, offset: int, contents: Contents) -> None:
@@ -60,14 +100,18 @@ def _read_option_section(blocks: BlockReader, offset: int, contents: Contents) -
         raise InputError(
             blocks.file.path, offset, f"options expected here, found section {section_id}"
         )
-    while cursor.left:
-        option, size = cursor.u16(), cursor.u32()
-        at = cursor.offset
-        body = Cursor(cursor.path, cursor.take(size), at, is_compressed=False)
+    for option, body in _options(cursor):
         if option == Option.DONE:
             return body.u64()
         _apply(blocks, option, body, contents)
     return 0
+
+
+def _options(cursor: Cursor) -> Iterator[tuple[int, Cursor]]:
+    while cursor.left:
+        option, size = cursor.u16(), cursor.u32()
+        at = cursor.offset
+        yield option, Cursor(cursor.path, cursor.take(size), at, is_compressed=False)
 
 
 def _apply(blocks: BlockReader, option: int, body: Cursor, contents: Contents) -> None:
