@@ -12,7 +12,8 @@ from app.store.window import LIMIT
 
 SEGMENT_EVENTS = 1 << 17
 """Events of a sealed segment: enough to compress well, few enough to decode in milliseconds."""
-SEGMENT_CHANGES = 4 * SEGMENT_EVENTS
+CHANGES_PER_EVENT = 4
+"""A segment with more changes than so many times its events' number is full, too."""
 PAINT_EVENTS = 1 << 14
 _FIRST_CAPACITY = 1 << 8
 
@@ -62,6 +63,7 @@ class VmBuffer:
     """Holds a VM's events and changes from `sealed` on. Times may not decrease."""
 
     page_map: PageMap
+    capacity: int = SEGMENT_EVENTS
     sealed: Position = Position()
     _events: EventArray = field(default_factory=lambda: np.empty(_FIRST_CAPACITY, dtype=EVENT))
     _count: int = 0
@@ -82,16 +84,21 @@ class VmBuffer:
         return self._events[first : self._count]
 
     @property
+    def _fill(self) -> float:
+        changes = self._change_count / CHANGES_PER_EVENT
+        return max(float(self._count), changes) / self.capacity
+
+    @property
     def is_full(self) -> bool:
-        return self._count >= SEGMENT_EVENTS or self._change_count >= SEGMENT_CHANGES
+        return self._fill >= 1.0
 
     @property
     def is_nearly_full(self) -> bool:
-        return 2 * self._count >= SEGMENT_EVENTS or 2 * self._change_count >= SEGMENT_CHANGES
+        return self._fill >= 0.5
 
     def append(self, events: EventArray) -> EventArray:
         """Take as many events as fit; returns the rest."""
-        taken = events[: SEGMENT_EVENTS - self._count]
+        taken = events[: self.capacity - self._count]
         self._make_room(len(taken))
         self._events[self._count : self._count + len(taken)] = taken
         self._count += len(taken)
@@ -142,6 +149,6 @@ class VmBuffer:
         needed = self._count + count
         if needed <= len(self._events):
             return
-        grown = np.empty(min(max(needed, 4 * len(self._events)), SEGMENT_EVENTS), dtype=EVENT)
+        grown = np.empty(min(max(needed, 4 * len(self._events)), self.capacity), dtype=EVENT)
         grown[: self._count] = self._events[: self._count]
         self._events = grown

@@ -6,16 +6,17 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
+from app.model.applying import first_disorder
 from app.model.events import EventArray, effect_time
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
 from app.model.pagemap import PageMap
 from app.store.segment_rows import SegmentRows
 from app.store.tables import GuestMemfdRow, Keyframe, MemslotRow, Vm
-from app.store.vm_buffer import SEGMENT_EVENTS, VmBuffer
+from app.store.vm_buffer import VmBuffer
 from app.store.vm_totals import VmTotals
 
-KEYFRAME_EVENTS = 2 * SEGMENT_EVENTS
-"""A page map is kept so often: seeking replays at most this many events and the open tail."""
+KEYFRAME_SEGMENTS = 2
+"""A page map is kept after so many segments' worth of events: seeking replays no more of them."""
 
 
 def identity_values(identity: VmIdentity) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class VmWriter:
     """(as_id, slot) of the live memslots: index in _memslots, None once in the database."""
     _guest_memfds: list[GuestMemfd] = field(default_factory=list)
     _revision: int = 0
-    _events_to_keyframe: int = KEYFRAME_EVENTS
+    _events_since_keyframe: int = 0
 
     @property
     def has_news(self) -> bool:
@@ -60,7 +61,13 @@ class VmWriter:
         )
 
     def append(self, events: EventArray) -> EventArray:
-        """Take as many events as fit before the next commit; returns the rest."""
+        """Take as many events as fit before the next commit; returns the rest.
+
+        Raises ValueError if an effect time lies before what was given already.
+        """
+        disorder = first_disorder(events, self.last_t)
+        if disorder >= 0:
+            raise ValueError(f"effect times decrease at event {disorder} of VM {self.vm_id}")
         rest = self.buffer.append(events)
         taken = events[: len(events) - len(rest)]
         if len(taken):
@@ -122,8 +129,8 @@ class VmWriter:
 
     def _seal(self, connection: Connection) -> None:
         segment_id = self.rows.seal(connection, self.buffer)
-        self._events_to_keyframe -= self.buffer.held_events
-        if self._events_to_keyframe <= 0:
+        self._events_since_keyframe += self.buffer.held_events
+        if self._events_since_keyframe >= KEYFRAME_SEGMENTS * self.buffer.capacity:
             connection.execute(
                 insert(Keyframe).values(
                     segment_id=segment_id,
@@ -131,7 +138,7 @@ class VmWriter:
                     blob=self.buffer.page_map.to_bytes(),
                 )
             )
-            self._events_to_keyframe = KEYFRAME_EVENTS
+            self._events_since_keyframe = 0
         self.buffer.forget_sealed()
         self._counted = 0
 
@@ -186,5 +193,6 @@ def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
     }
 
 
-def new_vm_writer(vm_id: int, identity: VmIdentity) -> VmWriter:
-    return VmWriter(vm_id, VmBuffer(PageMap(identity.start_state)), SegmentRows(vm_id))
+def new_vm_writer(vm_id: int, identity: VmIdentity, segment_events: int) -> VmWriter:
+    buffer = VmBuffer(PageMap(identity.start_state), segment_events)
+    return VmWriter(vm_id, buffer, SegmentRows(vm_id))

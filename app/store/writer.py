@@ -23,8 +23,9 @@ from app.store.vm_writer import VmWriter, identity_values, new_vm_writer
 
 LIVE_COMMIT_S = 0.5
 """A live recording is committed so often, if `advance` is called that often."""
-MAX_HELD_EVENTS = 8 * SEGMENT_EVENTS
-"""Over all VMs; beyond, the largest are sealed early, so that many VMs need no more memory."""
+MAX_HELD_SEGMENTS = 8
+"""Segments' worth of events held over all VMs; beyond, the largest are sealed early, so that many
+VMs need no more memory than few."""
 
 
 class RecordingWriter:
@@ -38,10 +39,18 @@ class RecordingWriter:
 
     recording_id: int
 
-    def __init__(self, engine: Engine, header: RecordingHeader, *, is_live: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        header: RecordingHeader,
+        *,
+        is_live: bool = False,
+        segment_events: int = SEGMENT_EVENTS,
+    ) -> None:
         self._engine = engine
         self._header = header
         self._is_live = is_live
+        self._segment_events = segment_events
         self._lock = WriterLock(engine)
         self._vms: dict[int, VmWriter] = {}
         self._losses: list[Loss] = []
@@ -63,7 +72,7 @@ class RecordingWriter:
                 )
                 .returning(col(Vm.id))
             ).scalar_one()
-        self._vms[vm_id] = new_vm_writer(vm_id, identity)
+        self._vms[vm_id] = new_vm_writer(vm_id, identity, self._segment_events)
         return vm_id
 
     def update_vm(self, vm_id: int, identity: VmIdentity) -> None:
@@ -161,7 +170,7 @@ class RecordingWriter:
         self._commit(finish=True)
 
     def _commit_if_full(self) -> None:
-        if self._fresh_events >= 2 * SEGMENT_EVENTS or any(
+        if self._fresh_events >= 2 * self._segment_events or any(
             vm.buffer.is_full for vm in self._vms.values()
         ):
             self._commit()
@@ -171,7 +180,7 @@ class RecordingWriter:
         sealed = self._due_to_seal() if not finish else set(self._vms)
         with self._transaction() as connection:
             for vm_id, vm in self._vms.items():
-                if vm.has_news or finish:
+                if vm.has_news or vm_id in sealed:
                     vm.write(connection, seal=vm_id in sealed)
             self._write_losses(connection)
             self._write_recording(connection, finish=finish)
@@ -185,7 +194,7 @@ class RecordingWriter:
         due = set()
         for vm_id in by_size:
             buffer = self._vms[vm_id].buffer
-            if not buffer.is_nearly_full and held <= MAX_HELD_EVENTS:
+            if not buffer.is_nearly_full and held <= MAX_HELD_SEGMENTS * self._segment_events:
                 break
             due.add(vm_id)
             held -= buffer.held_events
