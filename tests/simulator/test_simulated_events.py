@@ -160,4 +160,4 @@ def test_kexec_takes_every_shared_page_back(perform: Callable) -> None:
 def test_smaller_and_larger_guests_play_the_demo(perform: Callable) -> None:
     for memory, vcpus in ((4 << 30, 1), (64 << 30, 200)):
         performance = perform("boot-and-storm", memory=memory, vcpus=vcpus)
-        assert len(performance.planted("ping-pong")) == 2
+        assert len(performance.planted("ping-pong")) == 3

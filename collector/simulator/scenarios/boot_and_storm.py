@@ -15,13 +15,15 @@ from collector.simulator.scenarios.boot import BOOT, BOOTED, LOW_MEMORY, SWIOTLB
 from collector.simulator.stage import Phase
 
 HIGH = Region.HIGH_RAM
-BROKEN = Place(HIGH, 0.05, 0.40)
-UNPUNCHED = Place(HIGH, 0.42, 0.50)
-TOUCHED = Place(HIGH, 0.52, 0.64)
+BROKEN = Place(HIGH, 0.03, 0.28)
+WAVE = Scattered(Place(HIGH, 0.30, 0.50), "wave", singles=1500, blocks=700)
+UNPUNCHED = Place(HIGH, 0.51, 0.58)
+TOUCHED = Place(HIGH, 0.60, 0.65)
 HOT_PAGE = Place(HIGH, 0.70, 0.72)
-HOT_BLOCK = Place(HIGH, 0.74, 0.76)
-UNTOUCHED = Place(HIGH, 0.80, 0.95)
-BURST = Scattered(Place(HIGH, 0.65, 0.69), "burst", singles=800)
+HOT_BLOCK = Place(HIGH, 0.73, 0.75)
+HOT_BUFFER = Place(HIGH, 0.76, 0.79)
+UNTOUCHED = Place(HIGH, 0.82, 0.95)
+BURST = Scattered(Place(HIGH, 0.66, 0.69), "burst", singles=800)
 DEVICE_HALF = Place(Region.DEVICE, 0.0, 0.5)
 
 
@@ -34,6 +36,9 @@ def storm(start: float) -> Storm:
         (
             PingPong(0.0, 0.0005, 16_000, HOT_PAGE, npages=1, vcpu=3),
             PingPong(0.5, 0.004, 1_750, HOT_BLOCK, npages=512, vcpu=5),
+            PingPong(0.25, 0.25, 30, HOT_BUFFER, npages=1 << 16, vcpu=9),
+            Convert(0.5, 3.0, WAVE, To.SHARED, "wave", vcpus=(8,)),
+            Convert(5.0, 2.5, WAVE, To.PRIVATE, "wave", vcpus=(8,)),
             BreakBlocks(0.4, 7.2, BROKEN, blocks=1200, healed=0.4, vcpu=1),
             Convert(
                 1.0,
@@ -111,6 +116,7 @@ BOOT_AND_STORM = Scenario(
         steady(48.0, 12.0),
     ),
     duration=60.0,
+    vcpus=12,
     cycle=(steady(0.0, 40.0), storm(14.0), HotPlug(24.0, gib=2, plugged=6.0), *recovery(33.0)),
     cycle_duration=40.0,
 )
