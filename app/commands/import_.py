@@ -1,0 +1,194 @@
+"""`gmemscope import`: a recording from a file."""
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.commands.errors import CommandError, UsageError
+from app.commands.options import Database, Json, open_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from app.store.tables import Recording
+    from collector.importer import Imported, Progress
+
+REDRAW_S = 0.2
+AUTO = "auto"
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings to import.")]
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="FORMAT", help="auto, trace.dat or bpftrace."),
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Import a file even if it was imported already.")
+]
+
+
+class DamagedInputError(CommandError):
+    """Some file was damaged or could not be read; each was named on stderr already."""
+
+
+def command(
+    files: Files,
+    format_name: Format = AUTO,
+    again: Again = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Make a recording of each FILE: a trace.dat of trace-cmd, or a log of the bpftrace program.
+
+    The commands that record such files are printed by `gmemscope recipe`. What a damaged file
+    still tells is kept; the exit status is 1 then.
+    """
+    from collector.importer import FORMATS
+
+    if format_name not in (AUTO, *FORMATS):
+        known = ", ".join((AUTO, *FORMATS))
+        raise UsageError(f"there is no format {format_name!r}; there are {known}")
+    engine = open_engine(database)
+    summaries, bad = [], []
+    for path in files:
+        summary, problem = import_one(engine, path, format_name, again=again)
+        if problem is not None:
+            bad.append(problem)
+            print(f"gmemscope: {problem}", file=sys.stderr)
+        if summary is None:
+            continue
+        summaries.append(summary)
+        if not as_json:
+            print("\n".join(summary_lines(path, summary)))
+    if as_json and summaries:
+        print(json.dumps(summaries[0] if len(files) == 1 else summaries))
+    if bad:
+        raise DamagedInputError(f"{len(bad)} of {len(files)} files had problems")
+
+
+def import_one(
+    engine: "Engine", path: Path, format_name: str, *, again: bool
+) -> tuple[dict[str, Any] | None, str | None]:
+    """(what became a recording, what was wrong with the file), either of them None."""
+    from app.store.writer import RecordingWriter
+    from collector.importer import format_of, import_file, sha256_of
+    from collector.sources.base import InputError
+
+    try:
+        chosen = format_of(path) if format_name == AUTO else format_name
+        sha256 = sha256_of(path)
+        known = None if again else find_imported(engine, sha256)
+        if known is not None:
+            return summarise(engine, known.id, lost_events=None) | {"already_imported": True}, None
+        with progress_line(path) as report:
+            imported = import_file(
+                path,
+                chosen,
+                lambda header: RecordingWriter(engine, header),
+                sha256=sha256,
+                report=report,
+            )
+    except InputError as error:
+        return None, f"{error}; nothing was kept"
+    summary = summarise(engine, imported.recording_id, imported.lost_events)
+    return summary, damage_of(imported)
+
+
+def damage_of(imported: "Imported") -> str | None:
+    if imported.damage is None:
+        return None
+    kept = f"kept {imported.calls:,} calls as recording {imported.recording_id}, incomplete"
+    return f"{imported.damage}; {kept}"
+
+
+def find_imported(engine: "Engine", sha256: str) -> "Recording | None":
+    """The complete recording of a file with this content, if there is one."""
+    from app.store.reader import Reader
+    from app.store.tables import RecordingState
+
+    for recording in Reader(engine).recordings():
+        if recording.origin_sha256 == sha256 and recording.state == RecordingState.COMPLETE:
+            return recording
+    return None
+
+
+def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> dict[str, Any]:
+    """What a recording holds; `lost_events` as the source counted them, None: as stored."""
+    from app.store.reader import Reader
+
+    reader = Reader(engine)
+    recording = reader.recording(recording_id)
+    all_vms = reader.vms(recording_id, include_unattributed=True)
+    named = [vm for vm in all_vms if not vm.is_unattributed]
+    stray = [vm for vm in all_vms if vm.is_unattributed]
+    events: Counter[str] = Counter()
+    for vm in all_vms:
+        events.update(vm.events_by_kind)
+    counts = ("requested", "applied", "failed", "unconfirmed", "effective_pages")
+    lost = recording.lost_events if lost_events is None else lost_events
+    return {
+        "recording": recording_id,
+        "state": recording.state,
+        "incomplete_reason": recording.incomplete_reason,
+        "vms": [{"id": vm.id, "name": vm.name, "pid": vm.pid, "vm_fd": vm.vm_fd} for vm in named],
+        "events": dict(events),
+        "conversions": {name: sum(getattr(vm, name) for vm in all_vms) for name in counts},
+        "memslots": sum(len(reader.memslots(vm.id)) for vm in named),
+        "lost_events": lost,
+        "losses": recording.losses,
+        "unattributed": {
+            "vm": stray[0].id if stray else None,
+            "conversions": sum(vm.requested for vm in stray),
+        },
+        "missing": [gap["costs"] for gap in recording.coverage.get("missing", [])],
+        "already_imported": False,
+    }
+
+
+def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
+    conversions = summary["conversions"]
+    known = " (already imported; --again imports it anew)" if summary["already_imported"] else ""
+    lines = [
+        f"recording {summary['recording']}: {path.name}{known}",
+        f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
+        f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
+        f"{conversions['effective_pages']:,} pages changed",
+    ]
+    lines += [f"  vm {vm['id']}: {vm['name']} (pid {vm['pid']})" for vm in summary["vms"]]
+    lines.append(f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost")
+    if summary["unattributed"]["conversions"]:
+        lines.append(
+            f"  {summary['unattributed']['conversions']:,} conversions on no VM that can be told"
+        )
+    return lines + [f"  not in this recording: {cost}" for cost in summary["missing"]]
+
+
+class progress_line:  # noqa: N801 -- a context manager, used like a function
+    """A line on the terminal that tells how far an import has come; silent elsewhere."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._shown_at = 0.0
+        self._is_shown = False
+
+    def __enter__(self) -> "progress_line":
+        return self
+
+    def __call__(self, progress: "Progress") -> None:
+        now = time.monotonic()
+        if not sys.stderr.isatty() or now - self._shown_at < REDRAW_S:
+            return
+        self._shown_at, self._is_shown = now, True
+        share = ""
+        if progress.bytes_read is not None:
+            share = f"{100 * progress.bytes_read // max(1, progress.file_bytes)} %, "
+        line = f"{self._path.name}: {share}{progress.calls:,} calls"
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *unused: object) -> None:
+        if self._is_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

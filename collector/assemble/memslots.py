@@ -1,0 +1,186 @@
+"""The live memslots of one VM, changed by the rules of KVM (virt/kvm/kvm_main.c)."""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import PAGE_SHIFT, Certainty
+from app.model.layout import KVM_MEM_GUEST_MEMFD, KVM_MEM_READONLY, Memslot, backing_of
+
+KVM_USER_MEM_SLOTS = 32764
+"""x86: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the like)."""
+
+
+@dataclass(eq=False, slots=True)
+class GuestMemfdFile:
+    """An open guest_memfd, whichever fd numbers name it. `flags` is None if its creation was not
+    seen."""
+
+    size: int | None = None
+    flags: int | None = None
+    flags_certainty: Certainty = Certainty.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The arguments of one KVM_SET_USER_MEMORY_REGION(2) call, in bytes as the VMM passed them."""
+
+    as_id: int
+    slot: int
+    flags: int
+    gpa: int
+    size: int
+    hva: int
+    guest_memfd: int | None = None
+    guest_memfd_offset: int | None = None
+
+    @property
+    def base_gfn(self) -> int:
+        return self.gpa >> PAGE_SHIFT
+
+    @property
+    def npages(self) -> int:
+        return self.size >> PAGE_SHIFT
+
+    @property
+    def uses_guest_memfd(self) -> bool:
+        return bool(self.flags & KVM_MEM_GUEST_MEMFD)
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutChange:
+    """What a successful call did: slots that went (as_id, slot), then the one that came."""
+
+    deleted: tuple[tuple[int, int], ...] = ()
+    memslot: Memslot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSlot:
+    """A live memslot together with the guest_memfd behind it."""
+
+    memslot: Memslot
+    file: GuestMemfdFile | None
+
+
+@dataclass(eq=False, slots=True)
+class LiveMemslots:
+    """What is mapped now. `is_complete` is False while slots may exist that were never seen."""
+
+    is_complete: bool
+    slots: dict[tuple[int, int], BoundSlot] = field(default_factory=dict)
+    _by_gfn: list[tuple[int, int, int]] = field(default_factory=list)  # as_id, base_gfn, slot
+    _hva_index: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] | None = None
+
+    def apply(self, region: Region, file: GuestMemfdFile | None, t: int) -> LayoutChange:
+        """Carry out a call that succeeded at `t`.
+
+        A live slot that KVM would have refused to share the address space with must have been
+        deleted by a call that was not recorded: it goes first.
+        """
+        key = (region.as_id, region.slot)
+        old = self.slots.get(key)
+        if region.size == 0:
+            return self._delete(key)
+        new = self._memslot(region, file, t)
+        if old is not None and replace(new, from_t=old.memslot.from_t) == old.memslot:
+            return LayoutChange()
+        gone = tuple(k for k in self._overlapping(region) if k != key)
+        for other in gone:
+            self._forget(other)
+        self._forget(key)
+        self.slots[key] = BoundSlot(new, file)
+        insort(self._by_gfn, (new.as_id, new.base_gfn, new.slot))
+        return LayoutChange(gone, new)
+
+    def would_refuse(self, region: Region) -> bool:
+        """Whether KVM would have failed a call on this layout that in truth succeeded.
+
+        kvm_set_memory_region(): deleting nothing, changing the size, the address or READONLY of a
+        slot, touching a slot with a guest_memfd, and overlaps are errors.
+        """
+        old = self.slots.get((region.as_id, region.slot))
+        if region.size == 0:
+            return old is None and self.is_complete
+        if old is not None:
+            slot = old.memslot
+            if (
+                region.uses_guest_memfd
+                or region.npages != slot.npages
+                or region.hva != slot.userspace_addr
+                or (region.flags ^ slot.flags) & KVM_MEM_READONLY
+            ):
+                return True
+        return any(k != (region.as_id, region.slot) for k in self._overlapping(region))
+
+    def copy(self) -> "LiveMemslots":
+        return LiveMemslots(self.is_complete, dict(self.slots), list(self._by_gfn))
+
+    def bound_to(self, file: GuestMemfdFile) -> list[Memslot]:
+        return [bound.memslot for bound in self.slots.values() if bound.file is file]
+
+    def hva_ranges(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """Sorted starts of the live slots' hva ranges, and the running maximum of their ends."""
+        if self._hva_index is None:
+            live = sorted((b.memslot.userspace_addr, b.memslot.npages) for b in self.slots.values())
+            starts = np.array([hva for hva, _ in live], dtype=np.uint64)
+            ends = np.array([hva + (n << PAGE_SHIFT) for hva, n in live], dtype=np.uint64)
+            self._hva_index = (starts, np.maximum.accumulate(ends) if len(ends) else ends)
+        return self._hva_index
+
+    def _delete(self, key: tuple[int, int]) -> LayoutChange:
+        return LayoutChange((key,)) if self._forget(key) else LayoutChange()
+
+    def _forget(self, key: tuple[int, int]) -> bool:
+        self._hva_index = None
+        bound = self.slots.pop(key, None)
+        if bound is None:
+            return False
+        slot = bound.memslot
+        del self._by_gfn[bisect_left(self._by_gfn, (slot.as_id, slot.base_gfn, slot.slot))]
+        return True
+
+    def _overlapping(self, region: Region) -> list[tuple[int, int]]:
+        """Live slots of the address space that share a page with `region`.
+
+        Live slots never overlap each other, so only the one that begins before the region can
+        reach into it.
+        """
+        first, end = region.base_gfn, region.base_gfn + region.npages
+        at = bisect_left(self._by_gfn, (region.as_id, first, -1))
+        found = []
+        if at > 0:
+            before = self.slots[self._key_at(at - 1)].memslot
+            if before.as_id == region.as_id and before.end_gfn > first:
+                found.append(self._key_at(at - 1))
+        while at < len(self._by_gfn) and self._by_gfn[at][:2] < (region.as_id, end):
+            found.append(self._key_at(at))
+            at += 1
+        return found
+
+    def _key_at(self, position: int) -> tuple[int, int]:
+        as_id, _, slot = self._by_gfn[position]
+        return as_id, slot
+
+    @staticmethod
+    def _memslot(region: Region, file: GuestMemfdFile | None, t: int) -> Memslot:
+        flags = file.flags if file is not None else None
+        certainty = Certainty.SEEN
+        if region.uses_guest_memfd:
+            certainty = file.flags_certainty if file is not None else Certainty.UNKNOWN
+            certainty = max(certainty, Certainty.INFERRED)
+        return Memslot(
+            slot=region.slot,
+            base_gfn=region.base_gfn,
+            npages=region.npages,
+            flags=region.flags,
+            backing=backing_of(region.flags, flags),
+            backing_certainty=certainty,
+            userspace_addr=region.hva,
+            guest_memfd=region.guest_memfd if region.uses_guest_memfd else None,
+            guest_memfd_offset=region.guest_memfd_offset if region.uses_guest_memfd else None,
+            as_id=region.as_id,
+            from_t=t,
+        )

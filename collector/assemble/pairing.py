@@ -1,0 +1,83 @@
+"""RECORD batches -> CALL batches in order of effect time, in bounded memory."""
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.assemble import pairing_state as s
+from collector.assemble.pairing_hot import find_thread, oldest_open, pair, sweep
+from collector.records import CALL, RECORD, CallArray, RecordArray
+
+MOST_HELD_CALLS = 1 << 19
+"""Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
+
+_FIRST_CAPACITY = 1 << 10
+_OUT_ROWS = 1 << 15
+_NEVER = 1 << 62
+
+
+class Pairing:
+    """The pairing of one recording; state is carried across batches of any size."""
+
+    def __init__(self) -> None:
+        self._table = np.zeros((_FIRST_CAPACITY, s.WIDTH), dtype=np.int64)
+        self._shared = np.zeros(s.SHARED_WIDTH, dtype=np.int64)
+        self._out = np.zeros((_OUT_ROWS, s.CALL_WORDS), dtype=np.int64)
+        self._held = np.zeros(0, dtype=CALL)
+        self._last_ts = 0
+
+    def expect_userspace_exits(self) -> None:
+        """kvm_userspace_exit is recorded, even where no thread has come to one yet."""
+        self._shared[s.HAS_USERSPACE_EXITS] = 1
+
+    def add(self, records: RecordArray) -> CallArray:
+        """Take the next records, in order of time; returns the calls whose order is settled."""
+        words = np.ascontiguousarray(records, dtype=RECORD).view(np.int64)
+        words = words.reshape(len(records), s.RECORD_WORDS)
+        found = [self._held]
+        at = 0
+        while at < len(words):
+            reached, count = pair(words, at, self._table, self._shared, self._out)
+            found.append(self._taken(count))
+            if reached == at and count == 0:
+                self._grow()
+            at = reached
+        if len(words):
+            self._last_ts = int(words[-1, 0])
+        if not self._shared[s.HAS_IOCTL_EXITS]:
+            found.append(self._swept(0))
+        return self._settled(found)
+
+    def finish(self) -> CallArray:
+        """The recording is over: what is still open stays unconfirmed."""
+        calls = np.concatenate((self._held, self._swept(_NEVER)))
+        self._held = calls[:0]
+        return calls[np.argsort(calls["ts_exit"], kind="stable")]
+
+    def _settled(self, found: list[CallArray]) -> CallArray:
+        horizon = oldest_open(self._table)
+        if sum(map(len, found)) > MOST_HELD_CALLS:
+            found.append(self._swept(self._last_ts))
+            horizon = _NEVER
+        calls = np.concatenate(found)
+        calls = calls[np.argsort(calls["ts_exit"], kind="stable")]
+        # A call that returns at the very time of the oldest entry may still come after it.
+        count = int(np.searchsorted(calls["ts_exit"], np.uint64(horizon)))
+        self._held = calls[count:].copy()
+        return calls[:count]
+
+    def _swept(self, before: int) -> CallArray:
+        rows = np.zeros((len(self._table), s.CALL_WORDS), dtype=np.int64)
+        count = sweep(self._table, self._shared, rows, before)
+        return rows[:count].copy().view(CALL).reshape(count)
+
+    def _taken(self, count: int) -> CallArray:
+        return self._out[:count].copy().view(CALL).reshape(count)
+
+    def _grow(self) -> None:
+        """Double the thread table."""
+        old = self._table
+        self._table = np.zeros((2 * len(old), s.WIDTH), dtype=np.int64)
+        self._shared[s.THREADS] = 0
+        rows: npt.NDArray[np.int64] = old[old[:, s.TID] != 0]
+        for row in rows:
+            self._table[find_thread(self._table, self._shared, int(row[s.TID]) - 1)] = row

@@ -1,0 +1,153 @@
+"""Names for what the compiled pairing keeps: columns, bits and kernel numbers, as plain integers.
+
+A row of the thread table is the call that a thread is in, and why it may convert pages next.
+"""
+
+from collections.abc import Callable
+
+from app.model.events import Cause, Certainty, To
+from collector.records import CallCode, RecordCode
+
+# Columns of the thread table.
+TID = 0  # plus one; 0: the row is free
+CODE = 1  # CallCode of the open call, OTHER, or 0
+MET = 2  # MET_* bits
+TS_ENTER = 3
+CPU = 4  # of the record at hand
+FD = 5
+CMD = 6
+KVM = 7
+FLAGS = 8  # SAW_* of the CALL
+RET = 9  # valid with MET_RETURN
+TS_RET = 10
+V = 11  # seven columns
+CAUSE = 18  # Cause by the thread's last exit to user space
+CAUSE_TS = 19  # when that exit was
+REQUEST = 20  # REQUEST_*
+GPA = 21
+SIZE = 22
+ATTRIBUTES = 23
+FAULT_GPA = 24  # plus one; of the last page fault since the last exit
+VCPU = 25  # plus one
+RUN_FD = 26  # plus one; of the last KVM_RUN
+LAST_EXIT_TS = 27
+LAST_EXIT_RET = 28
+ENTER_CPU = 29
+CAUSE_CPU = 30
+WIDTH = 31
+
+# Which records of the open call were met, outermost first.
+MET_SYS_ENTER = 1
+MET_USER = 2
+MET_VM_IOCTL = 4
+MET_INNER = 8
+MET_TRACEPOINT = 16
+MET_POST = 32
+MET_RETURN = 64
+
+# What the guest is known to have asked for.
+REQUEST_NONE = 0
+REQUEST_HYPERCALL = 1  # kvm_hypercall was seen; whether KVM passed it on is not known yet
+REQUEST_PASSED_ON = 2  # the exit to user space followed: the VMM has been asked
+REQUEST_ANSWERED = 3  # a conversion carried it out; the ranges of further ones are unknown
+
+# What all threads share, followed by two columns a CPU: its open gaps, the end of its last one.
+HAS_IOCTL_EXITS = 0
+HAS_USERSPACE_EXITS = 1
+THREADS = 2
+IS_FOREIGN = 3  # an a2 of hypercall 12 was seen that MapGPA's flags cannot be
+IS_STANDARD = 4  # an a2 with the ENCRYPTED bit was seen
+OPEN_GAPS = 5  # on any CPU
+LAST_GAP_END = 6
+GAPS_BY_CPU = 7
+SHARED_WIDTH = GAPS_BY_CPU + 2 * (1 << 16)
+
+OTHER = 255
+"""In place of a CallCode: a system call that is none of ours."""
+
+RECORD_WORDS = 10
+CALL_WORDS = 14
+DUPLICATE_NS = 50_000
+"""Two exits of one call, seen by a tracepoint and by a probe on it, are no further apart."""
+
+KVM_CREATE_VM = 0xAE01
+KVM_CREATE_VCPU = 0xAE41
+KVM_RUN = 0xAE80
+KVM_SET_USER_MEMORY_REGION = 0x4020AE46
+KVM_SET_USER_MEMORY_REGION2 = 0x40A0AE49
+KVM_SET_MEMORY_ATTRIBUTES = 0x4020AED2
+KVM_CREATE_GUEST_MEMFD = 0xC040AED4
+KVM_EXIT_HYPERCALL = 3
+KVM_EXIT_MEMORY_FAULT = 39
+KVM_HC_MAP_GPA_RANGE = 12
+MAP_GPA_ENCRYPTED = 1 << 4
+MAP_GPA_2M = 1
+MAP_GPA_1G = 2
+KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
+FIRST_INTERNAL_SLOT = 32764
+ATTRIBUTES_UNKNOWN = -1  # all bits set
+
+# Numba takes integers from a module, not members of an enum, where it has to store them.
+_int: Callable[[int], int] = int
+SET_ATTRIBUTES = _int(CallCode.SET_ATTRIBUTES)
+SET_REGION = _int(CallCode.SET_REGION)
+CREATE_GUEST_MEMFD = _int(CallCode.CREATE_GUEST_MEMFD)
+CREATE_VM = _int(CallCode.CREATE_VM)
+CREATE_VCPU = _int(CallCode.CREATE_VCPU)
+FALLOCATE = _int(CallCode.FALLOCATE)
+CLOSE = _int(CallCode.CLOSE)
+DUP = _int(CallCode.DUP)
+UNKNOWN_IOCTL = _int(CallCode.UNKNOWN_IOCTL)
+HYPERCALL = _int(CallCode.HYPERCALL)
+MEMORY_FAULT = _int(CallCode.MEMORY_FAULT)
+PAGE_FAULT = _int(CallCode.PAGE_FAULT)
+UNMAP = _int(CallCode.UNMAP)
+RMP_FAULT = _int(CallCode.RMP_FAULT)
+NEW_TASK = _int(CallCode.NEW_TASK)
+PROCESS_EXEC = _int(CallCode.PROCESS_EXEC)
+PROCESS_EXIT = _int(CallCode.PROCESS_EXIT)
+LOSS_BEGIN = _int(CallCode.LOSS_BEGIN)
+LOSS_END = _int(CallCode.LOSS_END)
+
+R_IOCTL_ENTER = _int(RecordCode.IOCTL_ENTER)
+R_IOCTL_EXIT = _int(RecordCode.IOCTL_EXIT)
+R_FALLOCATE_ENTER = _int(RecordCode.FALLOCATE_ENTER)
+R_FALLOCATE_EXIT = _int(RecordCode.FALLOCATE_EXIT)
+R_USER_SET_ATTRIBUTES = _int(RecordCode.USER_SET_ATTRIBUTES)
+R_USER_REGION = _int(RecordCode.USER_REGION)
+R_USER_GUEST_MEMFD = _int(RecordCode.USER_GUEST_MEMFD)
+R_VM_IOCTL = _int(RecordCode.VM_IOCTL)
+R_VM_IOCTL_RETURN = _int(RecordCode.VM_IOCTL_RETURN)
+R_SET_MEMSLOT = _int(RecordCode.SET_MEMSLOT)
+R_SET_MEMSLOT_RETURN = _int(RecordCode.SET_MEMSLOT_RETURN)
+R_POST_ATTRIBUTES = _int(RecordCode.POST_ATTRIBUTES)
+R_GMEM_FALLOCATE = _int(RecordCode.GMEM_FALLOCATE)
+R_GMEM_FALLOCATE_RETURN = _int(RecordCode.GMEM_FALLOCATE_RETURN)
+R_GMEM_CREATE = _int(RecordCode.GMEM_CREATE)
+R_GMEM_CREATE_RETURN = _int(RecordCode.GMEM_CREATE_RETURN)
+R_SET_ATTRIBUTES = _int(RecordCode.SET_ATTRIBUTES)
+R_HYPERCALL = _int(RecordCode.HYPERCALL)
+R_USERSPACE_EXIT = _int(RecordCode.USERSPACE_EXIT)
+R_PAGE_FAULT = _int(RecordCode.PAGE_FAULT)
+R_UNMAP_HVA_RANGE = _int(RecordCode.UNMAP_HVA_RANGE)
+R_RMP_FAULT = _int(RecordCode.RMP_FAULT)
+R_NEW_TASK = _int(RecordCode.NEW_TASK)
+R_PROCESS_EXEC = _int(RecordCode.PROCESS_EXEC)
+R_PROCESS_EXIT = _int(RecordCode.PROCESS_EXIT)
+R_CLOSE_ENTER = _int(RecordCode.CLOSE_ENTER)
+R_CLOSE_EXIT = _int(RecordCode.CLOSE_EXIT)
+R_DUP_ENTER = _int(RecordCode.DUP_ENTER)
+R_DUP_EXIT = _int(RecordCode.DUP_EXIT)
+R_LOSS_BEGIN = _int(RecordCode.LOSS_BEGIN)
+R_LOSS_END = _int(RecordCode.LOSS_END)
+
+CAUSE_NONE = _int(Cause.NONE)
+CAUSE_EXPLICIT = _int(Cause.EXPLICIT)
+CAUSE_IMPLICIT = _int(Cause.IMPLICIT)
+CAUSE_VMM = _int(Cause.VMM)
+CERTAINTY_UNKNOWN = _int(Certainty.UNKNOWN)
+CERTAINTY_INFERRED = _int(Certainty.INFERRED)
+CERTAINTY_SEEN = _int(Certainty.SEEN)
+TO_SHARED = _int(To.SHARED)
+TO_PRIVATE = _int(To.PRIVATE)
+TO_UNKNOWN = _int(To.UNKNOWN)

@@ -1,0 +1,271 @@
+"""Which VM a call belongs to: by struct kvm *, by process and fd, or by elimination."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from app.model.events import Certainty, PageState
+from app.model.layout import VmIdentity
+from app.store.protocol import RecordingSink
+from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
+from collector.assemble.processes import Processes
+
+
+@dataclass(eq=False, slots=True)
+class LiveVm:
+    """A VM and what names it now."""
+
+    sink_id: int
+    identity: VmIdentity
+    process: int | None
+    layout: LiveMemslots
+    fds: set[int] = field(default_factory=set)
+    files: list[GuestMemfdFile] = field(default_factory=list)
+    last_t: int = 0
+    lost_something: bool = False
+    has_ended: bool = False
+
+    @property
+    def kvm(self) -> int | None:
+        return self.identity.kvm_pointer
+
+    @property
+    def creation_is_known(self) -> bool:
+        return self.identity.created_certainty != Certainty.UNKNOWN
+
+
+@dataclass(eq=False, slots=True)
+class Vcpu:
+    vm: LiveVm
+    vcpu_id: int
+
+
+OpenFile = LiveVm | Vcpu | GuestMemfdFile
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who made a call on what. `fd` and `kvm` as in CALL: negative and 0 if unknown."""
+
+    tid: int
+    fd: int
+    kvm: int
+
+
+class Vms:
+    """All VMs of a recording: creates them in the sink, follows their fds, ends them."""
+
+    def __init__(
+        self, sink: RecordingSink, processes: Processes, command_names: Mapping[int, str]
+    ) -> None:
+        self._sink = sink
+        self._processes = processes
+        self._command_names = command_names
+        self._files: dict[tuple[int, int], OpenFile] = {}
+        self._by_pointer: dict[int, LiveVm] = {}
+        self._of_thread: dict[int, LiveVm] = {}
+        self._hints: dict[tuple[int, int], int] = {}
+        self._unattributed: LiveVm | None = None
+        self._all: list[LiveVm] = []
+        self.is_losing = False  # between the ends of a gap
+
+    def live(self) -> Iterator[LiveVm]:
+        return (vm for vm in self._all if not vm.has_ended)
+
+    def of_process(self, process: int) -> Iterator[LiveVm]:
+        return (vm for vm in self.live() if vm.process == process)
+
+    @property
+    def unattributed_if_any(self) -> LiveVm | None:
+        return self._unattributed
+
+    @property
+    def unattributed(self) -> LiveVm:
+        """Where events go whose VM cannot be told; made when first needed."""
+        if self._unattributed is None:
+            identity = VmIdentity(
+                name="unattributed",
+                pid=None,
+                vm_fd=None,
+                created_t=None,
+                created_certainty=Certainty.UNKNOWN,
+                start_state=PageState.UNKNOWN,
+                is_unattributed=True,
+            )
+            sink_id = self._sink.add_vm(identity)
+            self._unattributed = LiveVm(sink_id, identity, None, LiveMemslots(False))
+        return self._unattributed
+
+    def is_unattributed(self, vm: LiveVm) -> bool:
+        return vm is self._unattributed
+
+    def file(self, tid: int, fd: int) -> OpenFile | None:
+        return self._files.get((self.owner(tid), fd))
+
+    def owner(self, tid: int) -> int:
+        """The thread's process; while that is unknown, the thread stands for itself."""
+        process = self._processes.of(tid)
+        return tid if process is None else process
+
+    def open(self, tid: int, fd: int, file: OpenFile, t: int) -> None:
+        """`fd` now names `file` in the thread's process; whatever it named before was closed."""
+        self.close(tid, fd, t, is_inferred=True)
+        self._files[(self.owner(tid), fd)] = file
+        if isinstance(file, LiveVm):
+            file.fds.add(fd)
+
+    def close(self, tid: int, fd: int, t: int, *, is_inferred: bool) -> None:
+        """A VM ends with its last fd. (vCPU fds could keep it alive; VMMs close them first.)"""
+        file = self._files.pop((self.owner(tid), fd), None)
+        if isinstance(file, LiveVm):
+            file.fds.discard(fd)
+            if not file.fds:
+                self.end(file, t, is_inferred=is_inferred)
+
+    def end(self, vm: LiveVm, t: int, *, is_inferred: bool) -> None:
+        if vm.has_ended:
+            return
+        t = max(t, vm.last_t)
+        vm.has_ended = True
+        if vm.kvm is not None and self._by_pointer.get(vm.kvm) is vm:
+            del self._by_pointer[vm.kvm]
+        self._files = {k: f for k, f in self._files.items() if not _belongs(f, vm)}
+        self._of_thread = {tid: v for tid, v in self._of_thread.items() if v is not vm}
+        self._sink.end_vm(vm.sink_id, t, is_inferred=is_inferred)
+
+    def end_process(self, process: int, t: int) -> None:
+        for vm in list(self.of_process(process)):
+            self.end(vm, t, is_inferred=False)
+        self._files = {key: f for key, f in self._files.items() if key[0] != process}
+
+    def create(
+        self, caller: Caller, t: int | None, certainty: Certainty, vm_type: int | None, now: int
+    ) -> LiveVm:
+        """A VM came to be at `t`, or before the recording if None; its fd is `caller.fd`."""
+        if self._processes.of(caller.tid) is None:
+            self._processes.learn(caller.tid, caller.tid)
+        has_fd = caller.fd >= 0
+        process = self.owner(caller.tid)
+        known = certainty != Certainty.UNKNOWN
+        identity = VmIdentity(
+            name=self._command_names.get(caller.tid) or f"pid {process}",
+            pid=process,
+            vm_fd=caller.fd if has_fd else None,
+            created_t=t,
+            created_certainty=certainty,
+            start_state=(PageState.SHARED if known and not self.is_losing else PageState.UNKNOWN),
+            vm_type=vm_type,
+            kvm_pointer=caller.kvm or None,
+        )
+        vm = LiveVm(self._sink.add_vm(identity), identity, process, LiveMemslots(known))
+        vm.lost_something = self.is_losing
+        self._all.append(vm)
+        if has_fd:
+            self.open(caller.tid, caller.fd, vm, now)
+        if caller.kvm:
+            self._by_pointer[caller.kvm] = vm
+        self._of_thread[caller.tid] = vm
+        return vm
+
+    def hint_creation(self, tid: int, fd: int, t: int) -> None:
+        """An ioctl whose entry was not recorded returned `fd`: perhaps a new VM's."""
+        self._hints[(self.owner(tid), fd)] = t
+
+    def forget_hints(self) -> None:
+        """Events were lost: what an earlier ioctl returned may be closed and open anew."""
+        self._hints.clear()
+
+    def find(self, caller: Caller) -> LiveVm | None:
+        """The VM that a VM ioctl went to, if it is known already. Learns from what it finds."""
+        found = self._by_pointer.get(caller.kvm) if caller.kvm else None
+        if found is None and caller.fd >= 0:
+            found = self._by_fd(caller)
+        if found is not None:
+            self._of_thread[caller.tid] = found
+            if self._processes.of(caller.tid) is None and found.process is not None:
+                self._processes.learn(caller.tid, found.process)
+        return found
+
+    def find_or_create(self, caller: Caller, now: int) -> LiveVm:
+        """The VM of a call that KVM accepted; one that was never seen before is made known.
+
+        Returns the unattributed one if several would fit.
+        """
+        found = self.find(caller)
+        if found is not None:
+            self._adopt(found, caller, now)
+            return found
+        if not caller.kvm and len(self._candidates(caller)) > 1:
+            return self.unattributed
+        hint = self._hints.pop((self.owner(caller.tid), caller.fd), None)
+        certainty = Certainty.UNKNOWN if hint is None else Certainty.INFERRED
+        self._end_predecessor(caller, now if hint is None else hint)
+        return self.create(caller, hint, certainty, None, now)
+
+    def of_thread(self, tid: int, fd: int) -> LiveVm | None:
+        """The VM that a vCPU thread runs: by its vCPU's fd, its last VM ioctl, or elimination."""
+        file = self.file(tid, fd) if fd >= 0 else None
+        if isinstance(file, Vcpu):
+            return file.vm
+        vm = self._of_thread.get(tid)
+        if vm is not None:
+            return vm
+        process = self._processes.of(tid)
+        alive = list(self.live() if process is None else self.of_process(process))
+        return alive[0] if len(alive) == 1 else None
+
+    def names(self) -> Iterable[tuple[LiveVm, VmIdentity]]:
+        """Identities with names that tell the VMs of one VMM apart, where they changed."""
+        taken: dict[str, int] = {}
+        for vm in self._all:
+            taken[vm.identity.name] = taken.get(vm.identity.name, 0) + 1
+        used: dict[str, int] = {}
+        for vm in self._all:
+            if taken[vm.identity.name] == 1:
+                continue
+            where = f" vm fd {vm.identity.vm_fd}" if vm.identity.vm_fd is not None else " vm"
+            name = f"{vm.identity.name}{where}"
+            used[name] = used.get(name, 0) + 1
+            if used[name] > 1:
+                name = f"{name} #{used[name]}"
+            yield vm, replace(vm.identity, name=name)
+
+    def _by_fd(self, caller: Caller) -> LiveVm | None:
+        key = (self.owner(caller.tid), caller.fd)
+        file = self._files.get(key)
+        if isinstance(file, LiveVm):
+            differs = caller.kvm and file.kvm is not None and file.kvm != caller.kvm
+            return None if differs else file
+        if caller.kvm or key in self._hints:
+            return None
+        candidates = self._candidates(caller)
+        if len(candidates) != 1:
+            return None
+        # A thread that uses a VM's fd is a thread of the one process that has it open.
+        return candidates[0]
+
+    def _candidates(self, caller: Caller) -> list[LiveVm]:
+        if self._processes.of(caller.tid) is not None:
+            return []
+        return [vm for vm in self.live() if caller.fd in vm.fds]
+
+    def _adopt(self, vm: LiveVm, caller: Caller, now: int) -> None:
+        """Remember by which pointer and fd the VM was met this time."""
+        if caller.kvm and vm.kvm is None:
+            vm.identity = replace(vm.identity, kvm_pointer=caller.kvm)
+            self._by_pointer[caller.kvm] = vm
+            self._sink.update_vm(vm.sink_id, vm.identity)
+        if caller.fd < 0 or caller.fd in vm.fds:
+            return
+        self.open(caller.tid, caller.fd, vm, now)
+        if vm.identity.vm_fd is None:
+            vm.identity = replace(vm.identity, vm_fd=caller.fd)
+            self._sink.update_vm(vm.sink_id, vm.identity)
+
+    def _end_predecessor(self, caller: Caller, t: int) -> None:
+        """The fd names another VM now, so the one it named before was closed."""
+        if caller.fd >= 0:
+            self.close(caller.tid, caller.fd, t, is_inferred=True)
+
+
+def _belongs(file: OpenFile, vm: LiveVm) -> bool:
+    return file is vm or (isinstance(file, Vcpu) and file.vm is vm)

@@ -1,0 +1,102 @@
+"""What a recording can show, and in plain words what it cannot and what that costs its reader."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+
+class Capability(StrEnum):
+    """A question about guest memory that a recording answers or leaves open."""
+
+    CONVERSIONS = "conversions"
+    CONVERSION_RANGES = "conversion-ranges"
+    REQUESTED_RANGES = "requested-ranges"
+    CONVERSION_RESULTS = "conversion-results"
+    CAUSES = "causes"
+    MEMSLOTS = "memslots"
+    VM_CREATION = "vm-creation"
+    PROCESS_IDENTITY = "process-identity"
+    FD_LIFETIMES = "fd-lifetimes"
+    GUEST_MEMFDS = "guest-memfds"
+    FALLOCATE = "fallocate"
+    HYPERCALLS = "hypercalls"
+    PAGE_FAULTS = "page-faults"
+    UNMAPS = "unmaps"
+
+
+COST_OF_MISSING: dict[Capability, str] = {
+    Capability.CONVERSIONS: (
+        "Conversions were not recorded: private and shared pages cannot be told apart."
+    ),
+    Capability.CONVERSION_RANGES: (
+        "The ranges of conversions are not in this recording: sys_enter_ioctl carries only a"
+        " pointer. What a hypercall asked for is used and marked inferred; a conversion without"
+        " one leaves every page that could be private unknown."
+    ),
+    Capability.REQUESTED_RANGES: (
+        "Hypercalls were not recorded, so no range can be inferred from what the guest asked for."
+    ),
+    Capability.CONVERSION_RESULTS: (
+        "Returns of calls were not recorded: no conversion is confirmed, and its pages are unknown"
+        " from then on."
+    ),
+    Capability.CAUSES: (
+        "Exits to user space were not recorded: whether the guest or the VMM wanted a conversion"
+        " is not known."
+    ),
+    Capability.MEMSLOTS: (
+        "The contents of memslot calls are not in this recording: the layout of guest memory and"
+        " its backing are unknown; only pages that were converted appear."
+    ),
+    Capability.VM_CREATION: (
+        "KVM_CREATE_VM was not recorded: a VM's creation is inferred from the file descriptor that"
+        " an ioctl returned, or it is unknown and its pages start as unknown."
+    ),
+    Capability.PROCESS_IDENTITY: (
+        "Nothing tells which thread belongs to which process: threads were matched to VMs by file"
+        " descriptor, and calls that fit several VMs are kept apart as unattributed."
+    ),
+    Capability.FD_LIFETIMES: (
+        "Closing of file descriptors was not recorded: the end of a VM is inferred from the reuse"
+        " of its descriptor."
+    ),
+    Capability.GUEST_MEMFDS: (
+        "Creation of guest_memfds was not recorded: whether a slot's guest_memfd can be mapped is"
+        " inferred."
+    ),
+    Capability.FALLOCATE: (
+        "fallocate was not recorded: which private pages are really backed is unknown."
+    ),
+    Capability.HYPERCALLS: "kvm_hypercall was not recorded: the guest's own requests are missing.",
+    Capability.PAGE_FAULTS: "kvm_page_fault was not recorded: guest faults are missing.",
+    Capability.UNMAPS: (
+        "kvm_unmap_hva_range was not recorded: when the host took shared pages away is missing."
+    ),
+}
+
+
+def describe_coverage(
+    sees: Mapping[str, bool],
+    *,
+    events: Mapping[str, int] | None = None,
+    unused_events: Mapping[str, int] | None = None,
+    notes: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The JSON-ready coverage kept with a recording.
+
+    `events` and `unused_events` count records by "system:name"; `notes` are a source's own
+    sentences and come before those of the missing capabilities.
+    """
+    missing = [c for c in Capability if not sees.get(c.value, False)]
+    if not sees.get(Capability.CONVERSION_RANGES, False):
+        ranges = "inferred" if sees.get(Capability.REQUESTED_RANGES, False) else "none"
+    else:
+        ranges = "seen"
+    return {
+        "sees": {c.value: bool(sees.get(c.value, False)) for c in Capability},
+        "conversion_ranges": ranges,
+        "missing": [{"capability": c.value, "costs": COST_OF_MISSING[c]} for c in missing],
+        "notes": list(notes),
+        "events": dict(events or {}),
+        "unused_events": dict(unused_events or {}),
+    }

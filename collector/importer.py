@@ -1,0 +1,157 @@
+"""From a file to a recording: source -> assembly -> whatever takes recordings."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.store.protocol import RecordingHeader, RecordingSink
+from collector.assemble.assembler import Assembler
+from collector.coverage import describe_coverage
+from collector.records import CallArray
+from collector.sources.base import InputError, SourceDescription
+from collector.sources.bpftrace_log import BpftraceLog, looks_like_bpftrace_log
+from collector.sources.trace_dat import TraceDatFile
+
+TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
+_HEAD_BYTES = 1 << 16
+
+
+class ImportedFile(Protocol):
+    """What every file format offers (one module of collector.sources each)."""
+
+    @property
+    def bytes_read(self) -> int | None:
+        """None if the file is not read from front to back."""
+
+    def describe(self) -> SourceDescription: ...
+
+    def sees(self) -> dict[str, bool]:
+        """Capability -> is it in the recording, by what was met so far."""
+
+    def event_counts(self) -> tuple[dict[str, int], dict[str, int]]: ...
+
+    def batches(self) -> Iterator[CallArray]: ...
+
+    def close(self) -> None: ...
+
+
+FORMATS: dict[str, Callable[[Path], ImportedFile]] = {
+    "trace.dat": TraceDatFile,
+    "bpftrace": BpftraceLog,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file. `damage` says what was wrong with it, if anything."""
+
+    recording_id: int
+    calls: int
+    lost_events: int
+    damage: InputError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import has come."""
+
+    calls: int
+    bytes_read: int | None
+    file_bytes: int
+
+
+SinkFactory = Callable[[RecordingHeader], RecordingSink]
+ProgressReport = Callable[[Progress], None]
+
+
+def format_of(path: Path) -> str:
+    """Tell a file's format by its content. Raises InputError if it is none that can be imported."""
+    with _readable(path), path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        raise InputError(path, 0, "the file is empty")
+    if head.startswith(TRACE_DAT_MAGIC):
+        return "trace.dat"
+    if looks_like_bpftrace_log(head):
+        return "bpftrace"
+    raise InputError(path, 0, f"this is none of the formats known ({', '.join(FORMATS)})")
+
+
+def sha256_of(path: Path) -> str:
+    with _readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def import_file(
+    path: Path,
+    format_name: str,
+    open_sink: SinkFactory,
+    *,
+    sha256: str | None = None,
+    report: ProgressReport | None = None,
+) -> Imported:
+    """Read a file into a new recording.
+
+    Damage ends or interrupts the reading, not the import: what was sound is kept, the recording
+    is marked incomplete and the error returned. Raises InputError if nothing could be read.
+    """
+    with _readable(path), closing(FORMATS[format_name](path)) as source:
+        description = source.describe()
+        with open_sink(_header(path, source, description, sha256)) as sink:
+            assembler = Assembler(sink, description)
+            calls, damage = _feed(assembler, source, path, report)
+            if damage is not None:
+                sink.mark_incomplete(str(damage))
+            sink.update_coverage(_coverage(source))
+            return Imported(sink.recording_id, calls, assembler.lost_events, damage)
+
+
+def _feed(
+    assembler: Assembler, source: ImportedFile, path: Path, report: ProgressReport | None
+) -> tuple[int, InputError | None]:
+    calls, damage = 0, None
+    try:
+        for batch in source.batches():
+            assembler.add(batch)
+            calls += len(batch)
+            if report is not None:
+                report(Progress(calls, source.bytes_read, path.stat().st_size))
+    except InputError as error:
+        damage = error
+    assembler.finish()
+    return calls, damage
+
+
+def _header(
+    path: Path, source: ImportedFile, description: SourceDescription, sha256: str | None
+) -> RecordingHeader:
+    return RecordingHeader(
+        name=path.name,
+        source=description.format,
+        host=description.host or "unknown",
+        clock=description.clock,
+        clock_start_ns=description.clock_start_ns,
+        wall_start_ns=description.wall_start_ns,
+        kernel_release=description.kernel_release,
+        origin=path.name,
+        origin_sha256=sha256,
+        coverage=_coverage(source),
+    )
+
+
+def _coverage(source: ImportedFile) -> dict[str, object]:
+    used, unused = source.event_counts()
+    notes = source.describe().notes
+    return describe_coverage(source.sees(), events=used, unused_events=unused, notes=notes)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to let us read into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(path, None, error.strerror or str(error)) from error

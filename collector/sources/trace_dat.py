@@ -1,0 +1,142 @@
+"""A trace.dat file as a Source: decoded, paired, and described by what is really in it."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from collector.assemble.pairing import Pairing
+from collector.coverage import Capability
+from collector.ftrace.tracedat import open_trace_dat
+from collector.records import CallArray, RecordArray, RecordCode
+from collector.sources.base import InputError, SourceDescription
+
+LOOK_AHEAD_RECORDS = 1 << 18
+"""How many records to see before the first call is given a cause: are exits recorded at all?"""
+
+_Codes = frozenset[RecordCode]
+_ANY_OF: dict[Capability, _Codes] = {
+    Capability.CONVERSIONS: frozenset(
+        {
+            RecordCode.IOCTL_ENTER,
+            RecordCode.USER_SET_ATTRIBUTES,
+            RecordCode.VM_IOCTL,
+            RecordCode.SET_ATTRIBUTES,
+            RecordCode.POST_ATTRIBUTES,
+        }
+    ),
+    Capability.CONVERSION_RANGES: frozenset(
+        {
+            RecordCode.USER_SET_ATTRIBUTES,
+            RecordCode.VM_IOCTL,
+            RecordCode.SET_ATTRIBUTES,
+            RecordCode.POST_ATTRIBUTES,
+        }
+    ),
+    Capability.REQUESTED_RANGES: frozenset({RecordCode.HYPERCALL}),
+    Capability.CONVERSION_RESULTS: frozenset(
+        {RecordCode.IOCTL_EXIT, RecordCode.VM_IOCTL_RETURN, RecordCode.POST_ATTRIBUTES}
+    ),
+    Capability.CAUSES: frozenset({RecordCode.USERSPACE_EXIT}),
+    Capability.MEMSLOTS: frozenset(
+        {RecordCode.USER_REGION, RecordCode.SET_MEMSLOT, RecordCode.VM_IOCTL}
+    ),
+    Capability.VM_CREATION: frozenset({RecordCode.IOCTL_ENTER}),
+    Capability.PROCESS_IDENTITY: frozenset({RecordCode.NEW_TASK}),
+    Capability.FD_LIFETIMES: frozenset({RecordCode.CLOSE_ENTER}),
+    Capability.GUEST_MEMFDS: frozenset(
+        {RecordCode.USER_GUEST_MEMFD, RecordCode.GMEM_CREATE, RecordCode.VM_IOCTL}
+    ),
+    Capability.FALLOCATE: frozenset({RecordCode.FALLOCATE_ENTER, RecordCode.GMEM_FALLOCATE}),
+    Capability.HYPERCALLS: frozenset({RecordCode.HYPERCALL}),
+    Capability.PAGE_FAULTS: frozenset({RecordCode.PAGE_FAULT}),
+    Capability.UNMAPS: frozenset({RecordCode.UNMAP_HVA_RANGE}),
+}
+
+
+class TraceDatFile:
+    """A Source over one trace.dat. Looks at its first records when opened."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputError if the file cannot be decoded at all."""
+        self.path = path
+        self.records_read = 0
+        self._trace = open_trace_dat(path)
+        self._counts = np.zeros(256, dtype=np.int64)
+        self._batches = self._trace.records()
+        self._seen_ahead = self._look_ahead()
+
+    @property
+    def bytes_read(self) -> None:
+        """How much of the file was read is not known: it is decoded out of order."""
+
+    @property
+    def lost_events(self) -> int:
+        return self._trace.lost_events
+
+    def describe(self) -> SourceDescription:
+        trace = self._trace
+        wall = trace.wall_minus_clock_ns
+        return SourceDescription(
+            format="trace.dat",
+            clock=trace.clock,
+            clock_start_ns=trace.start_ns,
+            host=trace.host,
+            kernel_release=trace.kernel_release,
+            sees=self.sees(),
+            notes=trace.notes,
+            events_present=trace.events_present,
+            command_names=trace.command_names,
+            wall_start_ns=None if wall is None else wall + trace.start_ns,
+        )
+
+    def sees(self) -> dict[str, bool]:
+        """By the records met so far: all events of a system have formats, recorded or not."""
+        present = {RecordCode(code) for code in np.flatnonzero(self._counts).tolist()}
+        return {c.value: bool(codes & present) for c, codes in _ANY_OF.items()}
+
+    def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Events by name met so far: those that were used, and those that tell us nothing."""
+        counts = self._trace.counts_by_event()
+        used = set(self._trace.events_gathered)
+        return (
+            {name: n for name, n in counts.items() if name in used},
+            {name: n for name, n in counts.items() if name not in used},
+        )
+
+    def batches(self) -> Iterator[CallArray]:
+        """Calls in order of effect time. Raises InputError at the end if the file was damaged."""
+        pairing = Pairing()
+        if self._counts[RecordCode.USERSPACE_EXIT]:
+            pairing.expect_userspace_exits()
+        for records in chain(self._seen_ahead, self._rest()):
+            self.records_read += len(records)
+            yield pairing.add(records)
+        yield pairing.finish()
+        self._raise_if_damaged()
+
+    def close(self) -> None:
+        self._trace.close()
+
+    def _look_ahead(self) -> list[RecordArray]:
+        seen: list[RecordArray] = []
+        for records in self._rest():
+            seen.append(records)
+            is_settled = self._counts[RecordCode.USERSPACE_EXIT] > 0
+            if is_settled or sum(map(len, seen)) >= LOOK_AHEAD_RECORDS:
+                break
+        return seen
+
+    def _rest(self) -> Iterator[RecordArray]:
+        for records in self._batches:
+            self._counts += np.bincount(records["code"], minlength=256)
+            yield records
+
+    def _raise_if_damaged(self) -> None:
+        problems = self._trace.problems
+        if problems:
+            more = f" (and {len(problems) - 1} more places)" if len(problems) > 1 else ""
+            first = problems[0]
+            reason = f"CPU {first.cpu}: {first.reason}{more}"
+            raise InputError(self.path, first.offset, reason)
