@@ -1,0 +1,89 @@
+"""Events are found by time, place, kind and outcome, and paged without gaps or repetition."""
+
+import numpy as np
+import pytest
+from histories import HEADER, IDENTITY, Write, random_events
+from sqlalchemy import Engine
+
+from app.model.events import EVENT, Certainty, EventKind, Outcome, effect_time
+from app.store.errors import NotFound
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
+
+
+@pytest.mark.parametrize("limit", [1, 7, 64, 1000])
+def test_paging_returns_everything_exactly_once(engine: Engine, write: Write, limit: int) -> None:
+    reader = Reader(engine)
+    vm_id = write(random_events(300)).vm_id
+    seen: list[int] = []
+    while True:
+        events, seqs = reader.events(vm_id, after_seq=seen[-1] if seen else -1, limit=limit)
+        assert len(events) == len(seqs) <= limit
+        if not len(seqs):
+            break
+        seen += seqs.tolist()
+    assert seen == list(range(300))
+
+
+def test_a_window_of_time_is_half_open_in_effect_time(engine: Engine, write: Write) -> None:
+    events = random_events(300)
+    times = effect_time(events)
+    vm_id = write(events).vm_id
+    first, end = int(times[50]), int(times[200])
+    _, seqs = Reader(engine).events(vm_id, t_from=first, t_to=end)
+    np.testing.assert_array_equal(seqs, np.flatnonzero((times >= first) & (times < end)))
+
+
+def test_a_window_of_gfns_holds_what_meets_it_and_what_may_have(
+    engine: Engine, write: Write
+) -> None:
+    events = random_events(300)
+    vm_id = write(events).vm_id
+    _, seqs = Reader(engine).events(vm_id, gfn_from=1000, gfn_to=1100)
+    meets = (events["gfn"] < 1100) & (events["gfn"] + events["npages"] > 1000)
+    is_loss = events["kind"] == EventKind.LOSS_BEGIN
+    np.testing.assert_array_equal(seqs, np.flatnonzero(meets | is_loss))
+
+
+def test_an_event_of_unknown_range_is_in_a_gfn_window_only_if_it_may_change_it(
+    engine: Engine,
+) -> None:
+    events = np.zeros(3, dtype=EVENT)
+    events["t"] = [10, 20, 30]
+    events["kind"] = [EventKind.CONVERSION, EventKind.MEMORY_FAULT, EventKind.LOSS_END]
+    assert Certainty.UNKNOWN == 0
+    with RecordingWriter(engine, HEADER) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        writer.append(vm_id, events)
+    reader = Reader(engine)
+    assert reader.events(vm_id, gfn_from=500, gfn_to=501)[1].tolist() == [0, 2]
+    assert reader.events(vm_id)[1].tolist() == [0, 1, 2]
+
+
+def test_kinds_and_outcomes_select(engine: Engine, write: Write) -> None:
+    events = random_events(300)
+    vm_id = write(events).vm_id
+    got, _ = Reader(engine).events(
+        vm_id, kinds={EventKind.CONVERSION}, outcomes={Outcome.FAILED, Outcome.UNCONFIRMED}
+    )
+    is_wanted = (events["kind"] == EventKind.CONVERSION) & (events["outcome"] != Outcome.APPLIED)
+    np.testing.assert_array_equal(got["t"], events["t"][is_wanted])
+
+
+def test_changes_are_found_by_window(engine: Engine, write: Write) -> None:
+    reader = Reader(engine)
+    vm_id = write(random_events(300)).vm_id
+    everything = np.concatenate(list(reader.iter_changes(vm_id)))
+    part = np.concatenate(list(reader.iter_changes(vm_id, t_from=2_000, t_to=4_000)))
+    is_in = (everything["t"] >= 2_000) & (everything["t"] < 4_000)
+    np.testing.assert_array_equal(part, everything[is_in])
+
+
+def test_nothing_there_is_said_so(engine: Engine) -> None:
+    reader = Reader(engine)
+    with pytest.raises(NotFound, match="no VM 7"):
+        reader.events(7)
+    with pytest.raises(NotFound, match="no VM 7"):
+        reader.page_map_at(7, 0)
+    with pytest.raises(NotFound, match="no recording 7"):
+        reader.recording(7)

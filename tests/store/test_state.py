@@ -1,0 +1,117 @@
+"""The state at any instant is what a page-by-page replay of all events gives."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from histories import HEADER, IDENTITY, Write, memslot, random_events
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from app.model.events import EventArray, EventKind, Outcome, PageState, effect_time
+from app.store.database import open_database
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
+
+GUEST_PAGES = 4096
+
+
+def brute_force(events: EventArray, t: int) -> npt.NDArray[np.uint8]:
+    """The state of every page after all effects up to and including t, one event at a time."""
+    state = np.full(GUEST_PAGES, PageState.SHARED, dtype=np.uint8)
+    for event in events[effect_time(events) <= t]:
+        if event["kind"] in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
+            state[:] = PageState.UNKNOWN
+        elif event["kind"] == EventKind.CONVERSION and event["outcome"] != Outcome.FAILED:
+            pages = state[int(event["gfn"]) : int(event["gfn"] + event["npages"])]
+            if event["outcome"] == Outcome.APPLIED:
+                pages[:] = event["to"]
+            else:
+                # Whether it happened or not, what had the wanted state still has it.
+                pages[pages != event["to"]] = PageState.UNKNOWN
+    return state
+
+
+def stored(reader: Reader, vm_id: int, t: int) -> npt.NDArray[np.uint8]:
+    state = np.full(GUEST_PAGES, 255, dtype=np.uint8)
+    for gfn, npages, value in reader.page_map_at(vm_id, t).runs():
+        state[int(gfn) : int(gfn + npages)] = value
+    return state
+
+
+def test_state_equals_brute_force_at_every_instant(engine: Engine, write: Write) -> None:
+    events = random_events(700)
+    reader = Reader(engine)
+    vm_id = write(events, segment_events=64).vm_id
+    times = effect_time(events)
+    for t in [0, int(times[0]) - 1, *(int(t) for t in times[::23]), int(times[-1]), 1 << 40]:
+        np.testing.assert_array_equal(stored(reader, vm_id, t), brute_force(events, t))
+
+
+def test_keyframes_are_there_to_seek_from(engine: Engine, write: Write) -> None:
+    write(random_events(700), segment_events=64)
+    with engine.connect() as connection:
+        keyframes = connection.exec_driver_sql("SELECT count(*) FROM keyframe").scalar_one()
+    assert keyframes == 5  # after 128, 256, ... 640 events
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 20])
+def test_a_cache_of_any_size_gives_the_same_state(
+    engine: Engine, write: Write, cache_bytes: int
+) -> None:
+    events = random_events(300)
+    reader = Reader(engine, cache_bytes=cache_bytes)
+    vm_id = write(events).vm_id
+    for _ in range(2):
+        for t in (2_000, 5_000, 1_500):
+            np.testing.assert_array_equal(stored(reader, vm_id, t), brute_force(events, t))
+
+
+def test_totals_sum_up_to_the_memslots_at_every_instant(engine: Engine) -> None:
+    with RecordingWriter(engine, HEADER, segment_events=32) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        events = random_events(300)
+        times = effect_time(events)
+        middle = len(events) // 2
+        writer.set_memslot(vm_id, memslot(0, 0, 1000))
+        writer.append(vm_id, events[:middle])
+        writer.set_memslot(vm_id, memslot(1, 2000, 1000, from_t=int(times[middle - 1])))
+        writer.append(vm_id, events[middle:])
+        writer.delete_memslot(vm_id, 0, 0, int(times[-1]))
+    reader = Reader(engine)
+    for t in [int(t) for t in times[::7]] + [int(times[-1]) + 1]:
+        totals = reader.page_map_at(vm_id, t).totals()
+        pages = sum(one.npages for one in reader.memslots(vm_id, at=t))
+        assert totals.private + totals.shared + totals.unknown == pages
+
+
+@given(seed=st.integers(0, 1 << 30), cut=st.integers(1, 90), at=st.floats(0, 1.1))
+@settings(max_examples=15, deadline=None)
+def test_any_history_cut_anywhere(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, cut: int, at: float
+) -> None:
+    engine = open_database(tmp_path_factory.mktemp("any") / "gmemscope.db")
+    events = random_events(120, seed)
+    with RecordingWriter(engine, HEADER, segment_events=cut) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        writer.set_memslot(vm_id, memslot(0, 0, GUEST_PAGES))
+        writer.append(vm_id, events)
+    t = int(at * int(effect_time(events)[-1]))
+    np.testing.assert_array_equal(stored(Reader(engine), vm_id, t), brute_force(events, t))
+    engine.dispose()
+
+
+def test_same_instant_memslots_do_not_confuse_a_keyframe(engine: Engine) -> None:
+    """A keyframe may fall between two memslot calls of one instant."""
+    with RecordingWriter(engine, HEADER, segment_events=1) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        events = random_events(40, guest_pages=64)
+        end = int(effect_time(events)[-1])
+        writer.set_memslot(vm_id, memslot(0, 0, 2048))
+        writer.append(vm_id, events)
+        for slot in range(1, 12):
+            writer.set_memslot(vm_id, memslot(slot, 4096 * slot, 10, from_t=end))
+            writer.delete_memslot(vm_id, 0, slot, end)
+            writer.set_memslot(vm_id, memslot(slot, 4096 * slot, 20, from_t=end))
+    totals = Reader(engine).page_map_at(vm_id, end).totals()
+    assert totals.private + totals.shared + totals.unknown == 2048 + 11 * 20
