@@ -1,5 +1,7 @@
 """The dashboard as an ASGI application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -23,7 +25,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises StoreError if it cannot be opened.
     """
-    reader = Reader(open_database(settings.database_url or default_database()))
+    engine = open_database(settings.database_url or default_database())
+    reader = Reader(engine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
     app = FastAPI(
         title="gmemscope",
         summary="Which pages of a KVM guest were private, which shared, and who converted them.",
@@ -32,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=OPENAPI_PATH,
         docs_url=None,  # both fetch their scripts from a CDN, which an air-gapped host has not
         redoc_url=None,
+        lifespan=lifespan,
     )
     app.state.settings = settings
     app.state.reader = reader

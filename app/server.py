@@ -70,6 +70,7 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        ws="none",
         timeout_graceful_shutdown=GRACE_S,
     )
     with suppress(KeyboardInterrupt):

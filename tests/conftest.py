@@ -1,9 +1,15 @@
 """What holds for every test: in CI, a skipped test is a failed test, unless hardware is missing."""
 
 import os
+import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
+
+pytest_plugins = ("small_guest",)
 
 HARDWARE = "hardware:"
 

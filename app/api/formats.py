@@ -118,8 +118,9 @@ def table_response(
     """
     headers = {"X-Gmemscope-Truncated": "false" if following is None else "true"}
     if following is not None:
-        query = request.url.include_query_params(**{cursor: following}).query
-        headers["Link"] = f'<?{query}>; rel="next"'
+        asked = request.scope["raw_path"].decode()  # with the suffix, where there was one
+        rest = request.url.include_query_params(**{cursor: following}).replace(path=asked)
+        headers["Link"] = f'<{rest}>; rel="next"'
     return StreamingResponse(
         table_chunks(batches, schema, TableFormat(wanted.value)),
         media_type=MEDIA_TYPE_OF[wanted],

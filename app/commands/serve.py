@@ -19,7 +19,9 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
     from app.server import bind, check_exposure, run, url_of
     from app.settings import Settings
 
-    settings = Settings(host=host, port=port, **({"database_url": database} if database else {}))
+    settings = Settings(host=host, port=port)
+    if database is not None:
+        settings = settings.model_copy(update={"database_url": database})
     check_exposure(settings)
     with bind(host, port) as listener:
         app = create_app(settings)

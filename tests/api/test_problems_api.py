@@ -1,0 +1,42 @@
+"""Every error has one shape."""
+
+import httpx
+import pytest
+
+from app.api.problems import Problem
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/api/v1/vms/99", 404, "there is no VM 99"),
+        ("/api/v1/vms/99/memslots", 404, "there is no VM 99"),
+        ("/api/v1/vms/99/state", 404, "there is no VM 99"),
+        ("/api/v1/vms/99/events", 404, "there is no VM 99"),
+        ("/api/v1/vms?recording=99", 404, "there is no recording 99"),
+        ("/api/v1/recordings/99", 404, "there is no recording 99"),
+        ("/api/v1/recordings/99/losses", 404, "there is no recording 99"),
+        ("/api/v1/nothing", 404, "Not Found"),
+        ("/api/v1/vms/one", 422, "vm_id: Input should be a valid integer"),
+        ("/api/v1/vms/1/state?at=-1", 422, "at: Input should be greater than or equal to 0"),
+        ("/api/v1/vms/1/state?gpa_from=12g", 422, "gpa_from: '12g' is no address"),
+        ("/api/v1/recordings/1/coverage.csv", 406, "application/json only"),
+    ],
+)
+def test_an_error_is_a_problem(client: httpx.Client, path: str, status: int, detail: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate(answer.json())
+    assert problem.status == status
+    assert problem.type == "about:blank"
+    assert detail in problem.detail
+    assert problem.instance == path.partition("?")[0].removesuffix(".csv")
+
+
+def test_a_method_that_is_none_is_a_problem(client: httpx.Client) -> None:
+    answer = client.post("/api/v1/vms")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert answer.headers["content-type"] == "application/problem+json"

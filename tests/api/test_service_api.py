@@ -1,0 +1,72 @@
+"""Health, metrics and the description of all of it."""
+
+import httpx
+
+DESCRIBED = {
+    "/api/v1/recordings",
+    "/api/v1/recordings/{recording_id}",
+    "/api/v1/recordings/{recording_id}/coverage",
+    "/api/v1/recordings/{recording_id}/losses",
+    "/api/v1/stream",
+    "/api/v1/vms",
+    "/api/v1/vms/{vm_id}",
+    "/api/v1/vms/{vm_id}/events",
+    "/api/v1/vms/{vm_id}/memslots",
+    "/api/v1/vms/{vm_id}/state",
+    "/healthz",
+    "/metrics",
+    "/readyz",
+}
+
+
+def test_it_lives_and_is_ready(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_metrics_count_what_is_stored(client: httpx.Client) -> None:
+    answer = client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    assert 'gmemscope_recordings{state="complete"} 1' in samples
+    assert 'gmemscope_conversions_total{vm="1",outcome="applied"} 4' in samples
+    assert 'gmemscope_conversions_total{vm="1",outcome="failed"} 1' in samples
+    assert 'gmemscope_lost_events_total{recording="1"} 3' in samples
+    assert answer.text.count("# TYPE ") == answer.text.count("# HELP ") == 5
+
+
+def test_openapi_describes_every_resource(client: httpx.Client) -> None:
+    description = client.get("/api/v1/openapi.json").json()
+
+    assert set(description["paths"]) == DESCRIBED
+    for path, methods in description["paths"].items():
+        assert set(methods) == {"get"}
+        operation = methods["get"]
+        assert operation["description"], path
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], (path, parameter["name"])
+
+
+def test_openapi_tells_formats_and_problems(client: httpx.Client) -> None:
+    description = client.get("/api/v1/openapi.json").json()
+
+    responses = description["paths"]["/api/v1/vms/{vm_id}/events"]["get"]["responses"]
+    assert set(responses["200"]["content"]) == {
+        "application/json",
+        "text/csv",
+        "application/vnd.apache.arrow.file",
+    }
+    assert set(responses["404"]["content"]) == {"application/problem+json"}
+    assert set(responses["422"]["content"]) == {"application/problem+json"}
+
+
+def test_no_page_fetches_scripts_from_elsewhere(client: httpx.Client) -> None:
+    assert client.get("/docs").status_code == 404
+    assert client.get("/redoc").status_code == 404
+
+
+def test_json_is_compressed_for_who_can_read_it(client: httpx.Client) -> None:
+    assert client.get("/api/v1/openapi.json").headers["content-encoding"] == "gzip"
+    plain = client.get("/api/v1/openapi.json", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers

@@ -1,0 +1,124 @@
+"""Server-sent events: that something changed, and up to when."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+from small_guest import write_guest_a
+
+from app.api import feed
+from app.api.feed import ChangeFeed
+from app.settings import Settings
+from app.store.catalogue import Head
+from app.store.database import open_database
+from app.store.errors import StoreError
+from app.store.protocol import RecordingHeader
+from app.store.writer import RecordingWriter
+
+Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
+
+
+class Heads:
+    """A database's heads, and how often they were read."""
+
+    def __init__(self) -> None:
+        self.now = [Head(1, 1, 1, 100)]
+        self.reads = 0
+
+    def read(self) -> list[Head]:
+        self.reads += 1
+        return self.now
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "POLL_S", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_listener_is_told_where_things_stand_and_then_what_changed() -> None:
+    heads = Heads()
+
+    async def listen() -> list[Head | None]:
+        told = []
+        async for head in ChangeFeed(heads.read).listen():
+            told.append(head)
+            if len(told) == 1:
+                heads.now = [Head(1, 1, 2, 200), Head(2, 1, 1, 200)]
+            if len(told) == 3:
+                break
+        return told
+
+    assert asyncio.run(listen()) == [
+        Head(1, 1, 1, 100),
+        Head(1, 1, 2, 200),
+        Head(2, 1, 1, 200),
+    ]
+
+
+@pytest.mark.usefixtures("quick")
+def test_ten_listeners_read_the_database_no_more_often_than_one() -> None:
+    heads = Heads()
+
+    async def hear_once(changes: ChangeFeed) -> None:
+        listening = changes.listen()
+        await anext(listening)
+        await asyncio.sleep(0.2)
+        await listening.aclose()
+
+    async def listen() -> None:
+        changes = ChangeFeed(heads.read)
+        await asyncio.gather(*(hear_once(changes) for _ in range(10)))
+        read = heads.reads
+        await asyncio.sleep(0.05)
+        assert heads.reads == read  # nobody listens: nothing is read
+
+    asyncio.run(listen())
+    assert heads.reads <= 22
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_database_that_fails_for_a_moment_is_asked_again() -> None:
+    heads = Heads()
+
+    def read() -> list[Head]:
+        if heads.read() and heads.reads == 1:
+            raise StoreError("locked")
+        return heads.now
+
+    async def listen() -> Head | None:
+        return await anext(ChangeFeed(read).listen())
+
+    assert asyncio.run(listen()) == Head(1, 1, 1, 100)
+
+
+def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "HEARTBEAT_S", 0.01)
+
+    async def listen() -> Head | None:
+        return await anext(ChangeFeed(list).listen())
+
+    assert asyncio.run(listen()) is None
+
+
+def test_the_stream_tells_of_a_commit_of_another_writer(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "gmemscope.db"
+    engine = open_database(path)
+    header = RecordingHeader("live", "simulator", "testhost", "mono", 0)
+    with (
+        serve(Settings(database_url=str(path))) as client,
+        client.stream("GET", "/api/v1/stream") as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        with RecordingWriter(engine, header) as writer:
+            write_guest_a(writer)
+        lines = answer.iter_lines()
+        told = [json.loads(next(line for line in lines if line.startswith("data: "))[6:])]
+        while told[-1]["up_to"] < 1000:
+            told.append(json.loads(next(line for line in lines if line.startswith("data: "))[6:]))
+    engine.dispose()
+    assert told[-1] == {"vm": 1, "recording": 1, "up_to": 1000}
