@@ -8,6 +8,7 @@ from app.store.lock import is_writer_alive
 from app.store.tables import Recording, RecordingState, Segment, Vm
 
 SEGMENTS_PER_STEP = 16
+PAGES_PER_STEP = 4096
 
 
 def delete_recording(engine: Engine, recording_id: int) -> None:
@@ -48,8 +49,19 @@ def delete_contents(engine: Engine, recording_id: int) -> None:
     with engine.begin() as connection:
         connection.execute(delete(Recording).where(col(Recording.id) == recording_id))
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA incremental_vacuum").all()
+        _give_back_pages(engine)
+
+
+def _give_back_pages(engine: Engine) -> None:
+    """Let the file shrink, a bounded number of pages per transaction."""
+    pages = 1
+    while pages:
+        with engine.begin() as connection:
+            cursor = connection.connection.cursor()
+            # The pragma gives back a page per step: the steps are taken by fetching.
+            cursor.execute(f"PRAGMA incremental_vacuum({PAGES_PER_STEP})")
+            cursor.fetchall()
+            pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
 
 
 def _first_ids(engine: Engine, query: Select[int]) -> list[int]:

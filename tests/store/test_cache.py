@@ -1,0 +1,33 @@
+"""The cache keeps what was used last, within its bytes."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from app.store.cache import ByteCache
+
+
+def test_what_was_used_least_lately_goes_first() -> None:
+    cache = ByteCache(limit=20)
+    loaded: list[str] = []
+
+    def get(key: str) -> str:
+        return cache.get(key, lambda: loaded.append(key) or key, lambda _: 10)
+
+    for key in "abacab":
+        assert get(key) == key
+    assert loaded == ["a", "b", "c", "b"]
+
+
+def test_what_is_larger_than_the_cache_is_not_kept() -> None:
+    cache = ByteCache(limit=5)
+    loads = [cache.get("a", lambda: [1, 2, 3], len) for _ in range(2)]
+    assert loads[0] is loads[1]
+    big = [cache.get("b", lambda: [0] * 6, len) for _ in range(2)]
+    assert big[0] is not big[1]
+    assert cache.get("a", lambda: [4], len) == [4]
+
+
+def test_threads_may_share_it() -> None:
+    cache = ByteCache(limit=100)
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(lambda i: cache.get(i % 7, lambda: i % 7, lambda _: 30), range(999)))
+    assert got == [i % 7 for i in range(999)]

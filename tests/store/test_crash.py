@@ -1,0 +1,90 @@
+"""A writer killed with SIGKILL leaves a database that is consistent and says what is missing."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from histories import HEADER, IDENTITY, memslot, random_events
+
+from app.model.events import PageState, effect_time
+from app.model.pagemap import PageMap
+from app.store.database import open_database
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
+
+WRITE_FOREVER = """
+import sys
+sys.path.append(sys.argv[2])
+from histories import HEADER, IDENTITY, memslot, random_events
+from app.store.database import open_database
+from app.store.writer import RecordingWriter
+
+events = random_events(200_000)
+with RecordingWriter(open_database(sys.argv[1]), HEADER, segment_events=500) as writer:
+    vm_id = writer.add_vm(IDENTITY)
+    writer.set_memslot(vm_id, memslot(0, 0, 4096))
+    for first in range(0, len(events), 130):
+        writer.append(vm_id, events[first : first + 130])
+        writer.advance(int(events["t"][first]))
+        print(first, flush=True)
+"""
+
+
+def killed_while_writing(path: Path) -> int:
+    """Kill a writer in full flight; returns its process id."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITE_FOREVER, str(path), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with writer:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            if int(line) > 5_000:
+                break
+        writer.send_signal(signal.SIGKILL)
+    assert writer.returncode == -signal.SIGKILL
+    return writer.pid
+
+
+def test_a_killed_writer_leaves_what_was_committed(path: Path) -> None:
+    pid = killed_while_writing(path)
+    engine = open_database(path)
+    reader = Reader(engine)
+    (recording,) = reader.recordings()
+    assert recording.state == "incomplete"
+    assert f"process {pid}" in str(recording.incomplete_reason)
+    assert "are missing" in str(recording.incomplete_reason)
+
+    (vm,) = reader.vms()
+    got = np.concatenate([events for events, _ in reader.iter_events(vm.id)])
+    assert len(got) == vm.events >= 4_500
+    expected = random_events(200_000)[: len(got)]
+    page_map = PageMap(PageState.SHARED)
+    page_map.set_memslot(memslot(0, 0, 4096))
+    page_map.apply(expected, 0)
+    np.testing.assert_array_equal(got, expected)
+    last_t = int(effect_time(got)[-1])
+    np.testing.assert_array_equal(reader.page_map_at(vm.id, last_t).runs(), page_map.runs())
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+    engine.dispose()
+
+
+def test_the_next_writer_is_not_in_the_way_of_the_dead_one(path: Path) -> None:
+    killed_while_writing(path)
+    engine = open_database(path)
+    with RecordingWriter(engine, HEADER) as writer:
+        writer.append(writer.add_vm(IDENTITY), random_events(10))
+    states = [recording.state for recording in Reader(engine).recordings()]
+    assert states == ["incomplete", "complete"]
+    engine.dispose()
+
+
+def test_a_reader_only_does_not_mark_anything(path: Path) -> None:
+    killed_while_writing(path)
+    engine = open_database(path, read_only=True)
+    assert Reader(engine).recordings()[0].state == "writing"
+    engine.dispose()
