@@ -22,7 +22,6 @@ app.command("serve")(serve.command)
 app.command("simulate")(simulate.command)
 app.command("list")(list_.command)
 app.command("export")(export.command)
-app.command("simulate")(simulate.command)
 
 
 def exit_status(error: Exception) -> int | None:

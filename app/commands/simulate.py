@@ -156,7 +156,7 @@ def record(
         RecordingWriter(engine, recording_header(showing), is_live=is_live) as sink,
     ):
         if is_live:
-            print(f"simulating {showing.scenario.name}; Ctrl-C ends it", file=sys.stderr)
+            print(f"gmemscope: simulating {showing.scenario.name}, live", file=sys.stderr)
         played = play(showing, limits, sink, stop=stop, speed=speed)
         return sink.recording_id, played
 

@@ -13,8 +13,8 @@ Detail = int | float | str | None
 class Planted:
     """One thing a phase put into the recording between two instants.
 
-    `moments` are the effect times of what is counted; `count` is how many of them the recording
-    holds, which is fewer than planned when it ends early.
+    `count` is how many of what was planted the recording holds: fewer than planned where it ends
+    early. Details are in gfns, pages and ns.
     """
 
     kind: str
@@ -49,6 +49,7 @@ class Ledger:
         moments: npt.NDArray[np.int64] | None = None,
         **details: Detail,
     ) -> None:
+        """Note what a phase makes; `moments` are the effect times of what is to be counted."""
         self._open.append((Planted(kind, from_t, to_t, details), moments))
 
     def settle(self, up_to_t: int) -> None:

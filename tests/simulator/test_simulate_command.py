@@ -20,7 +20,8 @@ from app.store.database import open_database
 from app.store.reader import Reader
 from app.store.tables import RecordingState
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+"""Long enough to compile what a changed file made stale."""
 
 
 def simulate(*arguments: str | Path) -> str:
@@ -132,15 +133,15 @@ def test_live_and_at_once_store_the_same_events(database: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_completes_a_live_recording(database: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "app.cli", "simulate", "--live", "--speed", "4"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--database", str(database), "--json"], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        wait_for_conversions(database)
-        os.kill(process.pid, number)
-        said, _ = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            wait_for_conversions(process, database)
+            os.kill(process.pid, number)
+            said, _ = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
     assert process.returncode == 0
     summary = json.loads(said)
     recording = Reader(open_database(database)).recording(summary["recording"])
@@ -148,10 +149,11 @@ def test_a_signal_completes_a_live_recording(database: Path, number: signal.Sign
     assert summary["events"]["conversion"] > 0
 
 
-def wait_for_conversions(database: Path) -> None:
+def wait_for_conversions(process: subprocess.Popen[str], database: Path) -> None:
     """Until a reader beside the writer sees some."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
+        assert process.poll() is None, "the simulator ended by itself"
         if database.exists():
             vms = Reader(open_database(database)).vms()
             if vms and vms[0].events_by_kind.get(EventKind.CONVERSION.name.lower()):

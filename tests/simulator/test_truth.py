@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from app.model.events import EventArray, EventKind, Outcome, To, effect_time
+from collector.simulator.limits import Limits
 from collector.simulator.phases.lose_events import LoseEvents
 from collector.simulator.scenarios import SCENARIOS
 
 DEMO = "boot-and-storm"
+ONE_CYCLE_MORE = Limits(until_t=100_000_000_000)
 
 
 class BruteForce:
@@ -44,21 +46,25 @@ def applied_calls() -> Callable[[EventArray], EventArray]:
     return applied
 
 
+def touching(calls: EventArray, gfn: int, npages: int) -> EventArray:
+    return calls[(calls["gfn"] < gfn + npages) & (calls["gfn"] + calls["npages"] > gfn)]
+
+
 def within(calls: EventArray, from_t: int, to_t: int) -> EventArray:
     moments = effect_time(calls)
     return calls[(moments >= from_t) & (moments <= to_t)]
 
 
 def test_each_flip_of_a_ping_pong_is_effective(perform: Callable, applied_calls: Callable) -> None:
-    performance = perform(DEMO)
+    performance = perform(DEMO, limits=ONE_CYCLE_MORE)
     calls = applied_calls(performance.heard.events)
     runs = performance.planted("ping-pong")
-    assert [run.count for run in runs] == [16_000, 30, 1_750]
+    assert [run.count for run in runs] == [16_000, 30, 1_750] * 2
     for run in runs:
         gfn, npages = run.details["gfn"], run.details["npages"]
         pages = BruteForce(gfn, npages)
         flips = 0
-        for call in within(calls, 0, run.to_t):
+        for call in touching(within(calls, 0, run.to_t), gfn, npages):
             if pages.apply(call) and run.from_t <= call["t"] + call["latency_ns"]:
                 flips += 1
                 assert (call["gfn"], call["npages"], call["tid"]) == (
@@ -83,19 +89,20 @@ def test_ping_pong_keeps_its_beat(perform: Callable) -> None:
 def test_blocks_are_broken_and_healed_as_counted(
     perform: Callable, applied_calls: Callable
 ) -> None:
-    performance = perform(DEMO)
+    performance = perform(DEMO, limits=ONE_CYCLE_MORE)
     calls = applied_calls(performance.heard.events)
-    (broken,), (healed,) = (
-        performance.planted("broken blocks"),
-        performance.planted("healed blocks"),
-    )
-    pages = BruteForce(broken.details["gfn"], broken.details["npages"])
-    for call in within(calls, 0, healed.from_t - 1):
-        pages.apply(call)
-    assert (broken.count, pages.mixed_blocks) == (1200, 1200)
-    for call in within(calls, healed.from_t, healed.to_t):
-        pages.apply(call)
-    assert (healed.count, pages.mixed_blocks) == (480, 720)
+    all_broken, all_healed = map(performance.planted, ("broken blocks", "healed blocks"))
+    assert len(all_broken) == 2
+    for broken, healed in zip(all_broken, all_healed, strict=True):
+        gfn, npages = broken.details["gfn"], broken.details["npages"]
+        pages = BruteForce(gfn, npages)
+        inside = touching(calls, gfn, npages)
+        for call in within(inside, 0, healed.from_t - 1):
+            pages.apply(call)
+        assert (broken.count, pages.mixed_blocks) == (1200, 1200)
+        for call in within(inside, healed.from_t, healed.to_t):
+            pages.apply(call)
+        assert (healed.count, pages.mixed_blocks) == (480, 720)
 
 
 def test_no_ops_change_nothing(perform: Callable, applied_calls: Callable) -> None:

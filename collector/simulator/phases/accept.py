@@ -17,12 +17,11 @@ class Accept:
     duration: float
     faults: int
     place: Place
-    vcpus: int = 1024
 
     def perform(self, stage: Stage) -> Part:
         machine = stage.machine
         area = machine.area(self.place)
-        walkers = min(self.vcpus, machine.vcpus)
+        walkers = machine.vcpus
         count = min(self.faults, area.npages // walkers * walkers)
         nth = np.arange(count)
         walker = nth % walkers
