@@ -100,7 +100,7 @@ def decode_pages(
             n_after, place, ts, reason = _decode_page(
                 words, base, cpu, plan_of, plans, state, counts, rows, n
             )
-            if reason == 0 and _overtakes_next(words, page, known_pages, page_words, ts):
+            if reason == 0 and _runs_into_next(words, page, known_pages, page_words, ts):
                 for i in range(STATE_SIZE):
                     state[i] = state[STATE_SIZE + i]
                 reason = TIME_ORDER
@@ -139,18 +139,18 @@ def _decode_page(
             return n, place, ts, reason
         if body == 0:
             continue
+        event = _word(words, body) & 0xFFFF
+        plan = plan_of[event]
+        if plan >= 0 and length * 4 < plans[plan, 3]:
+            return n, place, ts, SHORT_EVENT
         if state[GAP_PENDING] != 0:
             n = _end_gap(rows, n, ts, cpu, state)
         if state[HAS_EVENTS] == 0:
             state[FIRST_TS] = ts
         state[LAST_TS] = ts
         state[HAS_EVENTS] = 1
-        event = _word(words, body) & 0xFFFF
         counts[event] += 1
-        plan = plan_of[event]
         if plan >= 0:
-            if length * 4 < plans[plan, 3]:
-                return n, place, ts, SHORT_EVENT
             rows[n, 0] = ts
             rows[n, 1] = -1 - plan
             rows[n, 2] = body
@@ -228,11 +228,18 @@ def _header_damage(
 
 @hot
 def _overtakes_next(words: Words, page: int, known_pages: int, page_words: int, ts: int) -> bool:
-    """Does `ts` lie after the next page's start, and is it that page which is sound?"""
     following = (page + 1) * page_words
     if page + 1 >= known_pages or _word(words, following + 2) & COMMIT_MASK == 0:
         return False
     return ts > _u64(words, following)
+
+
+@hot
+def _runs_into_next(words: Words, page: int, known_pages: int, page_words: int, ts: int) -> bool:
+    """Does the page end at `ts`, after the start of the next, though it began before that?"""
+    if not _overtakes_next(words, page, known_pages, page_words, ts):
+        return False
+    return _u64(words, (page + 1) * page_words) >= _u64(words, page * page_words)
 
 
 @hot
