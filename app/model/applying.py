@@ -13,7 +13,7 @@ from app.model.events import (
     Outcome,
     PageState,
 )
-from app.model.jit import hot_in_place
+from app.model.jit import constant, hot_in_place
 from app.model.pagetree import (
     ANY_DIRTY,
     DEFAULT,
@@ -45,15 +45,15 @@ LOSS_END = int(EventKind.LOSS_END)
 FAILED = int(Outcome.FAILED)
 UNCONFIRMED = int(Outcome.UNCONFIRMED)
 RANGE_UNKNOWN = int(Certainty.UNKNOWN)
-UNKNOWN = np.int64(PageState.UNKNOWN)
+UNKNOWN = constant(PageState.UNKNOWN)
 NO_MEMSLOT = int(PageState.NO_MEMSLOT)
 SET = int(Operation.SET_SHARED)
 DOUBT = int(Operation.DOUBT_SHARED)
-FORGET = np.int64(Operation.FORGET)
-REVEAL = np.int64(Operation.REVEAL)
-RECALL = np.int64(Operation.RECALL_SHARED)
-ZERO = np.int64(0)
-IN_MEMSLOT = np.int64(Place.CAN_BE_PRIVATE)
+FORGET = constant(Operation.FORGET)
+REVEAL = constant(Operation.REVEAL)
+RECALL = constant(Operation.RECALL_SHARED)
+ZERO = constant(0)
+IN_MEMSLOT = constant(Place.CAN_BE_PRIVATE)
 
 
 def new_cursor() -> npt.NDArray[np.int64]:

@@ -1,9 +1,7 @@
 """The compiled way from a range of gfns to the pieces of it that one kind of memslot covers."""
 
-import numpy as np
-
 from app.model.events import ChangeArray
-from app.model.jit import hot_in_place
+from app.model.jit import constant, hot_in_place
 from app.model.pagetree import (
     BLOCK_SHIFT,
     BLOCKS,
@@ -21,8 +19,8 @@ from app.model.painting import FAR, NOWHERE, is_mixed, paint
 from app.model.slotcover import END, FIRST, PLACE, CoverArray
 from app.model.transitions import CODES, Operation, Place
 
-NO_MEMSLOT = np.int64(Place.NO_MEMSLOT)
-FORGET = np.int64(Operation.FORGET)
+NO_MEMSLOT = constant(Place.NO_MEMSLOT)
+FORGET = constant(Operation.FORGET)
 
 
 @hot_in_place

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,3 +25,12 @@ def hot_in_place(function: F) -> F:
     operations per call of such a function, and more than the work of a short one.
     """
     return cast(F, numba.njit(nogil=True, cache=True, _nrt=False)(function))
+
+
+def constant(value: int) -> int:
+    """A number that compiled functions hand to each other.
+
+    As a plain int it would be part of the type of the call, and the function called would be
+    compiled once more for each such number.
+    """
+    return cast(int, np.int64(value))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, PageState
-from app.model.jit import hot_in_place
+from app.model.jit import constant, hot_in_place
 from app.model.pagetree import (
     ALL,
     BLOCK_SHIFT,
@@ -49,8 +49,8 @@ from app.model.transitions import (
 ROOM = 1 << BLOCK_SHIFT
 """Rows that must be free before a block is painted: each of its pages may become one."""
 
-NOWHERE = np.int64(-1)
-FAR = np.int64(GFN_LIMIT + ROOM)
+NOWHERE = constant(-1)
+FAR = constant(GFN_LIMIT + ROOM)
 """Before the first and past the last of all blocks. Constants that compiled functions pass on are
 numpy's: each plain int would have its own version of the function compiled for it."""
 

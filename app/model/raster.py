@@ -1,0 +1,117 @@
+"""Time x gfn pictures of a VM's memory: what share of each cell was private, and how often it was
+converted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import CHANGE, ChangeArray, EventArray, PageState, RunArray
+from app.model.rastering import (
+    CALLS,
+    FAILED_CALLS,
+    MEASURES,
+    PRESENT,
+    PRIVATE,
+    UNKNOWN,
+    Times,
+    count_conversions,
+    share_pages,
+    sum_changes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Columns are half-open stretches of time, rows ascending disjoint gfn ranges (holes between
+    them are left out). Raises ValueError if that is not so."""
+
+    t_edges: Times  # [W + 1] ns, ascending
+    row_first: npt.NDArray[np.uint64]  # [H]
+    row_end: npt.NDArray[np.uint64]  # [H]
+
+    def __post_init__(self) -> None:
+        if len(self.t_edges) < 2 or (np.diff(self.t_edges) <= 0).any():
+            raise ValueError("a grid needs ascending times")
+        if len(self.row_first) == 0 or len(self.row_first) != len(self.row_end):
+            raise ValueError("a grid needs rows")
+        if (self.row_first >= self.row_end).any() or (self.row_first[1:] < self.row_end[:-1]).any():
+            raise ValueError("the rows of a grid must be ascending disjoint gfn ranges")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return len(self.row_first), len(self.t_edges) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """[H, W] each. Shares of a row's pages, averaged over a column's time; and conversions by the
+    column they took effect in, once in each row they touch, whatever their outcome."""
+
+    private: npt.NDArray[np.float32]
+    unknown: npt.NDArray[np.float32]
+    present: npt.NDArray[np.float32]  # in a memslot
+    conversions: npt.NDArray[np.uint32]
+    failed: npt.NDArray[np.uint32]  # those of them that failed
+
+
+class RasterSums:
+    """A raster in the making. Changes and events may come in any number of chunks."""
+
+    def __init__(self, grid: Grid) -> None:
+        height, width = grid.shape
+        self.grid = grid
+        self.t_edges = np.ascontiguousarray(grid.t_edges, np.int64)
+        self.row_first = np.ascontiguousarray(grid.row_first, np.int64)
+        self.row_end = np.ascontiguousarray(grid.row_end, np.int64)
+        self.within = np.zeros((height, width, MEASURES, 2))
+        self.onward = np.zeros((height + 1, width, MEASURES, 2))
+        self.counts = np.zeros((height + 1, width, 2), np.int32)
+
+    def add_start(self, runs: RunArray) -> None:
+        """What was there before the changes: runs as `PageMap.runs` gives them."""
+        changes = np.zeros(len(runs), CHANGE)
+        changes["t"] = self.t_edges[0]
+        changes["gfn"], changes["npages"] = runs["gfn"], runs["npages"]
+        changes["before"], changes["after"] = PageState.NO_MEMSLOT, runs["state"]
+        changes["in_memslot"] = True
+        self.add_changes(changes)
+
+    def add_changes(self, changes: ChangeArray) -> None:
+        """Changes before the first column hold in all of it; those after the last are left out."""
+        sum_changes(self.within, self.onward, self.t_edges, self.row_first, self.row_end, changes)
+
+    def add_events(self, events: EventArray) -> None:
+        """Count conversions whose range is known; other events are left out."""
+        count_conversions(self.counts, self.t_edges, self.row_first, self.row_end, events)
+
+    def finish(self) -> Raster:
+        shares = np.zeros((MEASURES, *self.grid.shape), np.float32)
+        row_pages = self.row_end - self.row_first
+        share_pages(self.within, self.onward, self.t_edges, row_pages, shares)
+        counts = np.cumsum(self.counts[:-1], axis=0).astype(np.uint32)
+        return Raster(
+            private=shares[PRIVATE],
+            unknown=shares[UNKNOWN],
+            present=shares[PRESENT],
+            conversions=counts[:, :, CALLS],
+            failed=counts[:, :, FAILED_CALLS],
+        )
+
+
+def rasterise(
+    start: RunArray, changes: Iterable[ChangeArray], events: Iterable[EventArray], grid: Grid
+) -> Raster:
+    """Draw a stretch of time from the state before it and all that followed, in order of time.
+
+    `start` may lie any time before the first column if `changes` go on from there.
+    """
+    sums = RasterSums(grid)
+    sums.add_start(start)
+    for chunk in changes:
+        sums.add_changes(chunk)
+    for chunk in events:
+        sums.add_events(chunk)
+    return sums.finish()

@@ -1,0 +1,207 @@
+"""What happened over time: calls and pages per column, and the state at the end of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.applying import effect
+from app.model.events import (
+    Certainty,
+    ChangeArray,
+    EventArray,
+    EventKind,
+    Outcome,
+    PageState,
+    To,
+)
+from app.model.jit import constant, hot_in_place
+from app.model.pagemap import Totals
+from app.model.rastering import Times, column_at
+
+FIELDS = (
+    "to_private",
+    "to_shared",
+    "failed",
+    "unconfirmed",
+    "noop",
+    "page_faults",
+    "hypercalls",
+    "memory_faults",
+    "pages_to_private",
+    "pages_to_shared",
+    "private",
+    "shared",
+    "unknown",
+    "mixed_2m",
+)
+(
+    TO_PRIVATE,
+    TO_SHARED,
+    FAILED,
+    UNCONFIRMED,
+    NOOP,
+    PAGE_FAULTS,
+    HYPERCALLS,
+    MEMORY_FAULTS,
+    PAGES_TO_PRIVATE,
+    PAGES_TO_SHARED,
+    PRIVATE,
+    SHARED,
+    UNKNOWN,
+    MIXED,
+) = range(len(FIELDS))
+"""Columns of `Counts`. From PRIVATE on they are by how much the state grew."""
+
+CONVERSION = int(EventKind.CONVERSION)
+PAGE_FAULT = int(EventKind.PAGE_FAULT)
+HYPERCALL = int(EventKind.HYPERCALL)
+MEMORY_FAULT = int(EventKind.MEMORY_FAULT)
+OUTCOME_FAILED = int(Outcome.FAILED)
+OUTCOME_UNCONFIRMED = int(Outcome.UNCONFIRMED)
+ASKED_PRIVATE = int(To.PRIVATE)
+ASKED_SHARED = int(To.SHARED)
+RANGE_UNKNOWN = int(Certainty.UNKNOWN)
+STATE_UNKNOWN = int(PageState.UNKNOWN)
+NO_MEMSLOT = int(PageState.NO_MEMSLOT)
+FIELD_OF_STATE = np.array([SHARED, PRIVATE, UNKNOWN], np.int64)
+"""By PageState."""
+
+ZERO = constant(0)
+
+Counts = npt.NDArray[np.int64]
+"""[columns, FIELDS]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """[W] each. Columns are half-open, by effect time; states are those just before a column's
+    right edge."""
+
+    t_edges: Times  # [W + 1]
+    to_private: Counts  # conversions that were applied
+    to_shared: Counts
+    failed: Counts
+    unconfirmed: Counts
+    noop: Counts  # applied conversions whose pages were all known to be as asked already
+    page_faults: Counts
+    hypercalls: Counts
+    memory_faults: Counts
+    pages_to_private: Counts  # pages that went from known shared to private, and back
+    pages_to_shared: Counts
+    private: Counts  # pages in memslots
+    shared: Counts
+    unknown: Counts
+    mixed_2m: Counts  # blocks, see PageMap
+
+
+class TimelineSums:
+    """A timeline in the making. Changes and events may come in any number of chunks."""
+
+    def __init__(self, t_edges: Times) -> None:
+        """Raises ValueError unless the edges ascend."""
+        if len(t_edges) < 2 or (np.diff(t_edges) <= 0).any():
+            raise ValueError("a timeline needs ascending times")
+        self.t_edges = np.ascontiguousarray(t_edges, np.int64)
+        self.counts: Counts = np.zeros((len(t_edges) - 1, len(FIELDS)), np.int64)
+
+    def add_start(self, totals: Totals, mixed_blocks: int) -> None:
+        """The state before the changes."""
+        self.counts[0, PRIVATE] += totals.private
+        self.counts[0, SHARED] += totals.shared
+        self.counts[0, UNKNOWN] += totals.unknown
+        self.counts[0, MIXED] += mixed_blocks
+
+    def add_changes(self, changes: ChangeArray) -> None:
+        """Changes before the first column are part of its state; those after the last are left
+        out. The rows of one event may not be divided between two calls."""
+        count_changes(self.counts, self.t_edges, changes)
+
+    def add_events(self, events: EventArray) -> None:
+        """Events outside the columns are left out."""
+        count_events(self.counts, self.t_edges, events)
+
+    def finish(self) -> Timeline:
+        counts = self.counts.copy()
+        counts[:, PRIVATE:] = np.cumsum(counts[:, PRIVATE:], axis=0)
+        return Timeline(self.t_edges, *np.ascontiguousarray(counts.T))
+
+
+def timeline(
+    start: Totals,
+    mixed_blocks: int,
+    changes: Iterable[ChangeArray],
+    events: Iterable[EventArray],
+    t_edges: Times,
+) -> Timeline:
+    """Count a stretch of time from the state before it and all that followed."""
+    sums = TimelineSums(t_edges)
+    sums.add_start(start, mixed_blocks)
+    for chunk in changes:
+        sums.add_changes(chunk)
+    for chunk in events:
+        sums.add_events(chunk)
+    return sums.finish()
+
+
+@hot_in_place
+def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
+    column, last_event = ZERO, -1
+    width = counts.shape[0]
+    for index in range(changes.size):
+        change = changes[index]
+        column = column_at(t_edges, change.t, min(max(column, 0), width - 1))
+        if column == width:
+            continue
+        at = max(column, 0)
+        counts[at, MIXED] += change.mixed_delta
+        if change.in_memslot:
+            npages = np.int64(change.npages)
+            if change.before != NO_MEMSLOT:
+                counts[at, FIELD_OF_STATE[change.before]] -= npages
+            if change.after != NO_MEMSLOT:
+                counts[at, FIELD_OF_STATE[change.after]] += npages
+        is_by_call = change.before != NO_MEMSLOT and change.after < STATE_UNKNOWN
+        if column >= 0 and is_by_call and change.event > last_event:
+            counts[at, NOOP] -= 1
+            last_event = change.event
+
+
+@hot_in_place
+def count_events(counts: Counts, t_edges: Times, events: EventArray) -> None:
+    column = ZERO
+    width = counts.shape[0]
+    for index in range(events.size):
+        event = events[index]
+        column = column_at(t_edges, effect(events, index), min(max(column, 0), width - 1))
+        if column < 0 or column == width:
+            continue
+        if event.kind == CONVERSION:
+            count_conversion(counts, column, events, index)
+        elif event.kind == PAGE_FAULT:
+            counts[column, PAGE_FAULTS] += 1
+        elif event.kind == HYPERCALL:
+            counts[column, HYPERCALLS] += 1
+        elif event.kind == MEMORY_FAULT:
+            counts[column, MEMORY_FAULTS] += 1
+
+
+@hot_in_place
+def count_conversion(counts: Counts, column: int, events: EventArray, index: int) -> None:
+    """An applied call of known range counts as no-op until a change shows that it was none."""
+    event = events[index]
+    if event.outcome == OUTCOME_FAILED:
+        counts[column, FAILED] += 1
+        return
+    if event.outcome == OUTCOME_UNCONFIRMED:
+        counts[column, UNCONFIRMED] += 1
+        return
+    if event.to == ASKED_PRIVATE:
+        counts[column, TO_PRIVATE] += 1
+        counts[column, PAGES_TO_PRIVATE] += np.int64(event.effective_pages)
+    elif event.to == ASKED_SHARED:
+        counts[column, TO_SHARED] += 1
+        counts[column, PAGES_TO_SHARED] += np.int64(event.effective_pages)
+    if event.to < STATE_UNKNOWN and event.range_certainty != RANGE_UNKNOWN:
+        counts[column, NOOP] += 1
