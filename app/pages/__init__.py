@@ -1,5 +1,10 @@
-"""HTML for people: one file per page, registered here."""
+"""HTML for people, one file per page; a page's file also has the fragments htmx asks for."""
 
 from fastapi import APIRouter
 
-router = APIRouter(include_in_schema=False)
+from app.pages import explorer, home, recording
+
+router = APIRouter()
+router.include_router(home.router)
+router.include_router(explorer.router)
+router.include_router(recording.router)

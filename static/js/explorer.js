@@ -199,7 +199,7 @@ class Explorer {
     map.overlay.placeHover(view, t);
     timeline.overlay.placeHover(view, t);
     timeline.showBucket(t);
-    if (at && at.gpa !== null) this.inspect(at);
+    if (at && at.gpa !== null) this.inspect({ ...at, isKept: false });
     else if (!at) this.inspectCursor();
   }
 
@@ -211,7 +211,7 @@ class Explorer {
   inspectCursor() {
     const { t, gpa, time } = this.view;
     if (t === null || gpa === null || t < time.from || t >= time.to) this.inspector.clear();
-    else this.inspect({ t, gpa });
+    else this.inspect({ t, gpa, isKept: true });
   }
 
   /** New data: note it; read again, seldom, if the view moves with it. */

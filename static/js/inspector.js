@@ -1,6 +1,7 @@
 /** What is under the pointer or the cursor: address, slot, state, and the exact counts of the cell. */
 
 import { PAGE_SIZE, floorPage, formatAddress, parseAddress, toHex } from "./gpa.js";
+import { loadHistory, summarise } from "./history.js";
 import { Latest, address, fetchJson } from "./rest.js";
 import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
 import { formatCount, formatShare, formatSize } from "./units.js";
@@ -21,7 +22,11 @@ export class Inspector {
     this.hint = element.innerHTML;
   }
 
-  /** Show the cell of the map at an instant and an address; `parameters` are the map's own. */
+  /**
+   * Show the cell of the map at an instant and an address.
+   * @param {{t: number, gpa: number, isKept: boolean}} at a kept place gets its history too
+   * @param {object} parameters the map's own
+   */
   show(at, parameters, memslots, onError) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -38,19 +43,20 @@ export class Inspector {
     this.element.innerHTML = this.hint;
   }
 
-  async load({ t, gpa }, parameters, signal) {
+  async load({ t, gpa, isKept }, parameters, signal) {
     const path = `/api/v1/vms/${this.subject.vmId}`;
     const page = floorPage(gpa);
     const cell = { ...parameters, measure: null, t: Math.floor(t), gpa: toHex(page) };
     const state = { at: Math.floor(t), gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
-    const [counts, page_state] = await Promise.all([
+    const [counts, { runs }, history] = await Promise.all([
       fetchJson(address(`${path}/raster/cell`, cell), signal),
       fetchJson(address(`${path}/state`, state), signal),
+      isKept ? loadHistory(this.subject.vmId, page, Math.floor(t), signal) : null,
     ]);
-    return { counts, run: page_state.runs[0] ?? null };
+    return { counts, run: runs[0] ?? null, history };
   }
 
-  draw({ t, gpa }, { counts, run }, memslots) {
+  draw({ t, gpa }, { counts, run, history }, memslots) {
     const page = floorPage(gpa);
     const slot = memslotAt(memslots, page, t);
     const { recording } = this.subject;
@@ -63,6 +69,7 @@ export class Inspector {
       ["hva", hvaOf(slot, page), "", "address"],
       ["slot", slotText(slot)],
       ["state", run ? run.state : "no memslot", "", run ? `state state-${run.state}` : ""],
+      ...(history && run ? historyRows(summarise(history, run.state)) : []),
       ...cellRows(counts),
     ];
     this.element.replaceChildren(definitionList(rows));
@@ -86,6 +93,16 @@ function cellRows(counts) {
       `${formatCount(counts.failed)} failed`],
   ];
   return rows;
+}
+
+function historyRows({ conversions, isComplete, since }) {
+  const count = `${formatCount(conversions)}${isComplete ? "" : " or more"} so far`;
+  const rows = [["page history", `converted ${count}`, "calls whose range covers this page"]];
+  if (since === null) return rows;
+  const who = since.vcpu === null ? `thread ${since.tid}` : `vCPU ${since.vcpu}`;
+  const why = since.cause ? `, ${since.cause} (${since.cause_certainty})` : "";
+  const by = since.kind === "conversion" ? `by ${who}${why}` : "events were lost";
+  return [["since", `${formatTime(since.t_effect)}, ${by}`], ...rows];
 }
 
 function memslotAt(memslots, gpa, t) {

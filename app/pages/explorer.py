@@ -1,0 +1,16 @@
+"""The VM explorer: its frame. What it shows, the browser asks REST for."""
+
+from fastapi import APIRouter, Response
+
+from app.api.dependencies import ReaderOf, VmId
+from app.pages.rendering import PageRoute, page
+from app.views.recordings import find_recording
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/vms/{vm_id}", include_in_schema=False)
+def show_explorer(reader: ReaderOf, vm_id: VmId) -> Response:
+    """One VM over time and guest physical address."""
+    vm = reader.vm(vm_id)
+    return page("explorer.html", vm=vm, recording=find_recording(reader, vm.recording_id))

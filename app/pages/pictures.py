@@ -1,0 +1,89 @@
+"""Small pictures of the first page, as shapes that a template draws into SVG.
+
+Drawn here, not asked for as images, so that a page with many VMs is one answer.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.timeline import Timeline
+from app.views.overview import AddressStrip
+from app.views.palette import RAMP, RAMP_STEPS, Theme, palette
+
+HATCH = "url(#hatch)"
+"""The pattern for unknown, defined once in the page."""
+SPARK_HEIGHT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Neighbouring bins of a strip in one colour."""
+
+    x: int
+    width: int
+    fill: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """Conversions over time: two outlines around the middle, and the buckets with failures."""
+
+    width: int
+    to_private: str  # path data, upwards
+    to_shared: str  # path data, downwards
+    failed: list[int]
+
+
+def strip_cells(strip: AddressStrip) -> list[Cell]:
+    """Colours from low to high addresses; mostly unknown bins are hatched."""
+    known = np.maximum(1 - strip.unknown, 1e-9)
+    steps = np.rint(strip.private / known * (RAMP_STEPS - 1)).astype(int).clip(0, RAMP_STEPS - 1)
+    fills = [
+        HATCH if unknown >= 0.5 else ramp_colours()[step]
+        for step, unknown in zip(steps, strip.unknown, strict=True)
+    ]
+    cells = []
+    x = 0
+    for fill, group in groupby(fills):
+        width = len(list(group))
+        cells.append(Cell(x, width, fill))
+        x += width
+    return cells
+
+
+@cache
+def ramp_colours() -> list[str]:
+    ramp = palette(Theme.LIGHT)[RAMP : RAMP + RAMP_STEPS]
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue, _ in ramp]
+
+
+def spark(timeline: Timeline) -> Spark:
+    """Draw a timeline; what is there at all is at least one unit high."""
+    up = timeline.to_private.astype(float)
+    down = timeline.to_shared.astype(float)
+    most = max(up.max(initial=0), down.max(initial=0), 1)
+    middle = SPARK_HEIGHT / 2
+    return Spark(
+        width=len(up),
+        to_private=bars_path(heights(up, most, middle), middle, -1),
+        to_shared=bars_path(heights(down, most, middle), middle, 1),
+        failed=np.flatnonzero(timeline.failed).tolist(),
+    )
+
+
+def heights(counts: npt.NDArray[np.float64], most: float, room: float) -> list[float]:
+    scaled = np.where(counts > 0, np.maximum(counts / most * room, 1), 0)
+    return [round(float(height), 1) for height in scaled]
+
+
+def bars_path(bars: list[float], middle: float, direction: int) -> str:
+    """Bars of width 1 from the middle line, up (-1) or down (1), as SVG path data."""
+    return "".join(
+        f"M{x} {middle:g}v{direction * height:g}h1v{-direction * height:g}z"
+        for x, height in enumerate(bars)
+        if height
+    )

@@ -1,0 +1,67 @@
+"""Templates to pages, and errors to pages that a person can read."""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.pages import text
+from app.store.errors import NotFound, StoreError
+
+TEMPLATES_FOLDER = Path(__file__).parents[2] / "templates"
+
+environment = Environment(
+    loader=FileSystemLoader(TEMPLATES_FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.filters |= {
+    "count": text.count,
+    "plural": text.plural,
+    "pages": text.pages,
+    "time": text.time,
+    "duration": text.duration,
+    "wall_time": text.wall_time,
+}
+environment.globals["lost"] = text.lost
+
+
+def page(template: str, status: int = 200, **context: object) -> HTMLResponse:
+    return HTMLResponse(environment.get_template(template).render(context), status)
+
+
+def error_page(status: HTTPStatus, detail: str) -> HTMLResponse:
+    return page("error.html", status, title=status.phrase, detail=detail)
+
+
+class PageRoute(APIRoute):
+    """Answers what a person cannot have with a page, where REST answers with a problem."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_or_explain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NotFound as error:
+                return error_page(HTTPStatus.NOT_FOUND, f"{capitalised(error)}.")
+            except RequestValidationError:
+                detail = f"{request.url.path} is no page: ids are whole numbers from 1."
+                return error_page(HTTPStatus.NOT_FOUND, detail)
+            except StoreError as error:
+                return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{capitalised(error)}.")
+
+        return handle_or_explain
+
+
+def capitalised(error: Exception) -> str:
+    words = str(error)
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,65 @@
+"""Numbers as people read them; static/js/units.js and time.js write the same way."""
+
+from datetime import UTC, datetime
+
+from app.model.events import PAGE_SIZE
+
+THIN_SPACE = "\u2009"
+NS_PER_S = 10**9
+BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def count(number: int) -> str:
+    """434176 -> "434 176", with thin spaces."""
+    return f"{number:,}".replace(",", THIN_SPACE)
+
+
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """1 -> "1 VM", 2 -> "2 VMs"; `nouns` where an s is not enough."""
+    return f"{count(number)} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def size(number: float) -> str:
+    """4089446 -> "3.9 MiB"; whole units without a decimal."""
+    unit = 0
+    while number >= 1024 and unit < len(BINARY_UNITS) - 1:
+        number /= 1024
+        unit += 1
+    digits = 0 if number == int(number) else 1
+    return f"{number:.{digits}f} {BINARY_UNITS[unit]}"
+
+
+def pages(number: int) -> str:
+    """A number of pages, as a size."""
+    return size(number * PAGE_SIZE)
+
+
+def time(ns: int) -> str:
+    """12345678000 -> "t+12.345 678 s"; nanoseconds only when there are any."""
+    seconds, fraction = divmod(ns, NS_PER_S)
+    digits = f"{fraction:09d}" if fraction % 1000 else f"{fraction // 1000:06d}"
+    groups = THIN_SPACE.join(digits[i : i + 3] for i in range(0, len(digits), 3))
+    return f"t+{count(seconds)}.{groups} s"
+
+
+def duration(ns: int) -> str:
+    """41234 -> "41.2 µs": to three digits."""
+    for unit, length in (("ns", 1), ("µs", 10**3), ("ms", 10**6)):
+        if ns < length * 999.5:
+            return f"{ns / length:.3g} {unit}"
+    seconds = ns / NS_PER_S
+    return f"{seconds:.3g} s" if seconds < 999.5 else f"{round(seconds)} s"
+
+
+def wall_time(ns: str | None) -> str | None:
+    """UNIX time in ns, as text, to the second; None stays None."""
+    if ns is None:
+        return None
+    return datetime.fromtimestamp(int(ns) // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def lost(events: int, stretches: int) -> str:
+    """How many events were lost, as far as it is known. Nothing lost: the empty string."""
+    if not stretches:
+        return ""
+    return f"{count(events)} events lost" if events else "an unknown number of events lost"

@@ -1,0 +1,83 @@
+"""A dashboard that really listens, and how tests in a browser look at its pages."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from playwright.sync_api import Page, Response
+
+from app.main import create_app
+from app.server import Server, bind, url_of
+from app.settings import Settings
+
+
+class Dashboard:
+    """A dashboard that really listens."""
+
+    def __init__(self, url: str, stop: Callable[[], None]) -> None:
+        self.url = url
+        self.stop = stop
+
+
+@contextmanager
+def dashboard_over(database: Path) -> Iterator[Dashboard]:
+    with bind("127.0.0.1", 0) as listener:
+        app = create_app(Settings(database_url=str(database)))
+        server = Server(uvicorn.Config(app, log_level="error", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join()
+
+        try:
+            yield Dashboard(url_of(listener), stop)
+        finally:
+            stop()
+
+
+def simulate(database: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = (sys.executable, "-m", "app.cli", "simulate", "--database", str(database))
+    return subprocess.Popen((*command, *arguments), stdout=subprocess.DEVNULL)
+
+
+class Complaints(list[str]):
+    """What the browser complained about; a test that provokes a complaint clears it."""
+
+    def listen_to(self, page: Page) -> None:
+        page.on("console", lambda message: self.hear(message.type, message.text))
+        page.on("pageerror", lambda error: self.append(str(error)))
+
+    def hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.append(text)
+
+
+def wait_until_drawn(page: Page) -> None:
+    page.wait_for_selector("#explorer[data-ready=true][aria-busy=false]")
+
+
+def settled(page: Page, act: Callable[[], object]) -> None:
+    """Do something that makes the page ask for another map, and wait until that is drawn."""
+    with page.expect_response(is_map):
+        act()
+    wait_until_drawn(page)
+
+
+def is_map(response: Response) -> bool:
+    return "raster.png" in response.url and response.status == 200
+
+
+def query_of(page: Page) -> dict[str, str]:
+    entries: dict[str, str] = page.evaluate(
+        "Object.fromEntries(new URLSearchParams(window.location.search))"
+    )
+    return entries

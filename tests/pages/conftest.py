@@ -1,0 +1,85 @@
+"""The dashboard over a simulated guest, in a real Chromium."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from browsing import Complaints, Dashboard, dashboard_over, simulate, wait_until_drawn
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE = {"width": 1440, "height": 900}
+PATIENCE_MS = 15_000
+
+
+@pytest.fixture(scope="session")
+def simulated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One VM (id 1) of the default scenario: boots, storms, loses events."""
+    path = tmp_path_factory.mktemp("pages") / "simulated.db"
+    assert simulate(path).wait() == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def dashboard(simulated_database: Path) -> Iterator[Dashboard]:
+    with dashboard_over(simulated_database) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    """Fails the test if the console shows an error: violations of the CSP are among them."""
+    heard = Complaints()
+    yield heard
+    assert heard == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, complaints: Complaints) -> Iterator[Callable[..., Page]]:
+    """Open an address in a browser of its own (wide and light unless told)."""
+    contexts: list[BrowserContext] = []
+
+    def open_address(url: str, **options: object) -> Page:
+        context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        complaints.listen_to(page)
+        page.goto(url)
+        return page
+
+    yield open_address
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def explorer(open_page: Callable[..., Page], dashboard: Dashboard) -> Callable[..., Page]:
+    """Open VM 1 and wait until its first map is there."""
+
+    def open_explorer(query: str = "", **options: object) -> Page:
+        page = open_page(f"{dashboard.url}/vms/1{query}", **options)
+        wait_until_drawn(page)
+        return page
+
+    return open_explorer

@@ -1,0 +1,49 @@
+"""What goes wrong is said where the person looks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from browsing import Complaints, Dashboard, dashboard_over, wait_until_drawn
+from playwright.sync_api import Page, expect
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.mark.parametrize("path", ["/vms/999", "/recordings/999", "/vms/none"])
+def test_unknown_things_are_a_page_that_leads_home(dashboard: Dashboard, path: str) -> None:
+    answer = httpx.get(dashboard.url + path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert 'href="/"' in answer.text
+
+
+def test_unknown_vm_names_what_is_missing(dashboard: Dashboard) -> None:
+    assert "There is no VM 999." in httpx.get(f"{dashboard.url}/vms/999").text
+
+
+def test_server_that_goes_away_is_announced_and_what_was_shown_stays(
+    open_page: OpenPage, simulated_database: Path, complaints: Complaints
+) -> None:
+    with dashboard_over(simulated_database) as dashboard:
+        page = open_page(f"{dashboard.url}/vms/1")
+        wait_until_drawn(page)
+        dashboard.stop()
+        page.keyboard.press("w")
+        banner = page.get_by_role("alert")
+        expect(banner).to_contain_text("The server does not answer.")
+        expect(banner).to_contain_text("Trying again.")
+        expect(page.locator("#map image").first).to_be_attached()
+    complaints.clear()
+
+
+def test_pages_allow_no_inline_script(dashboard: Dashboard) -> None:
+    for path in ("/", "/vms/1", "/recordings/1"):
+        answer = httpx.get(dashboard.url + path)
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert "<style" not in answer.text
+        assert "style=" not in answer.text
+        assert " onclick=" not in answer.text

@@ -1,0 +1,58 @@
+"""A recording's page says what it can show, what it cannot, and what that costs."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from browsing import Dashboard, dashboard_over
+from playwright.sync_api import Page, expect
+
+from app.store.database import open_database
+from app.store.protocol import Loss, RecordingHeader
+from app.store.writer import RecordingWriter
+from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
+
+OpenPage = Callable[..., Page]
+
+
+def test_simulated_recording_says_so(open_page: OpenPage, dashboard: Dashboard) -> None:
+    page = open_page(f"{dashboard.url}/recordings/1")
+    expect(page.get_by_text("This recording is simulated.")).to_be_visible()
+    expect(page.locator(".badge.simulated")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="simulated ring buffer")).to_contain_text(
+        "1\u2009502"
+    )
+
+
+@pytest.fixture
+def blind_recording(tmp_path: Path) -> Iterator[str]:
+    """A recording that saw conversions without their ranges, and was cut."""
+    path = tmp_path / "blind.db"
+    coverage = describe_coverage(
+        {Capability.CONVERSIONS: True, Capability.REQUESTED_RANGES: True},
+        events={"syscalls:sys_enter_ioctl": 1234},
+    )
+    header = RecordingHeader("blind <b>", "trace.dat", "host", "mono", 0, coverage=coverage)
+    engine = open_database(path)
+    with RecordingWriter(engine, header) as writer:
+        writer.add_loss(Loss(5, 9, None, None, "ring buffer"))
+        writer.advance(10)
+        writer.mark_incomplete("the file ends at offset 4096")
+    engine.dispose()
+    with dashboard_over(path) as dashboard:
+        yield f"{dashboard.url}/recordings/1"
+
+
+def test_blind_spots_come_with_their_cost(open_page: OpenPage, blind_recording: str) -> None:
+    page = open_page(blind_recording)
+    expect(page.get_by_text(COST_OF_MISSING[Capability.CONVERSION_RANGES])).to_be_visible()
+    expect(page.get_by_text("the file ends at offset 4096")).to_be_visible()
+    expect(page.get_by_text("An unknown number of events lost in 1 stretch")).to_be_visible()
+    expect(page.get_by_text("No VM was seen in this recording.")).to_be_visible()
+
+
+def test_names_are_text_not_markup(blind_recording: str) -> None:
+    body = httpx.get(blind_recording).text
+    assert "blind &lt;b&gt;" in body
+    assert "blind <b>" not in body

@@ -1,0 +1,57 @@
+"""Numbers as people read them."""
+
+import pytest
+
+from app.pages import text
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(0, "0"), (999, "999"), (434_176, "434\u2009176")]
+)
+def test_count(number: int, expected: str) -> None:
+    assert text.count(number) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "0 B"),
+        (4096, "4 KiB"),
+        (4_089_446, "3.9 MiB"),
+        (1 << 40, "1 TiB"),
+        (1 << 70, "1048576 PiB"),
+    ],
+)
+def test_size(number: int, expected: str) -> None:
+    assert text.size(number) == expected
+
+
+@pytest.mark.parametrize(
+    ("ns", "expected"),
+    [
+        (12_345_678_000, "t+12.345\u2009678 s"),
+        (12_345_678_901, "t+12.345\u2009678\u2009901 s"),
+        (0, "t+0.000\u2009000 s"),
+    ],
+)
+def test_time(ns: int, expected: str) -> None:
+    assert text.time(ns) == expected
+
+
+@pytest.mark.parametrize(
+    ("ns", "expected"),
+    [(7, "7 ns"), (41_234, "41.2 µs"), (999_999, "1 ms"), (2_650_000_000, "2.65 s")],
+)
+def test_duration(ns: int, expected: str) -> None:
+    assert text.duration(ns) == expected
+
+
+def test_losses_of_unknown_number() -> None:
+    assert text.lost(0, 2) == "an unknown number of events lost"
+    assert text.lost(1502, 1) == "1\u2009502 events lost"
+    assert text.lost(0, 0) == ""
+
+
+def test_wall_time() -> None:
+    assert text.wall_time("1763820000123456789") == "2025-11-22 14:00:00 UTC"
+    assert text.wall_time(None) is None
