@@ -23,6 +23,7 @@ from app.model.pagetree import (
     TOTALS,
     WORDS,
     Tree,
+    free_bitmap,
     new_tree,
 )
 from app.model.transitions import CODES
@@ -31,6 +32,9 @@ MAGIC = b"gmpm"
 VERSION = 1
 _FIXED = struct.Struct("<BBqqqqq")
 """Default state, is the layout known, last t, pages shared, private, unknown, mixed blocks."""
+
+SPARE_BITMAPS = 32
+"""Room for what is replayed from here on, so that the bitmaps need not be copied to grow."""
 
 _LIMIT = 1 << 36
 """Bytes of a keyframe that could not be meant: a page map of four fully fragmented PiB."""
@@ -119,11 +123,14 @@ def _tree(
     leaves: npt.NDArray[np.int64],
     words: npt.NDArray[np.uint64],
 ) -> Tree:
-    """A tree without free rows, all of it marked as touched since the last forgetting."""
-    bitmaps = np.empty((len(words) // WORDS, WORDS), np.uint64)
-    bitmaps[:, 0::2], bitmaps[:, 1::2] = words.reshape(2, len(bitmaps), WORDS // 2)
+    """A tree with some room, all of it marked as touched since the last forgetting."""
+    count = len(words) // WORDS
+    bitmaps = np.empty((count + SPARE_BITMAPS, WORDS), np.uint64)
+    bitmaps[:count, 0::2], bitmaps[:count, 1::2] = words.reshape(2, count, WORDS // 2)
     nodes = np.concatenate((groups, leaves))
     meta = new_tree(default).meta
+    for row in range(len(bitmaps) - 1, count - 1, -1):
+        free_bitmap(bitmaps, meta, row)
     meta[ANY_DIRTY] = 1
     meta[GROUPS_USED] = len(leaves) // LEAVES
     return Tree(nodes, np.ones(len(nodes), np.uint8), bitmaps, meta)
