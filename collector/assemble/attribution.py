@@ -5,7 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import PAGE_SHIFT, PAGE_SIZE, UNKNOWN_VCPU, Certainty, EventArray
+from app.model.events import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    UNKNOWN_LATENCY,
+    UNKNOWN_VCPU,
+    Certainty,
+    EventArray,
+    EventKind,
+    Outcome,
+    To,
+    effect_time,
+)
 from app.model.layout import Memslot
 from collector.assemble.backing import (
     Piece,
@@ -30,6 +41,9 @@ _OF_VCPU = (
     CallCode.PAGE_FAULT,
     CallCode.RMP_FAULT,
 )
+Extra = tuple[int, LiveVm, np.void]
+"""A further row: the call it comes from, whose it is, and the row."""
+
 IndexArray = npt.NDArray[np.int64]
 
 
@@ -50,7 +64,7 @@ class Attribution:
         self._found = []
         owner = self._of_ioctls(calls, rows)
         self._of_vcpus(calls, rows, owner)
-        rows, owner = self._through_layout(calls, rows, owner)
+        rows, owner = self._with_extras(calls, rows, owner)
         for index, vm in enumerate(self._found):
             events = rows[owner == index]
             if len(events):
@@ -110,24 +124,45 @@ class Attribution:
         unknown = rows["vcpu"][which] == UNKNOWN_VCPU
         rows["vcpu"][which[unknown]] = vcpu_of[key_of[unknown]]
 
-    def _through_layout(
+    def _with_extras(
         self, calls: CallArray, rows: EventArray, owner: IndexArray
     ) -> tuple[EventArray, IndexArray]:
-        """Put fallocates and unmaps in their places, a row for each memslot they meet."""
-        pieces = [*self._fallocates(calls, rows, owner), *self._unmaps(calls)]
-        if not pieces:
+        """Add the rows that a call becomes besides, or instead of, its own."""
+        extras = [*self._pieces(calls, rows, owner), *self._doubts(calls, rows, owner)]
+        if not extras:
             return rows, owner
-        source = np.array([at for at, _, _ in pieces], dtype=np.int64)
-        extra = rows[source]
-        for name in ("gfn", "npages", "aux"):
-            extra[name] = [getattr(piece, name) for _, _, piece in pieces]
-        extra["range_certainty"] = [piece.certainty for _, _, piece in pieces]
-        extra_owner = np.array([self._index(vm) for _, vm, _ in pieces], dtype=np.int64)
+        source = np.array([at for at, _, _ in extras], dtype=np.int64)
+        added = np.array([row for _, _, row in extras], dtype=rows.dtype)
+        added_owner = np.array([self._index(vm) for _, vm, _ in extras], dtype=np.int64)
         order = np.argsort(np.concatenate((np.arange(len(rows)), source)), kind="stable")
         return (
-            np.concatenate((rows, extra))[order],
-            np.concatenate((owner, extra_owner))[order],
+            np.concatenate((rows, added))[order],
+            np.concatenate((owner, added_owner))[order],
         )
+
+    def _pieces(self, calls: CallArray, rows: EventArray, owner: IndexArray) -> Iterator[Extra]:
+        """Fallocates and unmaps, a row for each memslot they meet."""
+        for at, vm, piece in (*self._fallocates(calls, rows, owner), *self._unmaps(calls)):
+            row = rows[at].copy()
+            row["gfn"], row["npages"], row["aux"] = piece.gfn, piece.npages, piece.aux
+            row["range_certainty"] = piece.certainty
+            yield at, vm, row
+
+    def _doubts(self, calls: CallArray, rows: EventArray, owner: IndexArray) -> Iterator[Extra]:
+        """A conversion of one of several VMs, none can tell which, is a loss to all of them."""
+        stray = self._vms.unattributed_if_any
+        if stray is None:
+            return
+        happened = (rows["kind"] == EventKind.CONVERSION) & (rows["outcome"] != Outcome.FAILED)
+        for at in np.flatnonzero(happened & (owner == self._index(stray))).tolist():
+            caller = Caller(int(calls["tid"][at]), int(calls["fd"][at]), 0)
+            for vm in self._vms.candidates(caller):
+                for kind in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
+                    row = np.zeros(1, dtype=rows.dtype)[0]
+                    row["kind"], row["t"] = kind, effect_time(rows[at : at + 1])[0]
+                    row["tid"], row["to"] = caller.tid, To.UNKNOWN
+                    row["latency_ns"], row["vcpu"] = UNKNOWN_LATENCY, UNKNOWN_VCPU
+                    yield at, vm, row
 
     def _fallocates(
         self, calls: CallArray, rows: EventArray, owner: IndexArray

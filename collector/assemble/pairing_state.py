@@ -3,10 +3,9 @@
 A row of the thread table is the call that a thread is in, and why it may convert pages next.
 """
 
-from collections.abc import Callable
-
 from app.model.events import Cause, Certainty, To
-from collector.records import CallCode, RecordCode
+from app.model.jit import constant
+from collector.records import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
 
 # Columns of the thread table.
 TID = 0  # plus one; 0: the row is free
@@ -36,14 +35,20 @@ ENTER_CPU = 29
 CAUSE_CPU = 30
 WIDTH = 31
 
+# SAW_* of a CALL, to hand on.
+ENTERED = constant(SAW_ENTER)
+LEFT = constant(SAW_EXIT)
+OBSERVED = constant(SAW_ENTER | SAW_EXIT)
+OBSERVED_WITH_STRUCT = constant(SAW_ENTER | SAW_EXIT | SAW_STRUCT)
+
 # Which records of the open call were met, outermost first.
-MET_SYS_ENTER = 1
-MET_USER = 2
-MET_VM_IOCTL = 4
-MET_INNER = 8
-MET_TRACEPOINT = 16
-MET_POST = 32
-MET_RETURN = 64
+MET_SYS_ENTER = constant(1)
+MET_USER = constant(2)
+MET_VM_IOCTL = constant(4)
+MET_INNER = constant(8)
+MET_TRACEPOINT = constant(16)
+MET_POST = constant(32)
+MET_RETURN = constant(64)
 
 # What the guest is known to have asked for.
 REQUEST_NONE = 0
@@ -62,11 +67,16 @@ LAST_GAP_END = 6
 GAPS_BY_CPU = 7
 SHARED_WIDTH = GAPS_BY_CPU + 2 * (1 << 16)
 
-OTHER = 255
+OTHER = constant(255)
 """In place of a CallCode: a system call that is none of ours."""
 
 RECORD_WORDS = 10
+RECORD_V = 2  # the word in which v begins
 CALL_WORDS = 14
+CALL_RET = 6
+CALL_V = 7
+NONE = constant(0)
+NO_FD = constant(-1)
 DUPLICATE_NS = 50_000
 """Two exits of one call, seen by a tracepoint and by a probe on it, are no further apart."""
 
@@ -87,67 +97,66 @@ KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
 FIRST_INTERNAL_SLOT = 32764
 ATTRIBUTES_UNKNOWN = -1  # all bits set
 
-# Numba takes integers from a module, not members of an enum, where it has to store them.
-_int: Callable[[int], int] = int
-SET_ATTRIBUTES = _int(CallCode.SET_ATTRIBUTES)
-SET_REGION = _int(CallCode.SET_REGION)
-CREATE_GUEST_MEMFD = _int(CallCode.CREATE_GUEST_MEMFD)
-CREATE_VM = _int(CallCode.CREATE_VM)
-CREATE_VCPU = _int(CallCode.CREATE_VCPU)
-FALLOCATE = _int(CallCode.FALLOCATE)
-CLOSE = _int(CallCode.CLOSE)
-DUP = _int(CallCode.DUP)
-UNKNOWN_IOCTL = _int(CallCode.UNKNOWN_IOCTL)
-HYPERCALL = _int(CallCode.HYPERCALL)
-MEMORY_FAULT = _int(CallCode.MEMORY_FAULT)
-PAGE_FAULT = _int(CallCode.PAGE_FAULT)
-UNMAP = _int(CallCode.UNMAP)
-RMP_FAULT = _int(CallCode.RMP_FAULT)
-NEW_TASK = _int(CallCode.NEW_TASK)
-PROCESS_EXEC = _int(CallCode.PROCESS_EXEC)
-PROCESS_EXIT = _int(CallCode.PROCESS_EXIT)
-LOSS_BEGIN = _int(CallCode.LOSS_BEGIN)
-LOSS_END = _int(CallCode.LOSS_END)
+# Compiled code takes integers from a module, not members of an enum, where it has to store them.
+SET_ATTRIBUTES = constant(CallCode.SET_ATTRIBUTES)
+SET_REGION = constant(CallCode.SET_REGION)
+CREATE_GUEST_MEMFD = constant(CallCode.CREATE_GUEST_MEMFD)
+CREATE_VM = constant(CallCode.CREATE_VM)
+CREATE_VCPU = constant(CallCode.CREATE_VCPU)
+FALLOCATE = constant(CallCode.FALLOCATE)
+CLOSE = constant(CallCode.CLOSE)
+DUP = constant(CallCode.DUP)
+UNKNOWN_IOCTL = constant(CallCode.UNKNOWN_IOCTL)
+HYPERCALL = constant(CallCode.HYPERCALL)
+MEMORY_FAULT = constant(CallCode.MEMORY_FAULT)
+PAGE_FAULT = constant(CallCode.PAGE_FAULT)
+UNMAP = constant(CallCode.UNMAP)
+RMP_FAULT = constant(CallCode.RMP_FAULT)
+NEW_TASK = constant(CallCode.NEW_TASK)
+PROCESS_EXEC = constant(CallCode.PROCESS_EXEC)
+PROCESS_EXIT = constant(CallCode.PROCESS_EXIT)
+LOSS_BEGIN = constant(CallCode.LOSS_BEGIN)
+LOSS_END = constant(CallCode.LOSS_END)
 
-R_IOCTL_ENTER = _int(RecordCode.IOCTL_ENTER)
-R_IOCTL_EXIT = _int(RecordCode.IOCTL_EXIT)
-R_FALLOCATE_ENTER = _int(RecordCode.FALLOCATE_ENTER)
-R_FALLOCATE_EXIT = _int(RecordCode.FALLOCATE_EXIT)
-R_USER_SET_ATTRIBUTES = _int(RecordCode.USER_SET_ATTRIBUTES)
-R_USER_REGION = _int(RecordCode.USER_REGION)
-R_USER_GUEST_MEMFD = _int(RecordCode.USER_GUEST_MEMFD)
-R_VM_IOCTL = _int(RecordCode.VM_IOCTL)
-R_VM_IOCTL_RETURN = _int(RecordCode.VM_IOCTL_RETURN)
-R_SET_MEMSLOT = _int(RecordCode.SET_MEMSLOT)
-R_SET_MEMSLOT_RETURN = _int(RecordCode.SET_MEMSLOT_RETURN)
-R_POST_ATTRIBUTES = _int(RecordCode.POST_ATTRIBUTES)
-R_GMEM_FALLOCATE = _int(RecordCode.GMEM_FALLOCATE)
-R_GMEM_FALLOCATE_RETURN = _int(RecordCode.GMEM_FALLOCATE_RETURN)
-R_GMEM_CREATE = _int(RecordCode.GMEM_CREATE)
-R_GMEM_CREATE_RETURN = _int(RecordCode.GMEM_CREATE_RETURN)
-R_SET_ATTRIBUTES = _int(RecordCode.SET_ATTRIBUTES)
-R_HYPERCALL = _int(RecordCode.HYPERCALL)
-R_USERSPACE_EXIT = _int(RecordCode.USERSPACE_EXIT)
-R_PAGE_FAULT = _int(RecordCode.PAGE_FAULT)
-R_UNMAP_HVA_RANGE = _int(RecordCode.UNMAP_HVA_RANGE)
-R_RMP_FAULT = _int(RecordCode.RMP_FAULT)
-R_NEW_TASK = _int(RecordCode.NEW_TASK)
-R_PROCESS_EXEC = _int(RecordCode.PROCESS_EXEC)
-R_PROCESS_EXIT = _int(RecordCode.PROCESS_EXIT)
-R_CLOSE_ENTER = _int(RecordCode.CLOSE_ENTER)
-R_CLOSE_EXIT = _int(RecordCode.CLOSE_EXIT)
-R_DUP_ENTER = _int(RecordCode.DUP_ENTER)
-R_DUP_EXIT = _int(RecordCode.DUP_EXIT)
-R_LOSS_BEGIN = _int(RecordCode.LOSS_BEGIN)
-R_LOSS_END = _int(RecordCode.LOSS_END)
+R_IOCTL_ENTER = constant(RecordCode.IOCTL_ENTER)
+R_IOCTL_EXIT = constant(RecordCode.IOCTL_EXIT)
+R_FALLOCATE_ENTER = constant(RecordCode.FALLOCATE_ENTER)
+R_FALLOCATE_EXIT = constant(RecordCode.FALLOCATE_EXIT)
+R_USER_SET_ATTRIBUTES = constant(RecordCode.USER_SET_ATTRIBUTES)
+R_USER_REGION = constant(RecordCode.USER_REGION)
+R_USER_GUEST_MEMFD = constant(RecordCode.USER_GUEST_MEMFD)
+R_VM_IOCTL = constant(RecordCode.VM_IOCTL)
+R_VM_IOCTL_RETURN = constant(RecordCode.VM_IOCTL_RETURN)
+R_SET_MEMSLOT = constant(RecordCode.SET_MEMSLOT)
+R_SET_MEMSLOT_RETURN = constant(RecordCode.SET_MEMSLOT_RETURN)
+R_POST_ATTRIBUTES = constant(RecordCode.POST_ATTRIBUTES)
+R_GMEM_FALLOCATE = constant(RecordCode.GMEM_FALLOCATE)
+R_GMEM_FALLOCATE_RETURN = constant(RecordCode.GMEM_FALLOCATE_RETURN)
+R_GMEM_CREATE = constant(RecordCode.GMEM_CREATE)
+R_GMEM_CREATE_RETURN = constant(RecordCode.GMEM_CREATE_RETURN)
+R_SET_ATTRIBUTES = constant(RecordCode.SET_ATTRIBUTES)
+R_HYPERCALL = constant(RecordCode.HYPERCALL)
+R_USERSPACE_EXIT = constant(RecordCode.USERSPACE_EXIT)
+R_PAGE_FAULT = constant(RecordCode.PAGE_FAULT)
+R_UNMAP_HVA_RANGE = constant(RecordCode.UNMAP_HVA_RANGE)
+R_RMP_FAULT = constant(RecordCode.RMP_FAULT)
+R_NEW_TASK = constant(RecordCode.NEW_TASK)
+R_PROCESS_EXEC = constant(RecordCode.PROCESS_EXEC)
+R_PROCESS_EXIT = constant(RecordCode.PROCESS_EXIT)
+R_CLOSE_ENTER = constant(RecordCode.CLOSE_ENTER)
+R_CLOSE_EXIT = constant(RecordCode.CLOSE_EXIT)
+R_DUP_ENTER = constant(RecordCode.DUP_ENTER)
+R_DUP_EXIT = constant(RecordCode.DUP_EXIT)
+R_LOSS_BEGIN = constant(RecordCode.LOSS_BEGIN)
+R_LOSS_END = constant(RecordCode.LOSS_END)
 
-CAUSE_NONE = _int(Cause.NONE)
-CAUSE_EXPLICIT = _int(Cause.EXPLICIT)
-CAUSE_IMPLICIT = _int(Cause.IMPLICIT)
-CAUSE_VMM = _int(Cause.VMM)
-CERTAINTY_UNKNOWN = _int(Certainty.UNKNOWN)
-CERTAINTY_INFERRED = _int(Certainty.INFERRED)
-CERTAINTY_SEEN = _int(Certainty.SEEN)
-TO_SHARED = _int(To.SHARED)
-TO_PRIVATE = _int(To.PRIVATE)
-TO_UNKNOWN = _int(To.UNKNOWN)
+CAUSE_NONE = constant(Cause.NONE)
+CAUSE_EXPLICIT = constant(Cause.EXPLICIT)
+CAUSE_IMPLICIT = constant(Cause.IMPLICIT)
+CAUSE_VMM = constant(Cause.VMM)
+CERTAINTY_UNKNOWN = constant(Certainty.UNKNOWN)
+CERTAINTY_INFERRED = constant(Certainty.INFERRED)
+CERTAINTY_SEEN = constant(Certainty.SEEN)
+TO_SHARED = constant(To.SHARED)
+TO_PRIVATE = constant(To.PRIVATE)
+TO_UNKNOWN = constant(To.UNKNOWN)

@@ -194,12 +194,18 @@ class Vms:
         if found is not None:
             self._adopt(found, caller, now)
             return found
-        if not caller.kvm and len(self._candidates(caller)) > 1:
+        if not caller.kvm and (caller.fd < 0 or len(self.candidates(caller)) > 1):
             return self.unattributed
         hint = self._hints.pop((self.owner(caller.tid), caller.fd), None)
         certainty = Certainty.UNKNOWN if hint is None else Certainty.INFERRED
         self._end_predecessor(caller, now if hint is None else hint)
         return self.create(caller, hint, certainty, None, now)
+
+    def candidates(self, caller: Caller) -> list[LiveVm]:
+        """The VMs that a thread of no known process may mean by an fd."""
+        if self._processes.of(caller.tid) is not None:
+            return []
+        return [vm for vm in self.live() if caller.fd in vm.fds]
 
     def of_thread(self, tid: int, fd: int) -> LiveVm | None:
         """The VM that a vCPU thread runs: by its vCPU's fd, its last VM ioctl, or elimination."""
@@ -237,16 +243,11 @@ class Vms:
             return None if differs else file
         if caller.kvm or key in self._hints:
             return None
-        candidates = self._candidates(caller)
+        candidates = self.candidates(caller)
         if len(candidates) != 1:
             return None
         # A thread that uses a VM's fd is a thread of the one process that has it open.
         return candidates[0]
-
-    def _candidates(self, caller: Caller) -> list[LiveVm]:
-        if self._processes.of(caller.tid) is not None:
-            return []
-        return [vm for vm in self.live() if caller.fd in vm.fds]
 
     def _adopt(self, vm: LiveVm, caller: Caller, now: int) -> None:
         """Remember by which pointer and fd the VM was met this time."""

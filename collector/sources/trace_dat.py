@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from collector.assemble.pairing import Pairing
 from collector.coverage import Capability
@@ -55,6 +56,12 @@ _ANY_OF: dict[Capability, _Codes] = {
 }
 
 
+def capabilities(counts: npt.NDArray[np.int64]) -> dict[str, bool]:
+    """Capability -> can it be had from a recording with so many records of each RecordCode."""
+    present = {RecordCode(code) for code in np.flatnonzero(counts).tolist()}
+    return {c.value: bool(codes & present) for c, codes in _ANY_OF.items()}
+
+
 class TraceDatFile:
     """A Source over one trace.dat. Looks at its first records when opened."""
 
@@ -93,8 +100,7 @@ class TraceDatFile:
 
     def sees(self) -> dict[str, bool]:
         """By the records met so far: all events of a system have formats, recorded or not."""
-        present = {RecordCode(code) for code in np.flatnonzero(self._counts).tolist()}
-        return {c.value: bool(codes & present) for c, codes in _ANY_OF.items()}
+        return capabilities(self._counts)
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Events by name met so far: those that were used, and those that tell us nothing."""

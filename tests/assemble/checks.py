@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conversion_truth import K4, PRIVATE, Truth, TrueConversion, TrueVm
+from conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, Truth
 from memory_sink import MemorySink, Pages, RecordedVm
 
 from app.model.events import Certainty, EventArray, EventKind, Outcome, PageState, To, effect_time
