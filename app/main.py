@@ -15,6 +15,7 @@ from app.api.problems import add_problem_handlers
 from app.settings import Settings
 from app.store.database import default_database, open_database
 from app.store.reader import Reader
+from app.views.rasters import Rasters
 
 STATIC_FOLDER = Path(__file__).parent.parent / "static"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.reader = reader
+    app.state.rasters = Rasters(reader)
     app.state.feed = ChangeFeed(reader.heads)
     add_problem_handlers(app)
     add_middleware(app, settings)

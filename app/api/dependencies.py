@@ -7,10 +7,15 @@ from fastapi import Depends, Path, Request
 from app.api.feed import ChangeFeed
 from app.settings import Settings
 from app.store.reader import Reader
+from app.views.rasters import Rasters
 
 
 def reader_of(request: Request) -> Reader:
     return cast(Reader, request.app.state.reader)
+
+
+def rasters_of(request: Request) -> Rasters:
+    return cast(Rasters, request.app.state.rasters)
 
 
 def feed_of(request: Request) -> ChangeFeed:
@@ -22,6 +27,7 @@ def settings_of(request: Request) -> Settings:
 
 
 ReaderOf = Annotated[Reader, Depends(reader_of)]
+RastersOf = Annotated[Rasters, Depends(rasters_of)]
 FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
 SettingsOf = Annotated[Settings, Depends(settings_of)]
 RecordingId = Annotated[int, Path(ge=1, description="The recording's id.")]

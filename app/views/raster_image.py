@@ -26,6 +26,10 @@ class Measure(StrEnum):
     CONVERSIONS = "conversions"
 
 
+EMPTY_PNG = encode_png(np.zeros((1, 1), np.uint8), np.zeros((1, 4), np.uint8))
+"""One transparent pixel: a map without rows."""
+
+
 def raster_png(raster: Raster, measure: Measure, theme: Theme) -> bytes:
     """Draw a raster as a PNG, highest gfn at the top."""
     if measure is Measure.PRIVATE:
@@ -52,7 +56,7 @@ def ramp_steps(part: npt.NDArray[np.float32], whole: npt.NDArray[np.float32]) ->
     """Palette indices for part / whole. The ends of the ramp mean exactly none and exactly all."""
     top = palette.RAMP_STEPS - 1
     fraction = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-    steps = np.clip(np.rint(fraction * top), 0, top).astype(np.uint8)
+    steps: Pixels = np.clip(np.rint(fraction * top), 0, top).astype(np.uint8)
     steps[(steps == 0) & (part > 0)] = 1
     steps[(steps == top) & (part < whole * ALMOST_ALL)] = top - 1
     steps += np.uint8(palette.RAMP)

@@ -1,0 +1,207 @@
+"""The time x gpa map: its exact edges, its picture, its cells as numbers."""
+
+import hashlib
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from app.api.dependencies import RastersOf, ReaderOf, VmId
+from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.api.parameters import GfnsOf, Gpa, TimesOf
+from app.api.problems import BadParameter
+from app.model.events import PAGE_SHIFT
+from app.model.regions import Band
+from app.store.errors import NotFound
+from app.store.tables import Vm
+from app.views.cells import cell_at
+from app.views.palette import Theme
+from app.views.raster_image import EMPTY_PNG, Measure, raster_png
+from app.views.rasters import CELLS, MapLayout, MapQuery, cell_batches, map_layout
+
+router = APIRouter(prefix="/vms", tags=["raster"])
+
+MOST_CELLS = 2 << 20
+Width = Annotated[int, Query(ge=1, le=8192, description="At most so many columns.")]
+Height = Annotated[int, Query(ge=1, le=8192, description="At most so many rows.")]
+MeasureOf = Annotated[
+    Measure, Query(description="private: what share was private; conversions: how many there were.")
+]
+
+
+class BandOut(BaseModel):
+    """A stretch of addresses drawn without a break. Rows count from the lowest address."""
+
+    gpa_from: str = Field(examples=["0x100000000"])
+    gpa_to: str = Field(examples=["0x180000000"])
+    row_from: int
+    row_to: int
+
+
+class RasterOut(BaseModel):
+    """The edges of a map, and where its picture is."""
+
+    from_t: int = Field(serialization_alias="from")
+    to_t: int = Field(serialization_alias="to")
+    width: int = Field(description="Columns; column i is [from + span*i/width, ...), whole ns.")
+    height: int = Field(description="Rows; 0: no memslot was there at that time.")
+    cell_ns: float = Field(description="Time that a column covers on average.")
+    cell_bytes: float = Field(description="Bytes that a row covers on average.")
+    bands: list[BandOut] = Field(description="Holes between memslots are left out.")
+    measure: Measure
+    max: int = Field(description="Most conversions in a cell; the top of their logarithmic scale.")
+    image: str | None = Field(description="The picture of exactly this; null: no rows.")
+
+
+class CellOut(BaseModel):
+    """One cell. Fractions are of its pages, averaged over its time."""
+
+    from_t: int = Field(serialization_alias="from")
+    to_t: int = Field(serialization_alias="to")
+    gpa_from: str
+    gpa_to: str
+    npages: int
+    present: float = Field(description="Fraction that a memslot covered.")
+    private: float
+    shared: float
+    unknown: float
+    conversions: int
+    failed: int
+
+
+def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height = 512) -> MapQuery:
+    """Read what part of a VM to draw, and how finely."""
+    if width * height > MOST_CELLS:
+        raise BadParameter("width", f"{width} x {height} cells are too many: {MOST_CELLS} at most")
+    return MapQuery(times.first, times.end, gfns.first, gfns.end, width, height)
+
+
+MapQueryOf = Annotated[MapQuery, Depends(map_query)]
+
+
+@router.get("/{vm_id}/raster", response_model=RasterOut, responses=TABLE_RESPONSES)
+def show_raster(
+    request: Request,
+    reader: ReaderOf,
+    rasters: RastersOf,
+    wanted: FormatOf,
+    vm_id: VmId,
+    query: MapQueryOf,
+    measure: MeasureOf = Measure.PRIVATE,
+    theme: Theme = Theme.LIGHT,
+) -> RasterOut | Response:
+    """The exact edges of a map and where its picture is; as CSV or Arrow, its cells as numbers."""
+    vm = reader.vm(vm_id)
+    layout = map_layout(reader, vm, query)
+    raster = rasters.draw(vm, layout)
+    if wanted is not Format.JSON:
+        return table_response(request, wanted, cell_batches(layout, raster), CELLS)
+    return RasterOut(
+        from_t=layout.from_t,
+        to_t=layout.to_t,
+        width=layout.width,
+        height=layout.height,
+        cell_ns=(layout.to_t - layout.from_t) / layout.width,
+        cell_bytes=(layout.pages << PAGE_SHIFT) / max(layout.height, 1),
+        bands=[band_out(band) for band in layout.bands],
+        measure=measure,
+        max=0 if raster is None else int(raster.conversions.max()),
+        image=None if raster is None else image_url(vm, query, layout, measure, theme),
+    )
+
+
+def band_out(band: Band) -> BandOut:
+    return BandOut(
+        gpa_from=hex(band.first_gfn << PAGE_SHIFT),
+        gpa_to=hex(band.end_gfn << PAGE_SHIFT),
+        row_from=band.row_first,
+        row_to=band.row_end,
+    )
+
+
+def image_url(vm: Vm, query: MapQuery, layout: MapLayout, measure: Measure, theme: Theme) -> str:
+    """The picture's URL; it differs as soon as the VM's stored history does."""
+    gpas = {
+        name: hex(gfn << PAGE_SHIFT)
+        for name, gfn in (("gpa_from", query.first_gfn), ("gpa_to", query.end_gfn))
+        if gfn is not None
+    }
+    parameters = {
+        "from": layout.from_t,
+        "to": layout.to_t,
+        **gpas,
+        "width": query.width,
+        "height": query.height,
+        "measure": measure,
+        "theme": theme,
+        "revision": vm.revision,
+    }
+    return f"/api/v1/vms/{vm.id}/raster.png?{urlencode(parameters)}"
+
+
+@router.get(
+    "/{vm_id}/raster.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "A palette PNG."}},
+)
+def show_picture(
+    request: Request,
+    reader: ReaderOf,
+    rasters: RastersOf,
+    vm_id: VmId,
+    query: MapQueryOf,
+    measure: MeasureOf = Measure.PRIVATE,
+    theme: Theme = Theme.LIGHT,
+    revision: Annotated[
+        int | None, Query(description="Tells pictures of a growing recording apart; no more.")
+    ] = None,
+) -> Response:
+    """The map as a picture, a pixel a cell, the highest address in the top row.
+
+    Transparent: no memslot. Hatched: some of the cell is unknown, or most of it.
+    """
+    vm = reader.vm(vm_id)
+    layout = map_layout(reader, vm, query)
+    headers = {"ETag": picture_tag(vm, layout, measure, theme), "Cache-Control": "no-cache"}
+    if headers["ETag"] == request.headers.get("if-none-match"):
+        return Response(status_code=304, headers=headers)
+    raster = rasters.draw(vm, layout)
+    png = EMPTY_PNG if raster is None else raster_png(raster, measure, theme)
+    return Response(png, media_type="image/png", headers=headers)
+
+
+def picture_tag(vm: Vm, layout: MapLayout, measure: Measure, theme: Theme) -> str:
+    """Names the picture's contents: what is drawn, of which state of the recording."""
+    drawn = f"{vm.uuid} {vm.revision} {layout} {measure} {theme}"
+    return f'"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}"'
+
+
+@router.get("/{vm_id}/raster/cell", dependencies=[OnlyJson])
+def show_cell(
+    reader: ReaderOf,
+    vm_id: VmId,
+    query: MapQueryOf,
+    t: Annotated[int, Query(description="An instant in the cell, ns since the start.")],
+    gpa: Annotated[Gpa, Query(description="An address in the cell, hex or decimal.")],
+) -> CellOut:
+    """What is in one cell of the map with the same parameters, exactly."""
+    vm = reader.vm(vm_id)
+    if gpa is None:
+        raise BadParameter("gpa", "an address is needed")
+    cell = cell_at(reader, vm, map_layout(reader, vm, query), t, gpa >> PAGE_SHIFT)
+    if cell is None:
+        raise NotFound(f"no cell of this map holds t={t}, gpa={gpa:#x}")
+    return CellOut(
+        from_t=cell.from_t,
+        to_t=cell.to_t,
+        gpa_from=hex(cell.first_gfn << PAGE_SHIFT),
+        gpa_to=hex(cell.end_gfn << PAGE_SHIFT),
+        npages=cell.end_gfn - cell.first_gfn,
+        present=cell.present,
+        private=cell.private,
+        shared=cell.shared,
+        unknown=cell.unknown,
+        conversions=cell.conversions,
+        failed=cell.failed,
+    )

@@ -1,0 +1,150 @@
+"""The time x gpa map: which cells it has, and what is in them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from app.model.events import GFN_LIMIT
+from app.model.raster import Grid, Raster
+from app.model.regions import Band, Stretch, bands, covered, row_ranges, touched
+from app.store.cache import ByteCache
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.row_ids import row_id
+from app.views.time_axis import edges_of, stretch_of
+
+CACHE_BYTES = 64 << 20
+"""A few maps of 1000 x 512 cells: the picture is asked for right after its edges."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapQuery:
+    """What part of a VM to draw, on how many cells at most. None stands for no bound."""
+
+    from_t: int | None
+    to_t: int | None
+    first_gfn: int | None
+    end_gfn: int | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapLayout:
+    """The cells of a map: columns of time, rows of gfns. Rows count from the lowest gfn."""
+
+    t_edges: tuple[int, ...]
+    bands: tuple[Band, ...]  # none: no memslot was there
+
+    @property
+    def from_t(self) -> int:
+        return self.t_edges[0]
+
+    @property
+    def to_t(self) -> int:
+        return self.t_edges[-1]
+
+    @property
+    def width(self) -> int:
+        return len(self.t_edges) - 1
+
+    @property
+    def height(self) -> int:
+        return self.bands[-1].row_end if self.bands else 0
+
+    @property
+    def pages(self) -> int:
+        """How many pages all rows have."""
+        return sum(band.end_gfn - band.first_gfn for band in self.bands)
+
+    def grid(self) -> Grid:
+        """Raises ValueError if there are no rows."""
+        first, end = row_ranges(self.bands)
+        return Grid(np.array(self.t_edges, np.int64), first, end)
+
+
+def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
+    """Choose the cells: no more than asked for, none narrower than 1 ns or lower than a page."""
+    from_t, to_t = stretch_of(reader, row_id(vm), query.from_t, query.to_t)
+    drawn = bands(
+        stretches_drawn(reader, vm, from_t, to_t),
+        first_gfn=query.first_gfn or 0,
+        end_gfn=GFN_LIMIT if query.end_gfn is None else query.end_gfn,
+        height=query.height,
+    )
+    edges = edges_of(from_t, to_t, query.width)
+    return MapLayout(tuple(edges.tolist()), tuple(drawn))
+
+
+def stretches_drawn(reader: Reader, vm: Vm, from_t: int, to_t: int) -> Sequence[Stretch]:
+    """What memslots covered in that time; without any known, the pages conversions named."""
+    if vm.layout_is_known:
+        return covered(reader.memslots(row_id(vm)), from_t, to_t)
+    return touched(reader.page_map_at(row_id(vm), to_t - 1).runs())
+
+
+class Rasters:
+    """Draws maps, and keeps the last ones: a picture is asked for right after its edges."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._cache = ByteCache(CACHE_BYTES)
+
+    def draw(self, vm: Vm, layout: MapLayout) -> Raster | None:
+        """What is in the cells; None if there are none."""
+        if not layout.bands:
+            return None
+        return self._cache.get(
+            (row_id(vm), vm.revision, layout),
+            lambda: self._reader.raster(row_id(vm), layout.grid()),
+            size_of,
+        )
+
+
+def size_of(raster: Raster) -> int:
+    measures = (raster.private, raster.unknown, raster.present, raster.conversions, raster.failed)
+    return sum(measure.nbytes for measure in measures)
+
+
+CELLS = pa.schema(
+    [
+        ("t_from", pa.int64()),
+        ("t_to", pa.int64()),
+        ("gfn", pa.uint64()),
+        ("npages", pa.uint64()),
+        ("present", pa.float32()),
+        ("private", pa.float32()),
+        ("unknown", pa.float32()),
+        ("conversions", pa.uint32()),
+        ("failed", pa.uint32()),
+    ]
+)
+
+
+def cell_batches(layout: MapLayout, raster: Raster | None) -> Iterator[pa.RecordBatch]:
+    """The cells that hold anything, lowest gfn first, a row of the map at a time.
+
+    Fractions are of a cell's pages, averaged over its time.
+    """
+    if raster is None:
+        return
+    grid = layout.grid()
+    for row in range(layout.height):
+        holds = np.flatnonzero((raster.present[row] > 0) | (raster.conversions[row] > 0))
+        pages = grid.row_end[row] - grid.row_first[row]
+        yield pa.RecordBatch.from_pydict(
+            {
+                "t_from": grid.t_edges[:-1][holds],
+                "t_to": grid.t_edges[1:][holds],
+                "gfn": np.full(len(holds), grid.row_first[row]),
+                "npages": np.full(len(holds), pages),
+                "present": raster.present[row][holds],
+                "private": raster.private[row][holds],
+                "unknown": raster.unknown[row][holds],
+                "conversions": raster.conversions[row][holds],
+                "failed": raster.failed[row][holds],
+            },
+            schema=CELLS,
+        )
