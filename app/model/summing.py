@@ -1,0 +1,250 @@
+"""The compiled loops of summaries: changes into cells, cells into the sums of a raster."""
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.applying import effect
+from app.model.events import (
+    GFN_LIMIT,
+    Certainty,
+    ChangeArray,
+    EventArray,
+    EventKind,
+    Outcome,
+)
+from app.model.jit import constant, hot_in_place
+from app.model.rastering import (
+    CALLS,
+    FAILED_CALLS,
+    LATE,
+    MEASURES,
+    PAGES,
+    SIGNS,
+    STATES,
+    Counts,
+    Gfns,
+    Sums,
+    Times,
+    column_at,
+    row_at,
+)
+
+CELL = np.dtype(
+    [
+        ("quantum", "<i8"),
+        ("block", "<i8"),
+        ("steps", "<i8", (MEASURES,)),  # sum of signs
+        ("gfns", "<i8", (MEASURES,)),  # of sign x pages into the block
+        ("times", "<i8", (MEASURES,)),  # of sign x ns into the quantum
+        ("products", "<f8", (MEASURES,)),  # of sign x pages x ns
+        ("starts", "<i4", (2,)),  # conversions that begin here; those of them that failed
+        ("crossings", "<i4", (2,)),
+    ]
+)
+
+CONVERSION = int(EventKind.CONVERSION)
+FAILED = int(Outcome.FAILED)
+RANGE_UNKNOWN = int(Certainty.UNKNOWN)
+ZERO = constant(0)
+ONE = constant(1)
+
+ROOM = 3
+"""Cells that must be free before anything is added: a conversion may make as many."""
+
+CellArray = npt.NDArray[np.void]
+Slots = npt.NDArray[np.int32]
+"""A hash table of cell numbers, -1 where free. Its size is a power of two."""
+
+
+@hot_in_place
+def cell_at(cells: CellArray, slots: Slots, count: int, quantum: int, block: int) -> int:
+    """The number of the cell, `count` if it had to be made."""
+    mixed = np.uint64(quantum) * np.uint64(0x9E37_79B9_7F4A_7C15) + np.uint64(block)
+    mixed *= np.uint64(0xD6E8_FEB8_6659_FD93)
+    slot = np.int64(mixed >> np.uint64(32)) & (slots.size - 1)
+    while slots[slot] >= 0:
+        cell = cells[slots[slot]]
+        if cell.quantum == quantum and cell.block == block:
+            return int(slots[slot])
+        slot = (slot + 1) & (slots.size - 1)
+    slots[slot] = count
+    cells[count].quantum = quantum
+    cells[count].block = block
+    return count
+
+
+@hot_in_place
+def fill_cells(
+    cells: CellArray,
+    slots: Slots,
+    changes: ChangeArray,
+    events: EventArray,
+    quantum_shift: int,
+    block_shift: int,
+) -> int:
+    """Fill zeroed cells; returns how many, or -1 if there were too few."""
+    count = ZERO
+    for index in range(changes.size):
+        if count + ROOM > cells.size:
+            return -1
+        if changes[index].in_memslot:
+            first = np.int64(changes[index].gfn)
+            end = first + np.int64(changes[index].npages)
+            count = add_step(
+                cells, slots, count, changes, index, quantum_shift, block_shift, first, ONE
+            )
+            count = add_step(
+                cells, slots, count, changes, index, quantum_shift, block_shift, end, -ONE
+            )
+    for index in range(events.size):
+        if count + ROOM > cells.size:
+            return -1
+        event = events[index]
+        is_placed = event.range_certainty != RANGE_UNKNOWN and event.npages != 0
+        if event.kind == CONVERSION and is_placed and event.gfn < np.uint64(GFN_LIMIT):
+            count = add_call(cells, slots, count, events, index, quantum_shift, block_shift)
+    return count
+
+
+@hot_in_place
+def add_step(
+    cells: CellArray,
+    slots: Slots,
+    count: int,
+    changes: ChangeArray,
+    index: int,
+    quantum_shift: int,
+    block_shift: int,
+    gfn: int,
+    sign: int,
+) -> int:
+    """Add one of the two steps of a change. Returns the new count of cells."""
+    change = changes[index]
+    at = cell_at(cells, slots, count, change.t >> quantum_shift, gfn >> block_shift)
+    late, high = change.t & ((1 << quantum_shift) - 1), gfn & ((1 << block_shift) - 1)
+    for measure in range(MEASURES):
+        enters = np.int64(change.after == STATES[measure])
+        step = sign * SIGNS[measure] * (enters - np.int64(change.before == STATES[measure]))
+        if step != 0:
+            cells[at].steps[measure] += step
+            cells[at].gfns[measure] += step * high
+            cells[at].times[measure] += step * late
+            cells[at].products[measure] += np.float64(step * high) * late
+    return max(count, at + 1)
+
+
+@hot_in_place
+def add_call(
+    cells: CellArray,
+    slots: Slots,
+    count: int,
+    events: EventArray,
+    index: int,
+    quantum_shift: int,
+    block_shift: int,
+) -> int:
+    """Add a conversion. Returns the new count of cells."""
+    event = events[index]
+    quantum = effect(events, index) >> quantum_shift
+    first = np.int64(event.gfn)
+    last = first + np.int64(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
+    first_block, last_block = first >> block_shift, last >> block_shift
+    failed = np.int64(event.outcome == FAILED)
+    at = cell_at(cells, slots, count, quantum, first_block)
+    count = max(count, at + 1)
+    cells[at].starts[CALLS] += 1
+    cells[at].starts[FAILED_CALLS] += failed
+    if last_block > first_block:
+        at = cell_at(cells, slots, count, quantum, first_block + 1)
+        count = max(count, at + 1)
+        cells[at].crossings[CALLS] += 1
+        cells[at].crossings[FAILED_CALLS] += failed
+        at = cell_at(cells, slots, count, quantum, last_block + 1)
+        count = max(count, at + 1)
+        cells[at].crossings[CALLS] -= 1
+        cells[at].crossings[FAILED_CALLS] -= failed
+    return count
+
+
+@hot_in_place
+def add_cells(
+    within: Sums,
+    onward: Sums,
+    counts: Counts,
+    t_edges: Times,
+    row_first: Gfns,
+    row_end: Gfns,
+    cells: CellArray,
+    quantum_shift: int,
+    block_shift: int,
+) -> None:
+    """Add cells whose quanta and blocks no edge of the grid divides."""
+    column = ZERO
+    for index in range(cells.size):
+        t, gfn = cells[index].quantum << quantum_shift, cells[index].block << block_shift
+        column = column_at(t_edges, t, min(max(column, 0), t_edges.size - 2))
+        row = row_at(row_end, gfn)
+        if column == t_edges.size - 1 or row == row_end.size:
+            continue
+        is_inside = gfn >= row_first[row]
+        if column >= 0:
+            count_cell(counts, row_first, row, column, gfn, cells, index)
+        for measure in range(MEASURES):
+            add_moments(
+                within,
+                onward,
+                max(row, 0),
+                max(column, 0),
+                measure,
+                row_end[row] - gfn if is_inside else ZERO,
+                t - t_edges[column] if column >= 0 else -ONE,
+                cells,
+                index,
+            )
+
+
+@hot_in_place
+def add_moments(
+    within: Sums,
+    onward: Sums,
+    row: int,
+    column: int,
+    measure: int,
+    above: int,
+    late: int,
+    cells: CellArray,
+    index: int,
+) -> None:
+    """Add a cell that begins `above` pages below the row's end (0: it lies below the row) and
+    `late` ns into the column (-1: it lies before it)."""
+    steps = np.float64(cells[index].steps[measure])
+    gfns = np.float64(cells[index].gfns[measure])
+    times = np.float64(cells[index].times[measure])
+    product = cells[index].products[measure]
+    if above > 0:
+        pages = above * steps - gfns
+        within[row, column, measure, PAGES] += pages
+        if late >= 0:
+            within[row, column, measure, LATE] += late * pages + above * times - product
+        row += 1
+    onward[row, column, measure, PAGES] += steps
+    if late >= 0:
+        onward[row, column, measure, LATE] += late * steps + times
+
+
+@hot_in_place
+def count_cell(
+    counts: Counts,
+    row_first: Gfns,
+    row: int,
+    column: int,
+    gfn: int,
+    cells: CellArray,
+    index: int,
+) -> None:
+    for call in range(2):
+        if gfn >= row_first[row]:
+            counts[row, column, call] += cells[index].starts[call]
+            counts[row + 1, column, call] -= cells[index].starts[call]
+        reached = row + 1 if gfn > row_first[row] else row
+        counts[reached, column, call] += cells[index].crossings[call]

@@ -1,0 +1,168 @@
+"""Summaries against rasters drawn from the changes themselves."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.model.events import (
+    EVENT,
+    Certainty,
+    ChangeArray,
+    EventArray,
+    EventKind,
+    PageState,
+    RunArray,
+)
+from app.model.layout import Backing, Memslot
+from app.model.pagemap import PageMap
+from app.model.raster import Grid, Raster, rasterise
+from app.model.summary import (
+    Summary,
+    coarsen,
+    is_snapped,
+    merge,
+    rasterise_summaries,
+    snap_grid,
+    summarise,
+)
+
+PAGES = 4096
+TIMES = 1 << 12
+QUANTUM, BLOCK = 4, 5
+"""Shifts of the finest summaries below."""
+
+
+@st.composite
+def events_in_order(draw: st.DrawFn) -> EventArray:
+    times = sorted(draw(st.lists(st.integers(0, TIMES), max_size=15)))
+    events = np.zeros(len(times), EVENT)
+    events["t"] = times
+    for event in events:
+        event["gfn"] = draw(st.integers(0, PAGES - 1))
+        event["npages"] = draw(st.sampled_from([1, 2, 31, 32, 33, 512, PAGES]))
+        event["to"], event["outcome"] = draw(st.integers(0, 1)), draw(st.integers(0, 2))
+        event["range_certainty"] = draw(st.sampled_from([2, 2, 2, 2, 1, 0]))
+    events["kind"] = EventKind.CONVERSION
+    return events
+
+
+@st.composite
+def grids(draw: st.DrawFn, quantum: int, block: int) -> Grid:
+    """On borders of quanta and blocks, with holes."""
+    times = st.sets(st.integers(0, TIMES >> quantum), min_size=2, max_size=6)
+    edges = np.array(sorted(draw(times)), np.int64) << quantum
+    gfns = st.sets(st.integers(0, PAGES >> block), min_size=2, max_size=8)
+    borders = sorted(border << block for border in draw(gfns))
+    rows = [pair for pair in pairwise(borders) if pair[0] == borders[0] or draw(st.booleans())]
+    first, end = np.array(rows, np.uint64).T
+    return Grid(edges, first, end)
+
+
+def story(start: PageState, events: EventArray) -> tuple[RunArray, ChangeArray]:
+    page_map = PageMap(start)
+    page_map.set_memslot(Memslot(0, 70, 3000, 4, Backing.MIXED, Certainty.SEEN, 0))
+    page_map.set_memslot(Memslot(1, 3500, 596, 0, Backing.HVA, Certainty.SEEN, 0))
+    runs = page_map.runs()
+    return runs, page_map.apply(events, 0).copy()
+
+
+def assert_rasters_equal(ours: Raster, theirs: Raster) -> None:
+    for name in ("private", "unknown", "present"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(ours.conversions, theirs.conversions)
+    np.testing.assert_array_equal(ours.failed, theirs.failed)
+
+
+def assert_summaries_equal(ours: Summary, theirs: Summary) -> None:
+    """Up to cells that add up to nothing, which merging drops."""
+    np.testing.assert_array_equal(merge([ours]).cells, merge([theirs]).cells)
+    assert (ours.quantum_shift, ours.block_shift) == (theirs.quantum_shift, theirs.block_shift)
+
+
+laws = settings(deadline=None, max_examples=100)
+starts = st.sampled_from([PageState.SHARED, PageState.UNKNOWN])
+
+
+@laws
+@given(starts, events_in_order(), grids(QUANTUM, BLOCK))
+def test_raster_of_a_summary_is_the_raster_of_its_changes(
+    start: PageState, events: EventArray, grid: Grid
+) -> None:
+    runs, changes = story(start, events)
+    summary = summarise(changes, events, QUANTUM, BLOCK)
+    raster = rasterise_summaries(runs, [summary], grid)
+    assert_rasters_equal(raster, rasterise(runs, [changes], [events], grid))
+
+
+@laws
+@given(starts, events_in_order(), st.integers(0, 4), st.integers(0, 4))
+def test_coarser_summaries_follow_from_finer_ones(
+    start: PageState, events: EventArray, quanta: int, blocks: int
+) -> None:
+    _, changes = story(start, events)
+    fine = summarise(changes, events, QUANTUM, BLOCK)
+    coarse = summarise(changes, events, QUANTUM + quanta, BLOCK + blocks)
+    assert_summaries_equal(coarsen(fine, quanta, blocks), coarse)
+
+
+@laws
+@given(starts, events_in_order(), st.integers(0, 15))
+def test_summaries_of_segments_add_up(start: PageState, events: EventArray, cut: int) -> None:
+    _, changes = story(start, events)
+    early = changes["event"] < cut
+    parts = [
+        summarise(changes[early], events[:cut], QUANTUM, BLOCK),
+        summarise(changes[~early], events[cut:], QUANTUM, BLOCK),
+    ]
+    assert_summaries_equal(merge(parts), summarise(changes, events, QUANTUM, BLOCK))
+
+
+@laws
+@given(
+    st.lists(st.integers(0, 1 << 20), min_size=2, max_size=9, unique=True).map(sorted),
+    st.lists(st.integers(0, 1 << 20), min_size=2, max_size=9, unique=True).map(sorted),
+    st.integers(0, 12),
+    st.integers(0, 12),
+)
+def test_snapped_grid_lies_on_borders_and_covers_the_grid(
+    edges: list[int], borders: list[int], quantum: int, block: int
+) -> None:
+    rows = list(pairwise(borders))[::2] + list(pairwise(borders))[1:2]
+    first, end = np.array(sorted(rows), np.uint64).T
+    grid = Grid(np.array(edges, np.int64), first, end)
+    snapped = snap_grid(grid, quantum, block)
+    assert is_snapped(snapped, quantum, block)
+    assert snapped.t_edges[0] <= edges[0]
+    assert snapped.t_edges[-1] >= edges[-1]
+    for low, high in rows:
+        inside = (snapped.row_first < high) & (snapped.row_end > low)
+        pages = np.minimum(snapped.row_end, high) - np.maximum(snapped.row_first, low)
+        assert pages[inside].sum() == high - low
+
+
+def test_grid_between_borders_is_refused() -> None:
+    runs, changes = story(PageState.SHARED, np.zeros(0, EVENT))
+    summary = summarise(changes, np.zeros(0, EVENT), QUANTUM, BLOCK)
+    grid = Grid(np.array([0, 17]), np.array([0], np.uint64), np.array([32], np.uint64))
+    with pytest.raises(ValueError, match="borders"):
+        rasterise_summaries(runs, [summary], grid)
+
+
+def test_summaries_on_different_grids_are_not_merged() -> None:
+    nothing = story(PageState.SHARED, np.zeros(0, EVENT))[1], np.zeros(0, EVENT)
+    with pytest.raises(ValueError, match="same grid"):
+        merge([summarise(*nothing, 4, 5), summarise(*nothing, 5, 5)])
+
+
+def test_more_cells_than_first_thought_are_all_kept() -> None:
+    events = np.zeros(30_000, EVENT)
+    events["t"] = np.arange(len(events))
+    events["gfn"] = np.arange(len(events)) * 64
+    events["npages"], events["kind"] = 1, EventKind.CONVERSION
+    events["range_certainty"] = Certainty.SEEN
+    summary = summarise(story(PageState.SHARED, events[:0])[1], events, 0, 5)
+    assert len(summary.cells) == len(events)
+    assert (summary.cells["starts"][:, 0] == 1).all()

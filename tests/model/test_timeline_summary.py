@@ -1,0 +1,71 @@
+"""Timelines from summaries against timelines from the events themselves."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.model.events import CHANGE, EVENT, Certainty, EventArray, EventKind, PageState
+from app.model.layout import Backing, Memslot
+from app.model.pagemap import PageMap
+from app.model.timeline import FIELDS, TimelineSums, timeline
+from app.model.timeline_summary import (
+    add_timeline_summary,
+    merge_timelines,
+    summarise_timeline,
+)
+
+
+@st.composite
+def events_in_order(draw: st.DrawFn) -> EventArray:
+    times = sorted(draw(st.lists(st.integers(0, 4000), max_size=15)))
+    events = np.zeros(len(times), EVENT)
+    events["t"] = times
+    for event in events:
+        event["gfn"], event["npages"] = draw(st.integers(0, 2000)), draw(st.integers(1, 900))
+        event["to"], event["outcome"] = draw(st.integers(0, 1)), draw(st.integers(0, 2))
+        event["kind"] = draw(st.sampled_from([EventKind.CONVERSION, EventKind.PAGE_FAULT]))
+    events["range_certainty"] = Certainty.SEEN
+    return events
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    events_in_order(),
+    st.integers(0, 15),
+    st.integers(0, 4),
+    st.sets(st.integers(0, 4096 >> 8), min_size=2, max_size=6),
+)
+def test_summaries_of_segments_give_the_timeline(
+    events: EventArray, cut: int, merged_shift: int, borders: set[int]
+) -> None:
+    page_map = PageMap(PageState.SHARED)
+    page_map.set_memslot(Memslot(0, 100, 1500, 4, Backing.MIXED, Certainty.SEEN, 0))
+    totals = page_map.totals()
+    changes = page_map.apply(events, 0).copy()
+    edges = np.array(sorted(borders), np.int64) << 8
+    early = changes["event"] < cut
+    parts = [
+        summarise_timeline(changes[early], events[:cut], 3),
+        summarise_timeline(changes[~early], events[cut:], 4),
+    ]
+    sums = TimelineSums(edges)
+    sums.add_start(totals, 0)
+    add_timeline_summary(sums, merge_timelines(parts, 4 + merged_shift))
+    ours, expected = sums.finish(), timeline(totals, 0, [changes], [events], edges)
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name), name)
+
+
+def test_edges_between_borders_are_refused() -> None:
+    nothing = np.zeros(0, CHANGE), np.zeros(0, EVENT)
+    summary = summarise_timeline(*nothing, 4)
+    with pytest.raises(ValueError, match="borders"):
+        add_timeline_summary(TimelineSums(np.array([0, 17])), summary)
+
+
+def test_summaries_are_not_made_finer() -> None:
+    nothing = np.zeros(0, EVENT)
+    summary = summarise_timeline(PageMap(PageState.SHARED).apply(nothing, 0), nothing, 4)
+    with pytest.raises(ValueError, match="finer"):
+        merge_timelines([summary], 3)
