@@ -20,6 +20,7 @@ ROW_WORDS = RECORD.itemsize // 8
 MISSED_EVENTS = 1 << 31
 MISSED_STORED = 1 << 30
 COMMIT_MASK = MISSED_STORED - 1
+ALL_BITS = 0xFFFFFFFF
 
 PADDING = 29
 TIME_EXTEND = 30
@@ -210,8 +211,12 @@ def _header_damage(
     state: Ints,
 ) -> int:
     base = page * page_words
-    used: int = _word(words, base + 2) & COMMIT_MASK
-    if words[base + 3] != 0 or used > page_words * 4 - HEADER or used % 4 != 0:
+    flags = _word(words, base + 2)
+    used: int = flags & COMMIT_MASK
+    # The kernel adds RB_MISSED_EVENTS as a negative int: without bit 30, all bits above are set.
+    above = _word(words, base + 3)
+    is_long = above == 0 or (above == ALL_BITS and flags & MISSED_EVENTS != 0)
+    if not is_long or used > page_words * 4 - HEADER or used % 4 != 0:
         return BAD_HEADER
     if used == 0:
         return 0

@@ -101,11 +101,11 @@ def page(
 ) -> bytes:
     """A sub-buffer; `stale` is the byte that fills what its events leave free."""
     content = b"".join(events)
-    commit = len(content) | missed << 31
+    commit = len(content) - (missed << 31)  # the kernel adds a negative int
     if missed_count is not None:
-        commit |= 1 << 30
+        commit += 1 << 30
         content += struct.pack("<q", missed_count)
-    filled = struct.pack("<QQ", ts, commit) + content
+    filled = struct.pack("<Qq", ts, commit) + content
     return filled[:size] + bytes([stale]) * (size - len(filled))
 
 
