@@ -1,6 +1,7 @@
 """What every page of one VM is, and what each event really changed."""
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,7 +249,11 @@ class PageMap:
         without `within_memslots`, every page whose attribute some row told of.
         """
         cover = self._cover if within_memslots else EVERYTHING
-        changes = self._drive(cover, Operation.LIST, first_gfn, end_gfn, 0)
+        # Compiled calls keep their row count in the tree; with one of its own, any number of
+        # threads may list one map at once.
+        lister = copy(self)
+        lister._tree = self._tree._replace(meta=self._tree.meta.copy())
+        changes = lister._drive(cover, Operation.LIST, first_gfn, end_gfn, 0)
         runs = np.empty(len(changes), RUN)
         runs["gfn"], runs["npages"], runs["state"] = (
             changes["gfn"],
