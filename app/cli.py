@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from app.commands import demo, export, list_, serve, simulate
+from app.commands import demo, export, import_, list_, recipe, serve, simulate
 from app.commands.errors import CommandError
 
 app = typer.Typer(
@@ -20,8 +20,10 @@ app = typer.Typer(
 app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("simulate")(simulate.command)
+app.command("import")(import_.command)
 app.command("list")(list_.command)
 app.command("export")(export.command)
+app.command("recipe")(recipe.command)
 
 
 def exit_status(error: Exception) -> int | None:

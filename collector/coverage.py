@@ -88,6 +88,8 @@ def describe_coverage(
     sentences and come before those of the missing capabilities.
     """
     missing = [c for c in Capability if not sees.get(c.value, False)]
+    if sees.get(Capability.CONVERSION_RANGES, False) and Capability.REQUESTED_RANGES in missing:
+        missing.remove(Capability.REQUESTED_RANGES)  # nothing has to be inferred
     if not sees.get(Capability.CONVERSION_RANGES, False):
         ranges = "inferred" if sees.get(Capability.REQUESTED_RANGES, False) else "none"
     else:

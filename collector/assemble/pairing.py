@@ -31,7 +31,10 @@ class Pairing:
         self._shared[s.HAS_USERSPACE_EXITS] = 1
 
     def add(self, records: RecordArray) -> CallArray:
-        """Take the next records, in order of time; returns the calls whose order is settled."""
+        """Take the next records, in order of time; returns the calls whose order is settled.
+
+        The records may be changed: 32-bit values in them are sign-extended.
+        """
         words = np.ascontiguousarray(records, dtype=RECORD).view(np.int64)
         words = words.reshape(len(records), s.RECORD_WORDS)
         found = [self._held]
@@ -52,15 +55,14 @@ class Pairing:
         """The recording is over: what is still open stays unconfirmed."""
         calls = np.concatenate((self._held, self._swept(_NEVER)))
         self._held = calls[:0]
-        return calls[np.argsort(calls["ts_exit"], kind="stable")]
+        return _in_order(calls)
 
     def _settled(self, found: list[CallArray]) -> CallArray:
         horizon = oldest_open(self._table)
         if sum(map(len, found)) > MOST_HELD_CALLS:
             found.append(self._swept(self._last_ts))
             horizon = _NEVER
-        calls = np.concatenate(found)
-        calls = calls[np.argsort(calls["ts_exit"], kind="stable")]
+        calls = _in_order(np.concatenate(found))
         # A call that returns at the very time of the oldest entry may still come after it.
         count = int(np.searchsorted(calls["ts_exit"], np.uint64(horizon)))
         self._held = calls[count:].copy()
@@ -82,3 +84,11 @@ class Pairing:
         rows: npt.NDArray[np.int64] = old[old[:, s.TID] != 0]
         for row in rows:
             self._table[find_thread(self._table, self._shared, int(row[s.TID]) - 1)] = row
+
+
+def _in_order(calls: CallArray) -> CallArray:
+    """Sorted by effect time; calls of the same time keep their order."""
+    ends = calls["ts_exit"]
+    if (ends[1:] >= ends[:-1]).all():
+        return calls
+    return calls[np.argsort(ends, kind="stable")]
