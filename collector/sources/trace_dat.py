@@ -144,5 +144,6 @@ class TraceDatFile:
         if problems:
             more = f" (and {len(problems) - 1} more places)" if len(problems) > 1 else ""
             first = problems[0]
-            reason = f"CPU {first.cpu}: {first.reason}{more}"
+            cpu = "" if first.cpu is None else f"CPU {first.cpu}: "
+            reason = f"{cpu}{first.reason}{more}"
             raise InputError(self.path, first.offset, reason)
