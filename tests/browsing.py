@@ -81,3 +81,11 @@ def query_of(page: Page) -> dict[str, str]:
         "Object.fromEntries(new URLSearchParams(window.location.search))"
     )
     return entries
+
+
+def eventually(page: Page, is_so: Callable[[], bool], patience_s: float = 15) -> None:
+    """Wait for something. Playwright's own wait_for_function needs eval, which the CSP forbids."""
+    deadline = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come to be"
+        page.wait_for_timeout(50)

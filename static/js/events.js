@@ -98,6 +98,9 @@ export class EventsTable {
   }
 }
 
+/** Kinds that always concern pages, whether the recording says which or not. */
+const HAS_RANGE = new Set(["conversion", "hypercall", "memory_fault", "page_fault"]);
+
 const isCall = (event) => event.kind === "conversion";
 
 function cell(text, title = "", className = "") {
@@ -116,11 +119,13 @@ function kindText({ kind, to }) {
 
 const kindTitle = ({ kind, seq }) => `${kind.replaceAll("_", " ")}, number ${seq} of this VM`;
 
-function rangeCell({ gpa, gfn, range_certainty }) {
-  if (gpa === null) return cell("range unknown", "The recording does not say which pages.");
+function rangeCell({ kind, gpa, gfn, range_certainty }) {
+  if (gpa === null) return HAS_RANGE.has(kind) ? unknownRange() : cell("–");
   const mark = range_certainty === "inferred" ? " (inferred)" : "";
   return cell(formatAddress(gpa) + mark, `gfn 0x${gfn.toString(16)}, ${range_certainty}`, "address");
 }
+
+const unknownRange = () => cell("unknown", "The recording does not say which pages.");
 
 function sizeText({ size, gpa }) {
   return gpa === null ? "–" : formatSize(size);

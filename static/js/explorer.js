@@ -58,6 +58,7 @@ class Explorer {
   async readMemslots() {
     const { items } = await fetchJson(`${this.path}/memslots`);
     this.memslots = items;
+    if (items.length === 0) return;
     const ranges = items.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
     this.view.layout = BandAxis.ofRanges(ranges);
   }
@@ -147,15 +148,24 @@ class Explorer {
 
   draw([map, timeline, strip, events]) {
     const { view } = this;
+    this.learnLayout(map.raster);
     this.map.draw(view, map, this.memslots);
     this.timeline.draw(view, timeline);
     this.strip.draw(view, strip);
     this.events.draw(view, events);
-    this.status.showTotals(strip.totals);
+    this.status.showTotals(strip.totals, view.t !== null);
     this.showLegend();
     this.placeMarks();
     this.inspectCursor();
     this.root.dataset.ready = "true";
+  }
+
+  /** Without any known memslot, the layout is what the whole map covers. */
+  learnLayout(raster) {
+    const { view } = this;
+    if (this.memslots.length || view.gpaFrom !== null || view.gpaTo !== null) return;
+    const ranges = raster.bands.map((band) => [Number(band.gpa_from), Number(band.gpa_to)]);
+    view.layout = BandAxis.ofRanges(ranges);
   }
 
   showLegend() {

@@ -2,7 +2,7 @@
 
 import { PAGE_SIZE, floorPage, formatAddress, parseAddress, toHex } from "./gpa.js";
 import { loadHistory, summarise } from "./history.js";
-import { Latest, address, fetchJson } from "./rest.js";
+import { Latest, Refused, address, fetchJson } from "./rest.js";
 import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
 import { formatCount, formatShare, formatSize } from "./units.js";
 
@@ -49,7 +49,7 @@ export class Inspector {
     const cell = { ...parameters, measure: null, t: Math.floor(t), gpa: toHex(page) };
     const state = { at: Math.floor(t), gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
     const [counts, { runs }, history] = await Promise.all([
-      fetchJson(address(`${path}/raster/cell`, cell), signal),
+      fetchJson(address(`${path}/raster/cell`, cell), signal).catch(nullIfMissing),
       fetchJson(address(`${path}/state`, state), signal),
       isKept ? loadHistory(this.subject.vmId, page, Math.floor(t), signal) : null,
     ]);
@@ -76,23 +76,28 @@ export class Inspector {
   }
 }
 
-function cellRows(counts) {
-  const pages = counts.pages;
-  if (!pages) return [];
-  const from = parseAddress(counts.gpa_from);
-  const to = parseAddress(counts.gpa_to);
-  const share = (part) => formatShare(part / pages);
-  const rows = [
-    ["cell", `${formatSize(to - from)} × ${formatDuration(counts.t_to - counts.t_from)}`,
-      `${formatAddress(from)} to ${formatAddress(to)}\n` +
-      `${formatTime(counts.t_from)} to ${formatTime(counts.t_to)}`],
-    ["private", `${share(counts.private)} of its pages, averaged over its time`],
-    ["shared", share(counts.shared)],
-    ["unknown", share(counts.unknown)],
-    ["conversions", `${formatCount(counts.conversions)} in the cell, ` +
-      `${formatCount(counts.failed)} failed`],
+/** The map may have no cell there: the window has moved on, or no memslot was there. */
+function nullIfMissing(error) {
+  if (error instanceof Refused && error.status === 404) return null;
+  throw error;
+}
+
+function cellRows(cell) {
+  if (cell === null) return [];
+  const from = parseAddress(cell.gpa_from);
+  const to = parseAddress(cell.gpa_to);
+  const borders = [
+    `${formatAddress(from)} to ${formatAddress(to)}`,
+    `${formatTime(cell.from)} to ${formatTime(cell.to)}`,
   ];
-  return rows;
+  const calls = `${formatCount(cell.conversions)} in the cell, ${formatCount(cell.failed)} failed`;
+  return [
+    ["cell", `${formatSize(to - from)} × ${formatDuration(cell.to - cell.from)}`, borders.join("\n")],
+    ["private", `${formatShare(cell.private)} of the cell's pages and time`],
+    ["shared", formatShare(cell.shared)],
+    ["unknown", formatShare(cell.unknown)],
+    ["conversions", calls],
+  ];
 }
 
 function historyRows({ conversions, isComplete, since }) {

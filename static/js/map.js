@@ -13,7 +13,7 @@ const MARGIN = { t: 10, b: 24 };
 const GAP = 18;
 const LABELLED_GAP = 13;
 const PIXELS_PER_ADDRESS_LABEL = 34;
-const SLOT_LABEL_ROOM = 46;
+const SLOT_LABEL_ROOM = 26;
 
 export class MapPlot {
   axis = new BandAxis([]);
@@ -56,13 +56,11 @@ export class MapPlot {
   async load(view, signal) {
     this.layout = view.layout;
     const parameters = this.parameters(view);
-    const path = `/api/v1/vms/${this.vmId}/raster`;
     const theme = document.documentElement.dataset.theme;
-    const [raster, picture] = await Promise.all([
-      fetchJson(address(path, parameters), signal),
-      fetchImage(address(`${path}.png`, { ...parameters, theme }), signal),
-    ]);
-    return { parameters, raster, images: cutBands(raster, picture) };
+    const path = `/api/v1/vms/${this.vmId}/raster`;
+    const raster = await fetchJson(address(path, { ...parameters, theme }), signal);
+    const images = raster.image ? cutBands(raster, await fetchImage(raster.image, signal)) : [];
+    return { parameters, raster, images };
   }
 
   /** Draw an answer of `load`. */
@@ -154,7 +152,7 @@ export class MapPlot {
       if (visible === null || visible[1] - visible[0] < SLOT_LABEL_ROOM) return [];
       const label = document.createElement("div");
       label.className = "slot-label";
-      label.style.bottom = `${visible[0] + 12}px`;
+      label.style.bottom = `${visible[0] + 10}px`;
       label.textContent = `slot ${slot.slot} ${slot.backing}`;
       return [label];
     });

@@ -10,7 +10,7 @@ export const PLOT_CONFIG = { staticPlot: true, displayModeBar: false, responsive
 
 /** Margins left and right, the same for each part, as CSS knows them too. */
 export function sideMargins() {
-  return window.innerWidth < NARROW ? { l: 92, r: 8 } : { l: 104, r: 52 };
+  return window.innerWidth < NARROW ? { l: 100, r: 8 } : { l: 112, r: 56 };
 }
 
 /** Tell the style sheet where the plots begin and end. */

@@ -21,8 +21,10 @@ export class Status {
     age.textContent = ageText(view, page);
   }
 
-  showTotals(totals) {
+  /** Pages of the whole VM by state, at the instant that is shown. */
+  showTotals(totals, isAtCursor) {
     const { totals: element } = this.parts;
+    const when = isAtCursor ? "at the cursor:" : "at the end of the window:";
     const parts = ["private", "shared", "unknown"].map((state) => {
       const part = document.createElement("span");
       part.className = `state state-${state}`;
@@ -30,7 +32,7 @@ export class Status {
       part.title = `${formatCount(totals[state])} pages of the whole VM`;
       return part;
     });
-    element.replaceChildren(...parts);
+    element.replaceChildren(when, ...parts);
   }
 
   showError(error) {

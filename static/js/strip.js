@@ -34,12 +34,12 @@ export class Strip {
     const column = { from: at, to: at + 1, width: 1, height, ...shown };
     const theme = document.documentElement.dataset.theme;
     const path = `/api/v1/vms/${this.vmId}`;
-    const [raster, picture, state] = await Promise.all([
-      fetchJson(address(`${path}/raster`, column), signal),
-      fetchImage(address(`${path}/raster.png`, { ...column, theme }), signal),
+    const [raster, { totals }] = await Promise.all([
+      fetchJson(address(`${path}/raster`, { ...column, theme }), signal),
       fetchJson(address(`${path}/state`, { at, ...shown, limit: 1 }), signal),
     ]);
-    return { at, raster, picture, totals: state.totals };
+    const picture = raster.image ? await fetchImage(raster.image, signal) : null;
+    return { at, raster, picture, totals };
   }
 
   draw(view, { at, raster, picture, totals }) {
@@ -53,7 +53,7 @@ export class Strip {
     const context = this.canvas.getContext("2d");
     context.scale(scale, scale);
     context.imageSmoothingEnabled = false;
-    const row = laidOnItsSide(picture);
+    const row = picture && laidOnItsSide(picture);
     for (const band of this.axis.bands) {
       const rows = band.rowTo - band.rowFrom;
       const length = band.end - band.start;

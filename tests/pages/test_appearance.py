@@ -9,17 +9,20 @@ from playwright.sync_api import Page, expect
 OpenPage = Callable[..., Page]
 
 NARROW = {"width": 390, "height": 844}
-GROUND = "getComputedStyle(document.body).backgroundColor"
 LIGHT_GROUND = "rgb(255, 255, 255)"
 DARK_GROUND = "rgb(20, 22, 27)"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+def expect_ground(page: Page, colour: str) -> None:
+    expect(page.locator("body")).to_have_css("background-color", colour)
+
+
 def test_theme_follows_the_system(open_page: OpenPage, dashboard: Dashboard) -> None:
     page = open_page(dashboard.url, color_scheme="dark")
-    assert page.evaluate(GROUND) == DARK_GROUND
+    expect_ground(page, DARK_GROUND)
     page.emulate_media(color_scheme="light")
-    assert page.evaluate(GROUND) == LIGHT_GROUND
+    expect_ground(page, LIGHT_GROUND)
 
 
 def test_chosen_theme_is_remembered_and_the_map_is_asked_for_in_it(
@@ -29,9 +32,9 @@ def test_chosen_theme_is_remembered_and_the_map_is_asked_for_in_it(
     wait_until_drawn(page)
     with page.expect_request(lambda request: "theme=dark" in request.url):
         settled(page, lambda: page.get_by_role("button", name="Dark theme").click())
-    assert page.evaluate(GROUND) == DARK_GROUND
+    expect_ground(page, DARK_GROUND)
     page.reload()
-    assert page.evaluate(GROUND) == DARK_GROUND
+    expect_ground(page, DARK_GROUND)
     expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
 
 

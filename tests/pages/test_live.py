@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsing import dashboard_over, query_of, settled, simulate, wait_until_drawn
+from browsing import dashboard_over, eventually, query_of, settled, simulate, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 OpenPage = Callable[..., Page]
 
 NEWEST = "parseFloat(document.getElementById('age').textContent.replace(/[^0-9.]/g, ''))"
+PICTURES = "[...document.querySelectorAll('#map image')].map(each => each.getAttribute('href'))"
 
 
 @pytest.fixture
@@ -34,25 +35,17 @@ def test_live_guest(open_page: OpenPage, live_dashboard: str) -> None:
     expect(page.locator(".badge.live")).to_be_visible()
 
     newest = page.evaluate(NEWEST)
-    page.wait_for_function(f"{NEWEST} > {newest + 2}")
-    image = page.locator("#map image").first
-    drawn = image.get_attribute("href") or image.get_attribute("xlink:href")
-    page.wait_for_function(
-        "before => ![...document.querySelectorAll('#map image')].some("
-        "image => (image.getAttribute('href') ?? image.getAttribute('xlink:href')) === before)",
-        arg=drawn,
-    )
+    pictures = page.evaluate(PICTURES)
+    eventually(page, lambda: page.evaluate(NEWEST) > newest + 2)
+    eventually(page, lambda: page.evaluate(PICTURES) != pictures)
 
     settled(page, lambda: page.keyboard.press("w"))
     expect(follow).to_have_text("○ not following: press l")
     window = query_of(page)
     newest = page.evaluate(NEWEST)
-    page.wait_for_function(f"{NEWEST} > {newest + 2}")
+    eventually(page, lambda: page.evaluate(NEWEST) > newest + 2)
     assert query_of(page) == window
 
     settled(page, lambda: page.keyboard.press("l"))
     expect(follow).to_have_text("● following")
-    page.wait_for_function(
-        "to => Number(new URLSearchParams(location.search).get('to')) > to",
-        arg=int(window["to"]),
-    )
+    eventually(page, lambda: int(query_of(page)["to"]) > int(window["to"]))
