@@ -13,7 +13,7 @@ from app.model.events import (
     Outcome,
     PageState,
 )
-from app.model.jit import constant, hot_in_place
+from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import (
     ANY_DIRTY,
     DEFAULT,
@@ -60,7 +60,7 @@ def new_cursor() -> npt.NDArray[np.int64]:
     return np.array([0, 0, -1], np.int64)
 
 
-@hot_in_place
+@hot_part
 def effect(events: EventArray, index: int) -> int:
     """`events.effect_time` of one event."""
     event = events[index]
@@ -136,7 +136,7 @@ def forget(
     return True
 
 
-@hot_in_place
+@hot_part
 def convert(
     nodes: Nodes,
     dirty: Dirty,
@@ -193,8 +193,8 @@ def apply_events(
         if is_blind or event.kind == LOSS_BEGIN or event.kind == LOSS_END:
             is_done = forget(nodes, dirty, bitmaps, meta, rows, cover, t, seq)
         elif is_conversion and event.gfn < np.uint64(GFN_LIMIT):
-            first = np.int64(event.gfn)
-            end = first + np.int64(min(event.npages, np.uint64(GFN_LIMIT - first)))
+            first = signed(event.gfn)
+            end = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first)))
             operation = DOUBT if event.outcome == UNCONFIRMED else SET
             operation += min(event.to, UNKNOWN)
             is_done = convert(
@@ -234,13 +234,13 @@ def replay_changes(
     for index in range(cursor[INDEX], changes.size):
         cursor[INDEX] = index
         change = changes[index]
-        first, npages = np.int64(change.gfn), np.int64(change.npages)
+        first, npages = signed(change.gfn), signed(change.npages)
         if npages == 0:
             meta[DEFAULT] = change.after
         elif change.after != NO_MEMSLOT:
             end = first + npages
             position = max(first, cursor[POSITION])
-            operation = RECALL + np.int64(change.after)
+            operation = RECALL + signed(change.after)
             position = paint(
                 nodes,
                 dirty,

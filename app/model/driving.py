@@ -1,7 +1,7 @@
 """The compiled way from a range of gfns to the pieces of it that one kind of memslot covers."""
 
 from app.model.events import ChangeArray
-from app.model.jit import constant, hot_in_place
+from app.model.jit import constant, hot_in_place, hot_part
 from app.model.pagetree import (
     BLOCK_SHIFT,
     BLOCKS,
@@ -23,7 +23,7 @@ NO_MEMSLOT = constant(Place.NO_MEMSLOT)
 FORGET = constant(Operation.FORGET)
 
 
-@hot_in_place
+@hot_part
 def piece_at(cover: CoverArray, gfn: int) -> int:
     """The first piece that ends after `gfn`."""
     low, high = 0, cover.shape[0]

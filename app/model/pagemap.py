@@ -1,7 +1,6 @@
 """What every page of one VM is, and what each event really changed."""
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,16 @@ from app.model.events import (
 )
 from app.model.keyframe import Keyframe, decode, encode
 from app.model.layout import Memslot
-from app.model.pagetree import DEFAULT, FLIPPED, MIXED, ROWS, TOTALS, new_tree, with_room
+from app.model.pagetree import (
+    DEFAULT,
+    FLIPPED,
+    MIXED,
+    ROWS,
+    TOTALS,
+    for_reading,
+    new_tree,
+    with_room,
+)
 from app.model.painting import new_rows, with_rows
 from app.model.slotcover import (
     END,
@@ -249,11 +257,11 @@ class PageMap:
         without `within_memslots`, every page whose attribute some row told of.
         """
         cover = self._cover if within_memslots else EVERYTHING
-        # Compiled calls keep their row count in the tree; with one of its own, any number of
-        # threads may list one map at once.
-        lister = copy(self)
-        lister._tree = self._tree._replace(meta=self._tree.meta.copy())
-        changes = lister._drive(cover, Operation.LIST, first_gfn, end_gfn, 0)
+        tree, rows = for_reading(self._tree), new_rows(0)
+        while first_gfn < end_gfn:
+            rows = with_rows(rows, int(tree.meta[ROWS]))
+            first_gfn = drive(*tree, rows, cover, int(Operation.LIST), 0, -1, first_gfn, end_gfn)
+        changes = rows[: tree.meta[ROWS]]
         runs = np.empty(len(changes), RUN)
         runs["gfn"], runs["npages"], runs["state"] = (
             changes["gfn"],

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import GFN_LIMIT, PageState
-from app.model.jit import hot_in_place
+from app.model.jit import hot_in_place, hot_part, signed
 from app.model.transitions import CODES
 
 BLOCK_SHIFT = 9
@@ -80,6 +80,16 @@ def with_room(tree: Tree) -> Tree:
     return Tree(nodes, dirty, bitmaps, meta)
 
 
+def for_reading(tree: Tree) -> Tree:
+    """The same tree for a call that changes no page, beside others like it.
+
+    Such a call splits nothing, so the room that painting demands is only claimed.
+    """
+    meta = tree.meta.copy()
+    meta[ROWS], meta[FREE_BITMAPS], meta[GROUPS_USED] = 0, 2, -2
+    return tree._replace(meta=meta)
+
+
 @hot_in_place
 def free_bitmap(bitmaps: Bitmaps, meta: Meta, row: int) -> None:
     bitmaps[row, 0] = meta[FREE_BITMAP]
@@ -102,7 +112,7 @@ def split_group(nodes: Nodes, dirty: Dirty, meta: Meta, group: int) -> None:
 def split_leaf(nodes: Nodes, bitmaps: Bitmaps, meta: Meta, node: int) -> None:
     """Give a uniform leaf its bitmap."""
     row = meta[FREE_BITMAP]
-    meta[FREE_BITMAP] = np.int64(bitmaps[row, 0])
+    meta[FREE_BITMAP] = signed(bitmaps[row, 0])
     meta[FREE_BITMAPS] -= 1
     shared = ALL if nodes[node] & 1 else NONE
     private = ALL if nodes[node] & 2 else NONE
@@ -112,7 +122,7 @@ def split_leaf(nodes: Nodes, bitmaps: Bitmaps, meta: Meta, node: int) -> None:
     nodes[node] = CODES + row
 
 
-@hot_in_place
+@hot_part
 def mark_dirty(dirty: Dirty, meta: Meta, group: int, node: int) -> None:
     dirty[group] = 1
     dirty[node] = 1

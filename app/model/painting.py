@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, PageState
-from app.model.jit import constant, hot_in_place
+from app.model.jit import constant, hot_part, signed
 from app.model.pagetree import (
     ALL,
     BLOCK_SHIFT,
@@ -84,21 +84,21 @@ def with_rows(rows: ChangeArray, used: int) -> ChangeArray:
     return grown
 
 
-@hot_in_place
+@hot_part
 def lowest_bit(word: np.uint64) -> int:
     """Number of the lowest set bit of a word that is not 0: each of the 64 isolated bits times
     a de Bruijn number has other top six bits."""
     isolated = word & (~word + ONE)
-    return _BIT_NUMBER[np.int64((isolated * _DE_BRUIJN) >> np.uint64(58))]  # type: ignore[no-any-return]
+    return int(_BIT_NUMBER[signed((isolated * _DE_BRUIJN) >> np.uint64(58))])
 
 
-@hot_in_place
+@hot_part
 def ones(first: int, count: int) -> np.uint64:
     """A word with `count` (1..64) set bits from bit `first` on."""
     return (ALL >> np.uint64(64 - count)) << np.uint64(first)
 
 
-@hot_in_place
+@hot_part
 def has_room(nodes: Nodes, meta: Meta, rows: ChangeArray) -> bool:
     return bool(
         rows.size - meta[ROWS] >= ROOM
@@ -107,7 +107,7 @@ def has_room(nodes: Nodes, meta: Meta, rows: ChangeArray) -> bool:
     )
 
 
-@hot_in_place
+@hot_part
 def emit(
     meta: Meta,
     rows: ChangeArray,
@@ -121,9 +121,9 @@ def emit(
 ) -> None:
     """Write what the operation tells of pages with this code, or lengthen the last row by them."""
     default = meta[DEFAULT]
-    before = np.int64(TRANSITIONS[default, operation, place, code, BEFORE])
-    after = np.int64(TRANSITIONS[default, operation, place, code, AFTER])
-    is_inside = np.int64(TRANSITIONS[default, operation, place, code, IN_MEMSLOT])
+    before = signed(TRANSITIONS[default, operation, place, code, BEFORE])
+    after = signed(TRANSITIONS[default, operation, place, code, AFTER])
+    is_inside = signed(TRANSITIONS[default, operation, place, code, IN_MEMSLOT])
     if before == NO_ROW:
         return
     if before != after and is_inside != 0:
@@ -147,7 +147,7 @@ def emit(
     meta[ROWS] = n + 1
 
 
-@hot_in_place
+@hot_part
 def write_row(
     rows: ChangeArray,
     n: int,
@@ -170,7 +170,7 @@ def write_row(
     row.in_memslot = is_inside != 0
 
 
-@hot_in_place
+@hot_part
 def is_mixed(bitmaps: Bitmaps, default: int, bitmap: int, block: int) -> bool:
     """Does a 2 MiB block hold pages known private and pages known shared?"""
     shared, private, untouched = NONE, NONE, NONE
@@ -186,7 +186,7 @@ def is_mixed(bitmaps: Bitmaps, default: int, bitmap: int, block: int) -> bool:
     return bool(shared != NONE and private != NONE)
 
 
-@hot_in_place
+@hot_part
 def paint_word(
     bitmaps: Bitmaps,
     meta: Meta,
@@ -207,7 +207,7 @@ def paint_word(
     while remaining != NONE:
         bit = lowest_bit(remaining)
         shift = np.uint64(bit)
-        code = np.int64((s >> shift) & ONE) + 2 * np.int64((p >> shift) & ONE)
+        code = signed((s >> shift) & ONE) + 2 * signed((p >> shift) & ONE)
         same = (s if code & 1 else ~s) & (p if code & 2 else ~p) & mask
         rest = ~(same >> shift)
         length = 64 if rest == NONE else lowest_bit(rest)
@@ -226,7 +226,7 @@ def paint_word(
     return True
 
 
-@hot_in_place
+@hot_part
 def paint_block(
     bitmaps: Bitmaps,
     meta: Meta,
@@ -265,7 +265,7 @@ def paint_block(
     return has_changed
 
 
-@hot_in_place
+@hot_part
 def is_constant(meta: Meta, operation: int, place: int) -> bool:
     """Do pages of every code end in the same code?"""
     default = meta[DEFAULT]
@@ -276,7 +276,7 @@ def is_constant(meta: Meta, operation: int, place: int) -> bool:
     return True
 
 
-@hot_in_place
+@hot_part
 def paint_node(
     nodes: Nodes,
     dirty: Dirty,
@@ -305,7 +305,7 @@ def paint_node(
     return True
 
 
-@hot_in_place
+@hot_part
 def paint_leaf(
     nodes: Nodes,
     dirty: Dirty,
@@ -351,7 +351,7 @@ def paint_leaf(
     return end
 
 
-@hot_in_place
+@hot_part
 def paint(
     nodes: Nodes,
     dirty: Dirty,

@@ -25,7 +25,7 @@ from app.model.events import (
     Outcome,
     PageState,
 )
-from app.model.jit import constant, hot_in_place
+from app.model.jit import constant, hot_in_place, hot_part, signed
 
 MEASURES = 3
 PRIVATE, UNKNOWN, PRESENT = range(MEASURES)
@@ -48,7 +48,7 @@ Times = npt.NDArray[np.int64]
 Gfns = npt.NDArray[np.int64]
 
 
-@hot_in_place
+@hot_part
 def column_at(t_edges: Times, t: int, near: int) -> int:
     """The column of `t`, searched from one near it; -1 before the first, W after the last."""
     column = near
@@ -59,7 +59,7 @@ def column_at(t_edges: Times, t: int, near: int) -> int:
     return column
 
 
-@hot_in_place
+@hot_part
 def row_at(row_end: Gfns, gfn: int) -> int:
     """The first row that ends after `gfn`."""
     low, high = 0, row_end.size
@@ -72,7 +72,7 @@ def row_at(row_end: Gfns, gfn: int) -> int:
     return low
 
 
-@hot_in_place
+@hot_part
 def add_step(
     within: Sums,
     onward: Sums,
@@ -95,7 +95,7 @@ def add_step(
     onward[row, column, measure, LATE] += sign * late
 
 
-@hot_in_place
+@hot_part
 def add_run(
     within: Sums,
     onward: Sums,
@@ -139,11 +139,11 @@ def sum_changes(
         if column == t_edges.size - 1:
             continue
         late = change.t - t_edges[column] if column >= 0 else ZERO
-        first = np.int64(change.gfn)
-        end = first + np.int64(change.npages)
+        first = signed(change.gfn)
+        end = first + signed(change.npages)
         for measure in range(MEASURES):
-            enters = np.int64(change.after == STATES[measure])
-            sign = SIGNS[measure] * (enters - np.int64(change.before == STATES[measure]))
+            enters = signed(change.after == STATES[measure])
+            sign = SIGNS[measure] * (enters - signed(change.before == STATES[measure]))
             if sign != 0:
                 at = max(column, 0)
                 add_run(within, onward, row_first, row_end, at, measure, first, end, sign, late)
@@ -190,8 +190,8 @@ def count_conversions(
         column = column_at(t_edges, effect(events, index), column)
         if column < 0 or column == t_edges.size - 1:
             continue
-        first = np.int64(event.gfn)
-        last = first + np.int64(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
+        first = signed(event.gfn)
+        last = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
         row = row_at(row_end, first)
         stop = row_at(row_end, last)
         if stop < row_end.size and last >= row_first[stop]:
@@ -202,7 +202,7 @@ def count_conversions(
             add_call(counts, stop, column, is_failed, -ONE)
 
 
-@hot_in_place
+@hot_part
 def add_call(counts: Counts, row: int, column: int, is_failed: bool, step: int) -> None:
     counts[row, column, CALLS] += step
     if is_failed:

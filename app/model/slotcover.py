@@ -48,14 +48,15 @@ def _depth(
     steps = np.zeros(len(edges), np.int64)
     np.add.at(steps, np.searchsorted(edges, first), weight)
     np.add.at(steps, np.searchsorted(edges, end), -weight)
-    return np.cumsum(steps)
+    depth: npt.NDArray[np.int64] = np.cumsum(steps)
+    return depth
 
 
 def _joined(cover: CoverArray) -> CoverArray:
     """Drop what no memslot covers and make touching pieces of one place one piece."""
     cover = cover[cover[:, PLACE] != Place.NO_MEMSLOT]
     continues = (cover[1:, FIRST] == cover[:-1, END]) & (cover[1:, PLACE] == cover[:-1, PLACE])
-    joined = cover[np.append(True, ~continues)[: len(cover)]]
+    joined: CoverArray = cover[np.append(True, ~continues)[: len(cover)]]
     joined[:, END] = cover[np.append(~continues, True)[: len(cover)], END]
     return joined
 

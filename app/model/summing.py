@@ -12,7 +12,7 @@ from app.model.events import (
     EventKind,
     Outcome,
 )
-from app.model.jit import constant, hot_in_place
+from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.rastering import (
     CALLS,
     FAILED_CALLS,
@@ -56,12 +56,12 @@ Slots = npt.NDArray[np.int32]
 """A hash table of cell numbers, -1 where free. Its size is a power of two."""
 
 
-@hot_in_place
+@hot_part
 def cell_at(cells: CellArray, slots: Slots, count: int, quantum: int, block: int) -> int:
     """The number of the cell, `count` if it had to be made."""
     mixed = np.uint64(quantum) * np.uint64(0x9E37_79B9_7F4A_7C15) + np.uint64(block)
     mixed *= np.uint64(0xD6E8_FEB8_6659_FD93)
-    slot = np.int64(mixed >> np.uint64(32)) & (slots.size - 1)
+    slot = signed(mixed >> np.uint64(32)) & (slots.size - 1)
     while slots[slot] >= 0:
         cell = cells[slots[slot]]
         if cell.quantum == quantum and cell.block == block:
@@ -88,8 +88,8 @@ def fill_cells(
         if count + ROOM > cells.size:
             return -1
         if changes[index].in_memslot:
-            first = np.int64(changes[index].gfn)
-            end = first + np.int64(changes[index].npages)
+            first = signed(changes[index].gfn)
+            end = first + signed(changes[index].npages)
             count = add_step(
                 cells, slots, count, changes, index, quantum_shift, block_shift, first, ONE
             )
@@ -106,7 +106,7 @@ def fill_cells(
     return count
 
 
-@hot_in_place
+@hot_part
 def add_step(
     cells: CellArray,
     slots: Slots,
@@ -123,8 +123,8 @@ def add_step(
     at = cell_at(cells, slots, count, change.t >> quantum_shift, gfn >> block_shift)
     late, high = change.t & ((1 << quantum_shift) - 1), gfn & ((1 << block_shift) - 1)
     for measure in range(MEASURES):
-        enters = np.int64(change.after == STATES[measure])
-        step = sign * SIGNS[measure] * (enters - np.int64(change.before == STATES[measure]))
+        enters = signed(change.after == STATES[measure])
+        step = sign * SIGNS[measure] * (enters - signed(change.before == STATES[measure]))
         if step != 0:
             cells[at].steps[measure] += step
             cells[at].gfns[measure] += step * high
@@ -133,7 +133,7 @@ def add_step(
     return max(count, at + 1)
 
 
-@hot_in_place
+@hot_part
 def add_call(
     cells: CellArray,
     slots: Slots,
@@ -146,10 +146,10 @@ def add_call(
     """Add a conversion. Returns the new count of cells."""
     event = events[index]
     quantum = effect(events, index) >> quantum_shift
-    first = np.int64(event.gfn)
-    last = first + np.int64(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
+    first = signed(event.gfn)
+    last = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
     first_block, last_block = first >> block_shift, last >> block_shift
-    failed = np.int64(event.outcome == FAILED)
+    failed = signed(event.outcome == FAILED)
     at = cell_at(cells, slots, count, quantum, first_block)
     count = max(count, at + 1)
     cells[at].starts[CALLS] += 1
@@ -203,7 +203,7 @@ def add_cells(
             )
 
 
-@hot_in_place
+@hot_part
 def add_moments(
     within: Sums,
     onward: Sums,
@@ -232,7 +232,7 @@ def add_moments(
         onward[row, column, measure, LATE] += late * steps + times
 
 
-@hot_in_place
+@hot_part
 def count_cell(
     counts: Counts,
     row_first: Gfns,

@@ -16,7 +16,7 @@ from app.model.events import (
     PageState,
     To,
 )
-from app.model.jit import constant, hot_in_place
+from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagemap import Totals
 from app.model.rastering import Times, column_at
 
@@ -157,7 +157,7 @@ def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
         at = max(column, 0)
         counts[at, MIXED] += change.mixed_delta
         if change.in_memslot:
-            npages = np.int64(change.npages)
+            npages = signed(change.npages)
             if change.before != NO_MEMSLOT:
                 counts[at, FIELD_OF_STATE[change.before]] -= npages
             if change.after != NO_MEMSLOT:
@@ -187,7 +187,7 @@ def count_events(counts: Counts, t_edges: Times, events: EventArray) -> None:
             counts[column, MEMORY_FAULTS] += 1
 
 
-@hot_in_place
+@hot_part
 def count_conversion(counts: Counts, column: int, events: EventArray, index: int) -> None:
     """An applied call of known range counts as no-op until a change shows that it was none."""
     event = events[index]
@@ -199,9 +199,9 @@ def count_conversion(counts: Counts, column: int, events: EventArray, index: int
         return
     if event.to == ASKED_PRIVATE:
         counts[column, TO_PRIVATE] += 1
-        counts[column, PAGES_TO_PRIVATE] += np.int64(event.effective_pages)
+        counts[column, PAGES_TO_PRIVATE] += signed(event.effective_pages)
     elif event.to == ASKED_SHARED:
         counts[column, TO_SHARED] += 1
-        counts[column, PAGES_TO_SHARED] += np.int64(event.effective_pages)
+        counts[column, PAGES_TO_SHARED] += signed(event.effective_pages)
     if event.to < STATE_UNKNOWN and event.range_certainty != RANGE_UNKNOWN:
         counts[column, NOOP] += 1

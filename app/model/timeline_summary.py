@@ -35,7 +35,8 @@ def summarise_timeline(
 
 
 def _distinct(ascending: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return ascending[np.diff(ascending, prepend=-1) != 0]
+    distinct: npt.NDArray[np.int64] = ascending[np.diff(ascending, prepend=-1) != 0]
+    return distinct
 
 
 def merge_timelines(summaries: Sequence[TimelineSummary], quantum_shift: int) -> TimelineSummary:

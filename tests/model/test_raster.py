@@ -25,7 +25,10 @@ from app.model.raster import Grid, Raster, RasterSums, rasterise
 from app.model.timeline import Timeline, TimelineSums, timeline
 
 PAGES = 40
-"""Few enough to look at each; memslots lie in [4, 36)."""
+"""Few enough to look at each."""
+
+CALLED = 2 * PAGES
+"""Calls reach up to here."""
 
 SLOT = Memslot(0, 4, 32, 4, Backing.MIXED, Certainty.SEEN, 0)
 
@@ -63,7 +66,7 @@ def grids(draw: st.DrawFn) -> Grid:
 
 def pages_of(page_map: PageMap) -> np.ndarray:
     """The state of each page."""
-    pages = np.full(PAGES, PageState.NO_MEMSLOT)
+    pages = np.full(CALLED, PageState.NO_MEMSLOT)
     for gfn, npages, state in page_map.runs().tolist():
         pages[gfn : gfn + npages] = state
     return pages
@@ -200,7 +203,7 @@ def test_timeline_counts_every_call_and_page(
     start: PageState, events: EventArray, edges: set[int]
 ) -> None:
     page_map = PageMap(start)
-    page_map.set_memslot(Memslot(0, 0, PAGES, 4, Backing.MIXED, Certainty.SEEN, 0))
+    page_map.set_memslot(Memslot(0, 0, CALLED, 4, Backing.MIXED, Certainty.SEEN, 0))
     totals, frames, changes = page_map.totals(), [], []
     for t in range(110):
         due = np.flatnonzero(events["t"] == t)
