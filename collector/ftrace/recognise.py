@@ -137,9 +137,9 @@ _KPROBES = (
 )
 
 
-_SYSTEMS_WITHOUT_PROBES = frozenset({"ftrace", "syscalls"})
-_PROBE_FIELD = re.compile(r" (?:fd|ret|__probe_ip|__probe_func);")
-"""Each shape of a probe has one of these fields."""
+_TYPE = r"[us](?:8|16|32|64) "
+_PROBE_TYPE = re.compile(_TYPE + r"\w+")
+_PROBE_FIELD = re.compile(rf"field:{_TYPE}(?:fd|ret);|__probe_(?:ip|func);")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _tracepoint(event: EventFormat) -> EventPlan | None:
 
 
 def _probe(event: EventFormat) -> EventPlan | None:
-    if not _may_be_probe(event) or event.field(FUNCTION_ADDRESS) is not None:
+    if not _is_probe(event) or event.field(FUNCTION_ADDRESS) is not None:
         return None
     return _by_shape(event, _EVENT_PROBES if event.field(ENTRY_ADDRESS) is None else _KPROBES)
 
@@ -200,7 +200,7 @@ def _by_shape(event: EventFormat, shapes: Iterable[Shape]) -> EventPlan | None:
 
 
 def _return_probe(event: EventFormat) -> ReturnProbe | None:
-    if not _may_be_probe(event):
+    if not _is_probe(event):
         return None
     own = [name for name in event.own_names if not _is_address(name)]
     if own not in (["ret"], ["fd"]) or event.field(ENTRY_ADDRESS) is not None:
@@ -228,11 +228,15 @@ def _plan(
     return EventPlan(event, code, tuple(values), flags)
 
 
-def _may_be_probe(event: EventFormat) -> bool:
-    """A quick look at the text spares parsing the formats of a thousand tracepoints."""
-    return (
-        event.system not in _SYSTEMS_WITHOUT_PROBES and _PROBE_FIELD.search(event.text) is not None
-    )
+def _is_probe(event: EventFormat) -> bool:
+    """Probes have one of few fields, and types of the tracer's own: "int ret" is a tracepoint's.
+
+    The look at the text comes first: it spares parsing the formats of a thousand tracepoints.
+    """
+    if _PROBE_FIELD.search(event.text) is None:
+        return False
+    own = (f for f in event.fields if not f.name.startswith(("common_", "__probe_")))
+    return all(_PROBE_TYPE.fullmatch(field.declaration) for field in own)
 
 
 def _canonical(name: str) -> str:

@@ -157,6 +157,8 @@ def test_event_is_known(event: EventFormat, code: str, values: list[str]) -> Non
         made("other:start_end", *u64s("start end attr")),
         made("x:few", *u64s("fd address size")),
         made("x:more", *u64s("fd address size attributes flags and more")),
+        made("net:netif_rx_exit", "int ret"),
+        made("x:tracepoint", "int fd", "int mode", "loff_t off", "loff_t len"),
         made("x:dynamic", "__data_loc char[] fd", *u64s("mode off len")),
         made("kprobes:p", IP, *u64s("fd address size attributes")),
         made("kprobes:r", FUNC, RET_IP, *u64s("kvm size gflags")),

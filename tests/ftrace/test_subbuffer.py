@@ -192,6 +192,13 @@ def test_missed_events_lie_between_the_events_around_them(tmp_path: Path) -> Non
     assert trace.lost_events == 42
 
 
+def test_missed_flag_is_the_same_with_the_upper_half_of_its_word_clear(tmp_path: Path) -> None:
+    flagged = damaged(page(100, ioctl_exit(3), missed=True), 12, bytes(4))
+    rows, trace = decode_rows(tmp_path, page(10, ioctl_exit(1)), flagged)
+    assert losses(rows) == [("LOSS_BEGIN", 10, 0, 100), ("LOSS_END", 100, 0, 10)]
+    assert trace.problems == ()
+
+
 def test_missed_events_without_room_for_their_count_are_of_unknown_number(tmp_path: Path) -> None:
     full = [ioctl_exit(i, 1) for i in range(145)] + [
         word(29, 1) + struct.pack("<I", 16) + bytes(12)
