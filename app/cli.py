@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from app.commands import demo, export, import_, list_, recipe, serve, simulate
+from app.commands import demo, export, import_, list_, recipe, serve, simulate, warm
 from app.commands.errors import CommandError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("import")(import_.command)
 app.command("list")(list_.command)
 app.command("export")(export.command)
 app.command("recipe")(recipe.command)
+app.command("warm")(warm.command)
 
 
 def exit_status(error: Exception) -> int | None:

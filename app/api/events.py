@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
@@ -24,8 +24,35 @@ TABLE_LIMIT = 1_000_000
 """CSV and Arrow hold this many rows; more follow by the Link header."""
 
 
+EXAMPLE = {
+    "seq": 4711,
+    "t": 41_200_000_000,
+    "t_effect": 41_200_003_100,
+    "clock_ns": "86441200000000",
+    "kind": "conversion",
+    "gfn": 0x123400,
+    "npages": 512,
+    "gpa": "0x123400000",
+    "size": 2_097_152,
+    "to": "private",
+    "outcome": "failed",
+    "errno": 11,
+    "errno_name": "EAGAIN",
+    "cause": "explicit",
+    "cause_certainty": "seen",
+    "range_certainty": "seen",
+    "tid": 4242,
+    "vcpu": 3,
+    "latency_ns": 3100,
+    "effective_pages": 0,
+    "aux": "0x8",
+}
+
+
 class Event(BaseModel):
     """One event. Null: not known, or meaningless for its kind."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     seq: int = Field(description="Its number in the VM, by order of effect.")
     t: int = Field(description="When it began, ns since the recording's start.")

@@ -34,7 +34,11 @@ Gpa = Annotated[
 ]
 At = Annotated[
     int | None,
-    Query(ge=0, description="The instant, ns since the recording's start. Default: the last one."),
+    Query(
+        ge=0,
+        description="The instant, ns since the recording's start. Default: the last one.",
+        examples=[41_200_000_000],
+    ),
 ]
 
 
@@ -57,11 +61,21 @@ class Gfns:
 def times(
     from_t: Annotated[
         int | None,
-        Query(alias="from", ge=0, description="From here on, ns since the recording's start."),
+        Query(
+            alias="from",
+            ge=0,
+            description="From here on, ns since the recording's start.",
+            examples=[41_000_000_000],
+        ),
     ] = None,
     to_t: Annotated[
         int | None,
-        Query(alias="to", ge=0, description="Up to but without this, ns since the start."),
+        Query(
+            alias="to",
+            ge=0,
+            description="Up to but without this, ns since the start.",
+            examples=[44_000_000_000],
+        ),
     ] = None,
 ) -> Times:
     if from_t is not None and to_t is not None and from_t >= to_t:
@@ -71,10 +85,18 @@ def times(
 
 def gfns(
     gpa_from: Annotated[
-        Gpa, Query(description="From this guest physical address on, hex or decimal.")
+        Gpa,
+        Query(
+            description="From this guest physical address on, hex or decimal.",
+            examples=["0x1_0000_0000"],
+        ),
     ] = None,
     gpa_to: Annotated[
-        Gpa, Query(description="Up to but without this guest physical address, hex or decimal.")
+        Gpa,
+        Query(
+            description="Up to but without this guest physical address, hex or decimal.",
+            examples=["0x1_8000_0000"],
+        ),
     ] = None,
 ) -> Gfns:
     """Pages that a border cuts count whole."""

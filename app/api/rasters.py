@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.dependencies import RastersOf, ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
@@ -29,6 +29,8 @@ MeasureOf = Annotated[
     Measure, Query(description="private: what share was private; conversions: how many there were.")
 ]
 
+ThemeOf = Annotated[Theme, Query(description="Which page the picture is for.")]
+
 
 class BandOut(BaseModel):
     """A stretch of addresses drawn without a break. Rows count from the lowest address."""
@@ -39,8 +41,28 @@ class BandOut(BaseModel):
     row_to: int
 
 
+EXAMPLE = {
+    "from": 0,
+    "to": 60_000_000_000,
+    "width": 1000,
+    "height": 512,
+    "cell_ns": 60_000_000.0,
+    "cell_bytes": 8_388_608.0,
+    "bands": [
+        {"gpa_from": "0x0", "gpa_to": "0x80000000", "row_from": 0, "row_to": 256},
+        {"gpa_from": "0x100000000", "gpa_to": "0x180000000", "row_from": 256, "row_to": 512},
+    ],
+    "measure": "private",
+    "max": 122,
+    "image": "/api/v1/vms/1/raster.png?from=0&to=60000000000&width=1000&height=512"
+    "&measure=private&theme=light&revision=7",
+}
+
+
 class RasterOut(BaseModel):
     """The edges of a map, and where its picture is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     from_t: int = Field(serialization_alias="from")
     to_t: int = Field(serialization_alias="to")
@@ -89,7 +111,7 @@ def show_raster(
     vm_id: VmId,
     query: MapQueryOf,
     measure: MeasureOf = Measure.PRIVATE,
-    theme: Theme = Theme.LIGHT,
+    theme: ThemeOf = Theme.LIGHT,
 ) -> RasterOut | Response:
     """The exact edges of a map and where its picture is; as CSV or Arrow, its cells as numbers."""
     vm = reader.vm(vm_id)
@@ -152,7 +174,7 @@ def show_picture(
     vm_id: VmId,
     query: MapQueryOf,
     measure: MeasureOf = Measure.PRIVATE,
-    theme: Theme = Theme.LIGHT,
+    theme: ThemeOf = Theme.LIGHT,
     revision: Annotated[
         int | None, Query(description="Tells pictures of a growing recording apart; no more.")
     ] = None,

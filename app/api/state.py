@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
@@ -28,8 +28,25 @@ class Run(BaseModel):
     state: str = Field(description="private, shared or unknown")
 
 
+EXAMPLE = {
+    "vm": 1,
+    "at": 41_200_000_000,
+    "runs": [
+        {"gfn": 0, "npages": 256, "gpa": "0x0", "state": "shared"},
+        {"gfn": 0x100000, "npages": 1024, "gpa": "0x100000000", "state": "private"},
+    ],
+    "outside_memslots": [],
+    "totals": {"private": 1024, "shared": 256, "unknown": 0},
+    "truncated": False,
+    "limit": 100_000,
+    "next": None,
+}
+
+
 class State(BaseModel):
     """Which page was what at an instant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     vm: int
     at: int = Field(description="ns since the recording's start; effects at it are included.")

@@ -32,7 +32,7 @@ class VmView:
     uuid: str
     name: str
     recording: int
-    pid: Annotated[int | None, Field(description="Process of the VMM.")]
+    pid: Annotated[int | None, Field(description="Process of the VMM.", examples=[4242])]
     vm_fd: Annotated[int | None, Field(description="The VMM's file descriptor of the VM.")]
     vm_type: Annotated[int | None, Field(description="The argument of KVM_CREATE_VM.")]
     created_t: Annotated[int | None, Field(description="Null: before the recording, or unseen.")]
@@ -41,11 +41,18 @@ class VmView:
     ended_is_inferred: bool
     is_unattributed: Annotated[bool, Field(description="Holds what belongs to no VM that is told.")]
     start_state: Annotated[str, Field(description="What a page is until something is seen of it.")]
-    span: Annotated[tuple[int, int], Field(description="First and last instant, ns since start.")]
+    span: Annotated[
+        tuple[int, int],
+        Field(
+            description="First and last instant, ns since start.", examples=[[0, 60_000_000_000]]
+        ),
+    ]
     totals: Annotated[Totals, Field(description="Pages in memslots at the last instant of span.")]
     mixed_2m: Annotated[int, Field(description="2 MiB blocks neither all private nor all shared.")]
     conversions: ConversionCounts
-    events: Annotated[dict[str, int], Field(description="Events by kind.")]
+    events: Annotated[
+        dict[str, int], Field(description="Events by kind.", examples=[{"conversion": 434_176}])
+    ]
     lost_events: int
     layout_is_known: Annotated[bool, Field(description="False: no memslot was ever seen.")]
 

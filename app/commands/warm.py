@@ -1,0 +1,56 @@
+"""`gmemscope warm`: compile the hot loops once, so that the first recording does not wait."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.commands.import_ import AUTO, import_one
+from app.commands.simulate import record, showing_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+CONVERSIONS = 1000
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+"""Small real recordings; only a checkout has them."""
+
+
+def command() -> None:
+    """Compile the hot loops and keep the result on disk. What is left out here is at first use."""
+    from app.store.database import open_database
+
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_database(Path(folder) / "warm.db")
+        record_something(engine)
+        for example in EXAMPLES.glob("*.dat"):
+            import_one(engine, example, AUTO, again=True)
+        look_at_everything(engine)
+        engine.dispose()
+
+
+def record_something(engine: "Engine") -> None:
+    """Drive the writer."""
+    from collector.simulator.limits import Limits
+
+    showing = showing_of(name=None, seed=1, memory=None, vcpus=None)
+    record(engine, showing, Limits(conversions=CONVERSIONS), speed=None)
+
+
+def look_at_everything(engine: "Engine") -> None:
+    """Drive what a screen asks for."""
+    from app.store.reader import Reader
+    from app.views.choices import What
+    from app.views.exports import Export, export_batches
+    from app.views.last_instant import last_instant
+    from app.views.rasters import MapQuery, Rasters, map_layout
+    from app.views.timelines import timeline_of
+
+    reader = Reader(engine)
+    for vm in reader.vms():
+        middle = last_instant(reader, vm) // 2
+        whole = MapQuery(None, None, None, None, width=100, height=100)
+        Rasters(reader).draw(vm, map_layout(reader, vm, whole))
+        timeline_of(reader, vm.id or 0, middle, None, buckets=10)
+        for what in What:
+            for _ in export_batches(reader, vm, Export(what, at=middle)):
+                pass
