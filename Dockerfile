@@ -26,6 +26,7 @@ COPY app app
 COPY collector collector
 COPY templates templates
 COPY static static
+COPY docs/examples docs/examples
 COPY --from=assets /srv/gmemscope/static/vendor static/vendor
 # Editable, as `make run` installs it: templates and static files are found beside the packages.
 RUN /opt/gmemscope/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable .

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
+from app.cli import app as cli
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -26,7 +26,7 @@ def code_of(document: Path) -> str:
 def help_of(command: str) -> str | None:
     """What `gmemscope COMMAND --help` prints, None if there is no such command."""
     runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
-    result = runner.invoke(app, [command, "--help"])
+    result = runner.invoke(cli, [command, "--help"])
     return result.output if result.exit_code == 0 else None
 
 
@@ -78,7 +78,8 @@ def test_documented_resources_are_served(tmp_path: Path) -> None:
     from app.main import create_app
     from app.settings import Settings
 
-    served = set(create_app(Settings(database_url=str(tmp_path / "empty.db"))).openapi()["paths"])
+    app = create_app(Settings(database_url=str(tmp_path / "empty.db")))
+    served = {*app.openapi()["paths"], app.openapi_url}
     shown = (ROOT / "docs" / "rest.md").read_text() + (ROOT / "README.md").read_text()
     paths = {
         re.sub(r"/\d+(?=/|$)", "/{id}", path) for path in re.findall(r"/api/v1/[^?`' \n]+", shown)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 LARGEST_FILE = 1_500_000
 LARGEST_SCREENSHOT = 300_000
 
-MACHINE_PATH = re.compile(r"(?<![\w.>})/])/(?:home|Users|work|root|mnt)/\w")
+MACHINE_PATH = re.compile(r"(?<![\w.>})/])/(?:(?:home|Users)/\w+|work|root|mnt)/\w")
 DOWNLOAD_ADDRESS = re.compile(
     r'"resolved":\s*"https?:|--(?:extra-)?index-url\b|https?://\S+\.(?:whl|tgz|tar\.gz|deb)\b'
 )

@@ -6,11 +6,11 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-CONFTEST = Path(__file__).parents[1] / "conftest.py"
+PLUGIN = Path(__file__).parents[1] / "skips.py"
 
 
 def outcomes(pytester: pytest.Pytester, source: str) -> dict[str, int]:
-    pytester.makeconftest(CONFTEST.read_text())
+    pytester.makeconftest(PLUGIN.read_text())
     pytester.makepyfile(source)
     return pytester.runpytest_subprocess("-p", "no:cacheprovider").parseoutcomes()
 
