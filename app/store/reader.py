@@ -1,6 +1,6 @@
 """Everything that can be asked of a database, beside any writer, from any thread."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +8,15 @@ from sqlalchemy import Connection, Engine
 
 from app.model.events import EVENT, ChangeArray, EventArray, EventKind, Outcome
 from app.model.pagemap import PageMap
+from app.model.raster import Grid, Raster
+from app.model.timeline import Timeline, TimelineSums
+from app.model.timeline_summary import add_timeline_summary
 from app.store.cache import ByteCache
 from app.store.catalogue import Catalogue
 from app.store.database import snapshot
 from app.store.delete import delete_recording
+from app.store.drawing import Drawing, is_on_quanta
+from app.store.fitting import fit_edges, fit_grid
 from app.store.segments import SegmentInfo, Segments
 from app.store.window import Window
 
@@ -64,7 +69,7 @@ class Reader(Catalogue):
         return page_map
 
     def _nearest_keyframe(
-        self, connection: Connection, vm_id: int, infos: list[SegmentInfo], t: int
+        self, connection: Connection, vm_id: int, infos: Sequence[SegmentInfo], t: int
     ) -> tuple[PageMap, int]:
         """The latest stored map not after t, and how many segments it includes."""
         for i in range(len(infos) - 1, -1, -1):
@@ -167,6 +172,54 @@ class Reader(Catalogue):
             if len(changes):
                 yield changes
             done = info.first_change + info.change_count
+
+    def fit(self, vm_id: int, grid: Grid) -> Grid:
+        """The grid nearest to the one wanted that `raster` draws fast, and exactly.
+
+        It has the same rows and at most as many columns; borders move by less than a cell, not at
+        all in narrow windows (app.store.fitting). Say its edges, not those that were asked for.
+        """
+        with snapshot(self._engine) as connection:
+            return fit_grid(grid, self._segments.of_vm(connection, vm_id))
+
+    def fit_edges(self, vm_id: int, t_edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """As `fit`, for `timeline`."""
+        with snapshot(self._engine) as connection:
+            return fit_edges(t_edges, self._segments.of_vm(connection, vm_id))
+
+    def raster(self, vm_id: int, grid: Grid) -> Raster:
+        """Draw exactly the cells of a grid, from summaries as far as its edges allow (see `fit`),
+        else from changes."""
+        with snapshot(self._engine) as connection:
+            start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
+            return Drawing(self._segments, connection, grid).draw(start, infos)
+
+    def timeline(self, vm_id: int, t_edges: npt.NDArray[np.int64]) -> Timeline:
+        """Count what happened between each two edges, and the state at the later one; from
+        summaries as far as the edges allow (see `fit_edges`)."""
+        window = Window(t_to=int(t_edges[-1]))
+        sums = TimelineSums(t_edges)
+        with snapshot(self._engine) as connection:
+            start, infos = self._before(connection, vm_id, int(t_edges[0]))
+            sums.add_start(start.totals(), start.mixed_blocks)
+            for info in infos:
+                if not info.meets(window):
+                    continue
+                if is_on_quanta(t_edges, info):
+                    add_timeline_summary(sums, self._segments.timeline(connection, info))
+                else:
+                    columns = self._segments.columns(connection, info)
+                    sums.add_changes(columns.changes_in(window))
+                    sums.add_events(self._segments.events(connection, info))
+        return sums.finish()
+
+    def _before(
+        self, connection: Connection, vm_id: int, t: int
+    ) -> tuple[PageMap, tuple[SegmentInfo, ...]]:
+        """The latest stored map of before t, and the segments that follow it."""
+        infos = self._segments.of_vm(connection, vm_id)
+        page_map, done = self._nearest_keyframe(connection, vm_id, infos, t - 1)
+        return page_map, infos[done:]
 
     def delete_recording(self, recording_id: int) -> None:
         """Remove a recording and all that belongs to it (app.store.delete)."""

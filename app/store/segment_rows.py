@@ -3,7 +3,7 @@
 Called inside the writer's transaction, so that readers see either the parts or the whole.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 
 from sqlalchemy import Connection, delete, insert
@@ -11,7 +11,8 @@ from sqlmodel import col
 
 from app.store.change_codec import encode_changes
 from app.store.event_codec import encode_events
-from app.store.tables import Segment
+from app.store.summary_codec import encode_summary, summarise_segment
+from app.store.tables import Segment, Summary
 from app.store.vm_buffer import Part, Position, VmBuffer
 
 TAILS_PER_MERGE = 16
@@ -61,7 +62,10 @@ class SegmentRows:
         number = self._tails[0].number if self._tails else self._take_number()
         self._remove(connection, self._tails)
         part = buffer.part(buffer.sealed, buffer.end)
-        return _insert(connection, self.vm_id, number, part, is_tail=False)
+        segment_id = _insert(connection, self.vm_id, number, part, is_tail=False)
+        pages = buffer.page_map.totals()
+        _insert_summary(connection, segment_id, part, sum(astuple(pages)))
+        return segment_id
 
     def _append_tail(
         self, connection: Connection, part: Part, end: Position, number: int, level: int
@@ -83,6 +87,22 @@ class SegmentRows:
     def _take_number(self) -> int:
         self._next_number += 1
         return self._next_number - 1
+
+
+def _insert_summary(connection: Connection, segment_id: int, part: Part, pages: int) -> None:
+    summary = summarise_segment(part.changes, part.events, part.times(), pages)
+    if not summary.is_storable:
+        return
+    cell_blob, timeline_blob = encode_summary(summary)
+    connection.execute(
+        insert(Summary).values(
+            segment_id=segment_id,
+            quantum_shift=summary.cells.quantum_shift,
+            block_shift=summary.cells.block_shift,
+            cell_blob=cell_blob,
+            timeline_blob=timeline_blob,
+        )
+    )
 
 
 def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_tail: bool) -> int:

@@ -8,12 +8,15 @@ from sqlmodel import col
 
 from app.model.events import EventArray
 from app.model.pagemap import PageMap
+from app.model.summary import Summary as CellSummary
+from app.model.timeline_summary import TimelineSummary
 from app.store.cache import ByteCache
 from app.store.catalogue import memslot_of
 from app.store.change_codec import decode_changes
 from app.store.errors import NotFound
 from app.store.event_codec import decode_events
 from app.store.segment_columns import SegmentColumns, decode_columns
+from app.store.summary_codec import decode_cells, decode_timeline
 from app.store.tables import Keyframe, MemslotRow, Segment, Summary, Vm
 from app.store.window import Window
 
@@ -34,7 +37,8 @@ class SegmentInfo:
     first_gfn: int
     end_gfn: int
     has_keyframe: bool
-    has_summary: bool
+    quantum_shift: int | None  # of its summary, if it has one
+    block_shift: int | None
 
     def meets(self, window: Window) -> bool:
         """False if certainly nothing of it lies in the window."""
@@ -78,6 +82,22 @@ class Segments:
             lambda events: events.nbytes,
         )
 
+    def cells(self, connection: Connection, info: SegmentInfo) -> CellSummary:
+        """For rasters. The segment must have a summary."""
+        return self._cache.get(
+            ("cells", info.id),
+            lambda: _cells(connection, info.id),
+            lambda summary: summary.cells.nbytes,
+        )
+
+    def timeline(self, connection: Connection, info: SegmentInfo) -> TimelineSummary:
+        """The segment must have a summary."""
+        return self._cache.get(
+            ("timeline", info.id),
+            lambda: _timeline(connection, info.id),
+            lambda summary: summary.counts.nbytes + summary.quanta.nbytes,
+        )
+
     def keyframe(self, connection: Connection, vm_id: int, info: SegmentInfo) -> PageMap:
         """The page map after a segment that has one; the caller's own."""
         query = select(col(Keyframe.memslot_ids), col(Keyframe.blob))
@@ -103,15 +123,16 @@ def _infos(connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
             col(Segment.last_t),
             col(Segment.first_gfn),
             col(Segment.end_gfn),
-            col(Keyframe.segment_id).is_not(None),
-            col(Summary.segment_id).is_not(None),
+            col(Keyframe.segment_id).is_not(None).label("has_keyframe"),
+            col(Summary.quantum_shift),
+            col(Summary.block_shift),
         )
         .outerjoin(Keyframe, col(Keyframe.segment_id) == col(Segment.id))
         .outerjoin(Summary, col(Summary.segment_id) == col(Segment.id))
         .where(col(Segment.vm_id) == vm_id)
         .order_by(col(Segment.number))
     )
-    return tuple(SegmentInfo(*row) for row in connection.execute(query))
+    return tuple(SegmentInfo(**row) for row in connection.execute(query).mappings())
 
 
 def _columns(connection: Connection, info: SegmentInfo) -> SegmentColumns:
@@ -126,3 +147,19 @@ def _columns(connection: Connection, info: SegmentInfo) -> SegmentColumns:
 def _events(connection: Connection, info: SegmentInfo) -> EventArray:
     query = select(col(Segment.event_blob)).where(col(Segment.id) == info.id)
     return decode_events(connection.execute(query).scalar_one(), info.first_t)
+
+
+def _cells(connection: Connection, segment_id: int) -> CellSummary:
+    query = select(col(Summary.cell_blob), col(Summary.quantum_shift), col(Summary.block_shift))
+    blob, quantum_shift, block_shift = connection.execute(
+        query.where(col(Summary.segment_id) == segment_id)
+    ).one()
+    return decode_cells(blob, quantum_shift, block_shift)
+
+
+def _timeline(connection: Connection, segment_id: int) -> TimelineSummary:
+    query = select(col(Summary.timeline_blob), col(Summary.quantum_shift))
+    blob, quantum_shift = connection.execute(
+        query.where(col(Summary.segment_id) == segment_id)
+    ).one()
+    return decode_timeline(blob, quantum_shift)

@@ -184,9 +184,12 @@ class Keyframe(SQLModel, table=True):
 
 
 class Summary(SQLModel, table=True):
-    """What a segment adds to zoomed-out views (app.model.summary)."""
+    """What a sealed segment adds to zoomed-out views (app.model.summary, timeline_summary)."""
 
     segment_id: int = Field(
         sa_column=Column(Integer, ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True)
     )
-    blob: bytes = Field(sa_type=LargeBinary)
+    quantum_shift: int  # its quanta are 2^quantum_shift ns
+    block_shift: int  # its blocks are 2^block_shift pages
+    cell_blob: bytes = Field(sa_type=LargeBinary)
+    timeline_blob: bytes = Field(sa_type=LargeBinary)

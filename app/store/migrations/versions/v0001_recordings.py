@@ -188,7 +188,10 @@ def _create_segments() -> None:
     op.create_table(
         "summary",
         sa.Column("segment_id", sa.Integer(), nullable=False),
-        sa.Column("blob", sa.LargeBinary(), nullable=False),
+        sa.Column("quantum_shift", sa.Integer(), nullable=False),
+        sa.Column("block_shift", sa.Integer(), nullable=False),
+        sa.Column("cell_blob", sa.LargeBinary(), nullable=False),
+        sa.Column("timeline_blob", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["segment_id"], ["segment.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("segment_id"),
     )

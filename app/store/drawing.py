@@ -1,0 +1,124 @@
+"""Rasters of wide windows from summaries, of narrow ones from changes, of both kinds at once.
+
+A summary draws exactly where the grid's edges are borders of its quanta and blocks. Columns must
+be so throughout; rows that are not (of a memslot smaller than a block, say) are drawn from changes,
+while the others need only the summary.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from app.model.pagemap import PageMap
+from app.model.raster import Grid, Raster, RasterSums
+from app.model.summary import Summary, add_summary
+from app.store.segments import SegmentInfo, Segments
+from app.store.window import Window
+
+Rows = npt.NDArray[np.bool_]
+
+
+class Drawing:
+    """One raster in the making: the segments that follow a page map, on one grid."""
+
+    def __init__(self, segments: Segments, connection: Connection, grid: Grid) -> None:
+        self._segments = segments
+        self._connection = connection
+        self._grid = grid
+
+    def draw(self, start: PageMap, infos: tuple[SegmentInfo, ...]) -> Raster:
+        usable = [info for info in infos if is_on_quanta(self._grid.t_edges, info)]
+        summarised = {info.id for info in usable}
+        block_shift = max((info.block_shift or 0 for info in usable), default=0)
+        is_coarse = is_on_blocks(self._grid, block_shift) & bool(summarised)
+        parts = []
+        for rows in _groups(is_coarse):
+            grid = Grid(self._grid.t_edges, self._grid.row_first[rows], self._grid.row_end[rows])
+            coarse = summarised if is_coarse[rows[0]] else set()
+            parts.append((rows, self._draw_rows(start, infos, grid, coarse, summarised)))
+        return _assembled(parts, self._grid.shape)
+
+    def _draw_rows(
+        self,
+        start: PageMap,
+        infos: tuple[SegmentInfo, ...],
+        grid: Grid,
+        coarse: set[int],
+        summarised: set[int],
+    ) -> Raster:
+        """Draw some rows; `coarse` are the segments whose summary fits them."""
+        first_t = int(grid.t_edges[0])
+        window = Window(
+            t_to=int(grid.t_edges[-1]),
+            gfn_from=int(grid.row_first[0]),
+            gfn_to=int(grid.row_end[-1]),
+        )
+        sums = RasterSums(grid)
+        sums.add_start(start.runs(window.gfn_from, window.gfn_to))
+        for info in infos:
+            if not info.meets(window):
+                continue
+            if info.id in coarse:
+                add_summary(sums, self._segments.cells(self._connection, info))
+            elif info.id not in summarised or self._may_meet(info, window):
+                columns = self._segments.columns(self._connection, info)
+                sums.add_changes(columns.changes_in(window))
+                sums.add_events(columns.counted_in(replace(window, t_from=first_t)))
+        return sums.finish()
+
+    def _may_meet(self, info: SegmentInfo, window: Window) -> bool:
+        return may_meet(self._segments.cells(self._connection, info), window)
+
+
+def may_meet(summary: Summary, window: Window) -> bool:
+    """Whether a change or conversion of a summary may lie in a window of gfns.
+
+    It does not if none begins or ends in the window's blocks and none reaches across them.
+    """
+    cells = summary.cells
+    first, last = (gfn >> summary.block_shift for gfn in (window.gfn_from, window.gfn_to))
+    if ((cells["block"] >= first) & (cells["block"] <= last)).any():
+        return True
+    below = cells[cells["block"] < first]
+    _, at = np.unique(below["quantum"], return_inverse=True)
+    for name in ("steps", "crossings"):
+        reaching = np.zeros((len(below) + 1, below[name].shape[1]), np.int64)
+        np.add.at(reaching, at, below[name])
+        if reaching.any():
+            return True
+    return False
+
+
+def is_on_quanta(t_edges: npt.NDArray[np.int64], info: SegmentInfo) -> bool:
+    """Whether a segment has a summary on whose quanta all edges lie."""
+    if info.quantum_shift is None:
+        return False
+    return not (t_edges & ((1 << info.quantum_shift) - 1)).any()
+
+
+def is_on_blocks(grid: Grid, block_shift: int) -> Rows:
+    """Which rows begin and end on borders of blocks."""
+    inside = (grid.row_first | grid.row_end) & np.uint64((1 << block_shift) - 1)
+    is_on: Rows = inside == 0
+    return is_on
+
+
+def _groups(is_coarse: Rows) -> list[npt.NDArray[np.intp]]:
+    """The coarse rows together, the others by neighbourhood."""
+    fine = np.flatnonzero(~is_coarse)
+    breaks = np.flatnonzero(np.diff(fine) != 1) + 1
+    groups = [np.flatnonzero(is_coarse), *np.split(fine, breaks)]
+    return [group for group in groups if len(group)]
+
+
+def _assembled(parts: list[tuple[npt.NDArray[np.intp], Raster]], shape: tuple[int, int]) -> Raster:
+    if len(parts) == 1:
+        return parts[0][1]
+    names = ("private", "unknown", "present", "conversions", "failed")
+    measures = {name: np.zeros(shape, getattr(parts[0][1], name).dtype) for name in names}
+    for rows, raster in parts:
+        for name, measure in measures.items():
+            measure[rows] = getattr(raster, name)
+    return Raster(**measures)

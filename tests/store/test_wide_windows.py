@@ -1,0 +1,135 @@
+"""Zoomed-out views: drawn from summaries, and the same as from the changes themselves."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from histories import HEADER, IDENTITY, memslot, random_events
+from sqlalchemy import Engine
+
+from app.model.events import PAGES_PER_2M, EventArray, effect_time
+from app.model.raster import Grid, Raster, rasterise
+from app.model.timeline import timeline
+from app.store import fitting
+from app.store.drawing import is_on_quanta
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
+
+GUEST_PAGES = 1 << 20
+
+
+@pytest.fixture
+def vm_id(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A VM with a large memslot, a small one apart from it, and many segments."""
+    monkeypatch.setattr(fitting, "EXACT_EVENTS", 500)
+    with RecordingWriter(engine, HEADER, segment_events=400) as writer:
+        vm = writer.add_vm(IDENTITY)
+        writer.set_memslot(vm, memslot(0, 0, GUEST_PAGES))
+        writer.set_memslot(vm, memslot(1, 2 * GUEST_PAGES, 64))
+        writer.append(vm, scattered_events(6_000))
+    return vm
+
+
+def scattered_events(count: int) -> EventArray:
+    events = random_events(count, guest_pages=8 * PAGES_PER_2M)
+    events["gfn"] = events["gfn"] * 261 % GUEST_PAGES
+    small = np.flatnonzero(events["npages"] == 1)[::40]
+    events["gfn"][small] = 2 * GUEST_PAGES + small % 64
+    return events
+
+
+def grid_of(end_t: int, columns: int, rows: int) -> Grid:
+    """Rows of the large slot, then four of the small one."""
+    borders = np.linspace(0, GUEST_PAGES, rows + 1).astype(np.uint64)
+    small = 2 * GUEST_PAGES + np.arange(0, 65, 16, dtype=np.uint64)
+    return Grid(
+        np.linspace(0, end_t, columns + 1).astype(np.int64),
+        np.concatenate([borders[:-1], small[:-1]]),
+        np.concatenate([borders[1:], small[1:]]),
+    )
+
+
+def from_changes(reader: Reader, vm: int, grid: Grid) -> Raster:
+    changes = reader.iter_changes(vm)
+    events = (events for events, _ in reader.iter_events(vm))
+    return rasterise(reader.page_map_at(vm, -1).runs(), changes, events, grid)
+
+
+def assert_same(ours: Raster, expected: Raster) -> None:
+    for name in ("private", "unknown", "present"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(expected, name), atol=1e-5)
+    for name in ("conversions", "failed"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name))
+
+
+def end_of(reader: Reader, vm: int) -> int:
+    return reader.span(vm)[1] + 1
+
+
+def test_a_fitted_raster_comes_from_summaries_and_is_exact(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    wanted = grid_of(end_of(reader, vm_id), columns=40, rows=32)
+    grid = reader.fit(vm_id, wanted)
+    assert grid.shape == wanted.shape
+    assert np.abs(grid.t_edges - wanted.t_edges).max() <= np.diff(wanted.t_edges).min() / 2
+    with engine.connect() as connection:
+        infos = reader._segments.of_vm(connection, vm_id)
+    assert sum(is_on_quanta(grid.t_edges, info) for info in infos) >= len(infos) - 1
+    assert_same(reader.raster(vm_id, grid), from_changes(reader, vm_id, grid))
+
+
+def test_any_other_grid_is_exact_too(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    grid = grid_of(end_of(reader, vm_id) - 777, columns=37, rows=29)
+    assert_same(reader.raster(vm_id, grid), from_changes(reader, vm_id, grid))
+
+
+@pytest.mark.parametrize("start", [0.0, 0.3, 0.85])
+def test_a_part_of_the_time_is_exact(engine: Engine, vm_id: int, start: float) -> None:
+    reader = Reader(engine)
+    end = end_of(reader, vm_id)
+    grid = grid_of(end, columns=25, rows=16)
+    edges = grid.t_edges // 10 + int(start * end)
+    grid = reader.fit(vm_id, Grid(edges, grid.row_first, grid.row_end))
+    assert_same(reader.raster(vm_id, grid), from_changes(reader, vm_id, grid))
+
+
+def test_columns_narrower_than_a_quantum_become_fewer(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    wanted = grid_of(end_of(reader, vm_id), columns=20_000, rows=4)
+    grid = reader.fit(vm_id, wanted)
+    assert 100 < grid.shape[1] < 20_000
+    assert grid.t_edges[0] <= wanted.t_edges[0]
+    assert grid.t_edges[-1] >= wanted.t_edges[-1]
+    np.testing.assert_array_equal(reader.fit(vm_id, grid).t_edges, grid.t_edges)
+
+
+def test_few_events_are_drawn_where_they_were_asked_for(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    grid = grid_of(end_of(reader, vm_id) // 50, columns=30, rows=30)
+    fitted = reader.fit(vm_id, grid)
+    assert fitted is grid
+
+
+def test_low_rows_keep_their_borders(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    wanted = grid_of(end_of(reader, vm_id), columns=40, rows=32)
+    grid = reader.fit(vm_id, wanted)
+    np.testing.assert_array_equal(grid.row_first[-4:], wanted.row_first[-4:])
+    np.testing.assert_array_equal(grid.row_end[-4:], wanted.row_end[-4:])
+
+
+def test_a_fitted_timeline_is_exact(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    wanted = np.linspace(0, end_of(reader, vm_id), 61).astype(np.int64)
+    edges: npt.NDArray[np.int64] = reader.fit_edges(vm_id, wanted)
+    assert not np.array_equal(edges, wanted)
+    for some_edges in (edges, wanted):
+        ours = reader.timeline(vm_id, some_edges)
+        start = reader.page_map_at(vm_id, -1)
+        events = np.concatenate([events for events, _ in reader.iter_events(vm_id)])
+        expected = timeline(
+            start.totals(), start.mixed_blocks, reader.iter_changes(vm_id), [events], some_edges
+        )
+        for name in expected.__slots__:
+            np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name), name)
+    assert int(effect_time(events)[-1]) < edges[-1]
