@@ -9,10 +9,16 @@ pytest_plugins = ["pytester"]
 PLUGIN = Path(__file__).parents[1] / "skips.py"
 
 
+@pytest.fixture(autouse=True)
+def without_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest alone starts several times faster."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def outcomes(pytester: pytest.Pytester, source: str) -> dict[str, int]:
     pytester.makeconftest(PLUGIN.read_text())
     pytester.makepyfile(source)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider").parseoutcomes()
+    return pytester.runpytest_subprocess().parseoutcomes()
 
 
 SKIPPED = """
