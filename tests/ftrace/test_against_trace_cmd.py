@@ -32,6 +32,7 @@ RECORDINGS = (
     "tp-convwork/full",
     "tp-convwork/lean",
 )
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "convwork.dat"
 LINE = re.compile(r"^.*?-(\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}):\s+(\w+):(.*)$")
 VALUES = 8  # a record holds so many
 
@@ -111,7 +112,14 @@ def agrees(ours: Row, theirs: ReportedRow) -> bool:
 def test_every_row_is_the_one_trace_cmd_reports(
     recordings: Path, trace_cmd: str, name: str
 ) -> None:
-    path = recordings / f"{name}.dat"
+    compare(trace_cmd, recordings / f"{name}.dat")
+
+
+def test_every_row_of_the_example_is_the_one_trace_cmd_reports(trace_cmd: str) -> None:
+    compare(trace_cmd, EXAMPLE)
+
+
+def compare(trace_cmd: str, path: Path) -> None:
     with open_trace_dat(path) as trace:
         ours = list(decoded(trace))
         theirs = list(reported(trace_cmd, path, trace.contents.formats))
