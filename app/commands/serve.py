@@ -15,7 +15,6 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
 
     Other machines may read only with the token in GMEMSCOPE_TOKEN.
     """
-    from app.main import create_app
     from app.server import bind, check_exposure, run, url_of
     from app.settings import Settings
 
@@ -24,6 +23,8 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
         settings = settings.model_copy(update={"database_url": database})
     check_exposure(settings)
     with bind(host, port) as listener:
+        from app.main import create_app  # slow to load: only once the port is ours
+
         app = create_app(settings)
         print(f"gmemscope: the dashboard is at {url_of(listener)} (Ctrl-C ends it)", flush=True)
         run(app, listener)

@@ -65,7 +65,7 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_live_guest_is_shown_and_ends_with_the_dashboard(demo: Demo, end: signal.Signals) -> None:
     guest = demo.wait_for_conversions()
     recording = httpx.get(f"{demo.url}/api/v1/recordings/{guest['recording']}").json()
