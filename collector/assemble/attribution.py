@@ -30,7 +30,7 @@ from collector.assemble.processes import Processes
 from collector.assemble.vms import Caller, LiveVm, Vcpu, Vms
 from collector.records import SAW_EXIT, CallArray, CallCode
 
-EBADF, ENOTTY = 9, 25
+EBADF = 9
 DROPPED = -1
 """In place of an index into the VMs: the row is no event of a guest."""
 
@@ -85,7 +85,7 @@ class Attribution:
         ours = calls[which]
         key_of, first = _group(ours)
         returned = ours["flags"] & SAW_EXIT != 0
-        is_alien = returned & np.isin(ours["ret"], (-EBADF, -ENOTTY))
+        is_alien = returned & (ours["ret"] == -EBADF)
         accepted = ~returned | (ours["ret"] >= 0)
         was_accepted = np.bincount(key_of, weights=accepted, minlength=len(first)) > 0
         target = np.array(

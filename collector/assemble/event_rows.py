@@ -61,16 +61,16 @@ def distrust_unread_structs(calls: CallArray) -> CallArray:
 
     EFAULT means that the kernel itself could not read the struct; and a probe, which must not
     fault, leaves rubbish where a page was not resident. KVM refuses attribute calls that are
-    empty, unaligned or carry flags, so one that succeeded cannot have looked like that.
+    empty, unaligned or carry flags, so one that worked, or may have, cannot have looked like that.
     """
     is_struct = calls["flags"] & SAW_STRUCT != 0
     code, v = calls["code"], calls["v"]
     bad = is_struct & (calls["ret"] == -EFAULT) & _IS_SYSTEM_CALL[code]
     bad &= code != CallCode.FALLOCATE
-    succeeded = is_struct & (calls["ret"] == 0) & (calls["flags"] & SAW_EXIT != 0)
+    may_have_worked = is_struct & ((calls["ret"] == 0) | (calls["flags"] & SAW_EXIT == 0))
     impossible = ((v[:, 0] | v[:, 1]) & np.uint64(PAGE_SIZE - 1) != 0) | (v[:, 1] == 0)
     impossible |= v[:, 3] != 0
-    bad |= succeeded & (code == CallCode.SET_ATTRIBUTES) & impossible
+    bad |= may_have_worked & (code == CallCode.SET_ATTRIBUTES) & impossible
     if not bad.any():
         return calls
     trusted = calls.copy()
