@@ -60,7 +60,10 @@ def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
     instances = _read_options(cursor, contents)
     contents.buffers.append(_read_cpu_table(cursor, contents, ""))
     for name, offset in instances:
-        contents.buffers.append(_read_instance(StreamCursor(file, offset), contents, name))
+        try:
+            contents.buffers.append(_read_instance(StreamCursor(file, offset), contents, name))
+        except InputError as error:  # instances come last: a file cut short lacks them
+            contents.damage.append(error)
     return contents
 
 

@@ -155,3 +155,13 @@ def test_many_damaged_pages_are_not_all_described(tmp_path: Path) -> None:
         "IOCTL_EXIT",
         "LOSS_END",
     ]
+
+
+def test_version_6_file_cut_before_its_instance_keeps_the_top_buffer(tmp_path: Path) -> None:
+    top, instance = [page(5, ioctl_exit(1))], [page(9, ioctl_exit(2))]
+    whole = TraceFile({0: top}, instances={"vm": ("mono", {0: instance})}).version6()
+    path = tmp_path / "cut.dat"
+    path.write_bytes(whole[: whole.rindex(b"flyrecord")])
+    records, problems = read(path)
+    assert records["v"][:, 0].tolist() == [1]
+    assert "the file ends here" in problems[0]
