@@ -129,6 +129,8 @@ CHANGE = np.dtype(
         ("in_memslot", "?"),  # a memslot covers the run; attributes may change where none does
     ]
 )
+"""A run of pages that changed alike. When events of a VM were lost for the first time, one row has
+no pages (npages is 0, in_memslot False): what no row ever named is unknown from then on."""
 
 RUN = np.dtype([("gfn", "<u8"), ("npages", "<u8"), ("state", "u1")])
 """A maximal run of pages in one `PageState`."""

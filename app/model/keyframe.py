@@ -1,15 +1,16 @@
 """A page tree as bytes: what a seek starts from.
 
-Layout: magic, version, then one zstd frame with checksum. Inside it: `_FIXED`, the codes of all
-groups, the codes of the leaves of each split group, and the bitmaps, all "shared" words before
-all "private" ones. Row numbers count from 0 in the order of the codes that refer to them.
+Layout: magic, version, then one zstd frame with content size and checksum. Inside it: `_FIXED`, the
+nodes of all groups, the nodes of the leaves of each split group, and the bitmaps, each with its
+"shared" words before its "private" ones (which compresses better than pairs), all little-endian.
+Rows are numbered from 0 in the order of the nodes that refer to them.
 """
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import zstandard
 
 from app.model.events import PageState
@@ -22,8 +23,9 @@ from app.model.pagetree import (
     MIXED,
     TOTALS,
     WORDS,
+    Bitmaps,
+    Nodes,
     Tree,
-    free_bitmap,
     new_tree,
 )
 from app.model.transitions import CODES
@@ -31,13 +33,11 @@ from app.model.transitions import CODES
 MAGIC = b"gmpm"
 VERSION = 1
 _FIXED = struct.Struct("<BBqqqqq")
-"""Default state, is the layout known, last t, pages shared, private, unknown, mixed blocks."""
+"""Default state; is the layout known; last t; pages shared, private, unknown; mixed blocks."""
 
-SPARE_BITMAPS = 32
-"""Room for what is replayed from here on, so that the bitmaps need not be copied to grow."""
-
-_LIMIT = 1 << 36
-"""Bytes of a keyframe that could not be meant: a page map of four fully fragmented PiB."""
+_LEAST = _FIXED.size + 8 * GROUPS
+_MOST = 1 << 36
+"""Bytes that no keyframe has: they would hold the fully fragmented map of a 1 PiB guest."""
 
 
 class Keyframe(NamedTuple):
@@ -47,28 +47,34 @@ class Keyframe(NamedTuple):
 
 
 def encode(keyframe: Keyframe) -> bytes:
-    tree = keyframe.tree
-    groups, rows = _renumbered(tree.nodes[:GROUPS])
-    leaves, bitmaps = _renumbered(tree.nodes[GROUPS:].reshape(-1, LEAVES)[rows])
-    pages = tree.meta[TOTALS : TOTALS + 3]
-    fixed = _FIXED.pack(
-        tree.meta[DEFAULT], keyframe.layout_is_known, keyframe.last_t, *pages, tree.meta[MIXED]
-    )
-    words = tree.bitmaps[bitmaps]
-    parts = (fixed, groups.tobytes(), leaves.tobytes(), words[:, 0::2].tobytes())
-    body = b"".join((*parts, words[:, 1::2].tobytes()))
+    parts = list(_parts(keyframe))
     compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
-    return MAGIC + bytes([VERSION]) + compressor.compress(body)
+    frame = compressor.compressobj(size=sum(part.nbytes for part in parts))
+    compressed = [frame.compress(part) for part in parts]
+    return b"".join((MAGIC, bytes([VERSION]), *compressed, frame.flush()))
 
 
-def _renumbered(
-    codes: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The codes with rows of the next level counted from 0, and which rows those were."""
-    is_split = codes >= CODES
-    result = codes.copy()
+def _parts(keyframe: Keyframe) -> Iterator[memoryview]:
+    tree = keyframe.tree
+    shared, private, unknown = (tree.meta[TOTALS + state] for state in (0, 1, 2))
+    default, mixed = tree.meta[DEFAULT], tree.meta[MIXED]
+    fixed = (keyframe.layout_is_known, keyframe.last_t, shared, private, unknown, mixed)
+    yield memoryview(_FIXED.pack(default, *fixed))
+    groups, rows = _renumbered(tree.nodes[:GROUPS])
+    leaves, bitmaps = _renumbered(tree.nodes[GROUPS:].reshape(-1, LEAVES)[rows].ravel())
+    yield groups.data
+    yield leaves.data
+    for row in bitmaps:
+        yield np.ascontiguousarray(tree.bitmaps[row, 0::2]).data
+        yield np.ascontiguousarray(tree.bitmaps[row, 1::2]).data
+
+
+def _renumbered(nodes: Nodes) -> tuple[Nodes, Nodes]:
+    """The nodes with rows of the next level counted from 0, and which rows those were."""
+    is_split = nodes >= CODES
+    result = nodes.copy()
     result[is_split] = np.arange(CODES, CODES + np.count_nonzero(is_split))
-    return result, codes[is_split] - CODES
+    return result, nodes[is_split] - CODES
 
 
 def decode(blob: bytes) -> Keyframe:
@@ -76,61 +82,48 @@ def decode(blob: bytes) -> Keyframe:
     if blob[:4] != MAGIC:
         raise ValueError("not a page map keyframe")
     if blob[4:5] != bytes([VERSION]):
-        raise ValueError(f"page map keyframe of version {blob[4:5].hex()}, only 01 is known")
+        raise ValueError(f"page map keyframe of unknown version {blob[4:5].hex()}")
     body = _decompressed(blob[5:])
-    if len(body) < _FIXED.size + GROUPS * 8:
-        raise ValueError("damaged page map keyframe: too short")
     default, layout_is_known, last_t, *pages, mixed = _FIXED.unpack_from(body)
     if default > PageState.UNKNOWN:
         raise ValueError("damaged page map keyframe: no such default state")
     rest = memoryview(body)[_FIXED.size :]
-    groups, rest = _codes(rest, GROUPS)
-    leaves, rest = _codes(rest, int(np.count_nonzero(groups >= CODES)) * LEAVES)
-    words = np.frombuffer(rest, np.uint8)
-    bitmaps = int(np.count_nonzero(leaves >= CODES))
-    if len(words) != bitmaps * WORDS * 8:
+    groups, rest = _nodes(rest, GROUPS)
+    rows = int(np.count_nonzero(groups >= CODES))
+    leaves, rest = _nodes(rest, rows * LEAVES)
+    if len(rest) != int(np.count_nonzero(leaves >= CODES)) * WORDS * 8:
         raise ValueError("damaged page map keyframe: wrong number of bitmaps")
-    tree = _tree(PageState(default), groups, leaves, words.view(np.uint64))
-    tree.meta[TOTALS : TOTALS + 3] = pages
-    tree.meta[MIXED] = mixed
+    meta = new_tree(PageState(default)).meta
+    meta[TOTALS : TOTALS + 3], meta[MIXED] = pages, mixed
+    meta[GROUPS_USED], meta[ANY_DIRTY] = rows, 1
+    nodes = np.concatenate((groups, leaves))
+    # Which nodes forgetting has yet to visit is not kept: it may visit all of them.
+    tree = Tree(nodes, np.ones(len(nodes), np.uint8), _bitmaps(rest), meta)
     return Keyframe(tree, bool(layout_is_known), last_t)
 
 
 def _decompressed(frame: bytes) -> bytes:
     try:
-        size = zstandard.frame_content_size(frame)
-        if not 0 <= size <= _LIMIT:
+        if not _LEAST <= zstandard.frame_content_size(frame) <= _MOST:
             raise ValueError("damaged page map keyframe: impossible size")
         return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(f"damaged page map keyframe: {error}") from error
 
 
-def _codes(rest: memoryview, count: int) -> tuple[npt.NDArray[np.int64], memoryview]:
-    """Take `count` codes; those that refer to rows must count up from 0."""
+def _nodes(rest: memoryview, count: int) -> tuple[Nodes, memoryview]:
+    """Take `count` nodes; those that refer to rows must count up from 0."""
     if len(rest) < 8 * count:
         raise ValueError("damaged page map keyframe: too short")
-    codes = np.frombuffer(rest[: 8 * count], np.int64)
-    split = codes[codes >= CODES]
-    if (codes < 0).any() or not np.array_equal(split, np.arange(CODES, CODES + len(split))):
-        raise ValueError("damaged page map keyframe: a code refers to nothing")
-    return codes, rest[8 * count :]
+    nodes = np.frombuffer(rest[: 8 * count], np.int64)
+    split = nodes[nodes >= CODES]
+    if (nodes < 0).any() or not np.array_equal(split, np.arange(CODES, CODES + len(split))):
+        raise ValueError("damaged page map keyframe: a node refers to nothing")
+    return nodes, rest[8 * count :]
 
 
-def _tree(
-    default: PageState,
-    groups: npt.NDArray[np.int64],
-    leaves: npt.NDArray[np.int64],
-    words: npt.NDArray[np.uint64],
-) -> Tree:
-    """A tree with some room, all of it marked as touched since the last forgetting."""
-    count = len(words) // WORDS
-    bitmaps = np.empty((count + SPARE_BITMAPS, WORDS), np.uint64)
-    bitmaps[:count, 0::2], bitmaps[:count, 1::2] = words.reshape(2, count, WORDS // 2)
-    nodes = np.concatenate((groups, leaves))
-    meta = new_tree(default).meta
-    for row in range(len(bitmaps) - 1, count - 1, -1):
-        free_bitmap(bitmaps, meta, row)
-    meta[ANY_DIRTY] = 1
-    meta[GROUPS_USED] = len(leaves) // LEAVES
-    return Tree(nodes, np.ones(len(nodes), np.uint8), bitmaps, meta)
+def _bitmaps(rest: memoryview) -> Bitmaps:
+    planes = np.frombuffer(rest, np.uint64).reshape(-1, 2, WORDS // 2)
+    bitmaps = np.empty((len(planes), WORDS // 2, 2), np.uint64)
+    bitmaps[:, :, 0], bitmaps[:, :, 1] = planes[:, 0], planes[:, 1]
+    return bitmaps.reshape(-1, WORDS)

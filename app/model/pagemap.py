@@ -27,6 +27,7 @@ from app.model.pagetree import (
     TOTALS,
     for_reading,
     new_tree,
+    touch,
     with_room,
 )
 from app.model.painting import new_rows, with_rows
@@ -135,6 +136,7 @@ class PageMap:
             steps = self._first_memslot(added, t)
         for first, end in ranges:
             steps.append(self._drive(new, Operation.SHARED_BY_NATURE, first, end, t))
+            touch(self._tree, first, end)
         self._cover, self.layout_is_known = new, True
         mixed_delta = self._count_mixed(new, hulls) - mixed_before
         return self._with_mixed(np.concatenate(steps), mixed_delta)

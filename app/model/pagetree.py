@@ -80,6 +80,19 @@ def with_room(tree: Tree) -> Tree:
     return Tree(nodes, dirty, bitmaps, meta)
 
 
+def touch(tree: Tree, first: int, end: int) -> None:
+    """Have the next forgetting visit [first, end), whose memslots are no longer what they were."""
+    nodes, dirty, _, meta = tree
+    meta[ANY_DIRTY] = 1
+    for group in range(first >> GROUP_SHIFT, ((end - 1) >> GROUP_SHIFT) + 1):
+        dirty[group] = 1
+        if nodes[group] >= CODES:
+            base = GROUPS + int(nodes[group] - CODES) * LEAVES
+            low = max(first - (group << GROUP_SHIFT), 0) >> LEAF_SHIFT
+            high = min((end - 1 - (group << GROUP_SHIFT)) >> LEAF_SHIFT, LEAVES - 1)
+            dirty[base + low : base + high + 1] = 1
+
+
 def for_reading(tree: Tree) -> Tree:
     """The same tree for a call that changes no page, beside others like it.
 

@@ -255,6 +255,14 @@ def redraw(drawn: dict[tuple[int, int], PageState], changes: ChangeArray) -> Non
                 drawn[segment] = PageState(change["after"])
 
 
+def assert_attributes(page_map: PageMap, brute: BruteMap) -> None:
+    """Inside memslots or not: what is listed is so."""
+    for gfn, npages, state in page_map.runs(within_memslots=False).tolist():
+        for segment in SEGMENTS:
+            if gfn <= segment[0] < gfn + npages:
+                assert brute.state[segment] == state
+
+
 def assert_same_state(page_map: PageMap, other: PageMap) -> None:
     np.testing.assert_array_equal(page_map.runs(), other.runs())
     everywhere = page_map.runs(within_memslots=False)
@@ -282,6 +290,7 @@ def test_state_rows_sums_and_mixed_blocks_equal_the_brute_force(
         redraw(drawn, changes)
         assert drawn == brute.drawn()
         np.testing.assert_array_equal(page_map.runs(), brute.runs())
+        assert_attributes(page_map, brute)
         mixed += int(changes["mixed_delta"].sum())
         assert page_map.mixed_blocks == brute.mixed_blocks() == mixed
         totals, runs = page_map.totals(), brute.runs()
