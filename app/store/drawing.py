@@ -17,6 +17,9 @@ from app.model.summary import Summary, add_summary
 from app.store.segments import SegmentInfo, Segments
 from app.store.window import Window
 
+NARROW_BLOCKS = 64
+"""In a window of more blocks than this there is hardly ever nothing."""
+
 Rows = npt.NDArray[np.bool_]
 
 
@@ -37,7 +40,7 @@ class Drawing:
         for rows in _groups(is_coarse):
             grid = Grid(self._grid.t_edges, self._grid.row_first[rows], self._grid.row_end[rows])
             coarse = summarised if is_coarse[rows[0]] else set()
-            parts.append((rows, self._draw_rows(start, infos, grid, coarse, summarised)))
+            parts.append((rows, self._draw_rows(start, infos, grid, coarse)))
         return _assembled(parts, self._grid.shape)
 
     def _draw_rows(
@@ -46,7 +49,6 @@ class Drawing:
         infos: tuple[SegmentInfo, ...],
         grid: Grid,
         coarse: set[int],
-        summarised: set[int],
     ) -> Raster:
         """Draw some rows; `coarse` are the segments whose summary fits them."""
         first_t = int(grid.t_edges[0])
@@ -62,13 +64,17 @@ class Drawing:
                 continue
             if info.id in coarse:
                 add_summary(sums, self._segments.cells(self._connection, info))
-            elif info.id not in summarised or self._may_meet(info, window):
+            elif self._may_meet(info, window):
                 columns = self._segments.columns(self._connection, info)
                 sums.add_changes(columns.changes_in(window))
                 sums.add_events(columns.counted_in(replace(window, t_from=first_t)))
         return sums.finish()
 
     def _may_meet(self, info: SegmentInfo, window: Window) -> bool:
+        """False if the segment's summary, which is read faster, shows that nothing is there."""
+        blocks = (window.gfn_to - window.gfn_from) >> (info.block_shift or 0)
+        if info.block_shift is None or blocks > NARROW_BLOCKS:
+            return True
         return may_meet(self._segments.cells(self._connection, info), window)
 
 
