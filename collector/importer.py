@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.assemble.assembler import Assembler
 from collector.coverage import describe_coverage
-from collector.records import CallArray
+from collector.records import CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription
 from collector.sources.bpftrace_log import BpftraceLog, looks_like_bpftrace_log
 from collector.sources.trace_dat import TraceDatFile
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
 _HEAD_BYTES = 1 << 16
+_LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
 
 
 class ImportedFile(Protocol):
@@ -116,11 +119,13 @@ def _feed(
     try:
         for batch in source.batches():
             assembler.add(batch)
-            calls += len(batch)
+            calls += int(np.count_nonzero(~np.isin(batch["code"], _LOSSES)))
             if report is not None:
                 report(Progress(calls, source.bytes_read, path.stat().st_size))
     except InputError as error:
         damage = error
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"interrupted after {calls:,} calls") from error
     assembler.finish()
     return calls, damage
 

@@ -31,10 +31,6 @@ Again = Annotated[
 ]
 
 
-class DamagedInputError(CommandError):
-    """Some file was damaged or could not be read; each was named on stderr already."""
-
-
 def command(
     files: Files,
     format_name: Format = AUTO,
@@ -67,7 +63,7 @@ def command(
     if as_json and summaries:
         print(json.dumps(summaries[0] if len(files) == 1 else summaries))
     if bad:
-        raise DamagedInputError(f"{len(bad)} of {len(files)} files had problems")
+        raise typer.Exit(CommandError.exit_status)
 
 
 def import_one(

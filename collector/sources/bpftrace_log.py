@@ -237,6 +237,7 @@ class _Reader:
             self._rows.append(row)
         elif not is_whole and text:
             self._note_unreadable()
+            self._lost_since -= not text[:1].isdigit()  # of no call, but of a comment
             self.is_cut = True
         elif lost := _LOST.fullmatch(text):
             self._lost_since += int(lost[1])

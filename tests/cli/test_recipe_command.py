@@ -1,0 +1,75 @@
+"""The programs that `gmemscope recipe` prints: what they record is what the importer reads."""
+
+import re
+
+import pytest
+
+from app.commands import recipe
+from app.commands.errors import UsageError
+from collector.ftrace.formats import parse_event_format
+from collector.ftrace.recognise import recognise
+from collector.recipes import bpftrace, trace_cmd
+from collector.records import RecordCode
+from collector.sources.bpftrace_log import LINES, looks_like_bpftrace_log
+
+
+def sample(line: str) -> bytes:
+    """A line as printf would write it."""
+    line = line.replace("%s", "vmm").replace("0x%llx", "0x10").replace("0x%x", "0x1")
+    return re.sub(r"%(llu|d|u)", "1", line).encode()
+
+
+def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
+    formats = re.findall(r'printf\("(%llu .*?)\\n"', bpftrace.PROGRAM)
+    assert len(formats) == len(LINES)
+    for line in formats:
+        assert looks_like_bpftrace_log(sample(line))
+        name, fields = sample(line).split(b" ", 6)[5:]
+        assert LINES[name].fields.fullmatch(fields)
+
+
+def test_bpftrace_program_says_which_version_its_lines_have() -> None:
+    assert 'printf("# conv.bt v1;' in bpftrace.PROGRAM
+
+
+def test_event_probes_of_the_script_are_recognised_by_their_fields() -> None:
+    probes = re.findall(r"^add (\w+) 'syscalls\.\w+ (.*?) if ", trace_cmd.SCRIPT, re.MULTILINE)
+    codes = {name: recognised_code(fields) for name, fields in probes}
+    assert codes == {
+        "set_attributes": RecordCode.USER_SET_ATTRIBUTES,
+        "set_region": RecordCode.USER_REGION,
+        "set_region2": RecordCode.USER_REGION,
+        "create_guest_memfd": RecordCode.USER_GUEST_MEMFD,
+    }
+
+
+def recognised_code(fetches: str) -> int:
+    """What an event with these fields, as the kernel would lay them out, is taken for."""
+    text, offset = "name: probe\nID: 2000\nformat:\n", 8
+    common = ("unsigned short common_type", 0, 2), ("int common_pid", 4, 4)
+    for declaration, at, size in common:
+        text += f"\tfield:{declaration};\toffset:{at};\tsize:{size};\tsigned:0;\n"
+    for fetch in fetches.split():
+        name = fetch.split("=")[0]
+        text += f"\tfield:u64 {name};\toffset:{offset};\tsize:8;\tsigned:0;\n"
+        offset += 8
+    (plan,) = recognise([parse_event_format("gmemscope", text)]).plans
+    return plan.code
+
+
+def test_script_removes_every_probe_that_it_adds() -> None:
+    added = re.findall(r"^add (\w+) ", trace_cmd.SCRIPT, re.MULTILINE)
+    (removed,) = re.findall(r"for probe in (.*); do", trace_cmd.SCRIPT)
+    assert removed.split() == added
+
+
+def test_without_a_recorder_both_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    recipe.command()
+    out = capsys.readouterr().out
+    assert "gmemscope recipe trace-cmd >" in out
+    assert "gmemscope recipe bpftrace >" in out
+
+
+def test_unknown_recorder_is_wrong_usage() -> None:
+    with pytest.raises(UsageError):
+        recipe.command("strace")
