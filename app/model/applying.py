@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.model.changerows import write_row
 from app.model.driving import drive
 from app.model.events import (
     GFN_LIMIT,
@@ -30,7 +31,7 @@ from app.model.pagetree import (
     Meta,
     Nodes,
 )
-from app.model.painting import FAR, NOWHERE, has_room, paint, write_row
+from app.model.painting import FAR, NOWHERE, has_room, paint
 from app.model.slotcover import CoverArray
 from app.model.transitions import CODES, Operation, Place
 

@@ -1,5 +1,6 @@
 """The compiled way from a range of gfns to the pieces of it that one kind of memslot covers."""
 
+from app.model.blocks import is_mixed
 from app.model.events import ChangeArray
 from app.model.jit import constant, hot_in_place, hot_part
 from app.model.pagetree import (
@@ -15,7 +16,7 @@ from app.model.pagetree import (
     Meta,
     Nodes,
 )
-from app.model.painting import FAR, NOWHERE, is_mixed, paint
+from app.model.painting import FAR, NOWHERE, paint
 from app.model.slotcover import END, FIRST, PLACE, CoverArray
 from app.model.transitions import CODES, Operation, Place
 

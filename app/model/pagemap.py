@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.model.applying import INDEX, apply_events, first_disorder, new_cursor, replay_changes
+from app.model.changerows import new_rows, with_rows
 from app.model.driving import count_mixed, drive
 from app.model.events import (
     CHANGE,
@@ -30,7 +31,6 @@ from app.model.pagetree import (
     touch,
     with_room,
 )
-from app.model.painting import new_rows, with_rows
 from app.model.slotcover import (
     END,
     EVERYTHING,
