@@ -16,18 +16,15 @@ Gfns = npt.NDArray[np.uint64]
 
 
 def fit_edges(t_edges: Edges, infos: Sequence[SegmentInfo]) -> Edges:
-    """Times moved to borders of the segments' quanta, by at most half a quantum.
+    """Edges on borders of the segments' quanta that cover the same time in equal columns.
 
-    Columns narrower than a quantum become fewer. Times stay as they are where the segments hold
-    few events.
+    There are at most as many, and fewer where they would be narrower than a quantum. Times stay as
+    they are where the segments hold few events.
     """
     within = _summarised(t_edges, infos)
     if not within:
         return t_edges
     shift = _quantum_shift(t_edges, within)
-    quantum = 1 << shift
-    if int(np.diff(t_edges).min()) >= quantum:
-        return (t_edges + quantum // 2) >> shift << shift
     first, last = int(t_edges[0]) >> shift, -(-int(t_edges[-1]) >> shift)
     step = max(1, -(-(last - first) // (len(t_edges) - 1)))
     count = -(-(last - first) // step)

@@ -176,7 +176,7 @@ class Reader(Catalogue):
     def fit(self, vm_id: int, grid: Grid) -> Grid:
         """The grid nearest to the one wanted that `raster` draws fast, and exactly.
 
-        It has the same rows and at most as many columns; borders move by less than a cell, not at
+        It has the same rows and at most as many columns; edges move by less than a cell, and not at
         all in narrow windows (app.store.fitting). Say its edges, not those that were asked for.
         """
         with snapshot(self._engine) as connection:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.model.raster import Grid
-from app.model.regions import gfns_of, row_of
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.rasters import MapLayout
@@ -33,12 +32,12 @@ class CellView:
 
 def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> CellView | None:
     """The cell of a map in which an instant and a gfn lie; None if none does."""
-    row = row_of(layout.bands, gfn)
+    row = layout.row_of(gfn)
     column = int(np.searchsorted(layout.t_edges, t, side="right")) - 1
     if row is None or not 0 <= column < layout.width:
         return None
     from_t, to_t = layout.t_edges[column : column + 2]
-    first_gfn, end_gfn = gfns_of(layout.bands, row)
+    first_gfn, end_gfn = layout.row_first[row], layout.row_end[row]
     edges = np.array([from_t, to_t], np.int64)
     grid = Grid(edges, np.array([first_gfn], np.uint64), np.array([end_gfn], np.uint64))
     raster = reader.raster(row_id(vm), grid)

@@ -1,5 +1,6 @@
 """The time x gpa map: which cells it has, and what is in them."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ class MapLayout:
 
     t_edges: tuple[int, ...]
     bands: tuple[Band, ...]  # none: no memslot was there
+    row_first: tuple[int, ...]  # gfns, exactly; the bands' even division is close to them
+    row_end: tuple[int, ...]
 
     @property
     def from_t(self) -> int:
@@ -59,14 +62,25 @@ class MapLayout:
         """How many pages all rows have."""
         return sum(band.end_gfn - band.first_gfn for band in self.bands)
 
+    def row_of(self, gfn: int) -> int | None:
+        """The row in which a gfn lies; None if none does."""
+        row = bisect_right(self.row_end, gfn)
+        return row if row < len(self.row_end) and self.row_first[row] <= gfn else None
+
     def grid(self) -> Grid:
         """Raises ValueError if there are no rows."""
-        first, end = row_ranges(self.bands)
-        return Grid(np.array(self.t_edges, np.int64), first, end)
+        return Grid(
+            np.array(self.t_edges, np.int64),
+            np.array(self.row_first, np.uint64),
+            np.array(self.row_end, np.uint64),
+        )
 
 
 def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
-    """Choose the cells: no more than asked for, none narrower than 1 ns or lower than a page."""
+    """Choose the cells: no more than asked for, none narrower than 1 ns or lower than a page.
+
+    In wide windows their edges are those that the store can draw fast (`Reader.fit`).
+    """
     from_t, to_t = stretch_of(reader, row_id(vm), query.from_t, query.to_t)
     drawn = bands(
         stretches_drawn(reader, vm, from_t, to_t),
@@ -75,7 +89,15 @@ def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
         height=query.height,
     )
     edges = edges_of(from_t, to_t, query.width)
-    return MapLayout(tuple(edges.tolist()), tuple(drawn))
+    if not drawn:
+        return MapLayout(tuple(edges.tolist()), (), (), ())
+    grid = reader.fit(row_id(vm), Grid(edges, *row_ranges(drawn)))
+    return MapLayout(
+        tuple(grid.t_edges.tolist()),
+        tuple(drawn),
+        tuple(grid.row_first.tolist()),
+        tuple(grid.row_end.tolist()),
+    )
 
 
 def stretches_drawn(reader: Reader, vm: Vm, from_t: int, to_t: int) -> Sequence[Stretch]:

@@ -31,7 +31,7 @@ def timeline_of(
 ) -> Timeline:
     """At most so many buckets of a stretch; what is not said is the VM's whole life."""
     start, end = stretch_of(reader, vm_id, from_t, to_t)
-    return reader.timeline(vm_id, edges_of(start, end, buckets))
+    return reader.timeline(vm_id, reader.fit_edges(vm_id, edges_of(start, end, buckets)))
 
 
 def timeline_table(timeline: Timeline) -> pa.RecordBatch:
