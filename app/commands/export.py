@@ -13,6 +13,9 @@ from app.commands.options import Database, open_engine
 from app.commands.times import parse_instant
 from app.views.choices import TableFormat, What
 
+CACHE_BYTES = 64 << 20
+"""Each segment is read once: keeping many would only cost memory."""
+
 VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
 ExportedWhat = Annotated[What, typer.Option("--what", help="What to export.")]
 At = Annotated[
@@ -59,7 +62,7 @@ def command(
     from app.views.table_files import write_table
     from app.views.vms import find_vm
 
-    reader = Reader(open_engine(database))
+    reader = Reader(open_engine(database), cache_bytes=CACHE_BYTES)
     batches = export_batches(reader, find_vm(reader, vm), Export(what, at, from_t, to_t))
     with opened(output, table_format) as target:
         write_table(batches, SCHEMAS[what], table_format, target.write)

@@ -42,9 +42,14 @@ class EventsPage:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The same table in parts."""
-        for first in range(0, len(self.events), BATCH_ROWS):
-            part = slice(first, first + BATCH_ROWS)
+        for part in parts(len(self.events)):
             yield events_table(self.events[part], self.seqs[part], self.clock_start_ns)
+
+
+def parts(count: int) -> Iterator[slice]:
+    """Divide so many rows into parts of a size that is quick to write and small to hold."""
+    for first in range(0, count, BATCH_ROWS):
+        yield slice(first, first + BATCH_ROWS)
 
 
 def events_page(

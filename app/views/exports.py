@@ -9,6 +9,7 @@ from app.model.events import EventKind
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.choices import What
+from app.views.events import parts
 from app.views.last_instant import last_instant
 from app.views.row_ids import row_id
 from app.views.tables import (
@@ -64,10 +65,13 @@ def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordB
     clock_start_ns = reader.recording(vm.recording_id).clock_start_ns
     chunks = reader.iter_events(row_id(vm), t_from=export.from_t, t_to=export.to_t, kinds=kinds)
     for events, seqs in chunks:
-        yield table(events, seqs, clock_start_ns)
+        for part in parts(len(events)):
+            yield table(events[part], seqs[part], clock_start_ns)
 
 
 def change_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
     for changes in reader.iter_changes(row_id(vm), t_from=export.from_t, t_to=export.to_t):
         # Rows of no pages tell the replay that what was never named is unknown from then on.
-        yield changes_table(changes[changes["npages"] > 0])
+        named = changes[changes["npages"] > 0]
+        for part in parts(len(named)):
+            yield changes_table(named[part])
