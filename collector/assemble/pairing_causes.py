@@ -19,9 +19,9 @@ def may_have_lost(table: Words, at: int, shared: Words, cpu: int, since: int) ->
     count then.
     """
     if cpu != table[at, s.CPU]:
-        return shared[s.OPEN_GAPS] > 0 or shared[s.LAST_GAP_END] > since
+        return bool(shared[s.OPEN_GAPS] > 0 or shared[s.LAST_GAP_END] > since)
     own = s.GAPS_BY_CPU + 2 * cpu
-    return shared[own] > 0 or shared[own + 1] > since
+    return bool(shared[own] > 0 or shared[own + 1] > since)
 
 
 @hot_in_place

@@ -1,5 +1,7 @@
 """The bpftrace program whose log collector.sources.bpftrace_log reads, and how to run it."""
 
+# ruff: noqa: E501 -- programs for others, which do not break lines
+
 PROGRAM = r"""#!/usr/bin/env bpftrace
 /*
  * Records the system calls that make virtual machines, lay out their memory and convert it between

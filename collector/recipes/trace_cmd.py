@@ -3,6 +3,8 @@
 The importer knows probes by their fields, so group and event names are free; the fields are not.
 """
 
+# ruff: noqa: E501 -- programs for others, which do not break lines
+
 SCRIPT = r"""#!/bin/sh
 # Records, with stock trace-cmd, all that gmemscope can use, until Ctrl-C or for as long as a
 # command given as arguments runs. Needs root, Linux 6.4 or later with CONFIG_EPROBE_EVENTS (event
