@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf
-from app.pages.pictures import SPARK_HEIGHT, spark, strip_cells
+from app.pages.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, spark, strip_cells
 from app.pages.rendering import PageRoute, page
 from app.views.overview import overview
 
@@ -27,6 +27,8 @@ def _page_of(reader: ReaderOf, template: str) -> Response:
         template,
         hosts=overview(reader),
         strip_cells=strip_cells,
+        strip_width=STRIP_WIDTH,
+        strip_height=STRIP_HEIGHT,
         spark=spark,
         spark_height=SPARK_HEIGHT,
     )

@@ -16,15 +16,16 @@ from app.views.palette import RAMP, RAMP_STEPS, Theme, palette
 
 HATCH = "url(#hatch)"
 """The pattern for unknown, defined once in the page."""
+STRIP_WIDTH, STRIP_HEIGHT = 240, 20
 SPARK_HEIGHT = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Neighbouring bins of a strip in one colour."""
+    """Neighbouring bins of a strip in one colour; place and width as shares of `STRIP_WIDTH`."""
 
-    x: int
-    width: int
+    x: float
+    width: float
     fill: str
 
 
@@ -47,11 +48,12 @@ def strip_cells(strip: AddressStrip) -> list[Cell]:
         for step, unknown in zip(steps, strip.unknown, strict=True)
     ]
     cells = []
-    x = 0
+    per_bin = STRIP_WIDTH / len(fills)
+    first = 0
     for fill, group in groupby(fills):
-        width = len(list(group))
-        cells.append(Cell(x, width, fill))
-        x += width
+        bins = len(list(group))
+        cells.append(Cell(round(first * per_bin, 2), round(bins * per_bin, 2), fill))
+        first += bins
     return cells
 
 

@@ -1,5 +1,6 @@
 """Templates to pages, and errors to pages that a person can read."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +16,8 @@ from app.pages import text
 from app.store.errors import NotFound, StoreError
 
 TEMPLATES_FOLDER = Path(__file__).parents[2] / "templates"
+
+logger = logging.getLogger(__name__)
 
 environment = Environment(
     loader=FileSystemLoader(TEMPLATES_FOLDER),
@@ -58,6 +61,10 @@ class PageRoute(APIRoute):
                 return error_page(HTTPStatus.NOT_FOUND, detail)
             except StoreError as error:
                 return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{capitalised(error)}.")
+            except Exception:
+                logger.exception("%s failed", request.url.path)
+                detail = "gmemscope failed to make this page; the server's log says where."
+                return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
         return handle_or_explain
 

@@ -13,7 +13,6 @@ from app.store.tables import Vm
 from app.views.last_instant import last_instant
 from app.views.recordings import RecordingView, recording_views
 from app.views.row_ids import row_id
-from app.views.vms import last_totals
 
 STRIP_BINS = 160
 TIMELINE_BUCKETS = 80
@@ -72,18 +71,27 @@ def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
 
 def vm_overview(reader: Reader, vm: Vm, recording: RecordingView) -> VmOverview:
     vm_id = row_id(vm)
-    at = last_instant(reader, vm)
+    at = last_memory(reader, vm)
     first, end = reader.span(vm_id)
     edges = np.unique(np.linspace(first, max(end, first + 1), TIMELINE_BUCKETS + 1, dtype=np.int64))
+    page_map = reader.page_map_at(vm_id, at)
     return VmOverview(
         vm=vm,
         recording=recording,
         at=at,
-        totals=last_totals(reader, vm)[0],
-        strip=address_strip(reader.page_map_at(vm_id, at).runs(), STRIP_BINS),
+        totals=page_map.totals(),
+        strip=address_strip(page_map.runs(), STRIP_BINS),
         timeline=reader.timeline(vm_id, edges),
         concerns=concerns_of(vm, recording),
     )
+
+
+def last_memory(reader: Reader, vm: Vm) -> int:
+    """The last instant at which a memslot was there; a VM may delete them before it ends."""
+    last = last_instant(reader, vm)
+    ends = [slot.to_t for slot in reader.memslots(row_id(vm))]
+    gone = [end for end in ends if end is not None]
+    return min(last, max(gone) - 1) if gone and len(gone) == len(ends) else last
 
 
 def address_strip(runs: RunArray, bins: int) -> AddressStrip | None:

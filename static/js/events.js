@@ -64,6 +64,10 @@ export class EventsTable {
   row(event) {
     const row = document.createElement("tr");
     row.className = `outcome-${event.outcome}`;
+    if (isLoss(event)) {
+      row.append(this.timeCell(event), spanning(kindText(event)));
+      return row;
+    }
     row.append(
       this.timeCell(event),
       cell(kindText(event), kindTitle(event), `kind to-${event.to}`),
@@ -101,6 +105,15 @@ export class EventsTable {
 /** Kinds that always concern pages, whether the recording says which or not. */
 const HAS_RANGE = new Set(["conversion", "hypercall", "memory_fault", "page_fault"]);
 
+const isLoss = (event) => event.kind.startsWith("loss_");
+
+/** A cell as wide as all columns after the time: nothing else is known of a loss. */
+function spanning(text) {
+  const wide = cell(text, "", "lost");
+  wide.colSpan = 8;
+  return wide;
+}
+
 const isCall = (event) => event.kind === "conversion";
 
 function cell(text, title = "", className = "") {
@@ -111,11 +124,14 @@ function cell(text, title = "", className = "") {
   return element;
 }
 
-function kindText({ kind, to }) {
+function kindText({ kind, to, aux }) {
   const words = kind.replaceAll("_", " ");
-  if (kind === "conversion") return `to ${to}`;
-  return to === null ? words : `${words}: to ${to}`;
+  if (kind === "loss_begin") return `events lost: ${lostText(aux)}`;
+  if (kind === "conversion") return to === "unknown" ? "conversion, direction unknown" : `to ${to}`;
+  return to === null || to === "unknown" ? words : `${words}: to ${to}`;
 }
+
+const lostText = (aux) => (Number(aux) ? formatCount(Number(aux)) : "not counted");
 
 const kindTitle = ({ kind, seq }) => `${kind.replaceAll("_", " ")}, number ${seq} of this VM`;
 

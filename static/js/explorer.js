@@ -59,6 +59,7 @@ class Explorer {
     const { items } = await fetchJson(`${this.path}/memslots`);
     this.memslots = items;
     if (items.length === 0) return;
+    this.view.lastMemory = Math.max(...items.map((slot) => slot.to ?? Infinity)) - 1;
     const ranges = items.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
     this.view.layout = BandAxis.ofRanges(ranges);
   }
@@ -153,7 +154,7 @@ class Explorer {
     this.timeline.draw(view, timeline);
     this.strip.draw(view, strip);
     this.events.draw(view, events);
-    this.status.showTotals(strip.totals, view.t !== null);
+    this.status.showTotals(strip.totals, view.instantText);
     this.showLegend();
     this.placeMarks();
     this.inspectCursor();

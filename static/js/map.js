@@ -3,6 +3,7 @@
  * it is laid under Plotly's axes band by band, with a labelled break where no memslot ever was.
  */
 
+import { bandImage } from "./band_image.js";
 import { BandAxis, addressTicks, formatAddress } from "./gpa.js";
 import { Overlay } from "./overlay.js";
 import { PLOT_CONFIG, baseLayout, plotWidth, timeAxisUpdate } from "./plot.js";
@@ -59,12 +60,12 @@ export class MapPlot {
     const theme = document.documentElement.dataset.theme;
     const path = `/api/v1/vms/${this.vmId}/raster`;
     const raster = await fetchJson(address(path, { ...parameters, theme }), signal);
-    const images = raster.image ? cutBands(raster, await fetchImage(raster.image, signal)) : [];
-    return { parameters, raster, images };
+    const picture = raster.image ? await fetchImage(raster.image, signal) : null;
+    return { parameters, raster, picture };
   }
 
   /** Draw an answer of `load`. */
-  draw(view, { parameters, raster, images }, memslots) {
+  draw(view, { parameters, raster, picture }, memslots) {
     this.parametersShown = parameters;
     this.raster = raster;
     this.axis = BandAxis.ofRaster(raster.bands, this.height, GAP);
@@ -85,13 +86,16 @@ export class MapPlot {
       fixedrange: true,
     };
     layout.xaxis.showgrid = false;
-    layout.images = images.map((source, i) => this.placeImage(source, i));
+    const columnWidth = plotWidth(this.figure) / raster.width;
+    layout.images = this.axis.bands.map((band) =>
+      this.placeImage(bandImage(band, picture, columnWidth), band),
+    );
     window.Plotly.react(this.figure, [], layout, PLOT_CONFIG);
+    this.labels.hidden = false;
     this.placeMarks(view, memslots);
   }
 
-  placeImage(source, i) {
-    const band = this.axis.bands[i];
+  placeImage(source, band) {
     return {
       source,
       xref: "x",
@@ -112,9 +116,11 @@ export class MapPlot {
     if (!this.raster || this.axis.isEmpty) return;
     const update = timeAxisUpdate(view, this.figure.clientWidth);
     const { from, to } = view.addresses;
-    update["yaxis.range"] = [this.axis.positionOf(from), this.axis.positionOf(to)];
+    const range = [this.axis.positionOf(from), this.axis.positionOf(to)];
+    update["yaxis.range"] = range;
     window.Plotly.relayout(this.figure, update);
-    this.labels.hidden = true;
+    const hasMoved = Math.abs(range[0]) > 1 || Math.abs(range[1] - this.height) > 1;
+    this.labels.hidden = hasMoved;
   }
 
   placeMarks(view, memslots) {
@@ -122,8 +128,8 @@ export class MapPlot {
     const share = view.gpa === null ? -1 : this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
     this.crosshair.hidden = share < 0 || share > 1;
     this.crosshair.style.bottom = `${share * 100}%`;
-    this.labels.hidden = false;
-    const holes = this.axis.holes().map((hole) => this.holeLabel(hole));
+    const why = memslots.length ? "no memslot" : "nothing seen";
+    const holes = this.axis.holes().map((hole) => this.holeLabel(hole, why));
     this.labels.replaceChildren(...holes, ...this.slotLabels(view, memslots));
   }
 
@@ -131,13 +137,13 @@ export class MapPlot {
     return this.axis.positionOf(gpa) / this.height;
   }
 
-  holeLabel(hole) {
+  holeLabel(hole, why) {
     const label = document.createElement("div");
     label.className = "hole";
     const height = hole.end - hole.start;
     label.style.bottom = `${(hole.start / this.height) * 100}%`;
     label.style.height = `${height}px`;
-    const text = `hole ${formatSize(hole.to - hole.from)} (no memslot)`;
+    const text = `hole ${formatSize(hole.to - hole.from)} (${why})`;
     if (height >= LABELLED_GAP) label.textContent = text;
     label.title = `${text}: ${formatAddress(hole.from)} to ${formatAddress(hole.to)}`;
     return label;
@@ -170,19 +176,4 @@ export class MapPlot {
     const { from, to } = view.time;
     return { t: from + x * (to - from), gpa: this.axis.addressAt((1 - y) * this.height) };
   }
-}
-
-/** One data URL for each band, lowest first, cut from the picture whose top row is the highest. */
-function cutBands(raster, picture) {
-  const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d");
-  return raster.bands.map((band) => {
-    const rows = band.row_to - band.row_from;
-    canvas.width = picture.width;
-    canvas.height = rows;
-    context.drawImage(
-      picture, 0, picture.height - band.row_to, picture.width, rows, 0, 0, picture.width, rows,
-    );
-    return canvas.toDataURL("image/png");
-  });
 }

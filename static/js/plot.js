@@ -2,8 +2,11 @@
 
 import { timeTicks } from "./time.js";
 
-const NARROW = 560;
-const PIXELS_PER_TIME_LABEL = 110;
+/** Below this width of the window, labels make way for the plots; the style sheets agree. */
+export const NARROW = 560;
+const PIXELS_PER_CHARACTER = 6.5;
+const SPACE_BETWEEN_LABELS = 24;
+const SHORTEST_LABEL = 7;
 
 /** Plotly draws; gestures are ours (gestures.js), so that they mean the same on every part. */
 export const PLOT_CONFIG = { staticPlot: true, displayModeBar: false, responsive: false };
@@ -37,7 +40,7 @@ export function colour(name) {
 export function baseLayout(view, width, height, vertical, hasTimeLabels) {
   const side = sideMargins();
   const { from, to } = view.time;
-  const ticks = timeTicks(from, to, Math.max(2, (width - side.l - side.r) / PIXELS_PER_TIME_LABEL));
+  const ticks = fittingTicks(from, to, width - side.l - side.r);
   const font = { family: getComputedStyle(document.body).fontFamily, size: 11 };
   return {
     width,
@@ -62,6 +65,14 @@ export function baseLayout(view, width, height, vertical, hasTimeLabels) {
       fixedrange: true,
     },
   };
+}
+
+/** As many time labels as fit beside each other: closer ones need more decimals, thus more room. */
+function fittingTicks(from, to, pixels) {
+  const room = (characters) => characters * PIXELS_PER_CHARACTER + SPACE_BETWEEN_LABELS;
+  const ticks = timeTicks(from, to, pixels / room(SHORTEST_LABEL));
+  const longest = Math.max(SHORTEST_LABEL, ...ticks.labels.map((label) => label.length));
+  return timeTicks(from, to, pixels / room(longest));
 }
 
 /** The time axis alone, for a preview while the answer is on its way. */

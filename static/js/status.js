@@ -22,9 +22,8 @@ export class Status {
   }
 
   /** Pages of the whole VM by state, at the instant that is shown. */
-  showTotals(totals, isAtCursor) {
+  showTotals(totals, when) {
     const { totals: element } = this.parts;
-    const when = isAtCursor ? "at the cursor:" : "at the end of the window:";
     const parts = ["private", "shared", "unknown"].map((state) => {
       const part = document.createElement("span");
       part.className = `state state-${state}`;
@@ -32,7 +31,7 @@ export class Status {
       part.title = `${formatCount(totals[state])} pages of the whole VM`;
       return part;
     });
-    element.replaceChildren(when, ...parts);
+    element.replaceChildren(`${when}:`, ...parts);
   }
 
   showError(error) {
@@ -42,7 +41,8 @@ export class Status {
       const since = this.readAt ? ` What is shown was read at ${clockText(this.readAt)}.` : "";
       banner.textContent = `${error.message}${since} Trying again.`;
     } else if (error instanceof Refused) {
-      banner.textContent = `The server refused: ${error.message}`;
+      const verb = error.status < 500 ? "refused" : "failed";
+      banner.textContent = `The server ${verb}: ${error.message}`;
     } else {
       banner.textContent = `This page failed: ${error.message}`;
       console.error(error);

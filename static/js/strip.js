@@ -4,6 +4,7 @@
  */
 
 import { BandAxis, PAGE_SIZE, formatAddress, toHex } from "./gpa.js";
+import { hatchUnknown } from "./hatch.js";
 import { plotWidth } from "./plot.js";
 import { address, fetchImage, fetchJson } from "./rest.js";
 import { formatTime } from "./time.js";
@@ -15,7 +16,6 @@ const PIXELS_PER_SINGLE_PAGE = 4;
 
 export class Strip {
   axis = new BandAxis([]);
-  totals = null;
 
   constructor(canvas, caption, vmId) {
     this.canvas = canvas;
@@ -24,7 +24,7 @@ export class Strip {
   }
 
   async load(view, signal) {
-    const at = Math.max(view.span[0], Math.min(view.instant, view.span[1] - 1));
+    const at = view.instant;
     const { from, to } = view.addresses;
     const shown = {
       gpa_from: from === null ? null : toHex(from),
@@ -42,26 +42,27 @@ export class Strip {
     return { at, raster, picture, totals };
   }
 
-  draw(view, { at, raster, picture, totals }) {
+  draw(view, { at, raster, picture }) {
     const width = plotWidth(this.canvas.parentElement);
     const height = this.canvas.clientHeight;
     const scale = window.devicePixelRatio || 1;
     this.canvas.width = width * scale;
     this.canvas.height = height * scale;
     this.axis = BandAxis.ofRaster(raster.bands, width, GAP);
-    this.totals = totals;
-    const context = this.canvas.getContext("2d");
+    const context = this.canvas.getContext("2d", { willReadFrequently: true });
     context.scale(scale, scale);
     context.imageSmoothingEnabled = false;
-    const row = picture && laidOnItsSide(picture);
-    for (const band of this.axis.bands) {
-      const rows = band.rowTo - band.rowFrom;
-      const length = band.end - band.start;
-      context.drawImage(row, band.rowFrom, 0, rows, 1, band.start, 0, length, height);
-    }
+    if (picture) this.drawBands(context, laidOnItsSide(picture), height);
+    hatchUnknown(context, this.canvas.width, this.canvas.height);
     this.separatePages(context, height);
     this.drawCursor(context, view, height);
-    this.caption.textContent = this.describe(at, view.t !== null);
+    this.caption.textContent = this.describe(at, view.instantText);
+  }
+
+  drawBands(context, row, height) {
+    for (const { rowFrom, rowTo, start, end } of this.axis.bands) {
+      context.drawImage(row, rowFrom, 0, rowTo - rowFrom, 1, start, 0, end - start, height);
+    }
   }
 
   /** Draw lines between pages, where pages are wide enough to be told apart. */
@@ -84,11 +85,10 @@ export class Strip {
     context.fillRect(this.axis.positionOf(view.gpa) - 1, 0, 2, height);
   }
 
-  describe(at, isAtCursor) {
+  describe(at, where) {
     if (this.axis.isEmpty) return `No memslot at ${formatTime(at)}.`;
     const bytes = this.axis.bands.reduce((sum, band) => sum + band.to - band.from, 0);
     const range = `${formatAddress(this.axis.from)} to ${formatAddress(this.axis.to)}`;
-    const where = isAtCursor ? "at the cursor" : "at the end of the window";
     const size = `${formatSize(bytes)}, ${formatCount(bytes / PAGE_SIZE)} pages`;
     return `State ${where}, ${formatTime(at)}: ${range} (${size})`;
   }
@@ -97,15 +97,13 @@ export class Strip {
 /** The picture's one column as a row: lowest address first. */
 function laidOnItsSide(picture) {
   const column = document.createElement("canvas");
-  column.width = 1;
-  column.height = picture.height;
+  [column.width, column.height] = [1, picture.height];
   const source = column.getContext("2d");
   source.drawImage(picture, 0, 0);
-  const down = new Uint32Array(source.getImageData(0, 0, 1, picture.height).data.buffer);
+  const pixels = new Uint32Array(source.getImageData(0, 0, 1, picture.height).data.buffer);
   const row = document.createElement("canvas");
-  row.width = picture.height;
-  row.height = 1;
-  const pixels = new Uint8ClampedArray(down.reverse().buffer);
-  row.getContext("2d").putImageData(new ImageData(pixels, picture.height, 1), 0, 0);
+  [row.width, row.height] = [picture.height, 1];
+  const turned = new ImageData(new Uint8ClampedArray(pixels.reverse().buffer), picture.height, 1);
+  row.getContext("2d").putImageData(turned, 0, 0);
   return row;
 }

@@ -5,7 +5,7 @@
 
 import { PAGE_SIZE } from "./gpa.js";
 import { Overlay } from "./overlay.js";
-import { PLOT_CONFIG, baseLayout, colour, plotWidth, timeAxisUpdate } from "./plot.js";
+import { NARROW, PLOT_CONFIG, baseLayout, colour, plotWidth, timeAxisUpdate } from "./plot.js";
 import { address, fetchJson } from "./rest.js";
 import { formatDuration, formatTime } from "./time.js";
 import { formatCount, formatRate, formatSize, niceStep } from "./units.js";
@@ -145,13 +145,13 @@ function rateAxis(up, down, gridcolor) {
 function bytesAxis({ private: isPrivate, shared, unknown }) {
   const all = isPrivate.map((pages, i) => (pages + shared[i] + unknown[i]) * PAGE_SIZE);
   const top = Math.max(...all, PAGE_SIZE);
-  const isNarrow = window.innerWidth < 560;
+  const hasLabels = window.innerWidth >= NARROW && Math.max(...all) > 0;
   return {
     overlaying: "y",
     side: "right",
     range: [0, top * 1.06],
     tickmode: "array",
-    tickvals: isNarrow ? [] : [0, top / 2, top],
+    tickvals: hasLabels ? [0, top / 2, top] : [],
     ticktext: ["0", formatSize(top / 2), formatSize(top)],
     showgrid: false,
     zeroline: false,

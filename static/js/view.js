@@ -84,9 +84,19 @@ export class View extends EventTarget {
     return { from: this.gpaFrom ?? this.layout.from, to: this.gpaTo ?? this.layout.to };
   }
 
-  /** The instant whose state is shown: the cursor's, else the end of the window. */
+  /** The last instant at which there is any memory; a VM may delete its memslots before it ends. */
+  lastMemory = Infinity;
+
+  /** The instant whose state is shown: the cursor's, else the last of the window with memory. */
   get instant() {
-    return this.t ?? this.time.to;
+    return this.t ?? Math.max(this.span[0], Math.min(this.time.to - 1, this.lastMemory));
+  }
+
+  /** What `instant` is, in words. */
+  get instantText() {
+    if (this.t !== null) return "at the cursor";
+    if (this.time.to - 1 > this.lastMemory) return "just before the last memslot went";
+    return "at the end of the window";
   }
 
   get isWhole() {

@@ -54,23 +54,36 @@ def complaints() -> Iterator[Complaints]:
     assert heard == []
 
 
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> BrowserContext:
+    """Wide and light, with a warm cache: what most tests need."""
+    return new_context(browser)
+
+
 @pytest.fixture
-def open_page(browser: Browser, complaints: Complaints) -> Iterator[Callable[..., Page]]:
-    """Open an address in a browser of its own (wide and light unless told)."""
-    contexts: list[BrowserContext] = []
+def open_page(
+    browser: Browser, context: BrowserContext, complaints: Complaints
+) -> Iterator[Callable[..., Page]]:
+    """Open an address; with options of a browser context, in a browser of its own."""
+    opened: list[Page | BrowserContext] = []
 
     def open_address(url: str, **options: object) -> Page:
-        context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        page = context.new_page()
+        where = new_context(browser, **options) if options else context
+        page = where.new_page()
+        opened.append(where if options else page)
         complaints.listen_to(page)
         page.goto(url)
         return page
 
     yield open_address
-    for context in contexts:
-        context.close()
+    for one in opened:
+        one.close()
+
+
+def new_context(browser: Browser, **options: object) -> BrowserContext:
+    context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
+    context.set_default_timeout(PATIENCE_MS)
+    return context
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_theme_follows_the_system(open_page: OpenPage, dashboard: Dashboard) -> 
 def test_chosen_theme_is_remembered_and_the_map_is_asked_for_in_it(
     open_page: OpenPage, dashboard: Dashboard
 ) -> None:
-    page = open_page(f"{dashboard.url}/vms/1")
+    page = open_page(f"{dashboard.url}/vms/1", color_scheme="light")
     wait_until_drawn(page)
     with page.expect_request(lambda request: "theme=dark" in request.url):
         settled(page, lambda: page.get_by_role("button", name="Dark theme").click())

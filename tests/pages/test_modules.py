@@ -1,0 +1,102 @@
+"""The browser's modules, asked directly: numbers as people read them, and the address axis."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browsing import Dashboard
+from playwright.sync_api import Page
+
+THIN = "\u2009"
+
+
+@pytest.fixture
+def in_module(open_page: Callable[..., Page], dashboard: Dashboard) -> Callable[[str, str], Any]:
+    """Evaluate an expression with a module's exports as `m`."""
+    page = open_page(f"{dashboard.url}/recordings/1")
+
+    def evaluate(module: str, expression: str) -> Any:  # noqa: ANN401 -- whatever JavaScript gives
+        return page.evaluate(
+            f"async () => {{ const m = await import('/static/js/{module}'); return {expression}; }}"
+        )
+
+    return evaluate
+
+
+def test_numbers(in_module: Callable[[str, str], Any]) -> None:
+    assert in_module("units.js", "[0, 999, 434176].map(m.formatCount)") == [
+        "0",
+        "999",
+        f"434{THIN}176",
+    ]
+    assert in_module("units.js", "[0, 4096, 4089446, 2 ** 40].map(m.formatSize)") == [
+        "0 B",
+        "4 KiB",
+        "3.9 MiB",
+        "1 TiB",
+    ]
+    assert in_module("units.js", "[0, 1e-9, 0.5, 1 - 1e-9, 1].map(m.formatShare)") == [
+        "0 %",
+        "< 0.1 %",
+        "50 %",
+        "> 99.9 %",
+        "100 %",
+    ]
+
+
+def test_times(in_module: Callable[[str, str], Any]) -> None:
+    assert in_module("time.js", "[0, 12345678000, 12345678901].map(t => m.formatTime(t))") == [
+        f"t+0.000{THIN}000 s",
+        f"t+12.345{THIN}678 s",
+        f"t+12.345{THIN}678{THIN}901 s",
+    ]
+    assert in_module("time.js", "[7, 41234, 999999, 2650000000].map(m.formatDuration)") == [
+        "7 ns",
+        "41.2 µs",
+        "1 ms",
+        "2.65 s",
+    ]
+    assert in_module("time.js", "m.clockAt('18446744073709551000', 615)") == "18446744073709551615"
+    assert in_module("time.js", "m.timeTicks(0, 60e9, 6).labels") == [
+        f"{second} s" for second in range(0, 61, 10)
+    ]
+
+
+def test_addresses(in_module: Callable[[str, str], Any]) -> None:
+    assert in_module("gpa.js", "[0, 0x180000000, 0xfffffffffffff].map(m.formatAddress)") == [
+        "0x0_0000_0000",
+        "0x1_8000_0000",
+        "0xf_ffff_ffff_ffff",
+    ]
+    assert in_module("gpa.js", "m.formatAddress('0x7f1200000000')") == "0x7f12_0000_0000"
+
+
+AXIS = "m.BandAxis.ofRanges([[0x100000, 0x200000], [0, 0x10000], [0x8000, 0x20000]])"
+
+
+def test_layout_joins_ranges_and_leaves_holes_out(in_module: Callable[[str, str], Any]) -> None:
+    bands = in_module("gpa.js", f"{AXIS}.bands.map(b => [b.from, b.to, b.start, b.end])")
+    assert bands == [[0, 0x20000, 0, 0x20000], [0x100000, 0x200000, 0x20000, 0x120000]]
+    assert in_module("gpa.js", f"{AXIS}.positionOf(0x100000)") == 0x20000
+    assert in_module("gpa.js", f"{AXIS}.positionOf(0x80000)") == 0x20000, "in the hole"
+    assert in_module("gpa.js", f"{AXIS}.addressAt(0x20000)") == 0x100000
+
+
+def test_window_is_whole_pages_and_never_empty(in_module: Callable[[str, str], Any]) -> None:
+    assert in_module("gpa.js", f"{AXIS}.windowBetween(0x1001, 0x1002)") == [0x1000, 0x2000]
+    assert in_module("gpa.js", f"{AXIS}.windowBetween(-5, 1e12)") == [0, 0x200000]
+    assert in_module("gpa.js", f"{AXIS}.windowBetween(0x20000, 0x21000)") == [0x100000, 0x101000]
+
+
+def test_raster_rows_become_pixels_with_a_gap_for_each_hole(
+    in_module: Callable[[str, str], Any],
+) -> None:
+    bands = (
+        "[{gpa_from: '0x0', gpa_to: '0x4000', row_from: 0, row_to: 4},"
+        " {gpa_from: '0x100000', gpa_to: '0x104000', row_from: 4, row_to: 8}]"
+    )
+    axis = f"m.BandAxis.ofRaster({bands}, 90, 10)"
+    assert in_module("gpa.js", f"{axis}.bands.map(b => [b.start, b.end])") == [[0, 40], [50, 90]]
+    assert in_module("gpa.js", f"{axis}.addressAt(45)") is None
+    assert in_module("gpa.js", f"{axis}.addressAt(50)") == 0x100000
+    assert in_module("gpa.js", f"{axis}.holes()[0].to") == 0x100000
