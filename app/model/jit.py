@@ -1,6 +1,10 @@
 """The few ways in which a function becomes a compiled hot loop."""
 
+import hashlib
+import inspect
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -8,7 +12,32 @@ import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_njit = cast(Any, numba.njit)  # its published signature leaves out _nrt
+_config = cast(Any, numba.config)  # its members are made at run time
+_CACHE = _config.CACHE_DIR
+"""Where the user wants compiled code (NUMBA_CACHE_DIR), empty for beside its source."""
+
+
+@cache
+def _cache_of(package: Path) -> str:
+    """A folder for the compiled code of a package, another one for each state of its sources.
+
+    Numba drops what it kept of a function when the file of that function changes, but not when
+    the file of a function compiled into it does. Everything here is compiled into others.
+    """
+    digest = hashlib.sha256()
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), *sorted(package.glob("*.py"))):
+        digest.update(source.read_bytes())
+    folder = Path(_CACHE) / package.name if _CACHE else package / "__pycache__"
+    return str(folder / f"compiled-{digest.hexdigest()[:16]}")
+
+
+def _njit(function: F, **options: bool) -> F:
+    # The published signature of njit leaves out _nrt.
+    _config.CACHE_DIR = _cache_of(Path(inspect.getfile(function)).parent)
+    try:
+        return cast(F, cast(Any, numba.njit)(nogil=True, cache=True, **options)(function))
+    finally:
+        _config.CACHE_DIR = _CACHE
 
 
 def hot(function: F) -> F:
@@ -17,7 +46,7 @@ def hot(function: F) -> F:
     The body must stay Python that a Python reader can follow: typed numpy arrays and integers in,
     arrays and integers out, no objects.
     """
-    return cast(F, numba.njit(nogil=True, cache=True)(function))
+    return _njit(function)
 
 
 def hot_in_place(function: F) -> F:
@@ -26,7 +55,7 @@ def hot_in_place(function: F) -> F:
     It leaves out the counting of references to arrays, which otherwise costs some ten atomic
     operations per call of such a function, and more than the work of a short one.
     """
-    return cast(F, _njit(nogil=True, cache=True, _nrt=False)(function))
+    return _njit(function, _nrt=False)
 
 
 def hot_part(function: F) -> F:
@@ -34,7 +63,7 @@ def hot_part(function: F) -> F:
 
     A call hands over seven words per array; a page costs less to paint than that.
     """
-    return cast(F, _njit(nogil=True, cache=True, _nrt=False, forceinline=True)(function))
+    return _njit(function, _nrt=False, forceinline=True)
 
 
 def constant(value: int) -> int:
