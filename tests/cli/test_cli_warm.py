@@ -1,0 +1,30 @@
+"""`gmemscope warm`."""
+
+import gc
+from pathlib import Path
+
+from numba.core.dispatcher import Dispatcher
+from small_guest import write_small_recording
+
+from app.commands import warm
+from app.store.database import open_database
+
+
+def compiled_functions() -> int:
+    """How many signatures of hot loops this process has compiled or loaded."""
+    loops = [thing for thing in gc.get_objects() if isinstance(thing, Dispatcher)]
+    return sum(len(loop.overloads) for loop in loops)
+
+
+def test_a_recording_is_written_and_shown_without_compiling(tmp_path: Path) -> None:
+    warm.command()
+    before = compiled_functions()
+
+    path = tmp_path / "gmemscope.db"
+    write_small_recording(path)
+    engine = open_database(path)
+    warm.look_at_everything(engine)
+    engine.dispose()
+
+    assert before > 0
+    assert compiled_functions() == before
