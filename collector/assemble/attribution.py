@@ -199,9 +199,13 @@ class Attribution:
         rows: EventArray,
         owner: IndexArray,
     ) -> IndexArray:
-        """Translate file ranges that lie within one slot; return the members that do not."""
+        """Translate file ranges that lie within one slot; return the members that do not.
+
+        Where no slot is known, all stay as they are: of that VM, their range unknown.
+        """
         if not slots:
-            return members
+            owner[members] = self._index(vm)
+            return members[:0]
         offset, size = calls["v"][members, 1], calls["v"][members, 2]
         at, is_inside = slot_of_file_range(offset, size, slots)
         inside = members[is_inside]
