@@ -1,4 +1,4 @@
-import os
+import lzma
 import sys
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+
 
 @pytest.fixture(scope="session")
-def recordings() -> Path:
-    """The folder of real recordings, or a skip that says what is missing."""
-    told = os.environ.get("GMEMSCOPE_RECORDINGS")
-    beside = Path(__file__).resolve().parents[3] / "shared" / "recordings"
-    folder = Path(told) if told else beside
-    if not folder.is_dir():
-        pytest.skip(f"no recordings: {folder} is missing (set GMEMSCOPE_RECORDINGS)")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real recordings and their ground truth: see tests/recordings/README.md."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for packed in RECORDINGS.rglob("*.xz"):
+        path = folder / packed.relative_to(RECORDINGS).with_suffix("")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(lzma.decompress(packed.read_bytes()))
     return folder
