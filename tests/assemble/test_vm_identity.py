@@ -1,0 +1,168 @@
+"""Which VM: fd numbers and kernel addresses that are used again, duplicates, ends."""
+
+import numpy as np
+from memory_sink import MemorySink
+from record_streams import assembled, record
+
+from app.model.events import Certainty, PageState
+from app.model.layout import Backing
+from collector.records import HAS_GMEM, RecordArray, RecordCode
+
+CREATE_VM, GMEM_FLAG = 0xAE01, 4
+Records = list[RecordArray]
+
+
+def ioctl(ts: int, fd: int, cmd: int, ret: int, tid: int = 1) -> Records:
+    return [
+        record(ts, tid, RecordCode.IOCTL_ENTER, fd, cmd, 0),
+        record(ts + 5, tid, RecordCode.IOCTL_EXIT, ret),
+    ]
+
+
+def region(
+    ts: int, slot: int, gpa: int, size: int, hva: int, *, fd: int = 5, gmem: int | None = None
+) -> Records:
+    flags = 0 if gmem is None else GMEM_FLAG
+    arguments = (fd, slot | flags << 32, gpa, size, hva, 0, -1 if gmem is None else gmem)
+    return [
+        record(ts, 1, RecordCode.USER_REGION, *arguments, flags=HAS_GMEM),
+        record(ts + 5, 1, RecordCode.IOCTL_EXIT, 0),
+    ]
+
+
+def kernel_region(ts: int, kvm: int, slot: int, gpa: int, size: int, hva: int) -> Records:
+    return [
+        record(ts, 1, RecordCode.SET_MEMSLOT, kvm, slot, gpa, size, hva, 0, 0),
+        record(ts + 5, 1, RecordCode.SET_MEMSLOT_RETURN, 0),
+    ]
+
+
+def returned(ts: int, fd: int) -> Records:
+    """An ioctl whose entry was not recorded."""
+    return [record(ts, 1, RecordCode.IOCTL_EXIT, fd)]
+
+
+def converted(ts: int, fd: int = 5) -> Records:
+    return [
+        record(ts, 1, RecordCode.USER_SET_ATTRIBUTES, fd, 0x1000, 0x1000, 8, 0),
+        record(ts + 5, 1, RecordCode.IOCTL_EXIT, 0),
+    ]
+
+
+def told(*parts: Records) -> MemorySink:
+    return assembled(np.concatenate([row for part in parts for row in part]))
+
+
+def counts(sink: MemorySink) -> list[int]:
+    return [len(vm.conversions) for vm in sink.named()]
+
+
+def test_create_vm_that_returns_a_known_fd_ends_the_old_vm() -> None:
+    sink = told(
+        ioctl(10, 4, CREATE_VM, 5), converted(20), ioctl(30, 4, CREATE_VM, 5), converted(40)
+    )
+    assert counts(sink) == [1, 1]
+    assert sink.vms[0].ended == (25, True)
+    assert sink.vms[1].identity.created_t == 25
+    assert sink.vms[1].ended is None
+
+
+def test_close_ends_a_vm_once_no_duplicate_is_left() -> None:
+    def closed(ts: int, fd: int) -> Records:
+        return [
+            record(ts, 1, RecordCode.CLOSE_ENTER, fd),
+            record(ts + 5, 1, RecordCode.CLOSE_EXIT, 0),
+        ]
+
+    duplicate = [
+        record(15, 1, RecordCode.DUP_ENTER, 5),
+        record(16, 1, RecordCode.DUP_EXIT, 9),
+    ]
+    sink = told(
+        ioctl(1, 4, CREATE_VM, 5), duplicate, closed(20, 5), converted(30, fd=9), closed(40, 9)
+    )
+    assert counts(sink) == [1]
+    assert sink.vms[0].ended == (44, False)
+
+
+def test_fd_that_an_ioctl_returned_again_is_a_new_vm_if_its_memslots_prove_it() -> None:
+    sink = told(
+        returned(100_000, 5),
+        region(200_000, 0, 0, 0x10000, 0x7000_0000),
+        returned(300_000, 5),
+        converted(350_000),
+        region(400_000, 0, 0, 0x10000, 0x9000_0000),
+        converted(500_000),
+    )
+    assert counts(sink) == [0, 2]
+    assert sink.vms[0].ended == (200_000, True)
+    assert sink.vms[1].identity.created_certainty == Certainty.INFERRED
+    assert sink.vms[1].identity.start_state == PageState.SHARED
+
+
+def test_ioctl_that_returned_the_number_of_the_fd_by_chance_changes_nothing() -> None:
+    sink = told(
+        returned(100_000, 5),
+        region(200_000, 0, 0, 0x10000, 0x7000_0000),
+        returned(300_000, 5),
+        converted(350_000),
+        region(400_000, 0, 0, 0, 0),
+        converted(500_000),
+    )
+    assert counts(sink) == [2]
+    assert sink.vms[0].ended is None
+    assert [end for _, end in sink.vms[0].memslots] == [300_005]
+
+
+def test_address_of_a_freed_vm_that_is_used_again() -> None:
+    kvm = 0xFFA0000000522000
+    sink = told(
+        kernel_region(10, kvm, 0, 0, 0x10000, 0x7000_0000),
+        kernel_region(20, kvm, 1, 0x10000, 0x10000, 0x7100_0000),
+        kernel_region(30, kvm, 1, 0x10000, 0, 0),
+        kernel_region(40, kvm, 0, 0, 0x10000, 0x9000_0000),
+    )
+    # The first VM was there before the recording, for all we know: slots may have gone unseen.
+    assert len(sink.named()) == 1
+    assert [slot.userspace_addr for slot, _ in sink.vms[0].memslots] == [
+        0x7000_0000,
+        0x7100_0000,
+        0x9000_0000,
+    ]
+
+
+def test_identical_memslot_call_does_not_split_its_lifetime() -> None:
+    sink = told(
+        ioctl(1, 4, CREATE_VM, 5),
+        region(10, 0, 0, 0x10000, 0x7000_0000),
+        region(20, 0, 0, 0x10000, 0x7000_0000),
+    )
+    assert [(slot.from_t, end) for slot, end in sink.vms[0].memslots] == [(14, None)]
+
+
+def test_guest_memfd_that_can_be_mapped_backs_both_halves() -> None:
+    create = [
+        record(10, 1, RecordCode.USER_GUEST_MEMFD, 5, 0x20000, 1),
+        record(15, 1, RecordCode.IOCTL_EXIT, 6),
+    ]
+    sink = told(
+        ioctl(1, 4, CREATE_VM, 5),
+        create,
+        region(20, 0, 0, 0x10000, 0x7000_0000, gmem=6),
+        region(30, 1, 0x10000, 0x10000, 0x7100_0000, gmem=9),
+    )
+    backings = [(slot.backing, slot.backing_certainty) for slot, _ in sink.vms[0].memslots]
+    # fd 9 was never made: KVM takes only this VM's guest_memfds, so it is a duplicate of fd 6.
+    assert backings == [(Backing.GMEM, Certainty.SEEN), (Backing.GMEM, Certainty.INFERRED)]
+
+
+def test_thousands_of_memslot_calls_between_conversions() -> None:
+    parts: list[Records] = [ioctl(1, 4, CREATE_VM, 5)]
+    for i in range(3000):
+        at, gpa = 100 * (i + 1), 0x10000 * i
+        parts += [region(at, i, gpa, 0x10000, 0x7000_0000 + gpa), converted(at + 20)]
+        parts += [region(at + 40, i - 1, gpa - 0x10000, 0, 0)] if i % 3 == 2 else []
+    (vm,) = told(*parts).vms
+    assert len(vm.memslots) == 3000
+    assert sum(end is not None for _, end in vm.memslots) == 1000
+    assert len(vm.conversions) == 3000
