@@ -18,7 +18,7 @@ import { formatCount, formatSize } from "./units.js";
 import { View } from "./view.js";
 
 const SETTLE_MS = 60;
-const LIVE_READ_MS = 250;
+const LIVE_READ_MS = 400;
 const RETRY_MS = 2000;
 const AGE_MS = 1000;
 
@@ -91,6 +91,7 @@ class Explorer {
     this.feed = new LiveFeed(this.vmId);
     this.feed.addEventListener("news", ({ detail }) => this.recordingGrew(detail));
     this.feed.addEventListener("restored", () => this.read());
+    document.addEventListener("visibilitychange", () => document.hidden || this.read());
     setInterval(() => this.status.showFollowing(this.view, this), AGE_MS);
   }
 
@@ -127,38 +128,49 @@ class Explorer {
     window.history.replaceState(null, "", window.location.pathname + this.view.search);
     this.root.setAttribute("aria-busy", "true");
     try {
-      const answers = await this.#reads.run((signal) => this.load(signal));
-      if (answers === undefined) return;
-      this.draw(answers);
+      const isNewest = await this.#reads.run((signal) => this.readParts(signal));
+      if (!isNewest) return;
       this.status.showRead();
+      this.root.dataset.ready = "true";
     } catch (error) {
       this.failed(error);
     }
     this.root.setAttribute("aria-busy", "false");
   }
 
-  load(signal) {
+  /** Each part is drawn as soon as its answer is there, the map being asked for first. */
+  async readParts(signal) {
     const { view } = this;
-    return Promise.all([
-      this.map.load(view, signal),
-      this.timeline.load(view, signal),
-      this.strip.load(view, signal),
-      this.loadEvents(signal),
-    ]);
+    const parts = [
+      [this.map.load(view, signal), (answer) => this.drawMap(answer)],
+      [this.timeline.load(view, signal), (answer) => this.drawTimeline(answer)],
+      [this.strip.load(view, signal), (answer) => this.drawStrip(answer)],
+      [this.loadEvents(signal), (answer) => this.events.draw(view, answer)],
+    ];
+    const draws = parts.map(async ([answer, draw]) => {
+      const ready = await answer;
+      if (!signal.aborted) draw(ready);
+    });
+    await Promise.all(draws);
+    return true;
   }
 
-  draw([map, timeline, strip, events]) {
-    const { view } = this;
-    this.learnLayout(map.raster);
-    this.map.draw(view, map, this.memslots);
-    this.timeline.draw(view, timeline);
-    this.strip.draw(view, strip);
-    this.events.draw(view, events);
-    this.status.showTotals(strip.totals, view.instantText);
+  drawMap(answer) {
+    this.learnLayout(answer.raster);
+    this.map.draw(this.view, answer, this.memslots);
     this.showLegend();
     this.placeMarks();
     this.inspectCursor();
-    this.root.dataset.ready = "true";
+  }
+
+  drawTimeline(answer) {
+    this.timeline.draw(this.view, answer);
+    this.placeMarks();
+  }
+
+  drawStrip(answer) {
+    this.strip.draw(this.view, answer);
+    this.status.showTotals(answer.totals, this.view.instantText);
   }
 
   /** Without any known memslot, the layout is what the whole map covers. */
@@ -230,7 +242,7 @@ class Explorer {
     if (end <= this.view.span[1]) return;
     const isMoving = this.view.grow(end);
     this.status.showFollowing(this.view, this);
-    if (!isMoving || this.liveTimer) return;
+    if (!isMoving || this.liveTimer || document.hidden) return;
     this.liveTimer = setTimeout(async () => {
       await this.readMemslots().catch((error) => this.failed(error));
       await this.read();

@@ -21,14 +21,14 @@ export class Status {
     age.textContent = ageText(view, page);
   }
 
-  /** Pages of the whole VM by state, at the instant that is shown. */
+  /** Pages of the whole VM by state: a timeline of one bucket, at the instant that is shown. */
   showTotals(totals, when) {
     const { totals: element } = this.parts;
     const parts = ["private", "shared", "unknown"].map((state) => {
       const part = document.createElement("span");
       part.className = `state state-${state}`;
-      part.textContent = `${state} ${formatSize(totals[state] * PAGE_SIZE)}`;
-      part.title = `${formatCount(totals[state])} pages of the whole VM`;
+      part.textContent = `${state} ${formatSize(totals[state][0] * PAGE_SIZE)}`;
+      part.title = `${formatCount(totals[state][0])} pages of the whole VM`;
       return part;
     });
     element.replaceChildren(`${when}:`, ...parts);

@@ -34,9 +34,10 @@ export class Strip {
     const column = { from: at, to: at + 1, width: 1, height, ...shown };
     const theme = document.documentElement.dataset.theme;
     const path = `/api/v1/vms/${this.vmId}`;
-    const [raster, { totals }] = await Promise.all([
+    const instant = { from: at, to: at + 1, buckets: 1 };
+    const [raster, totals] = await Promise.all([
       fetchJson(address(`${path}/raster`, { ...column, theme }), signal),
-      fetchJson(address(`${path}/state`, { at, ...shown, limit: 1 }), signal),
+      fetchJson(address(`${path}/timeline`, instant), signal),
     ]);
     const picture = raster.image ? await fetchImage(raster.image, signal) : null;
     return { at, raster, picture, totals };
