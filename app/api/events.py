@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
@@ -24,7 +25,7 @@ TABLE_LIMIT = 1_000_000
 """CSV and Arrow hold this many rows; more follow by the Link header."""
 
 
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "seq": 4711,
     "t": 41_200_000_000,
     "t_effect": 41_200_003_100,

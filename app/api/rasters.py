@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from app.api.dependencies import RastersOf, ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
@@ -41,7 +42,7 @@ class BandOut(BaseModel):
     row_to: int
 
 
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "from": 0,
     "to": 60_000_000_000,
     "width": 1000,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
@@ -28,7 +29,7 @@ class Run(BaseModel):
     state: str = Field(description="private, shared or unknown")
 
 
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "vm": 1,
     "at": 41_200_000_000,
     "runs": [
