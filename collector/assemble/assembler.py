@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import UNKNOWN_VCPU, Certainty, EventKind
+from app.model.events import EVENT, UNKNOWN_VCPU, Certainty, EventArray, EventKind
 from app.model.layout import GuestMemfd
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
@@ -55,6 +55,7 @@ class Assembler:
         self._vms = Vms(sink, self._processes, source.command_names)
         self._attribution = Attribution(self._vms, self._processes)
         self._held = np.zeros(0, dtype=CALL)
+        self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
         self._open_gaps = 0
 
     @property
@@ -74,19 +75,19 @@ class Assembler:
             self._sink.update_vm(vm.sink_id, identity)
 
     def _take(self, calls: CallArray, *, is_last: bool) -> None:
-        self._held = calls[:0]
+        self._held, self._rows = calls[:0], event_rows(calls, self._start_ns)
         start = 0
         for i in np.flatnonzero(_cuts(calls)):
             at = int(i)
             if self._is_someone_elses_fd(calls, at, calls[start:at]):
                 continue
-            self._flood(calls[start:at])
+            self._flood(calls[start:at], self._rows[start:at])
             start = at
             if not self._follow(calls, at, is_last=is_last):
                 break
             start = at + 1
         else:
-            self._flood(calls[start:])
+            self._flood(calls[start:], self._rows[start:])
             return
         self._held = calls[start:].copy()
 
@@ -98,16 +99,15 @@ class Assembler:
         fd = int(call["fd"])
         return self._vms.file(int(call["tid"]), fd) is None and not (flood["fd"] == fd).any()
 
-    def _flood(self, calls: CallArray) -> None:
+    def _flood(self, calls: CallArray, rows: EventArray) -> None:
         """Calls that change neither VMs nor layout."""
         if not len(calls):
             return
         self._learn_processes(calls)
-        rows = event_rows(calls, self._start_ns)
         for vm, events in self._attribution.events_by_vm(calls, rows):
             self._append(vm, events)
 
-    def _append(self, vm: LiveVm, events: npt.NDArray[np.void]) -> None:
+    def _append(self, vm: LiveVm, events: EventArray) -> None:
         kinds, counts = np.unique(events["kind"], return_counts=True)
         for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
             self.event_counts[EventKind(kind)] += count
@@ -128,15 +128,15 @@ class Assembler:
 
     def _follow(self, calls: CallArray, at: int, *, is_last: bool) -> bool:
         """Carry out one rare call. False: what it means depends on calls not given yet."""
-        call = calls[at]
+        call, row = calls[at], self._rows[at : at + 1]
         self._learn_processes(calls[at : at + 1])
         later = calls[at + 1 :]
         decided = is_last or len(later) >= MOST_HELD_CALLS
         match int(call["code"]):
             case CallCode.SET_REGION:
-                self._set_region(call)
+                self._set_region(call, row)
             case CallCode.CREATE_GUEST_MEMFD:
-                return self._create_guest_memfd(call, later, decided)
+                return self._create_guest_memfd(call, row, later, decided)
             case CallCode.UNKNOWN_IOCTL:
                 return self._unknown_ioctl(call, later, decided)
             case CallCode.CREATE_VM:
@@ -155,7 +155,7 @@ class Assembler:
             case CallCode.PROCESS_EXIT:
                 self._process_exit(call)
             case CallCode.LOSS_BEGIN | CallCode.LOSS_END:
-                self._loss(calls[at : at + 1])
+                self._loss(call, row)
         return True
 
     def _create_vm(self, call: np.void) -> None:
@@ -208,7 +208,9 @@ class Assembler:
         is_new = is_new_vm(vm, later[:end][ours[:end] & (later["fd"][:end] == fd)])
         return False if is_new is None and end < len(later) else is_new
 
-    def _create_guest_memfd(self, call: np.void, later: CallArray, decided: bool) -> bool:
+    def _create_guest_memfd(
+        self, call: np.void, row: EventArray, later: CallArray, decided: bool
+    ) -> bool:
         caller, t = _caller(call), self._t(int(call["ts_exit"]))
         vm = self._vms.find_or_create(caller, t)
         if caller.fd < 0 and vm.layout.slots and not self._sees_creation:
@@ -219,7 +221,7 @@ class Assembler:
                 return False
             if is_new:
                 vm = self._replace(vm, caller, self._t(int(call["ts_enter"])), t)
-        self._flood_one(call, vm)
+        self._append(vm, row)
         if not self._vms.is_unattributed(vm):
             self._open_guest_memfd(vm, call, t)
         return True
@@ -240,7 +242,7 @@ class Assembler:
         t = None if vm.lost_something else created_t
         return self._vms.create(caller, t, certainty, None, now)
 
-    def _set_region(self, call: np.void) -> None:
+    def _set_region(self, call: np.void, row: EventArray) -> None:
         """A memslot call that succeeded, with its arguments."""
         region = region_of(call)
         if is_internal(region):
@@ -248,11 +250,11 @@ class Assembler:
         caller, t = _caller(call), self._t(int(call["ts_exit"]))
         vm = self._vms.find_or_create(caller, t)
         if self._vms.is_unattributed(vm):
-            self._flood_one(call, vm)
+            self._append(vm, row)
             return
         if self._proves_new_vm(vm, region):
             vm = self._replace(vm, caller, self._t(int(call["ts_enter"])), t)
-        self._flood_one(call, vm)
+        self._append(vm, row)
         self.memslot_calls += 1
         change = vm.layout.apply(region, self._guest_memfd_of(vm, caller.tid, region), t)
         for as_id, slot in change.deleted:
@@ -286,26 +288,21 @@ class Assembler:
             self._vms.open(tid, fd, file, vm.last_t)
         return file
 
-    def _flood_one(self, call: np.void, vm: LiveVm) -> None:
-        self._append(vm, event_rows(np.array([call], dtype=CALL), self._start_ns))
-
-    def _loss(self, call: CallArray) -> None:
-        row = call[0]
-        begins = row["code"] == CallCode.LOSS_BEGIN
+    def _loss(self, call: np.void, row: EventArray) -> None:
+        begins = call["code"] == CallCode.LOSS_BEGIN
         if begins:
             self._vms.forget_hints()
         else:
-            count, t = int(row["v"][0]), self._t(int(row["ts_exit"]))
-            began = self._t(int(row["v"][1]))
-            cpu = None if row["cpu"] == UNKNOWN_CPU else int(row["cpu"])
+            count, t = int(call["v"][0]), self._t(int(call["ts_exit"]))
+            began = self._t(int(call["v"][1]))
+            cpu = None if call["cpu"] == UNKNOWN_CPU else int(call["cpu"])
             self._sink.add_loss(Loss(began, t, count or None, cpu, self._source))
             self.lost_events += count
         self._open_gaps = max(0, self._open_gaps + (1 if begins else -1))
         self._vms.is_losing = self._open_gaps > 0
-        events = event_rows(call, self._start_ns)
         for vm in list(self._vms.live()):
             vm.lost_something = True
-            self._append(vm, events)
+            self._append(vm, row.copy())
 
 
 def _cuts(calls: CallArray) -> npt.NDArray[np.bool_]:
