@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from app.headers import SECURITY_HEADERS
 from app.store.errors import NotFound, StoreError
 
 PROBLEM_TYPE = "application/problem+json"
@@ -111,7 +112,8 @@ async def answer_store_error(request: Request, error: Exception) -> JSONResponse
 async def answer_bug(request: Request, error: Exception) -> JSONResponse:
     """Say that we failed; what and where is for the server's log, not for the client."""
     detail = "gmemscope failed to answer; the server's log says where"
-    return problem_response(request.url.path, 500, detail)
+    # This answer is made outside of all middleware, so that it brings its own headers.
+    return problem_response(request.url.path, 500, detail, headers=SECURITY_HEADERS)
 
 
 def add_problem_handlers(app: FastAPI) -> None:

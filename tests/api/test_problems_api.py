@@ -4,6 +4,8 @@ import httpx
 import pytest
 
 from app.api.problems import Problem
+from app.store.errors import StoreError
+from app.store.reader import Reader
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,31 @@ def test_a_method_that_is_none_is_a_problem(client: httpx.Client) -> None:
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_bug_tells_the_client_nothing_but_that(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Reader) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(Reader, "hosts", fail)
+    answer = httpx.get(client.base_url.join("/readyz"))  # the server closes this connection
+
+    assert answer.status_code == 500
+    assert answer.json()["detail"] == "gmemscope failed to answer; the server's log says where"
+    assert "secret" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+def test_a_database_that_cannot_be_read_is_said_so(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Reader) -> None:
+        raise StoreError("gmemscope.db: the disk reported an input/output error")
+
+    monkeypatch.setattr(Reader, "hosts", fail)
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "gmemscope.db: the disk reported an input/output error"
