@@ -72,7 +72,7 @@ class Explorer {
     );
     this.lanes = new Lanes(byId("lanes"));
     this.strip = new Strip(byId("strip"), byId("strip-caption"), vmId);
-    this.inspector = new Inspector(byId("inspector"), subject);
+    this.inspector = new Inspector(byId("inspector"), byId("inspector-title"), subject);
     this.events = new EventsTable(
       { body: byId("events-body"), caption: byId("events-caption"), more: byId("events-more") },
       subject,

@@ -1,10 +1,9 @@
 /** What is under the pointer or the cursor: address, slot, state, and the exact counts of the cell. */
 
-import { PAGE_SIZE, floorPage, formatAddress, parseAddress, toHex } from "./gpa.js";
+import { cellRows, historyRows, memslotRows, placeRows, stateRow } from "./facts.js";
+import { PAGE_SIZE, floorPage, toHex } from "./gpa.js";
 import { loadHistory, summarise } from "./history.js";
 import { Latest, Refused, address, fetchJson } from "./rest.js";
-import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
-import { formatCount, formatShare, formatSize } from "./units.js";
 
 const SETTLE_MS = 50;
 
@@ -14,12 +13,14 @@ export class Inspector {
 
   /**
    * @param {HTMLElement} element
+   * @param {HTMLElement} title
    * @param {{vmId: number, recording: object}} subject
    */
-  constructor(element, subject) {
+  constructor(element, title, subject) {
     this.element = element;
+    this.title = title;
     this.subject = subject;
-    this.hint = element.innerHTML;
+    this.hint = [...element.childNodes];
   }
 
   /**
@@ -40,7 +41,8 @@ export class Inspector {
   clear() {
     clearTimeout(this.#timer);
     this.#latest.run(() => undefined);
-    this.element.innerHTML = this.hint;
+    this.element.replaceChildren(...this.hint);
+    this.title.textContent = "Under the pointer";
   }
 
   async load({ t, gpa, isKept }, parameters, signal) {
@@ -56,22 +58,16 @@ export class Inspector {
     return { counts, run: runs[0] ?? null, history };
   }
 
-  draw({ t, gpa }, { counts, run, history }, memslots) {
+  draw({ t, gpa, isKept }, { counts, run, history }, memslots) {
     const page = floorPage(gpa);
-    const slot = memslotAt(memslots, page, t);
-    const { recording } = this.subject;
-    const wall = wallTimeAt(recording.wall_start_ns, t);
-    const clock = `${recording.clock} ${clockAt(recording.clock_start_ns, t)} ns`;
     const rows = [
-      ["time", formatTime(Math.floor(t)), [clock, wall].filter(Boolean).join("\n")],
-      ["gpa", formatAddress(page), String(page), "address"],
-      ["gfn", `0x${(page / PAGE_SIZE).toString(16)}`, String(page / PAGE_SIZE), "address"],
-      ["hva", hvaOf(slot, page), "", "address"],
-      ["slot", slotText(slot)],
-      ["state", run ? run.state : "no memslot", "", run ? `state state-${run.state}` : ""],
-      ...(history && run ? historyRows(summarise(history, run.state)) : []),
+      ...placeRows(Math.floor(t), page, this.subject.recording),
+      ...memslotRows(memslots, page, t),
+      stateRow(run),
+      ...(history && run ? historyRows(summarise(history, run.state), page) : []),
       ...cellRows(counts),
     ];
+    this.title.textContent = isKept ? "Under the cursor" : "Under the pointer";
     this.element.replaceChildren(definitionList(rows));
   }
 }
@@ -82,59 +78,16 @@ function nullIfMissing(error) {
   throw error;
 }
 
-function cellRows(cell) {
-  if (cell === null) return [];
-  const from = parseAddress(cell.gpa_from);
-  const to = parseAddress(cell.gpa_to);
-  const borders = [
-    `${formatAddress(from)} to ${formatAddress(to)}`,
-    `${formatTime(cell.from)} to ${formatTime(cell.to)}`,
-  ];
-  const calls = `${formatCount(cell.conversions)} in the cell, ${formatCount(cell.failed)} failed`;
-  return [
-    ["cell", `${formatSize(to - from)} × ${formatDuration(cell.to - cell.from)}`, borders.join("\n")],
-    ["private", `${formatShare(cell.private)} of the cell's pages and time`],
-    ["shared", formatShare(cell.shared)],
-    ["unknown", formatShare(cell.unknown)],
-    ["conversions", calls],
-  ];
-}
-
-function historyRows({ conversions, isComplete, since }) {
-  const count = `${formatCount(conversions)}${isComplete ? "" : " or more"} so far`;
-  const rows = [["page history", `converted ${count}`, "calls whose range covers this page"]];
-  if (since === null) return rows;
-  const who = since.vcpu === null ? `thread ${since.tid}` : `vCPU ${since.vcpu}`;
-  const why = since.cause ? `, ${since.cause} (${since.cause_certainty})` : "";
-  const by = since.kind === "conversion" ? `by ${who}${why}` : "events were lost";
-  return [["since", `${formatTime(since.t_effect)}, ${by}`], ...rows];
-}
-
-function memslotAt(memslots, gpa, t) {
-  return memslots.find((slot) => {
-    const base = Number(slot.gpa);
-    const isAlive = slot.from <= t && (slot.to === null || slot.to > t);
-    return isAlive && base <= gpa && gpa < base + slot.size;
-  });
-}
-
-function hvaOf(slot, gpa) {
-  if (!slot || slot.userspace_addr === null) return "–";
-  return formatAddress((BigInt(slot.userspace_addr) + BigInt(gpa - Number(slot.gpa))).toString(16));
-}
-
-function slotText(slot) {
-  if (!slot) return "none at this instant";
-  return `${slot.slot}, ${slot.backing}: ${slot.can_be_private ? "can be private" : "never private"}`;
-}
-
+/** @param {Fact[]} rows */
 function definitionList(rows) {
   const list = document.createElement("dl");
-  for (const [term, text, title, className] of rows) {
+  for (const { term, text, title, className, href } of rows) {
     const name = document.createElement("dt");
     name.textContent = term;
     const value = document.createElement("dd");
-    value.textContent = text;
+    const holder = href ? value.appendChild(document.createElement("a")) : value;
+    if (href) holder.href = href;
+    holder.textContent = text;
     if (title) value.title = title;
     if (className) value.className = className;
     list.append(name, value);

@@ -3,7 +3,7 @@
 import { PAGE_SIZE, ceilPage, floorPage, toHex } from "./gpa.js";
 
 /** How far from the cursor, in pixels of the map, an event still counts as under it. */
-const REACH = 2;
+const REACH = 4;
 
 /**
  * @param {View} view

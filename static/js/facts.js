@@ -1,0 +1,89 @@
+/**
+ * What the inspector says, as rows.
+ * @typedef {{term: string, text: string, title?: string, className?: string, href?: string}} Fact
+ */
+
+import { PAGE_SIZE, formatAddress, parseAddress, toHex } from "./gpa.js";
+import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
+import { formatCount, formatShare, formatSize } from "./units.js";
+
+const addressFact = (term, text, title = "") => ({ term, text, title, className: "address" });
+
+export function placeRows(t, page, recording) {
+  const clock = `${recording.clock} ${clockAt(recording.clock_start_ns, t)} ns`;
+  const wall = wallTimeAt(recording.wall_start_ns, t);
+  const gfn = page / PAGE_SIZE;
+  return [
+    { term: "time", text: formatTime(t), title: [clock, wall].filter(Boolean).join("\n") },
+    addressFact("gpa", formatAddress(page), String(page)),
+    addressFact("gfn", toHex(gfn), String(gfn)),
+  ];
+}
+
+export function memslotRows(memslots, page, t) {
+  const slot = memslotAt(memslots, page, t);
+  if (!slot) return [{ term: "slot", text: "none known at this instant" }];
+  const hva = BigInt(slot.userspace_addr) + BigInt(page - Number(slot.gpa));
+  const ability = slot.can_be_private ? "can be private" : "never private";
+  return [
+    addressFact("hva", formatAddress(hva.toString(16))),
+    { term: "slot", text: `${slot.slot}, ${slot.backing}: ${ability}` },
+  ];
+}
+
+export function cellRows(cell) {
+  if (cell === null) return [];
+  const from = parseAddress(cell.gpa_from);
+  const to = parseAddress(cell.gpa_to);
+  const borders = [
+    `${formatAddress(from)} to ${formatAddress(to)}`,
+    `${formatTime(cell.from)} to ${formatTime(cell.to)}`,
+  ];
+  const calls = `${formatCount(cell.conversions)} in the cell, ${formatCount(cell.failed)} failed`;
+  return [
+    {
+      term: "cell",
+      text: `${formatSize(to - from)} × ${formatDuration(cell.to - cell.from)}`,
+      title: borders.join("\n"),
+    },
+    { term: "private", text: `${formatShare(cell.private)} of the cell's pages and time` },
+    { term: "shared", text: formatShare(cell.shared) },
+    { term: "unknown", text: formatShare(cell.unknown) },
+    { term: "conversions", text: calls },
+  ];
+}
+
+export function stateRow(run) {
+  if (run === null) return { term: "state", text: "no memslot" };
+  return { term: "state", text: run.state, className: `state state-${run.state}` };
+}
+
+/** Since when, and how often; the link shows this page alone, with all its events. */
+export function historyRows({ conversions, isComplete, since }, page) {
+  const query = new URLSearchParams(window.location.search);
+  query.set("gpa_from", toHex(page));
+  query.set("gpa_to", toHex(page + PAGE_SIZE));
+  const calls = `${formatCount(conversions)} ${conversions === 1 ? "conversion" : "conversions"}`;
+  const history = {
+    term: "page history",
+    text: `${isComplete ? "" : "at least "}${calls} so far`,
+    title: "calls whose range covers this page; the link shows the page alone",
+    href: `?${query}`,
+  };
+  return since === null ? [history] : [{ term: "since", text: sinceText(since) }, history];
+}
+
+function sinceText(event) {
+  if (event.kind !== "conversion") return `${formatTime(event.t_effect)}, events were lost`;
+  const who = event.vcpu === null ? `thread ${event.tid}` : `vCPU ${event.vcpu}`;
+  const why = event.cause ? `, ${event.cause} (${event.cause_certainty})` : "";
+  return `${formatTime(event.t_effect)}, by ${who}${why}`;
+}
+
+function memslotAt(memslots, gpa, t) {
+  return memslots.find((slot) => {
+    const base = Number(slot.gpa);
+    const isAlive = slot.from <= t && (slot.to === null || slot.to > t);
+    return isAlive && base <= gpa && gpa < base + slot.size;
+  });
+}
