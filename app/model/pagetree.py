@@ -72,8 +72,7 @@ def with_room(tree: Tree) -> Tree:
         dirty = np.concatenate((dirty, more.astype(np.uint8)))
     if meta[FREE_BITMAPS] < 2:
         used = len(bitmaps)
-        # By little, since a seek that starts from a keyframe pays for what it does not use.
-        bitmaps = np.empty((used + max(8, used // 8), WORDS), np.uint64)
+        bitmaps = np.empty((used + max(8, used // 2), WORDS), np.uint64)
         bitmaps[:used] = tree.bitmaps
         for row in range(len(bitmaps) - 1, used - 1, -1):
             free_bitmap(bitmaps, meta, row)

@@ -49,15 +49,16 @@ def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, fir
     is_far = (np.abs(gfn_offset) > _INT32.max) | (np.abs(npages_offset) > _INT32.max)
     is_explicit |= is_far | (changes["t"] != base_t)
     states = changes["before"] << BEFORE_SHIFT | changes["after"] << AFTER_SHIFT
-    states |= np.where(changes["in_memslot"], np.uint8(IN_MEMSLOT), np.uint8(0))
-    states |= np.where(is_explicit, np.uint8(IS_EXPLICIT), np.uint8(0))
-    states |= np.where(has_no_event, np.uint8(HAS_NO_EVENT), np.uint8(0))
+    states |= changes["in_memslot"] * np.uint8(IN_MEMSLOT)
+    states |= is_explicit * np.uint8(IS_EXPLICIT) | has_no_event * np.uint8(HAS_NO_EVENT)
     columns = split("event_step", np.diff(index, prepend=0))
     columns |= split("states", states)
     columns |= split("mixed_delta", zigzag(changes["mixed_delta"]))
-    columns |= split("t", np.where(is_explicit, changes["t"] - first_t, 0))
-    columns |= split("gfn", np.where(is_explicit, changes["gfn"], zigzag(gfn_offset)))
-    columns |= split("npages", np.where(is_explicit, changes["npages"], zigzag(npages_offset)))
+    told = np.flatnonzero(is_explicit)
+    t, gfn, npages = np.zeros_like(gfn_offset), zigzag(gfn_offset), zigzag(npages_offset)
+    t[told], gfn[told] = changes["t"][told] - first_t, changes["gfn"][told]
+    npages[told] = changes["npages"][told]
+    columns |= split("t", t) | split("gfn", gfn) | split("npages", npages)
     return write_batch(columns)
 
 

@@ -49,7 +49,9 @@ def encode_summary(summary: SegmentSummary) -> tuple[bytes, bytes]:
     columns |= split("block", cells["block"])
     for name in _VECTORS:
         for i in range(cells[name].shape[1]):
-            columns |= split(f"{name}_{i}", zigzag(cells[name][:, i]))
+            # Many a measure never changes in a segment; a column of zeros is left out.
+            if cells[name][:, i].any():
+                columns |= split(f"{name}_{i}", zigzag(cells[name][:, i]))
     counts = split("quantum_step", np.diff(summary.timeline.quanta, prepend=0))
     for i, field in enumerate(FIELDS):
         counts |= split(field, zigzag(summary.timeline.counts[:, i]))
@@ -61,9 +63,11 @@ def decode_cells(blob: bytes, quantum_shift: int, block_shift: int) -> Summary:
     cells = np.zeros(batch.num_rows, dtype=CELL)
     cells["quantum"] = np.cumsum(join(batch, "quantum_step").view(np.int64))
     cells["block"] = join(batch, "block")
+    present = {field.partition(".")[0] for field in batch.schema.names}
     for name in _VECTORS:
         for i in range(cells[name].shape[1]):
-            cells[name][:, i] = unzigzag(join(batch, f"{name}_{i}"))
+            if f"{name}_{i}" in present:
+                cells[name][:, i] = unzigzag(join(batch, f"{name}_{i}"))
     return Summary(quantum_shift, block_shift, cells)
 
 

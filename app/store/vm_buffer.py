@@ -14,7 +14,8 @@ SEGMENT_EVENTS = 1 << 17
 """Events of a sealed segment: enough to compress well, few enough to decode in milliseconds."""
 CHANGES_PER_EVENT = 4
 """A segment with more changes than so many times its events' number is full, too."""
-PAINT_EVENTS = 1 << 14
+PAINT_EVENTS = 1 << 13
+"""So many are taken and painted at a time, while they are in the processor's cache."""
 _FIRST_CAPACITY = 1 << 8
 
 
@@ -96,15 +97,18 @@ class VmBuffer:
     def is_nearly_full(self) -> bool:
         return self._fill >= 0.5
 
-    def append(self, events: EventArray) -> EventArray:
-        """Take as many events as fit; returns the rest."""
-        taken = events[: self.capacity - self._count]
-        self._make_room(len(taken))
-        self._events[self._count : self._count + len(taken)] = taken
-        self._count += len(taken)
+    @property
+    def room(self) -> int:
+        """How many events may be appended at once."""
+        return min(self.capacity - self._count, PAINT_EVENTS)
+
+    def append(self, events: EventArray) -> None:
+        """Take events, no more than there is room for."""
+        self._make_room(len(events))
+        self._events[self._count : self._count + len(events)] = events
+        self._count += len(events)
         if self._count - self._painted >= PAINT_EVENTS:
             self.paint()
-        return events[len(taken) :]
 
     def paint(self) -> None:
         """Apply what was appended to the page map, which fills in effective_pages."""

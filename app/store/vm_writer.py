@@ -61,18 +61,18 @@ class VmWriter:
         )
 
     def append(self, events: EventArray) -> EventArray:
-        """Take as many events as fit before the next commit; returns the rest.
+        """Take some events, no more than fit before the next commit; returns the rest.
 
-        Raises ValueError if an effect time lies before what was given already.
+        Raises ValueError, and takes none, if one takes effect before what was given already.
         """
-        disorder = first_disorder(events, self.last_t)
+        taken = events[: self.buffer.room]
+        disorder = first_disorder(taken, self.last_t)
         if disorder >= 0:
             raise ValueError(f"effect times decrease at event {disorder} of VM {self.vm_id}")
-        rest = self.buffer.append(events)
-        taken = events[: len(events) - len(rest)]
+        self.buffer.append(taken)
         if len(taken):
-            self.last_t = max(self.last_t, int(effect_time(taken[-1:])[0]))
-        return rest
+            self.last_t = int(effect_time(taken[-1:])[0])
+        return events[len(taken) :]
 
     def update(self, identity: VmIdentity) -> None:
         self._values |= identity_values(identity)
