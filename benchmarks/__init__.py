@@ -1,1 +1,1 @@
-"""How fast, and next to what: `make bench` runs import_trace and store."""
+"""How fast, and next to what: `make bench` runs import_trace, store and explorer."""

@@ -1,0 +1,129 @@
+"""Open the explorer in Chromium and walk through it: how long until the map is there.
+
+    python -m benchmarks.explorer [--quick]
+
+The server holds the conversions of benchmarks.synthetic on a 1 TiB guest and has answered once
+before. A load begins with the navigation and ends when the page says that all of it is drawn; a
+step begins with the key and ends so. The peer is the very same page with nothing to draw: a guest
+of a single conversion.
+"""
+
+import argparse
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.measure import print_table
+
+GMEMSCOPE = Path(sys.executable).with_name("gmemscope")
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+DRAWN = "#explorer[data-ready=true][aria-busy=false]"
+STEPS = "wwwdaWWrfdSS0wwsWda0"  # zoom and pan, in time and address, and back
+
+
+def write_guest(database: Path, events: int) -> None:
+    """In a process of its own: what it compiled and cached must not help the server."""
+    code = (
+        "from pathlib import Path; from benchmarks.store import write; "
+        "from benchmarks.synthetic import conversions; "
+        f"write(Path({str(database)!r}), list(conversions({events})))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@contextmanager
+def served(database: Path) -> Iterator[str]:
+    """Run `gmemscope serve`; yields the address of its one VM."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [GMEMSCOPE, "serve", "--port", str(port), "--database", str(database)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        yield f"http://127.0.0.1:{port}/vms/1"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with socket.socket() as connection:
+            if connection.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the server did not start")
+
+
+def load(browser: Browser, address: str) -> tuple[Page, float]:
+    """Open the page in a browser that has nothing cached; returns it and the milliseconds."""
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    begin = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector(DRAWN)
+    return page, 1000 * (time.perf_counter() - begin)
+
+
+def walk(page: Page) -> list[float]:
+    """Milliseconds of each step."""
+    times = []
+    for key in STEPS:
+        begin = time.perf_counter()
+        with page.expect_response(lambda response: "raster.png" in response.url):
+            page.keyboard.press(key)
+        page.wait_for_selector(DRAWN)
+        times.append(1000 * (time.perf_counter() - begin))
+    return times
+
+
+def measure(browser: Browser, folder: Path, events: int, loads: int) -> tuple[list[float], ...]:
+    """(milliseconds of the loads, of the steps) of a guest with so many conversions."""
+    database = folder / f"{events}.db"
+    write_guest(database, events)
+    opened, steps = [], []
+    with served(database) as address:
+        load(browser, address)[0].context.close()
+        for _ in range(loads):
+            page, elapsed = load(browser, address)
+            opened.append(elapsed)
+            steps += walk(page)
+            page.context.close()
+    return opened, steps
+
+
+def row(name: str, ours: Sequence[float], peer: Sequence[float]) -> list[str]:
+    middle, peers = median(ours), median(peer)
+    p95 = quantiles(ours, n=20)[-1]
+    return [name, f"{middle:.0f} ms", f"{p95:.0f} ms", f"{peers:.0f} ms", f"{middle / peers:.2f}x"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="1 M conversions, 3 loads")
+    events, loads = (1_000_000, 3) if parser.parse_args().quick else (10_000_000, 7)
+    with TemporaryDirectory(prefix="gmemscope-bench-") as name, sync_playwright() as playwright:
+        executable = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        peer = measure(browser, Path(name), 1, loads)
+        ours = measure(browser, Path(name), events, loads)
+        browser.close()
+    print(f"\nexplorer in Chromium, {events:,} conversions, {loads} loads of {len(STEPS)} steps")
+    print_table(
+        ["until all is drawn", "median", "p95", "one conversion", "ratio"],
+        [row("load", ours[0], peer[0]), row("zoom or pan", ours[1], peer[1])],
+    )
+
+
+if __name__ == "__main__":
+    main()
