@@ -46,7 +46,7 @@ def served(database: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [GMEMSCOPE, "serve", "--port", str(port), "--database", str(database)]
+    command = [str(GMEMSCOPE), "serve", "--port", str(port), "--database", str(database)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(port)
