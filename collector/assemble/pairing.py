@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.assemble import pairing_state as s
-from collector.assemble.pairing_hot import oldest_open, pair, sweep
+from collector.assemble.pairing_hot import pair
 from collector.assemble.pairing_rows import find_thread
+from collector.assemble.pairing_waiting import oldest_open, sweep
 from collector.records import CALL, RECORD, CallArray, RecordArray
 
 MOST_HELD_CALLS = 1 << 19
