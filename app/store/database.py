@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from app.store.errors import StoreError, WriterBusy, explained
 from app.store.lock import WriterLock
@@ -43,7 +44,7 @@ def open_database(url_or_path: str | Path, *, read_only: bool = False) -> Engine
     name = url.render_as_string()
     if url.get_backend_name() == "sqlite":
         url = _prepare_sqlite_url(url, read_only)
-    engine = create_engine(url)
+    engine = _create_engine(url)
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine, read_only)
     try:
@@ -68,8 +69,18 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 def _as_url(url_or_path: str | Path) -> URL:
     text = str(url_or_path)
     if "://" in text:
-        return make_url(text)
+        try:
+            return make_url(text)
+        except ArgumentError as error:
+            raise StoreError(f"{text}: {error}") from error
     return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
+
+
+def _create_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(f"{url.render_as_string()}: {error}") from error
 
 
 def _prepare_sqlite_url(url: URL, read_only: bool) -> URL:

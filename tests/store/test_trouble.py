@@ -1,0 +1,73 @@
+"""A full disk, a locked database, a URL that leads nowhere: said clearly, and nothing is lost."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from histories import HEADER, IDENTITY, random_events
+from sqlalchemy import Engine
+
+from app.store import database
+from app.store.database import open_database
+from app.store.errors import StoreError
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
+
+
+@pytest.fixture
+def small_disk(engine: Engine) -> Iterator[Engine]:
+    """A database that may not grow beyond 100 KiB or so."""
+    engine.dispose()
+
+    def limit(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI object
+        connection.execute("PRAGMA max_page_count = 60")
+
+    sqlalchemy.event.listen(engine, "connect", limit)
+    yield engine
+    sqlalchemy.event.remove(engine, "connect", limit)
+
+
+def test_a_full_disk_is_said_and_what_was_committed_is_kept(small_disk: Engine, path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match="the disk is full"),
+        RecordingWriter(small_disk, HEADER, segment_events=200) as writer,
+    ):
+        vm_id = writer.add_vm(IDENTITY)
+        writer.append(vm_id, random_events(100_000))
+    small_disk.dispose()
+    engine = open_database(path)
+    (recording,) = Reader(engine).recordings()
+    assert recording.state == "incomplete"
+    stored = Reader(engine).vm(vm_id).events
+    assert 200 <= stored < 100_000
+    assert sum(len(seqs) for _, seqs in Reader(engine).iter_events(vm_id)) == stored
+    engine.dispose()
+
+
+def test_a_locked_database_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    engine, other = open_database(path), open_database(path)
+    with closing(other.raw_connection()) as connection:
+        connection.cursor().execute("BEGIN IMMEDIATE")
+        with (
+            pytest.raises(StoreError, match="another process holds the database locked"),
+            RecordingWriter(engine, HEADER),
+        ):
+            pass
+    engine.dispose()
+    other.dispose()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be created"):
+        open_database(tmp_path / "file" / "gmemscope.db")
+
+
+@pytest.mark.parametrize("url", ["nothing://here", "://"])
+def test_a_url_that_leads_nowhere_is_said(url: str) -> None:
+    with pytest.raises(StoreError):
+        open_database(url)
