@@ -42,17 +42,22 @@ class Explorer {
   /** Read what does not depend on the view, then draw for the first time. */
   async start() {
     publishMargins(this.root);
-    const [vm, recording] = await Promise.all([
-      fetchJson(this.path),
-      fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
-      this.readMemslots(),
-    ]);
+    const [{ vm, recording }] = await Promise.all([this.fetchFacts(), this.readMemslots()]);
     this.isLive = recording.is_live && vm.ended_t === null;
     this.view.span = [vm.span[0], Math.max(vm.span[1], vm.span[0] + 1)];
     this.view.readUrl(window.location.search, this.isLive);
     this.buildParts({ vmId: this.vmId, recording });
+    this.status.showTrouble(vm, recording);
     this.listen(recording);
     await this.read();
+  }
+
+  async fetchFacts() {
+    const [vm, recording] = await Promise.all([
+      fetchJson(this.path),
+      fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
+    ]);
+    return { vm, recording };
   }
 
   async readMemslots() {
@@ -79,6 +84,7 @@ class Explorer {
     );
     this.status = new Status({
       follow: byId("follow"), age: byId("age"), totals: byId("totals"), banner: byId("banner"),
+      failed: byId("failed"), lost: byId("lost"),
     });
   }
 
@@ -243,11 +249,19 @@ class Explorer {
     const isMoving = this.view.grow(end);
     this.status.showFollowing(this.view, this);
     if (!isMoving || this.liveTimer || document.hidden) return;
-    this.liveTimer = setTimeout(async () => {
-      await this.readMemslots().catch((error) => this.failed(error));
-      await this.read();
-      this.liveTimer = null;
-    }, LIVE_READ_MS);
+    this.liveTimer = setTimeout(() => this.readAgain(), LIVE_READ_MS);
+  }
+
+  /** Read everything that may have changed while recording: memslots and counts too. */
+  async readAgain() {
+    try {
+      const [{ vm, recording }] = await Promise.all([this.fetchFacts(), this.readMemslots()]);
+      this.status.showTrouble(vm, recording);
+    } catch (error) {
+      this.failed(error);
+    }
+    await this.read();
+    this.liveTimer = null;
   }
 
   resized() {

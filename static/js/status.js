@@ -6,7 +6,7 @@ import { formatDuration, formatTime } from "./time.js";
 import { formatCount, formatSize } from "./units.js";
 
 export class Status {
-  /** @param {Record<string, HTMLElement>} parts follow, age, totals, banner */
+  /** @param {Record<string, HTMLElement>} parts follow, age, totals, failed, lost, banner */
   constructor(parts) {
     this.parts = parts;
     this.readAt = null;
@@ -19,6 +19,16 @@ export class Status {
     follow.setAttribute("aria-pressed", String(view.isFollowing));
     follow.textContent = view.isFollowing ? "● following" : "○ not following: press l";
     age.textContent = ageText(view, page);
+  }
+
+  /** What needs a look: failed conversions of the VM, lost events of its recording. */
+  showTrouble({ conversions }, { lost_events, losses }) {
+    const { failed, lost } = this.parts;
+    failed.hidden = conversions.failed === 0;
+    failed.textContent = `${formatCount(conversions.failed)} failed`;
+    lost.hidden = losses === 0;
+    const count = lost_events ? formatCount(lost_events) : "an unknown number of";
+    lost.textContent = `${count} events lost`;
   }
 
   /** Pages of the whole VM by state: a timeline of one bucket, at the instant that is shown. */

@@ -36,6 +36,14 @@ def test_holes_between_memslots_are_elided_with_a_label(explorer: Explorer) -> N
     expect(page.locator(".hole").first).to_contain_text("(no memslot)")
 
 
+def test_failures_and_losses_are_counted_above_the_plots(explorer: Explorer) -> None:
+    page = explorer()
+    expect(page.locator("#failed")).to_have_text(re.compile(r"^\d+ failed$"))
+    expect(page.get_by_role("link", name="events lost")).to_have_attribute(
+        "href", "/recordings/1#losses"
+    )
+
+
 def test_every_memslot_has_a_lane_with_its_backing(explorer: Explorer) -> None:
     page = explorer()
     bars = " ".join(page.locator(".lane-bar").all_inner_texts())
