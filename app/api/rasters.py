@@ -19,7 +19,7 @@ from app.store.tables import Vm
 from app.views.cells import cell_at
 from app.views.palette import Theme
 from app.views.raster_image import EMPTY_PNG, Measure, raster_png
-from app.views.rasters import CELLS, MapLayout, MapQuery, cell_batches, map_layout
+from app.views.rasters import CELLS, MapLayout, MapQuery, cell_batches, map_layout, with_times
 
 router = APIRouter(prefix="/vms", tags=["raster"])
 
@@ -65,13 +65,19 @@ class RasterOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    from_t: int = Field(serialization_alias="from")
-    to_t: int = Field(serialization_alias="to")
+    from_t: int = Field(
+        serialization_alias="from",
+        description="Where the first column begins: as asked, or a little before in wide windows.",
+    )
+    to_t: int = Field(serialization_alias="to", description="Where the last column ends.")
     width: int = Field(description="Columns; column i is [from + span*i/width, ...), whole ns.")
     height: int = Field(description="Rows; 0: no memslot was there at that time.")
     cell_ns: float = Field(description="Time that a column covers on average.")
     cell_bytes: float = Field(description="Bytes that a row covers on average.")
-    bands: list[BandOut] = Field(description="Holes between memslots are left out.")
+    bands: list[BandOut] = Field(
+        description="Holes between memslots are left out. Rows divide a band evenly, in wide windows "
+        "to a quarter of a row; raster/cell tells a row's exact borders."
+    )
     measure: Measure
     max: int = Field(description="Most conversions in a cell; the top of their logarithmic scale.")
     image: str | None = Field(description="The picture of exactly this; null: no rows.")
@@ -116,6 +122,7 @@ def show_raster(
 ) -> RasterOut | Response:
     """The exact edges of a map and where its picture is; as CSV or Arrow, its cells as numbers."""
     vm = reader.vm(vm_id)
+    query = with_times(reader, vm, query)
     layout = map_layout(reader, vm, query)
     raster = rasters.draw(vm, layout)
     if wanted is not Format.JSON:
@@ -130,7 +137,7 @@ def show_raster(
         bands=[band_out(band) for band in layout.bands],
         measure=measure,
         max=0 if raster is None else int(raster.conversions.max()),
-        image=None if raster is None else image_url(vm, query, layout, measure, theme),
+        image=None if raster is None else image_url(vm, query, measure, theme),
     )
 
 
@@ -143,16 +150,19 @@ def band_out(band: Band) -> BandOut:
     )
 
 
-def image_url(vm: Vm, query: MapQuery, layout: MapLayout, measure: Measure, theme: Theme) -> str:
-    """The picture's URL; it differs as soon as the VM's stored history does."""
+def image_url(vm: Vm, query: MapQuery, measure: Measure, theme: Theme) -> str:
+    """The picture's URL; it differs as soon as the VM's stored history does.
+
+    It asks what was asked here, not for the edges that were drawn: those would be fitted anew.
+    """
     gpas = {
         name: hex(gfn << PAGE_SHIFT)
         for name, gfn in (("gpa_from", query.first_gfn), ("gpa_to", query.end_gfn))
         if gfn is not None
     }
     parameters = {
-        "from": layout.from_t,
-        "to": layout.to_t,
+        "from": query.from_t,
+        "to": query.to_t,
         **gpas,
         "width": query.width,
         "height": query.height,

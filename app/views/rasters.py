@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,12 @@ class MapLayout:
             np.array(self.row_first, np.uint64),
             np.array(self.row_end, np.uint64),
         )
+
+
+def with_times(reader: Reader, vm: Vm, query: MapQuery) -> MapQuery:
+    """The same query with the stretch of time that it means, for asking it again later."""
+    from_t, to_t = stretch_of(reader, row_id(vm), query.from_t, query.to_t)
+    return replace(query, from_t=from_t, to_t=to_t)
 
 
 def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:

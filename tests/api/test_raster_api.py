@@ -2,11 +2,15 @@
 
 import struct
 import zlib
+from urllib.parse import parse_qs, urlparse
 
 import httpx
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from app.model.raster import Grid
+from app.store.reader import Reader
 from app.views.palette import EDGE_RAMP, RAMP, RAMP_STEPS, TRANSPARENT
 
 PRIVATE = RAMP + RAMP_STEPS - 1
@@ -80,6 +84,22 @@ def test_where_nothing_was_there_is_nothing_to_draw(client: httpx.Client) -> Non
     assert (edges["height"], edges["bands"], edges["image"]) == (0, [], None)
     picture = client.get(f"/api/v1/vms/1/raster.png?{query}")
     assert pixels_of(picture.content) == [[TRANSPARENT]]
+
+
+def test_the_picture_is_of_the_edges_even_where_they_were_fitted(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def widen(self: Reader, vm_id: int, grid: Grid) -> Grid:
+        edges = np.linspace(grid.t_edges[0] - 100, grid.t_edges[-1] + 100, 6).astype(np.int64)
+        return Grid(edges, grid.row_first, grid.row_end)
+
+    monkeypatch.setattr(Reader, "fit", widen)
+    edges = client.get("/api/v1/vms/1/raster?from=200&to=400&width=20&gpa_to=0x100000").json()
+    picture = pixels_of(client.get(edges["image"]).content)
+
+    assert (edges["from"], edges["to"], edges["width"]) == (100, 500, 5)
+    assert parse_qs(urlparse(edges["image"]).query)["from"] == ["200"]
+    assert len(picture[0]) == 5
 
 
 def test_a_picture_is_sent_again_only_if_it_changed(client: httpx.Client) -> None:
