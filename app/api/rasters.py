@@ -75,8 +75,8 @@ class RasterOut(BaseModel):
     cell_ns: float = Field(description="Time that a column covers on average.")
     cell_bytes: float = Field(description="Bytes that a row covers on average.")
     bands: list[BandOut] = Field(
-        description="Holes between memslots are left out. Rows divide a band evenly, in wide windows "
-        "to a quarter of a row; raster/cell tells a row's exact borders."
+        description="Holes between memslots are left out. Rows divide a band evenly, in wide "
+        "windows to a quarter of a row; raster/cell tells a row's exact borders."
     )
     measure: Measure
     max: int = Field(description="Most conversions in a cell; the top of their logarithmic scale.")
