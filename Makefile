@@ -32,6 +32,7 @@ test: lint types $(assets_stamp) $(warm_stamp) ## ruff, mypy and pytest (PYTEST=
 
 lint: $(dev_stamp) ## ruff
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo 'gmemscope: .venv/bin/ruff format . would change the above' >&2; exit 1; }
 
 types: $(dev_stamp) ## mypy, strict
 	@$(BIN)/mypy
