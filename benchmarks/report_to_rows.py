@@ -1,7 +1,7 @@
 """The peer of an import: `trace-cmd report`, taken apart by regular expressions, made into rows.
 
-One SQLite row per KVM_SET_MEMORY_ATTRIBUTES call that ended, with its range, result and latency. It knows
-nothing of VMs, memslots, causes, losses or the state of pages.
+One SQLite row per KVM_SET_MEMORY_ATTRIBUTES call that ended, with its range, result and latency.
+It knows nothing of VMs, memslots, causes, losses or the state of pages.
 
     python -m benchmarks.report_to_rows TRACE DATABASE
 """
