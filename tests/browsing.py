@@ -73,7 +73,7 @@ def settled(page: Page, act: Callable[[], object]) -> None:
 
 
 def is_map(response: Response) -> bool:
-    return "raster.png" in response.url and response.status == 200
+    return "raster.png" in response.url and response.status in (200, 304)
 
 
 def query_of(page: Page) -> dict[str, str]:

@@ -55,8 +55,14 @@ export class Controls {
       hover: (point) => page.hover(point && map.at(view, point)),
       click: (point) => this.keepCursor(map.at(view, point)),
       brushed: (box) => this.zoomTo(box),
-      whole: () => view.showWhole(page.isLive),
+      whole: () => this.showWhole(),
     });
+  }
+
+  /** A double click is two clicks first, and these have set the cursor. */
+  showWhole() {
+    this.view.setCursor(null, null);
+    this.view.showWhole(this.page.isLive);
   }
 
   listenToTimeline() {
@@ -68,7 +74,7 @@ export class Controls {
       hover: (point) => page.hover(point && { t: timeAt(point.x), gpa: null }),
       click: (point) => view.setCursor(timeAt(point.x), view.gpa),
       brushed: ({ left, right }) => view.showTime(timeAt(left), timeAt(right)),
-      whole: () => view.showWhole(page.isLive),
+      whole: () => this.showWhole(),
     });
   }
 

@@ -5,10 +5,10 @@ import { EventsTable } from "./events.js";
 import { BandAxis } from "./gpa.js";
 import { Inspector } from "./inspector.js";
 import { Lanes } from "./lanes.js";
-import { LiveFeed } from "./live.js";
+import { LiveReader } from "./live.js";
 import { MapPlot } from "./map.js";
 import { plotWidth, publishMargins } from "./plot.js";
-import { Latest, Refused, fetchJson } from "./rest.js";
+import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
 import { selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
 import { Strip } from "./strip.js";
@@ -18,9 +18,7 @@ import { formatCount, formatSize } from "./units.js";
 import { View } from "./view.js";
 
 const SETTLE_MS = 60;
-const LIVE_READ_MS = 400;
 const RETRY_MS = 2000;
-const AGE_MS = 1000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -28,7 +26,7 @@ class Explorer {
   view = new View();
   memslots = [];
   isLive = false;
-  feed = null;
+  live = null;
   #reads = new Latest();
   #eventReads = new Latest();
 
@@ -37,35 +35,42 @@ class Explorer {
     this.help = byId("help");
     this.vmId = Number(root.dataset.vm);
     this.path = `/api/v1/vms/${this.vmId}`;
+    this.status = new Status({
+      follow: byId("follow"), age: byId("age"), totals: byId("totals"), banner: byId("banner"),
+      failed: byId("failed"), lost: byId("lost"),
+    });
   }
 
   /** Read what does not depend on the view, then draw for the first time. */
   async start() {
     publishMargins(this.root);
-    const [{ vm, recording }] = await Promise.all([this.fetchFacts(), this.readMemslots()]);
-    this.isLive = recording.is_live && vm.ended_t === null;
+    if (!window.Plotly) throw new Error("static/vendor/plotly.min.js is missing: make run installs it.");
+    const [{ vm, recording }] = await Promise.all([this.readFacts(), this.readMemslots()]);
     this.view.span = [vm.span[0], Math.max(vm.span[1], vm.span[0] + 1)];
-    this.view.readUrl(window.location.search, this.isLive);
     this.buildParts({ vmId: this.vmId, recording });
-    this.status.showTrouble(vm, recording);
-    this.listen(recording);
+    this.view.readUrl(window.location.search, this.isLive);
+    this.listen();
     await this.read();
   }
 
-  async fetchFacts() {
+  /** Counts, and whether it is still being recorded. */
+  async readFacts() {
     const [vm, recording] = await Promise.all([
       fetchJson(this.path),
       fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
     ]);
+    this.isLive = recording.is_live && vm.ended_t === null;
+    this.status.showTrouble(vm, recording);
+    if (!this.isLive) document.querySelector(".badge.live")?.remove();
     return { vm, recording };
   }
 
   async readMemslots() {
-    const { items } = await fetchJson(`${this.path}/memslots`);
-    this.memslots = items;
-    if (items.length === 0) return;
-    this.view.lastMemory = Math.max(...items.map((slot) => slot.to ?? Infinity)) - 1;
-    const ranges = items.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
+    this.memslots = await fetchAll(`${this.path}/memslots`);
+    if (this.memslots.length === 0) return;
+    const lastEnd = (latest, slot) => Math.max(latest, slot.to ?? Infinity);
+    this.view.lastMemory = this.memslots.reduce(lastEnd, 0) - 1;
+    const ranges = this.memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
     this.view.layout = BandAxis.ofRanges(ranges);
   }
 
@@ -82,23 +87,14 @@ class Explorer {
       { body: byId("events-body"), caption: byId("events-caption"), more: byId("events-more") },
       subject,
     );
-    this.status = new Status({
-      follow: byId("follow"), age: byId("age"), totals: byId("totals"), banner: byId("banner"),
-      failed: byId("failed"), lost: byId("lost"),
-    });
   }
 
-  listen(recording) {
+  listen() {
     this.view.addEventListener("change", () => this.viewChanged());
     this.controls = new Controls(this);
     document.documentElement.addEventListener("themechange", () => this.read());
     new ResizeObserver(() => this.resized()).observe(this.root);
-    if (!this.isLive) return;
-    this.feed = new LiveFeed(this.vmId);
-    this.feed.addEventListener("news", ({ detail }) => this.recordingGrew(detail));
-    this.feed.addEventListener("restored", () => this.read());
-    document.addEventListener("visibilitychange", () => document.hidden || this.read());
-    setInterval(() => this.status.showFollowing(this.view, this), AGE_MS);
+    if (this.isLive) this.live = new LiveReader(this);
   }
 
   /** The window, the cursor or the measure changed: show at once what can be, ask for the rest. */
@@ -241,27 +237,6 @@ class Explorer {
     const { t, gpa, time } = this.view;
     if (t === null || gpa === null || t < time.from || t >= time.to) this.inspector.clear();
     else this.inspect({ t, gpa, isKept: true });
-  }
-
-  /** New data: note it; read again, seldom, if the view moves with it. */
-  recordingGrew(end) {
-    if (end <= this.view.span[1]) return;
-    const isMoving = this.view.grow(end);
-    this.status.showFollowing(this.view, this);
-    if (!isMoving || this.liveTimer || document.hidden) return;
-    this.liveTimer = setTimeout(() => this.readAgain(), LIVE_READ_MS);
-  }
-
-  /** Read everything that may have changed while recording: memslots and counts too. */
-  async readAgain() {
-    try {
-      const [{ vm, recording }] = await Promise.all([this.fetchFacts(), this.readMemslots()]);
-      this.status.showTrouble(vm, recording);
-    } catch (error) {
-      this.failed(error);
-    }
-    await this.read();
-    this.liveTimer = null;
   }
 
   resized() {

@@ -3,6 +3,11 @@
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("button[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "copied";
+  // Browsers offer the clipboard on loopback and by HTTPS only; elsewhere the text is selected.
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "copied";
+  } else {
+    window.getSelection().selectAllChildren(button.previousElementSibling);
+  }
 });

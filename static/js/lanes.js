@@ -2,8 +2,12 @@
 
 import { formatAddress } from "./gpa.js";
 import { Overlay } from "./overlay.js";
+import { plotWidth } from "./plot.js";
 import { formatTime } from "./time.js";
 import { formatSize } from "./units.js";
+
+/** Pixels from which on a bar has room for the beginning of its label. */
+const LABEL_ROOM = 72;
 
 const BACKINGS = {
   hva: "host memory only: never private",
@@ -30,11 +34,24 @@ export class Lanes {
       this.element.replaceChildren(empty);
       return;
     }
-    this.element.replaceChildren(...order.map((lifetimes) => lane(view, lifetimes)));
+    const width = plotWidth(this.element);
+    const pixel = view.length / width;
+    const lanes = order.map((lifetimes) => lane(view, tellApart(lifetimes, pixel), width));
+    this.element.replaceChildren(...lanes);
   }
 }
 
-function lane(view, lifetimes) {
+/** Leave out lifetimes that end within the pixel in which the one before began. */
+function tellApart(lifetimes, pixel) {
+  let drawn = -Infinity;
+  return lifetimes.filter(({ from, to }) => {
+    const isSeen = to === null || to - drawn >= pixel;
+    if (isSeen) drawn = from;
+    return isSeen;
+  });
+}
+
+function lane(view, lifetimes, width) {
   const row = document.createElement("div");
   row.className = "lane";
   row.setAttribute("role", "listitem");
@@ -44,23 +61,26 @@ function lane(view, lifetimes) {
   name.textContent = as_id ? `slot ${slot} (as ${as_id}) ${backing}` : `slot ${slot} ${backing}`;
   const track = document.createElement("div");
   track.className = "lane-track";
-  track.append(...lifetimes.map((lifetime) => bar(view, lifetime)));
+  track.append(...lifetimes.map((lifetime) => bar(view, lifetime, width)));
   row.append(name, track);
   return row;
 }
 
-function bar(view, lifetime) {
+function bar(view, lifetime, width) {
   const left = Math.max(0, Overlay.shareOf(view, lifetime.from));
   const right = Math.min(1, Overlay.shareOf(view, lifetime.to ?? view.time.to));
   const element = document.createElement("div");
   element.className = `lane-bar backing-${lifetime.backing}`;
   element.style.left = `${left * 100}%`;
   element.style.width = `max(3px, ${(right - left) * 100}%)`;
-  const ability = lifetime.can_be_private ? "can be private" : "never private";
-  element.textContent =
-    `${formatAddress(lifetime.gpa)} + ${formatSize(lifetime.size)}, ${lifetime.backing}: ${ability}`;
+  if ((right - left) * width >= LABEL_ROOM) element.textContent = label(lifetime);
   element.title = describe(lifetime);
   return element;
+}
+
+function label({ gpa, size, backing, can_be_private }) {
+  const ability = can_be_private ? "can be private" : "never private";
+  return `${formatAddress(gpa)} + ${formatSize(size)}, ${backing}: ${ability}`;
 }
 
 function describe(lifetime) {

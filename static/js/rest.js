@@ -24,6 +24,18 @@ export async function fetchJson(url, signal) {
   return response.json();
 }
 
+/** All items of a resource that comes in pages. */
+export async function fetchAll(path) {
+  const items = [];
+  let after = null;
+  do {
+    const page = await fetchJson(address(path, { after }));
+    items.push(...page.items);
+    after = page.next;
+  } while (after !== null);
+  return items;
+}
+
 export async function fetchImage(url, signal) {
   const response = await ask(url, signal, "image/png");
   return createImageBitmap(await response.blob());

@@ -69,10 +69,10 @@ function clockText(date) {
   return date.toTimeString().slice(0, 8);
 }
 
-function ageText(view, { isLive, feed }) {
+function ageText(view, { isLive, live }) {
   const newest = formatTime(view.span[1]);
   if (!isLive) return `ends at ${newest}`;
-  const quiet = feed?.heardAt ? (Date.now() - feed.heardAt) * 1e6 : null;
+  const quiet = live?.heardAt ? (Date.now() - live.heardAt) * 1e6 : null;
   if (quiet === null) return `newest ${newest}`;
   return `newest ${newest}, ${quiet < 1e9 ? "now" : `${formatDuration(quiet)} ago`}`;
 }

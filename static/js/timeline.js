@@ -81,8 +81,10 @@ export class Timeline {
     ];
     if (unconfirmed[bucket]) counts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
     const bytes = formatSize(this.answer.private[bucket] * PAGE_SIZE);
+    const mixed = `${formatCount(this.answer.mixed_2m[bucket])} mixed 2 MiB blocks`;
     this.readout.textContent =
-      `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; then ${bytes} private`;
+      `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; then ${bytes} private, ${mixed}`;
+    this.readout.title = this.readout.textContent;
   }
 
   bucketAt(t) {

@@ -8,6 +8,19 @@ from playwright.sync_api import Page, expect
 
 Explorer = Callable[..., Page]
 
+Share = tuple[float, float]
+"""Of an area's width and height."""
+
+
+def drag(page: Page, selector: str, start: Share, end: Share) -> None:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=4)
+    page.mouse.up()
+
+
 COLOURS_OF_MAP = """async () => {
   const image = document.querySelector("#map image");
   const bitmap = new Image();
@@ -77,13 +90,7 @@ def test_shift_wheel_zooms_addresses_only(explorer: Explorer) -> None:
 
 def test_drag_pans_by_what_the_pointer_moved(explorer: Explorer) -> None:
     page = explorer("?from=20000000000&to=30000000000")
-    box = page.locator("#map-overlay").bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + box["width"] / 10, y, steps=4)
-    settled(page, page.mouse.up)
+    settled(page, lambda: drag(page, "#map-overlay", (0.5, 0.5), (0.6, 0.5)))
     query = query_of(page)
     assert abs(int(query["from"]) - 19_000_000_000) < 20_000_000
     assert int(query["to"]) - int(query["from"]) == 10_000_000_000
@@ -91,15 +98,32 @@ def test_drag_pans_by_what_the_pointer_moved(explorer: Explorer) -> None:
 
 def test_shift_drag_zooms_to_the_rectangle(explorer: Explorer) -> None:
     page = explorer()
-    box = page.locator("#map-overlay").bounding_box()
-    assert box is not None
     page.keyboard.down("Shift")
-    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.25)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.75, steps=4)
-    settled(page, page.mouse.up)
+    settled(page, lambda: drag(page, "#map-overlay", (0.25, 0.25), (0.5, 0.75)))
     page.keyboard.up("Shift")
     assert set(query_of(page)) == {"from", "to", "gpa_from", "gpa_to"}
+
+
+def test_drag_selects_once_select_is_on(explorer: Explorer) -> None:
+    page = explorer()
+    page.get_by_role("button", name="select").click()
+    settled(page, lambda: drag(page, "#map-overlay", (0.25, 0.25), (0.5, 0.75)))
+    assert set(query_of(page)) == {"from", "to", "gpa_from", "gpa_to"}
+
+
+def test_drag_on_the_timeline_selects_a_time(explorer: Explorer) -> None:
+    page = explorer()
+    settled(page, lambda: drag(page, "#timeline-overlay", (0.25, 0.5), (0.5, 0.5)))
+    query = query_of(page)
+    assert set(query) == {"from", "to"}
+    share = (int(query["to"]) - int(query["from"])) / (60_750_000_000 - 4_000_000)
+    assert abs(share - 0.25) < 0.01
+
+
+def test_double_click_shows_the_whole_recording(explorer: Explorer) -> None:
+    page = explorer("?from=20000000000&to=30000000000&gpa_from=0x100000000&gpa_to=0x140000000")
+    settled(page, lambda: page.locator("#map-overlay").dblclick())
+    assert query_of(page) == {}
 
 
 def test_hole_is_not_in_the_window_after_zooming_into_one_slot(explorer: Explorer) -> None:

@@ -26,7 +26,7 @@ def live_dashboard(tmp_path: Path) -> Iterator[str]:
             simulator.wait()
 
 
-def test_live_guest(open_page: OpenPage, live_dashboard: str) -> None:
+def test_live_guest(live_dashboard: str, open_page: OpenPage) -> None:
     page = open_page(live_dashboard)
     page.get_by_role("link", name="demo-cvm").click()
     wait_until_drawn(page)

@@ -43,7 +43,7 @@ def blind_recording(tmp_path: Path) -> Iterator[str]:
         yield f"{dashboard.url}/recordings/1"
 
 
-def test_blind_spots_come_with_their_cost(open_page: OpenPage, blind_recording: str) -> None:
+def test_blind_spots_come_with_their_cost(blind_recording: str, open_page: OpenPage) -> None:
     page = open_page(blind_recording)
     expect(page.get_by_text(COST_OF_MISSING[Capability.CONVERSION_RANGES])).to_be_visible()
     expect(page.get_by_text("the file ends at offset 4096")).to_be_visible()
