@@ -114,7 +114,7 @@ export class MapPlot {
   /** Move what is drawn to the view's window while the server paints the new one. */
   preview(view) {
     if (!this.raster || this.axis.isEmpty) return;
-    const update = timeAxisUpdate(view, this.figure.clientWidth);
+    const update = timeAxisUpdate(view, this.figure.clientWidth, true);
     const { from, to } = view.addresses;
     const range = [this.axis.positionOf(from), this.axis.positionOf(to)];
     update["yaxis.range"] = range;

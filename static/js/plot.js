@@ -76,7 +76,11 @@ function fittingTicks(from, to, pixels) {
 }
 
 /** The time axis alone, for a preview while the answer is on its way. */
-export function timeAxisUpdate(view, width) {
-  const { xaxis } = baseLayout(view, width, 1, { t: 0, b: 0 }, true);
-  return { "xaxis.range": xaxis.range, "xaxis.tickvals": xaxis.tickvals };
+export function timeAxisUpdate(view, width, hasTimeLabels) {
+  const { xaxis } = baseLayout(view, width, 1, { t: 0, b: 0 }, hasTimeLabels);
+  return {
+    "xaxis.range": xaxis.range,
+    "xaxis.tickvals": xaxis.tickvals,
+    "xaxis.ticktext": xaxis.ticktext,
+  };
 }

@@ -56,7 +56,7 @@ export class Timeline {
 
   preview(view) {
     if (this.answer === null) return;
-    window.Plotly.relayout(this.figure, timeAxisUpdate(view, this.figure.clientWidth));
+    window.Plotly.relayout(this.figure, timeAxisUpdate(view, this.figure.clientWidth, false));
     this.placeMarks(view);
   }
 

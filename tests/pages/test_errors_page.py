@@ -1,5 +1,6 @@
 """What goes wrong is said where the person looks."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def test_server_that_goes_away_is_announced_and_what_was_shown_stays(
         expect(banner).to_contain_text("The server does not answer.")
         expect(banner).to_contain_text("Trying again.")
         expect(page.locator("#map image").first).to_be_attached()
+        # What is shown has moved to the new window already, its labels with it.
+        expect(page.locator("#map .xtick text").first).to_have_text(re.compile(r"^1\d s$"))
     complaints.clear()
 
 
