@@ -55,3 +55,17 @@ def test_names_are_text_not_markup(blind_recording: str) -> None:
     body = httpx.get(blind_recording).text
     assert "blind &lt;b&gt;" in body
     assert "blind <b>" not in body
+
+
+def test_recording_that_says_nothing_of_its_coverage(tmp_path: Path) -> None:
+    path = tmp_path / "plain.db"
+    engine = open_database(path)
+    with RecordingWriter(
+        engine, RecordingHeader("plain", "trace.dat", "host", "mono", 0)
+    ) as writer:
+        writer.advance(10)
+    engine.dispose()
+    with dashboard_over(path) as dashboard:
+        body = httpx.get(f"{dashboard.url}/recordings/1").text
+    assert "The recording does not say." in body
+    assert "No lost event is on record." in body
