@@ -117,7 +117,7 @@ def _configure_sqlite(engine: Engine, read_only: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
 def _check_version(engine: Engine, name: str) -> None:
@@ -135,7 +135,8 @@ def _bring_up_to_date(engine: Engine) -> None:
         return
     try:
         with WriterLock(engine, patience_s=0.0 if is_current else 5.0):
-            _migrate(engine)
+            if not is_current:
+                _migrate(engine)
             recover(engine)
     except WriterBusy:
         # Somebody writes: what is current is then in order, and its recording is not stale.
@@ -144,7 +145,8 @@ def _bring_up_to_date(engine: Engine) -> None:
 
 
 def _migrate(engine: Engine) -> None:
-    with engine.begin() as connection:
+    # Immediate, for it waits: a transaction that begins to write after others did is refused.
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         if schema_version(connection) == SCHEMA_VERSION:
             return
         if engine.dialect.name == "sqlite":

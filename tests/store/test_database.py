@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_a_new_database_gets_its_folder_and_schema(path: Path) -> None:
     assert Reader(engine).recordings() == []
     engine.dispose()
     assert path.is_file()
+
+
+def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.db" for i in range(8) for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        for engine in threads.map(open_database, paths):
+            engine.dispose()
 
 
 def test_the_tables_are_what_the_migrations_make(engine: Engine) -> None:
