@@ -8,7 +8,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, Update, insert, select, update
 from sqlmodel import col
 
 from app.model.events import EventArray
@@ -60,6 +60,7 @@ class RecordingWriter:
         self._fresh_events = 0  # since the last commit
         self._committed_at = time.monotonic()
         self._incomplete_reason: str | None = None
+        self._is_torn = False  # a commit failed: part of what it held is forgotten
 
     def add_vm(self, identity: VmIdentity) -> int:
         with self._transaction() as connection:
@@ -167,7 +168,12 @@ class RecordingWriter:
             "incomplete_reason": reason,
             "writer_pid": None,
         }
-        self._commit(finish=True)
+        if self._is_torn:
+            # What came after would follow a hole: what the last commit holds is whole.
+            with self._transaction() as connection:
+                connection.execute(self._update(self._recording_values))
+        else:
+            self._commit(finish=True)
 
     def _commit_if_full(self) -> None:
         if self._fresh_events >= 2 * self._segment_events or any(
@@ -178,12 +184,14 @@ class RecordingWriter:
     def _commit(self, *, finish: bool = False) -> None:
         """Make everything given so far visible to readers, in one transaction."""
         sealed = self._due_to_seal() if not finish else set(self._vms)
+        self._is_torn = True
         with self._transaction() as connection:
             for vm_id, vm in self._vms.items():
                 if vm.has_news or vm_id in sealed:
                     vm.write(connection, seal=vm_id in sealed)
             self._write_losses(connection)
             self._write_recording(connection, finish=finish)
+        self._is_torn = False
         self._fresh_events = 0
         self._committed_at = time.monotonic()
 
@@ -209,18 +217,17 @@ class RecordingWriter:
     def _write_recording(self, connection: Connection, *, finish: bool) -> None:
         latest = max((vm.last_t for vm in self._vms.values()), default=0)
         self._last_t = max(self._last_t, latest, self._complete_t)
-        connection.execute(
-            update(Recording)
-            .where(col(Recording.id) == self.recording_id)
-            .values(
-                last_t=self._last_t,
-                complete_t=self._last_t if finish else self._complete_t,
-                losses=self._loss_count,
-                lost_events=self._lost_events,
-                **self._recording_values,
-            )
-        )
+        sums = {
+            "last_t": self._last_t,
+            "complete_t": self._last_t if finish else self._complete_t,
+            "losses": self._loss_count,
+            "lost_events": self._lost_events,
+        }
+        connection.execute(self._update(self._recording_values | sums))
         self._recording_values = {}
+
+    def _update(self, values: dict[str, Any]) -> Update:
+        return update(Recording).where(col(Recording.id) == self.recording_id).values(values)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

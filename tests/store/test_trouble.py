@@ -5,15 +5,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy
 from histories import HEADER, IDENTITY, random_events
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.store import database
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.reader import Reader
+from app.store.vm_writer import VmWriter
 from app.store.writer import RecordingWriter
 
 
@@ -45,6 +47,41 @@ def test_a_full_disk_is_said_and_what_was_committed_is_kept(small_disk: Engine, 
     assert 200 <= stored < 100_000
     assert sum(len(seqs) for _, seqs in Reader(engine).iter_events(vm_id)) == stored
     engine.dispose()
+
+
+def test_a_commit_that_fails_halfway_leaves_no_hole(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One VM's segment was sealed and forgotten when another's could not be written."""
+    events = random_events(400)
+    write = VmWriter.write
+    disk_is_full = False
+
+    def write_or_fail(vm: VmWriter, connection: Connection, *, seal: bool) -> None:
+        nonlocal disk_is_full
+        if disk_is_full and vm.vm_id == second:
+            disk_is_full = False
+            raise StoreError("the disk is full")
+        write(vm, connection, seal=seal)
+
+    monkeypatch.setattr(VmWriter, "write", write_or_fail)
+    with (
+        pytest.raises(StoreError, match="the disk is full"),
+        RecordingWriter(engine, HEADER, segment_events=100) as writer,
+    ):
+        first, second = writer.add_vm(IDENTITY), writer.add_vm(IDENTITY)
+        writer.append(first, events[:150])
+        committed = Reader(engine).vm(first).events
+        disk_is_full = True
+        writer.append(second, events[:60])
+        writer.append(first, events[150:])
+    reader = Reader(engine)
+    (recording,) = reader.recordings()
+    assert (recording.state, recording.incomplete_reason) == ("incomplete", "the disk is full")
+    for vm_id, count in ((first, committed), (second, 0)):
+        seqs = [chunk for _, chunk in reader.iter_events(vm_id)]
+        assert np.concatenate([[], *seqs]).tolist() == list(range(count))
+        assert reader.vm(vm_id).events == count
 
 
 def test_a_locked_database_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
