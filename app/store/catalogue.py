@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.layout import Backing, GuestMemfd, Memslot
 from app.store.errors import NotFound, explained
@@ -101,13 +102,8 @@ class Catalogue:
 
     def memslots(self, vm_id: int, at: int | None = None) -> list[Memslot]:
         """Memslots with their lifetimes, by start; with `at`, those alive then."""
-        query = select(MemslotRow).where(col(MemslotRow.vm_id) == vm_id)
-        if at is not None:
-            is_alive = or_(col(MemslotRow.to_t).is_(None), col(MemslotRow.to_t) > at)
-            query = query.where(col(MemslotRow.from_t) <= at, is_alive)
-        query = query.order_by(col(MemslotRow.from_t), col(MemslotRow.id))
         with self._session() as session:
-            return [memslot_of(row) for row in session.exec(query)]
+            return [memslot_of(row) for row in session.exec(memslot_rows(vm_id, at))]
 
     def guest_memfds(self, vm_id: int) -> list[GuestMemfd]:
         """In order of creation."""
@@ -134,6 +130,15 @@ class Catalogue:
     def _session(self) -> Iterator[Session]:
         with explained(str(self._engine.url.database)), Session(self._engine) as session:
             yield session
+
+
+def memslot_rows(vm_id: int, at: int | None = None) -> SelectOfScalar[MemslotRow]:
+    """The query of a VM's memslots by start; with `at`, of those alive then."""
+    query = select(MemslotRow).where(col(MemslotRow.vm_id) == vm_id)
+    if at is not None:
+        is_alive = or_(col(MemslotRow.to_t).is_(None), col(MemslotRow.to_t) > at)
+        query = query.where(col(MemslotRow.from_t) <= at, is_alive)
+    return query.order_by(col(MemslotRow.from_t), col(MemslotRow.id))
 
 
 def memslot_of(row: MemslotRow) -> Memslot:

@@ -44,28 +44,24 @@ class Reader(Catalogue):
         end = self.recording(vm.recording_id).last_t if vm.ended_t is None else vm.ended_t
         return max(vm.created_t or 0, 0), max(end, vm.last_t)
 
-    def changed_up_to(self, vm_id: int) -> int:
-        """The instant up to which the VM's recording is stored."""
-        return self.recording(self.vm(vm_id).recording_id).last_t
-
     def page_map_at(self, vm_id: int, t: int) -> PageMap:
         """The state after all effects up to and including t. Shared among callers: only to be
         read."""
-        vm = self.vm(vm_id)
-        return self._cache.get(
-            ("map", vm_id, vm.revision, min(t, vm.last_t + 1)),
-            lambda: self._build_page_map(vm_id, t),
-            lambda page_map: page_map.nbytes,
-        )
-
-    def _build_page_map(self, vm_id: int, t: int) -> PageMap:
-        memslots = self.memslots(vm_id, at=t)
         with snapshot(self._engine) as connection:
-            infos = [one for one in self._segments.of_vm(connection, vm_id) if one.first_t <= t]
-            page_map, done = self._nearest_keyframe(connection, vm_id, infos, t)
-            for info in infos[done:]:
-                columns = self._segments.columns(connection, info)
-                page_map.replay(columns.changes_in(Window(t_to=t + 1)), memslots)
+            vm = self._segments.vm(connection, vm_id)
+            return self._cache.get(
+                ("map", vm_id, vm.revision, min(t, vm.last_t + 1)),
+                lambda: self._build_page_map(connection, vm_id, t),
+                lambda page_map: page_map.nbytes,
+            )
+
+    def _build_page_map(self, connection: Connection, vm_id: int, t: int) -> PageMap:
+        memslots = self._segments.memslots(connection, vm_id, t)
+        infos = [one for one in self._segments.of_vm(connection, vm_id) if one.first_t <= t]
+        page_map, done = self._nearest_keyframe(connection, vm_id, infos, t)
+        for info in infos[done:]:
+            columns = self._segments.columns(connection, info)
+            page_map.replay(columns.changes_in(Window(t_to=t + 1)), memslots)
         return page_map
 
     def _nearest_keyframe(
@@ -75,7 +71,7 @@ class Reader(Catalogue):
         for i in range(len(infos) - 1, -1, -1):
             if infos[i].has_keyframe and infos[i].last_t <= t:
                 return self._segments.keyframe(connection, vm_id, infos[i]), i + 1
-        return PageMap(self.vm(vm_id).start_state), 0
+        return PageMap(self._segments.vm(connection, vm_id).start_state), 0
 
     def events(
         self,

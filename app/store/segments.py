@@ -1,26 +1,44 @@
 """Finding and decoding a VM's segments."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlmodel import col
 
-from app.model.events import EventArray
+from app.model.events import EventArray, PageState
+from app.model.layout import Memslot
 from app.model.pagemap import PageMap
 from app.model.summary import Summary as CellSummary
 from app.model.timeline_summary import TimelineSummary
 from app.store.cache import ByteCache
-from app.store.catalogue import memslot_of
+from app.store.catalogue import memslot_of, memslot_rows
 from app.store.change_codec import decode_changes
 from app.store.errors import NotFound
 from app.store.event_codec import decode_events
 from app.store.segment_columns import SegmentColumns, decode_columns
 from app.store.summary_codec import decode_cells, decode_timeline
-from app.store.tables import Keyframe, MemslotRow, Segment, Summary, Vm
+from app.store.tables import (
+    Keyframe,
+    MemslotRow,
+    Recording,
+    RecordingState,
+    Segment,
+    Summary,
+    Vm,
+)
 from app.store.window import Window
 
 _INFO_SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVm:
+    """How far a VM is stored in one snapshot."""
+
+    revision: int
+    last_t: int
+    start_state: PageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +74,23 @@ class Segments:
     def __init__(self, cache: ByteCache) -> None:
         self._cache = cache
 
+    def vm(self, connection: Connection, vm_id: int) -> StoredVm:
+        """Raises NotFound, also while the VM's recording is being deleted: segments that the cache
+        knows of may then be gone."""
+        query = (
+            select(col(Vm.revision), col(Vm.last_t), col(Vm.start_state))
+            .join(Recording, col(Recording.id) == col(Vm.recording_id))
+            .where(col(Vm.id) == vm_id, col(Recording.state) != RecordingState.DELETING)
+        )
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            raise NotFound(f"there is no VM {vm_id}")
+        return StoredVm(*found)
+
     def of_vm(self, connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
         """All segments of a VM in order. Raises NotFound."""
-        revision = connection.execute(select(col(Vm.revision)).where(col(Vm.id) == vm_id)).scalar()
-        if revision is None:
-            raise NotFound(f"there is no VM {vm_id}")
         return self._cache.get(
-            ("segments", vm_id, revision),
+            ("segments", vm_id, self.vm(connection, vm_id).revision),
             lambda: _infos(connection, vm_id),
             lambda infos: _INFO_SIZE * (len(infos) + 1),
         )
@@ -105,10 +133,17 @@ class Segments:
             query.where(col(Keyframe.segment_id) == info.id)
         ).one()
         alive = set(memslot_ids)
-        rows = connection.execute(select(MemslotRow).where(col(MemslotRow.vm_id) == vm_id))
-        # On a bare connection each row is its columns, by the same names.
-        memslots = [memslot_of(cast(MemslotRow, row)) for row in rows if row.id in alive]
-        return PageMap.from_bytes(blob, memslots)
+        rows = connection.execute(memslot_rows(vm_id))
+        return PageMap.from_bytes(blob, [_memslot(row) for row in rows if row.id in alive])
+
+    def memslots(self, connection: Connection, vm_id: int, at: int) -> list[Memslot]:
+        """Those alive then."""
+        return [_memslot(row) for row in connection.execute(memslot_rows(vm_id, at))]
+
+
+def _memslot(row: Row[Any]) -> Memslot:
+    """On a bare connection a row is its columns, by the same names."""
+    return memslot_of(cast(MemslotRow, row))
 
 
 def _infos(connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:

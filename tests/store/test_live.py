@@ -85,7 +85,6 @@ def test_time_passes_even_if_nothing_happens(engine: Engine) -> None:
         vm_id = writer.add_vm(IDENTITY)
         writer.advance(5_000_000_000)
         reader = Reader(engine)
-        assert reader.changed_up_to(vm_id) == 5_000_000_000
         assert reader.span(vm_id) == (0, 5_000_000_000)
         assert [head.up_to for head in reader.heads()] == [5_000_000_000]
 
