@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
@@ -12,6 +13,7 @@ from app import api, pages, security
 from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
 from app.api.problems import add_problem_handlers
+from app.pages.errors import answer_http_error
 from app.settings import Settings
 from app.store.database import default_database, open_database
 from app.store.reader import Reader
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.rasters = Rasters(reader)
     app.state.feed = ChangeFeed(reader.heads)
     add_problem_handlers(app)
+    app.add_exception_handler(HTTPException, answer_http_error)
     add_middleware(app, settings)
     app.include_router(api.router)
     app.include_router(security.router)

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dependencies import SettingsOf
-from app.api.problems import problem_response
 from app.headers import SECURITY_HEADERS
+from app.pages.errors import refusal
 
 COOKIE = "gmemscope_token"
 OPEN_PATHS = frozenset({"/healthz", "/login"})
@@ -49,8 +49,8 @@ class HostCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and host_name(scope) not in self._hosts:
             detail = f"this dashboard answers to {', '.join(sorted(self._hosts))} only"
-            refusal = problem_response(scope["path"], 421, detail)
-            return await refusal(scope, receive, send)
+            answer = refusal(scope["path"], Headers(scope=scope), 421, detail)
+            return await answer(scope, receive, send)
         return await self._app(scope, receive, send)
 
 
@@ -71,16 +71,18 @@ class TokenCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_open = scope["type"] != "http" or scope["path"] in OPEN_PATHS
-        if is_open or self._is_allowed(Headers(scope=scope)):
+        asked = Headers(scope=scope)
+        if is_open or self._is_allowed(asked):
             return await self._app(scope, receive, send)
-        refusal = problem_response(
+        answer = refusal(
             scope["path"],
+            asked,
             401,
             "a token is needed: open /login?token=... once in a browser, or send "
             "Authorization: Bearer",
             headers={"WWW-Authenticate": "Bearer"},
         )
-        return await refusal(scope, receive, send)
+        return await answer(scope, receive, send)
 
     def _is_allowed(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")

@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from app.headers import SECURITY_HEADERS
 from app.store.errors import NotFound, StoreError
@@ -77,12 +76,6 @@ def problem_response(
     )
 
 
-async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    return problem_response(request.url.path, error.status_code, error.detail, headers=headers)
-
-
 async def answer_invalid_parameters(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
@@ -117,7 +110,6 @@ async def answer_bug(request: Request, error: Exception) -> JSONResponse:
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_invalid_parameters)
     app.add_exception_handler(BadParameter, answer_bad_parameter)
     app.add_exception_handler(NotFound, answer_not_found)

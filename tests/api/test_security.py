@@ -71,6 +71,14 @@ def test_without_the_token_only_the_health_is_told(serve: Serve, guarded: Settin
         assert wrong.status_code == 401
 
 
+def test_a_person_without_the_token_reads_what_to_do(serve: Serve, guarded: Settings) -> None:
+    with serve(guarded) as client:
+        answer = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "open /login?token=... once in a browser" in answer.text
+
+
 def test_with_the_token_everything_is_told_under_any_name(serve: Serve, guarded: Settings) -> None:
     with serve(guarded) as client:
         asked = client.get("/api/v1/vms", headers={**BEARER, "Host": "dashboard.example"})

@@ -24,6 +24,40 @@ def test_unknown_vm_names_what_is_missing(dashboard: Dashboard) -> None:
     assert "There is no VM 999." in httpx.get(f"{dashboard.url}/vms/999").text
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/foo", "/foo/bar", "/static/foo.html"])
+def test_unknown_path_is_a_page_for_a_browser(dashboard: Dashboard, path: str) -> None:
+    answer = httpx.get(dashboard.url + path, headers={"Accept": BROWSER})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert f"There is no page {path}." in answer.text
+    assert 'href="/"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/foo", "*/*"),
+        ("/foo", "application/json, text/html;q=0.9"),
+        ("/api/v1/foo", BROWSER),
+        ("/api/v1/vms/999", BROWSER),
+    ],
+)
+def test_what_is_no_browser_or_asks_rest_gets_a_problem(
+    dashboard: Dashboard, path: str, accept: str
+) -> None:
+    answer = httpx.get(dashboard.url + path, headers={"Accept": accept})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_unknown_path_is_text_not_markup(dashboard: Dashboard) -> None:
+    answer = httpx.get(dashboard.url + "/%3Cb%3E", headers={"Accept": BROWSER})
+    assert "<b>" not in answer.text
+
+
 def test_server_that_goes_away_is_announced_and_what_was_shown_stays(
     open_page: OpenPage, simulated_database: Path, complaints: Complaints
 ) -> None:
