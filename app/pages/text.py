@@ -6,6 +6,8 @@ from app.model.events import PAGE_SIZE
 
 THIN_SPACE = "\u2009"
 NS_PER_S = 10**9
+ROUNDS_UP = 1023.95
+"""From here on, one decimal would say 1024.0."""
 BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -20,13 +22,12 @@ def plural(number: int, noun: str, nouns: str | None = None) -> str:
 
 
 def size(number: float) -> str:
-    """4089446 -> "3.9 MiB"; whole units without a decimal."""
+    """4089446 -> "3.9 MiB": one decimal, except of bytes."""
     unit = 0
-    while number >= 1024 and unit < len(BINARY_UNITS) - 1:
+    while number >= (1024 if unit == 0 else ROUNDS_UP) and unit < len(BINARY_UNITS) - 1:
         number /= 1024
         unit += 1
-    digits = 0 if number == int(number) else 1
-    return f"{number:.{digits}f} {BINARY_UNITS[unit]}"
+    return f"{number:.{1 if unit else 0}f} {BINARY_UNITS[unit]}"
 
 
 def pages(number: int) -> str:

@@ -2,6 +2,8 @@
 
 const THIN_SPACE = "\u2009";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+/** From here on, one decimal would say 1024.0. */
+const ROUNDS_UP = 1023.95;
 
 /** 434176 -> "434 176", with thin spaces. */
 export function formatCount(count) {
@@ -10,16 +12,15 @@ export function formatCount(count) {
     .replace(/\B(?=(\d{3})+(?!\d))/g, THIN_SPACE);
 }
 
-/** 4089446 -> "3.9 MiB"; whole bytes and whole units without a decimal. */
+/** 4089446 -> "3.9 MiB": one decimal, except of bytes. */
 export function formatSize(bytes) {
   let unit = 0;
   let size = bytes;
-  while (size >= 1024 && unit < BINARY.length - 1) {
+  while (size >= (unit === 0 ? 1024 : ROUNDS_UP) && unit < BINARY.length - 1) {
     size /= 1024;
     unit += 1;
   }
-  const digits = Number.isInteger(size) ? 0 : 1;
-  return `${size.toFixed(digits)} ${BINARY[unit]}`;
+  return `${size.toFixed(unit === 0 ? 0 : 1)} ${BINARY[unit]}`;
 }
 
 /** 0.1234 -> "12.3 %". Nearly none and nearly all are never rounded to none and all. */

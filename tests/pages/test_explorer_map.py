@@ -129,7 +129,7 @@ def test_double_click_shows_the_whole_recording(explorer: Explorer) -> None:
 def test_hole_is_not_in_the_window_after_zooming_into_one_slot(explorer: Explorer) -> None:
     page = explorer("?gpa_from=0x100000000&gpa_to=0x100100000")
     expect(page.locator(".hole")).to_have_count(0)
-    expect(page.locator("#strip-caption")).to_contain_text("1 MiB, 256 pages")
+    expect(page.locator("#strip-caption")).to_contain_text("1.0 MiB, 256 pages")
 
 
 def test_inspector_names_what_is_under_the_pointer(explorer: Explorer) -> None:

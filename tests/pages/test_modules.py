@@ -29,11 +29,12 @@ def test_numbers(in_module: Callable[[str, str], Any]) -> None:
         "999",
         f"434{THIN}176",
     ]
-    assert in_module("units.js", "[0, 4096, 4089446, 2 ** 40].map(m.formatSize)") == [
+    assert in_module("units.js", "[0, 4096, 4089446, 2 ** 20 - 1, 2 ** 40].map(m.formatSize)") == [
         "0 B",
-        "4 KiB",
+        "4.0 KiB",
         "3.9 MiB",
-        "1 TiB",
+        "1.0 MiB",
+        "1.0 TiB",
     ]
     assert in_module("units.js", "[0, 1e-9, 0.5, 1 - 1e-9, 1].map(m.formatShare)") == [
         "0 %",

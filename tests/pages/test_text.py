@@ -16,10 +16,12 @@ def test_count(number: int, expected: str) -> None:
     ("number", "expected"),
     [
         (0, "0 B"),
-        (4096, "4 KiB"),
+        (1023, "1023 B"),
+        (4096, "4.0 KiB"),
         (4_089_446, "3.9 MiB"),
-        (1 << 40, "1 TiB"),
-        (1 << 70, "1048576 PiB"),
+        ((1 << 20) - 1, "1.0 MiB"),
+        (1 << 40, "1.0 TiB"),
+        (1 << 70, "1048576.0 PiB"),
     ],
 )
 def test_size(number: int, expected: str) -> None:
