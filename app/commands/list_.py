@@ -66,7 +66,13 @@ def recording_line(recording: "RecordingView") -> str:
 def vm_line(vm: "VmView") -> str:
     counts, pages = vm.conversions, vm.totals
     return (
-        f"    vm {vm.id}  {vm.name}  pid {vm.pid}  fd {vm.vm_fd}  "
+        f"    vm {vm.id}  {vm.name}  {process(vm)}"
         f"{counts.requested} conversions ({counts.failed} failed)  "
         f"{pages.private} private, {pages.shared} shared, {pages.unknown} unknown pages"
     )
+
+
+def process(vm: "VmView") -> str:
+    """Whose VM it is, as far as the recording tells."""
+    known = {"pid": vm.pid, "fd": vm.vm_fd}
+    return "".join(f"{name} {number}  " for name, number in known.items() if number is not None)

@@ -6,6 +6,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from app import cli
+from app.model.events import Certainty, PageState
+from app.model.layout import VmIdentity
+from app.store.database import open_database
+from app.store.protocol import RecordingHeader
+from app.store.writer import RecordingWriter
 
 
 def listed(*arguments: str) -> str:
@@ -39,3 +44,23 @@ def test_json_has_what_rest_has(small_database: Path) -> None:
 
 def test_an_empty_database_says_how_to_fill_it(tmp_path: Path) -> None:
     assert "gmemscope import FILE" in listed("--database", str(tmp_path / "new.db"))
+
+
+def test_what_is_not_known_of_a_vm_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "strays.db"
+    engine = open_database(path)
+    header = RecordingHeader("strays", "trace.dat", "host", "mono", 0)
+    with RecordingWriter(engine, header) as writer:
+        nowhere = VmIdentity(
+            "unattributed",
+            None,
+            None,
+            None,
+            Certainty.UNKNOWN,
+            PageState.UNKNOWN,
+            is_unattributed=True,
+        )
+        writer.add_vm(nowhere)
+    engine.dispose()
+
+    assert "vm 1  unattributed  0 conversions" in listed("--database", str(path))
