@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated
 
 import typer
 
@@ -16,6 +15,3 @@ def parse_instant(text: str) -> int:
     if matched is None:
         raise typer.BadParameter(f"{text!r} is no time; write 12500000000 (ns), 12.5s or 300ms")
     return int(Decimal(matched[1]) * UNITS_NS[matched[2]])
-
-
-Instant = Annotated[int | None, typer.Option(parser=parse_instant, metavar="TIME")]

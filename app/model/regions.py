@@ -133,21 +133,3 @@ def _edges(band: Band) -> npt.NDArray[np.uint64]:
         + steps * np.uint64(whole)
         + steps * np.uint64(rest) // np.uint64(rows)
     )
-
-
-def row_of(drawn: Sequence[Band], gfn: int) -> int | None:
-    """The row in which a gfn is drawn; None if it is not."""
-    for band in drawn:
-        if band.first_gfn <= gfn < band.end_gfn:
-            return band.row_first + int(np.searchsorted(_edges(band), gfn, side="right")) - 1
-    return None
-
-
-def gfns_of(drawn: Sequence[Band], row: int) -> Stretch:
-    """What a row draws. Raises ValueError if there is no such row."""
-    for band in drawn:
-        if band.row_first <= row < band.row_end:
-            edges = _edges(band)
-            at = row - band.row_first
-            return int(edges[at]), int(edges[at + 1])
-    raise ValueError(f"no row {row}")

@@ -1,6 +1,5 @@
 """What a segment keeps of its timeline for zoomed-out views: counts by quantum of 2^q ns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,21 +36,6 @@ def summarise_timeline(
 def _distinct(ascending: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     distinct: npt.NDArray[np.int64] = ascending[np.diff(ascending, prepend=-1) != 0]
     return distinct
-
-
-def merge_timelines(summaries: Sequence[TimelineSummary], quantum_shift: int) -> TimelineSummary:
-    """One summary of several, on quanta at least as long as theirs.
-
-    Raises ValueError if one of them has longer quanta.
-    """
-    if any(summary.quantum_shift > quantum_shift for summary in summaries):
-        raise ValueError("a summary cannot be made finer")
-    shifted = [s.quanta >> (quantum_shift - s.quantum_shift) for s in summaries]
-    quanta, at = np.unique(np.concatenate(shifted), return_inverse=True)
-    counts = np.concatenate([summary.counts for summary in summaries])
-    merged = np.zeros((len(quanta), counts.shape[1]), np.int64)
-    np.add.at(merged, at, counts)
-    return TimelineSummary(quantum_shift, quanta, merged)
 
 
 def add_timeline_summary(sums: TimelineSums, summary: TimelineSummary) -> None:

@@ -45,7 +45,6 @@ class Assembler:
 
     def __init__(self, sink: RecordingSink, source: SourceDescription) -> None:
         self.event_counts: Counter[EventKind] = Counter()
-        self.memslot_calls = 0
         self.lost_events = 0
         self._sink = sink
         self._source = source.format
@@ -255,7 +254,6 @@ class Assembler:
         if self._proves_new_vm(vm, region):
             vm = self._replace(vm, caller, self._t(int(call["ts_enter"])), t)
         self._append(vm, row)
-        self.memslot_calls += 1
         change = vm.layout.apply(region, self._guest_memfd_of(vm, caller.tid, region), t)
         for as_id, slot in change.deleted:
             self._sink.delete_memslot(vm.sink_id, as_id, slot, t)

@@ -54,8 +54,6 @@ class Attribution:
         self._vms = vms
         self._processes = processes
         self._found: list[LiveVm] = []
-        self.foreign_fallocates = 0
-        self.foreign_unmaps = 0
 
     def events_by_vm(
         self, calls: CallArray, rows: EventArray
@@ -177,7 +175,6 @@ class Attribution:
             file, certainty = self._guest_memfd(int(call["tid"]), int(call["fd"]))
             owners = [] if file is None else [v for v in self._vms.live() if file in v.files]
             if file is None or not owners:
-                self.foreign_fallocates += len(members)
                 continue
             for vm in owners:
                 slots = vm.layout.bound_to(file)
@@ -241,16 +238,13 @@ class Attribution:
             return
         starts, ends = calls["v"][which, 0], calls["v"][which, 1]
         meeting = [vm for vm in self._vms.live() if vm.layout.slots]
-        met = np.zeros(len(which), dtype=bool)
         for vm in meeting:
             meets = meets_layout(starts, ends, vm.layout)
-            met |= meets
             for i in np.flatnonzero(meets).tolist():
                 at = int(which[i])
                 if not self._is_repeated(calls, which, i) and self._may_be_of(calls[at], vm):
                     for piece in pieces_of_hva_range(int(starts[i]), int(ends[i]), vm.layout):
                         yield at, vm, piece
-        self.foreign_unmaps += int(np.count_nonzero(~met))
 
     def _is_repeated(self, calls: CallArray, which: IndexArray, i: int) -> bool:
         if i == 0:

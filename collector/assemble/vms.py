@@ -28,10 +28,6 @@ class LiveVm:
     def kvm(self) -> int | None:
         return self.identity.kvm_pointer
 
-    @property
-    def creation_is_known(self) -> bool:
-        return self.identity.created_certainty != Certainty.UNKNOWN
-
 
 @dataclass(eq=False, slots=True)
 class Vcpu:

@@ -68,7 +68,6 @@ class TraceDatFile:
     def __init__(self, path: Path) -> None:
         """Raises InputError if the file cannot be decoded at all."""
         self.path = path
-        self.records_read = 0
         self._trace = open_trace_dat(path)
         self._counts = np.zeros(256, dtype=np.int64)
         self._batches = self._trace.records()
@@ -117,7 +116,6 @@ class TraceDatFile:
         if self._counts[RecordCode.USERSPACE_EXIT]:
             pairing.expect_userspace_exits()
         for records in chain(self._seen_ahead, self._rest()):
-            self.records_read += len(records)
             yield pairing.add(records)
         yield pairing.finish()
         self._raise_if_damaged()

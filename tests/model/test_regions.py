@@ -1,13 +1,12 @@
 """Which gfns get which rows."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model.events import GFN_LIMIT, RUN, Certainty
 from app.model.layout import Backing, Memslot
-from app.model.regions import Band, bands, covered, gfns_of, row_of, row_ranges, touched
+from app.model.regions import Band, bands, covered, row_ranges, touched
 
 
 def slot(first: int, end: int, from_t: int = 0, to_t: int | None = None) -> Memslot:
@@ -72,14 +71,3 @@ def test_rows_cover_every_stretch_once_and_fill_the_height(edges: list[int], hei
     assert (first[1:] >= end[:-1]).all()
     for low, high in stretches:
         assert any(band.first_gfn <= low and high <= band.end_gfn for band in drawn)
-        assert row_of(drawn, low) is not None
-    for row in range(len(first)):
-        assert gfns_of(drawn, row) == (first[row], end[row])
-        assert row_of(drawn, int(first[row])) == row == row_of(drawn, int(end[row]) - 1)
-
-
-def test_gfn_in_a_hole_has_no_row_and_a_missing_row_no_gfns() -> None:
-    drawn = bands([(0, 100), (10_000, 10_100)], first_gfn=0, end_gfn=GFN_LIMIT, height=20)
-    assert row_of(drawn, 5_000) is None
-    with pytest.raises(ValueError, match="no row 20"):
-        gfns_of(drawn, 20)

@@ -18,16 +18,8 @@ from app.model.events import (
 )
 from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap
-from app.model.raster import Grid, Raster, rasterise
-from app.model.summary import (
-    Summary,
-    coarsen,
-    is_snapped,
-    merge,
-    rasterise_summaries,
-    snap_grid,
-    summarise,
-)
+from app.model.raster import Grid, Raster, RasterSums, rasterise
+from app.model.summary import Summary, add_summary, summarise
 
 PAGES = 4096
 TIMES = 1 << 12
@@ -76,10 +68,12 @@ def assert_rasters_equal(ours: Raster, theirs: Raster) -> None:
     np.testing.assert_array_equal(ours.failed, theirs.failed)
 
 
-def assert_summaries_equal(ours: Summary, theirs: Summary) -> None:
-    """Up to cells that add up to nothing, which merging drops."""
-    np.testing.assert_array_equal(merge([ours]).cells, merge([theirs]).cells)
-    assert (ours.quantum_shift, ours.block_shift) == (theirs.quantum_shift, theirs.block_shift)
+def raster_of(start: RunArray, summaries: list[Summary], grid: Grid) -> Raster:
+    sums = RasterSums(grid)
+    sums.add_start(start)
+    for summary in summaries:
+        add_summary(sums, summary)
+    return sums.finish()
 
 
 laws = settings(deadline=None, max_examples=100)
@@ -93,54 +87,29 @@ def test_raster_of_a_summary_is_the_raster_of_its_changes(
 ) -> None:
     runs, changes = story(start, events)
     summary = summarise(changes, events, QUANTUM, BLOCK)
-    raster = rasterise_summaries(runs, [summary], grid)
+    raster = raster_of(runs, [summary], grid)
     assert_rasters_equal(raster, rasterise(runs, [changes], [events], grid))
 
 
 @laws
-@given(starts, events_in_order(), st.integers(0, 4), st.integers(0, 4))
-def test_coarser_summaries_follow_from_finer_ones(
-    start: PageState, events: EventArray, quanta: int, blocks: int
+@given(
+    starts,
+    events_in_order(),
+    st.integers(0, 15),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    grids(QUANTUM + 3, BLOCK + 3),
+)
+def test_summaries_of_segments_add_up_whatever_their_shifts(
+    start: PageState, events: EventArray, cut: int, quanta: int, blocks: int, grid: Grid
 ) -> None:
-    _, changes = story(start, events)
-    fine = summarise(changes, events, QUANTUM, BLOCK)
-    coarse = summarise(changes, events, QUANTUM + quanta, BLOCK + blocks)
-    assert_summaries_equal(coarsen(fine, quanta, blocks), coarse)
-
-
-@laws
-@given(starts, events_in_order(), st.integers(0, 15))
-def test_summaries_of_segments_add_up(start: PageState, events: EventArray, cut: int) -> None:
-    _, changes = story(start, events)
+    runs, changes = story(start, events)
     early = changes["event"] < cut
     parts = [
         summarise(changes[early], events[:cut], QUANTUM, BLOCK),
-        summarise(changes[~early], events[cut:], QUANTUM, BLOCK),
+        summarise(changes[~early], events[cut:], QUANTUM + quanta, BLOCK + blocks),
     ]
-    assert_summaries_equal(merge(parts), summarise(changes, events, QUANTUM, BLOCK))
-
-
-@laws
-@given(
-    st.lists(st.integers(0, 1 << 20), min_size=2, max_size=9, unique=True).map(sorted),
-    st.lists(st.integers(0, 1 << 20), min_size=2, max_size=9, unique=True).map(sorted),
-    st.integers(0, 12),
-    st.integers(0, 12),
-)
-def test_snapped_grid_lies_on_borders_and_covers_the_grid(
-    edges: list[int], borders: list[int], quantum: int, block: int
-) -> None:
-    rows = list(pairwise(borders))[::2] + list(pairwise(borders))[1:2]
-    first, end = np.array(sorted(rows), np.uint64).T
-    grid = Grid(np.array(edges, np.int64), first, end)
-    snapped = snap_grid(grid, quantum, block)
-    assert is_snapped(snapped, quantum, block)
-    assert snapped.t_edges[0] <= edges[0]
-    assert snapped.t_edges[-1] >= edges[-1]
-    for low, high in rows:
-        inside = (snapped.row_first < high) & (snapped.row_end > low)
-        pages = np.minimum(snapped.row_end, high) - np.maximum(snapped.row_first, low)
-        assert pages[inside].sum() == high - low
+    assert_rasters_equal(raster_of(runs, parts, grid), rasterise(runs, [changes], [events], grid))
 
 
 def test_grid_between_borders_is_refused() -> None:
@@ -148,13 +117,7 @@ def test_grid_between_borders_is_refused() -> None:
     summary = summarise(changes, np.zeros(0, EVENT), QUANTUM, BLOCK)
     grid = Grid(np.array([0, 17]), np.array([0], np.uint64), np.array([32], np.uint64))
     with pytest.raises(ValueError, match="borders"):
-        rasterise_summaries(runs, [summary], grid)
-
-
-def test_summaries_on_different_grids_are_not_merged() -> None:
-    nothing = story(PageState.SHARED, np.zeros(0, EVENT))[1], np.zeros(0, EVENT)
-    with pytest.raises(ValueError, match="same grid"):
-        merge([summarise(*nothing, 4, 5), summarise(*nothing, 5, 5)])
+        raster_of(runs, [summary], grid)
 
 
 def test_more_cells_than_first_thought_are_all_kept() -> None:

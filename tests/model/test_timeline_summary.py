@@ -11,7 +11,6 @@ from app.model.pagemap import PageMap
 from app.model.timeline import FIELDS, TimelineSums, timeline
 from app.model.timeline_summary import (
     add_timeline_summary,
-    merge_timelines,
     summarise_timeline,
 )
 
@@ -33,11 +32,10 @@ def events_in_order(draw: st.DrawFn) -> EventArray:
 @given(
     events_in_order(),
     st.integers(0, 15),
-    st.integers(0, 4),
     st.sets(st.integers(0, 4096 >> 8), min_size=2, max_size=6),
 )
 def test_summaries_of_segments_give_the_timeline(
-    events: EventArray, cut: int, merged_shift: int, borders: set[int]
+    events: EventArray, cut: int, borders: set[int]
 ) -> None:
     page_map = PageMap(PageState.SHARED)
     page_map.set_memslot(Memslot(0, 100, 1500, 4, Backing.MIXED, Certainty.SEEN, 0))
@@ -51,7 +49,8 @@ def test_summaries_of_segments_give_the_timeline(
     ]
     sums = TimelineSums(edges)
     sums.add_start(totals, 0)
-    add_timeline_summary(sums, merge_timelines(parts, 4 + merged_shift))
+    for part in parts:
+        add_timeline_summary(sums, part)
     ours, expected = sums.finish(), timeline(totals, 0, [changes], [events], edges)
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name), name)
@@ -62,10 +61,3 @@ def test_edges_between_borders_are_refused() -> None:
     summary = summarise_timeline(*nothing, 4)
     with pytest.raises(ValueError, match="borders"):
         add_timeline_summary(TimelineSums(np.array([0, 17])), summary)
-
-
-def test_summaries_are_not_made_finer() -> None:
-    nothing = np.zeros(0, EVENT)
-    summary = summarise_timeline(PageMap(PageState.SHARED).apply(nothing, 0), nothing, 4)
-    with pytest.raises(ValueError, match="finer"):
-        merge_timelines([summary], 3)
