@@ -1,5 +1,7 @@
 """`gmemscope demo` as a process of its own: dashboard and simulator begin and end together."""
 
+import json
+import lzma
 import os
 import signal
 import subprocess
@@ -12,6 +14,7 @@ import httpx
 import pytest
 
 PATIENCE_S = 60
+RECORDING = Path(__file__).parents[1] / "recordings/convwork/lean.dat.xz"
 
 
 class Demo:
@@ -81,3 +84,24 @@ def test_a_live_guest_is_shown_and_ends_with_the_dashboard(demo: Demo, end: sign
         time.sleep(0.05)
     assert not is_alive(simulator)
     assert demo.process.returncode == (-end if end is signal.SIGKILL else 0)
+
+
+def test_a_recording_is_imported_beside_a_running_demo(demo: Demo, tmp_path: Path) -> None:
+    """Each has its own database; the imported recording outlives the demo."""
+    demo.wait_for_conversions()
+    (tmp_path / "trace.dat").write_bytes(lzma.decompress(RECORDING.read_bytes()))
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    environment.pop("GMEMSCOPE_DATABASE_URL", None)
+
+    imported = subprocess.run(
+        [sys.executable, "-m", "app.cli", "import", "--json", tmp_path / "trace.dat"],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert json.loads(imported.stdout)["state"] == "complete"
+    sources = [one["source"] for one in httpx.get(f"{demo.url}/api/v1/recordings").json()["items"]]
+    assert sources == ["simulator"]
+    assert (demo.folder / "gmemscope.db").is_file()
