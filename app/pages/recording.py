@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from app.api.dependencies import ReaderOf, RecordingId
 from app.pages.rendering import PageRoute, page
 from app.views.recordings import find_recording
-from app.views.vms import vm_view
+from app.views.vms import VmView, vm_view
 
 LOSSES_SHOWN = 200
 
@@ -16,12 +16,18 @@ router = APIRouter(route_class=PageRoute)
 def show_recording(reader: ReaderOf, recording_id: RecordingId) -> Response:
     """One continuous observation of one host."""
     recording = find_recording(reader, recording_id)
-    vms = reader.vms(recording_id, include_unattributed=True)
+    vms = [vm_view(reader, vm) for vm in reader.vms(recording_id, include_unattributed=True)]
     losses = reader.losses(recording_id)
     return page(
         "recording.html",
         recording=recording,
-        vms=[vm_view(reader, vm) for vm in vms],
+        vms=[vm for vm in vms if not vm.is_unattributed],
+        strays=[(vm, events_of(vm)) for vm in vms if vm.is_unattributed and events_of(vm)],
         losses=losses[:LOSSES_SHOWN],
         losses_hidden=len(losses[LOSSES_SHOWN:]),
     )
+
+
+def events_of(vm: VmView) -> int:
+    """How many events a VM has; that some were lost is said elsewhere."""
+    return sum(number for kind, number in vm.events.items() if not kind.startswith("loss_"))

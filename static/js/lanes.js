@@ -30,7 +30,7 @@ export class Lanes {
       empty.className = "quiet";
       empty.textContent = memslots.length
         ? "No memslot existed in the time shown."
-        : "This recording does not say which memslots there were; only what was converted is drawn.";
+        : this.element.dataset.none;
       this.element.replaceChildren(empty);
       return;
     }

@@ -1,13 +1,17 @@
 """A recording's page says what it can show, what it cannot, and what that costs."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
-from browsing import Dashboard, dashboard_over
+from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
+from app.model.events import EVENT, Certainty, EventKind, Outcome, PageState
+from app.model.layout import VmIdentity
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
 from app.store.writer import RecordingWriter
@@ -69,3 +73,45 @@ def test_recording_that_says_nothing_of_its_coverage(tmp_path: Path) -> None:
         body = httpx.get(f"{dashboard.url}/recordings/1").text
     assert "The recording does not say." in body
     assert "No lost event is on record." in body
+
+
+STRAY = VmIdentity("unattributed", None, None, None, Certainty.UNKNOWN, PageState.UNKNOWN)
+
+
+@pytest.fixture
+def recording_with_strays(tmp_path: Path) -> Iterator[str]:
+    """A recording with a VM (id 1) and two failed conversions that belong to none (id 2)."""
+    path = tmp_path / "strays.db"
+    events = np.zeros(2, dtype=EVENT)
+    events["t"] = [10, 20]
+    events["kind"], events["outcome"] = EventKind.CONVERSION, Outcome.FAILED
+    events["range_certainty"], events["gfn"], events["npages"] = Certainty.SEEN, 16, 1
+    engine = open_database(path)
+    with RecordingWriter(
+        engine, RecordingHeader("strays", "trace.dat", "host", "mono", 0)
+    ) as writer:
+        writer.add_vm(replace(STRAY, name="guest", pid=7, vm_fd=5))
+        writer.append(writer.add_vm(replace(STRAY, is_unattributed=True)), events)
+        writer.advance(100)
+    engine.dispose()
+    with dashboard_over(path) as dashboard:
+        yield dashboard.url
+
+
+def test_events_that_belong_to_no_vm_are_counted_and_linked(
+    recording_with_strays: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{recording_with_strays}/recordings/1")
+    expect(page.get_by_role("row").filter(has_text="unattributed")).to_have_count(0)
+    expect(page.locator("#vms + .table-scroll tbody tr")).to_have_count(1)
+    note = page.locator(".note").filter(has_text="belong to no VM that could be told")
+    expect(note).to_contain_text("2 conversions requested, 2 failed")
+    note.get_by_role("link", name="2 events").click()
+    expect(page).to_have_url(f"{recording_with_strays}/vms/2")
+    wait_until_drawn(page)
+    expect(page.locator(".note")).to_contain_text("belong to no VM that could be told")
+    expect(page.locator("#lanes")).to_have_text("Memslots belong to a VM.")
+
+
+def test_recording_without_strays_says_nothing_of_them(blind_recording: str) -> None:
+    assert "belong to no VM" not in httpx.get(blind_recording).text
