@@ -30,7 +30,7 @@ export class Controls {
       "zoom-out": () => view.zoomTime(2),
       "zoom-gpa-in": () => view.zoomAddresses(0.5),
       "zoom-gpa-out": () => view.zoomAddresses(2),
-      whole: () => view.showWhole(page.isLive),
+      whole: () => page.showWhole(),
       follow: () => view.follow(),
       "help-button": () => page.help.showModal(),
       "clear-cursor": () => view.setCursor(null, null),
@@ -62,7 +62,7 @@ export class Controls {
   /** A double click is two clicks first, and these have set the cursor. */
   showWhole() {
     this.view.setCursor(null, null);
-    this.view.showWhole(this.page.isLive);
+    this.page.showWhole();
   }
 
   listenToTimeline() {
@@ -73,7 +73,10 @@ export class Controls {
       isBrush: (event) => !event.shiftKey,
       hover: (point) => page.hover(point && { t: timeAt(point.x), gpa: null }),
       click: (point) => view.setCursor(timeAt(point.x), view.gpa),
-      brushed: ({ left, right }) => view.showTime(timeAt(left), timeAt(right)),
+      brushed: ({ left, right }) => {
+        page.keepInHistory();
+        view.showTime(timeAt(left), timeAt(right));
+      },
       whole: () => this.showWhole(),
     });
   }
@@ -88,6 +91,7 @@ export class Controls {
     const { map } = this.page;
     const { from } = view.time;
     const { length } = view;
+    this.page.keepInHistory();
     if (!map.axis.isEmpty && !view.layout.isEmpty && bottom - top < FULL_HEIGHT) {
       const between = [(1 - bottom) * map.height, (1 - top) * map.height];
       view.showAddresses(...map.axis.windowBetween(...between));
@@ -117,6 +121,7 @@ export class Controls {
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const gpa = link.dataset.gpa === undefined ? null : parseAddress(link.dataset.gpa);
+    this.page.keepInHistory();
     this.view.setCursor(Number(link.dataset.t), gpa);
   }
 }

@@ -92,6 +92,7 @@ class Explorer {
   listen() {
     this.view.addEventListener("change", () => this.viewChanged());
     this.controls = new Controls(this);
+    window.addEventListener("popstate", () => this.returnInHistory());
     document.documentElement.addEventListener("themechange", () => this.read());
     new ResizeObserver(() => this.resized()).observe(this.root);
     if (this.isLive) this.live = new LiveReader(this);
@@ -120,6 +121,23 @@ class Explorer {
     this.status.showFollowing(view, this);
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
+  }
+
+  /** Let the browser's back button return to what is shown now: before a jump, not a step. */
+  keepInHistory() {
+    const shown = window.location.pathname + this.view.search;
+    window.history.replaceState(null, "", shown);
+    window.history.pushState(null, "", shown);
+  }
+
+  showWhole() {
+    this.keepInHistory();
+    this.view.showWhole(this.isLive);
+  }
+
+  returnInHistory() {
+    this.view.readUrl(window.location.search, this.isLive);
+    this.view.changed();
   }
 
   /** Ask for exactly what is shown, and draw it. Older questions are aborted. */

@@ -12,7 +12,7 @@ const BINDINGS = [
   { key: "S", label: "zoom out of addresses", does: (view) => view.zoomAddresses(1 / CLOSER) },
   { key: "r", label: "higher addresses", does: (view) => view.panAddresses(PAN) },
   { key: "f", label: "lower addresses", does: (view) => view.panAddresses(-PAN) },
-  { key: "0", label: "the whole recording", does: (view, page) => view.showWhole(page.isLive) },
+  { key: "0", label: "the whole recording", does: (view, page) => page.showWhole() },
   { key: "l", label: "follow the live recording", does: (view, page) => page.isLive && view.follow() },
   { key: "m", label: "private fraction or conversions", does: (view) => view.nextMeasure() },
   { key: "Escape", label: "clear the cursor", does: (view) => view.setCursor(null, null) },
@@ -24,6 +24,7 @@ const GESTURES = [
   ["drag", "pan the map; with shift, select a rectangle; on the timeline, select a time"],
   ["double click", "the whole recording"],
   ["click", "keep the cursor here"],
+  ["back", "what was shown before selecting, following a link or showing all"],
   ["arrows", "move the cursor, when the map has the focus; with shift, ten cells"],
 ];
 

@@ -33,6 +33,20 @@ def test_reload_shows_the_same(explorer: Explorer) -> None:
     assert page.locator("#map .xtick text").all_text_contents() == ticks
 
 
+def test_back_returns_to_what_was_shown_before_a_jump(explorer: Explorer) -> None:
+    page = explorer("?from=20000000000&to=30000000000")
+    settled(page, lambda: page.keyboard.press("d"))
+    before = query_of(page)
+    settled(page, lambda: page.keyboard.press("0"))
+    assert query_of(page) == {}
+    settled(page, lambda: page.locator("#events-body a[data-gpa]").first.click())
+    assert "t" in query_of(page)
+    settled(page, page.go_back)
+    assert query_of(page) == {}
+    settled(page, page.go_back)
+    assert query_of(page) == before
+
+
 def test_nonsense_in_the_url_shows_the_whole_recording(explorer: Explorer) -> None:
     page = explorer("?from=9&to=3&gpa_from=zzz&t=-1&measure=%3Cscript%3E")
     assert query_of(page) == {}
