@@ -59,3 +59,17 @@ def test_every_control_has_a_name(open_page: OpenPage, dashboard: Dashboard) -> 
         " && !each.getAttribute('aria-labelledby')).map(each => each.outerHTML)"
     )
     assert nameless == []
+
+
+def test_label_that_is_cut_says_so(explorer: Callable[..., Page]) -> None:
+    page = explorer(viewport=NARROW)
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.lane-bar')].filter(bar => bar.scrollWidth > bar.clientWidth)"
+        ".map(bar => getComputedStyle(bar).textOverflow)"
+    )
+    assert set(cut) == {"ellipsis"}
+
+
+def test_separators_of_the_trail_are_no_part_of_links(explorer: Callable[..., Page]) -> None:
+    before = "getComputedStyle(document.querySelector('.trail a'), '::before').display"
+    assert explorer().evaluate(before) == "inline-block"
