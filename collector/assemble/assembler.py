@@ -17,6 +17,7 @@ from collector.assemble.event_rows import distrust_unread_structs, event_rows
 from collector.assemble.memslots import GuestMemfdFile, Region
 from collector.assemble.processes import Processes
 from collector.assemble.reuse import changes_layout, is_internal, is_new_vm, region_of
+from collector.assemble.vm_ioctls import VmIoctls
 from collector.assemble.vms import Caller, LiveVm, Vcpu, Vms
 from collector.coverage import Capability
 from collector.records import CALL, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
@@ -55,6 +56,7 @@ class Assembler:
         self._attribution = Attribution(self._vms, self._processes)
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
+        self._vm_ioctls = VmIoctls(self._held)
         self._open_gaps = 0
 
     @property
@@ -75,10 +77,11 @@ class Assembler:
 
     def _take(self, calls: CallArray, *, is_last: bool) -> None:
         self._held, self._rows = calls[:0], event_rows(calls, self._start_ns)
+        self._vm_ioctls = VmIoctls(calls)
         start = 0
         for i in np.flatnonzero(_cuts(calls)):
             at = int(i)
-            if self._is_someone_elses_fd(calls, at, calls[start:at]):
+            if self._is_someone_elses_fd(calls, start, at):
                 continue
             self._flood(calls[start:at], self._rows[start:at])
             start = at
@@ -90,13 +93,19 @@ class Assembler:
             return
         self._held = calls[start:].copy()
 
-    def _is_someone_elses_fd(self, calls: CallArray, at: int, flood: CallArray) -> bool:
-        """Most files that a process closes or duplicates are none of ours."""
+    def _is_someone_elses_fd(self, calls: CallArray, start: int, at: int) -> bool:
+        """Most files that a process closes or duplicates are none of ours: neither known, nor to
+        become known by the VM ioctls of the flood that begins at `start`: a thread of no known
+        process knows what its own made known, another one what was made known by that fd."""
         call = calls[at]
         if call["code"] not in (CallCode.CLOSE, CallCode.DUP):
             return False
-        fd = int(call["fd"])
-        return self._vms.file(int(call["tid"]), fd) is None and not (flood["fd"] == fd).any()
+        tid = int(call["tid"])
+        if self._vms.file(tid, int(call["fd"])) is not None:
+            return False
+        if self._processes.of(tid) is None:
+            return self._vm_ioctls.last_by_thread(at) < start
+        return self._vm_ioctls.last_on_fd(at) < start
 
     def _flood(self, calls: CallArray, rows: EventArray) -> None:
         """Calls that change neither VMs nor layout."""

@@ -27,6 +27,7 @@ from collector.assemble.backing import (
 )
 from collector.assemble.memslots import GuestMemfdFile
 from collector.assemble.processes import Processes
+from collector.assemble.vm_ioctls import VM_IOCTLS
 from collector.assemble.vms import Caller, LiveVm, Vcpu, Vms
 from collector.records import SAW_EXIT, CallArray, CallCode
 
@@ -34,7 +35,6 @@ EBADF = 9
 DROPPED = -1
 """In place of an index into the VMs: the row is no event of a guest."""
 
-_VM_IOCTLS = (CallCode.SET_ATTRIBUTES, CallCode.SET_REGION, CallCode.CREATE_GUEST_MEMFD)
 _OF_VCPU = (
     CallCode.HYPERCALL,
     CallCode.MEMORY_FAULT,
@@ -77,7 +77,7 @@ class Attribution:
 
     def _of_ioctls(self, calls: CallArray, rows: EventArray) -> IndexArray:
         owner = np.full(len(calls), DROPPED, dtype=np.int64)
-        which = np.flatnonzero(np.isin(calls["code"], _VM_IOCTLS))
+        which = np.flatnonzero(np.isin(calls["code"], VM_IOCTLS))
         if not len(which):
             return owner
         ours = calls[which]

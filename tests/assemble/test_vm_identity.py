@@ -42,10 +42,24 @@ def returned(ts: int, fd: int) -> Records:
     return [record(ts, 1, RecordCode.IOCTL_EXIT, fd)]
 
 
-def converted(ts: int, fd: int = 5) -> Records:
+def converted(ts: int, fd: int = 5, tid: int = 1) -> Records:
     return [
-        record(ts, 1, RecordCode.USER_SET_ATTRIBUTES, fd, 0x1000, 0x1000, 8, 0),
-        record(ts + 5, 1, RecordCode.IOCTL_EXIT, 0),
+        record(ts, tid, RecordCode.USER_SET_ATTRIBUTES, fd, 0x1000, 0x1000, 8, 0),
+        record(ts + 5, tid, RecordCode.IOCTL_EXIT, 0),
+    ]
+
+
+def closed(ts: int, fd: int, tid: int = 1) -> Records:
+    return [
+        record(ts, tid, RecordCode.CLOSE_ENTER, fd),
+        record(ts + 5, tid, RecordCode.CLOSE_EXIT, 0),
+    ]
+
+
+def duplicated(ts: int, fd: int, copy: int) -> Records:
+    return [
+        record(ts, 1, RecordCode.DUP_ENTER, fd),
+        record(ts + 1, 1, RecordCode.DUP_EXIT, copy),
     ]
 
 
@@ -68,21 +82,37 @@ def test_create_vm_that_returns_a_known_fd_ends_the_old_vm() -> None:
 
 
 def test_close_ends_a_vm_once_no_duplicate_is_left() -> None:
-    def closed(ts: int, fd: int) -> Records:
-        return [
-            record(ts, 1, RecordCode.CLOSE_ENTER, fd),
-            record(ts + 5, 1, RecordCode.CLOSE_EXIT, 0),
-        ]
-
-    duplicate = [
-        record(15, 1, RecordCode.DUP_ENTER, 5),
-        record(16, 1, RecordCode.DUP_EXIT, 9),
-    ]
     sink = told(
-        ioctl(1, 4, CREATE_VM, 5), duplicate, closed(20, 5), converted(30, fd=9), closed(40, 9)
+        ioctl(1, 4, CREATE_VM, 5),
+        duplicated(15, 5, 9),
+        closed(20, 5),
+        converted(30, fd=9),
+        closed(40, 9),
     )
     assert counts(sink) == [1]
     assert sink.vms[0].ended == (44, False)
+
+
+def test_a_thread_known_by_what_it_converted_closes_its_processs_files() -> None:
+    sink = told(
+        ioctl(1, 4, CREATE_VM, 5),
+        duplicated(15, 5, 9),
+        converted(20, tid=2),
+        closed(30, 9, tid=2),
+        closed(40, 5, tid=2),
+    )
+    assert sink.vms[0].ended == (44, False)
+
+
+def test_closing_other_files_does_not_divide_the_flood() -> None:
+    """Whoever records closes records those of the whole host: they must cost next to nothing."""
+    closes = [closed(100 * i + 50, 5 + i % 3, tid=3) for i in range(1, 300)]
+    conversions = [converted(100 * i) for i in range(1, 300)]
+    parts = [part for pair in zip(conversions, closes, strict=True) for part in pair]
+    (vm,) = told(ioctl(1, 4, CREATE_VM, 5), *parts).vms
+    assert len(vm.conversions) == 299
+    assert vm.ended is None
+    assert len(vm.batches) < 5
 
 
 def test_fd_that_an_ioctl_returned_again_is_a_new_vm_if_its_memslots_prove_it() -> None:
