@@ -136,7 +136,7 @@ def measure(source: Input, wanted: int, turns: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="2 M events, 3 turns")
-    wanted, turns = (2_000_000, 3) if parser.parse_args().quick else (10_000_000, 5)
+    wanted, turns = (2_000_000, 3) if parser.parse_args().quick else (10_000_000, 3)
     for source in INPUTS:
         measure(source, wanted, turns)
 
