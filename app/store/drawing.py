@@ -81,7 +81,8 @@ class Drawing:
 def may_meet(summary: Summary, window: Window) -> bool:
     """Whether a change or conversion of a summary may lie in a window of gfns.
 
-    It does not if none begins or ends in the window's blocks and none reaches across them.
+    It does not if none begins or ends in the window's blocks and none reaches across them. What is
+    undone within a quantum takes no step in all, but its times differ.
     """
     cells = summary.cells
     first, last = (gfn >> summary.block_shift for gfn in (window.gfn_from, window.gfn_to))
@@ -89,7 +90,7 @@ def may_meet(summary: Summary, window: Window) -> bool:
         return True
     below = cells[cells["block"] < first]
     _, at = np.unique(below["quantum"], return_inverse=True)
-    for name in ("steps", "crossings"):
+    for name in ("steps", "times", "crossings"):
         reaching = np.zeros((len(below) + 1, below[name].shape[1]), np.int64)
         np.add.at(reaching, at, below[name])
         if reaching.any():

@@ -136,3 +136,21 @@ def test_a_fitted_timeline_is_exact(engine: Engine, vm_id: int) -> None:
         for name in expected.__slots__:
             np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name), name)
     assert int(effect_time(events)[-1]) < edges[-1]
+
+
+def test_a_memslot_gone_for_a_moment_is_gone_within_it(engine: Engine) -> None:
+    """A summary adds up the deletion and the return, but they are not nothing."""
+    events = random_events(2_000)
+    with RecordingWriter(engine, HEADER, segment_events=1_000) as writer:
+        vm = writer.add_vm(IDENTITY)
+        writer.set_memslot(vm, memslot(0, 0, GUEST_PAGES))
+        writer.append(vm, events[:1_000])
+        gone = int(effect_time(events)[999])
+        writer.delete_memslot(vm, 0, 0, gone)
+        writer.set_memslot(vm, memslot(0, 0, GUEST_PAGES, from_t=gone + 3))
+        writer.append(vm, events[effect_time(events) >= gone + 3])
+    reader = Reader(engine)
+    middle = np.array([GUEST_PAGES // 2 + 100], np.uint64)
+    grid = Grid(np.arange(gone - 2, gone + 6), middle, middle + np.uint64(1))
+    assert reader.raster(vm, grid).present[0].tolist() == [1, 1, 0, 0, 0, 1, 1]
+    assert_same(reader.raster(vm, grid), from_changes(reader, vm, grid))
