@@ -115,3 +115,13 @@ def test_events_that_belong_to_no_vm_are_counted_and_linked(
 
 def test_recording_without_strays_says_nothing_of_them(blind_recording: str) -> None:
     assert "belong to no VM" not in httpx.get(blind_recording).text
+
+
+def test_time_is_not_broken_into_its_digits(open_page: OpenPage, dashboard: Dashboard) -> None:
+    page = open_page(f"{dashboard.url}/recordings/1", viewport={"width": 390, "height": 844})
+    times = page.locator("#vms + .table-scroll .time")
+    assert times.count() > 0
+    assert (
+        times.evaluate_all("all => all.map(one => one.getClientRects().length)")
+        == [1] * times.count()
+    )
