@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from collector.ftrace import subbuffer
+from collector.ftrace import gaps, subbuffer
 from collector.ftrace.chunks import Chunk
 from collector.ftrace.plan import DecodePlan
 
@@ -57,35 +57,35 @@ class CpuStream:
         self._plan = plan
         self._counts = counts
         self._damage = np.zeros((subbuffer.MAX_DAMAGE_NOTED, 3), np.int64)
-        self._state = np.zeros(2 * subbuffer.STATE_SIZE, np.int64)
-        self._state[subbuffer.UNCOUNTED_GAP_COUNT] = uncounted_gap_count
+        self._state = np.zeros(2 * gaps.STATE_SIZE, np.int64)
+        self._state[gaps.UNCOUNTED_GAP_COUNT] = uncounted_gap_count
 
     @property
     def reached(self) -> int:
         """Time of the last event decoded: no later row of this CPU lies before."""
-        return int(self._state[subbuffer.LAST_TS])
+        return int(self._state[gaps.LAST_TS])
 
     @property
     def first(self) -> int:
         """Time of the first event, if there is one yet."""
-        return int(self._state[subbuffer.FIRST_TS])
+        return int(self._state[gaps.FIRST_TS])
 
     @property
     def has_events(self) -> bool:
-        return bool(self._state[subbuffer.HAS_EVENTS])
+        return bool(self._state[gaps.HAS_EVENTS])
 
     @property
     def has_open_gap(self) -> bool:
         """Is something missing after the last event?"""
-        return bool(self._state[subbuffer.GAP_PENDING])
+        return bool(self._state[gaps.GAP_PENDING])
 
     @property
     def counted_losses(self) -> int:
-        return int(self._state[subbuffer.LOST])
+        return int(self._state[gaps.LOST])
 
     @property
     def uncounted_gaps(self) -> int:
-        return int(self._state[subbuffer.UNCOUNTED_GAPS])
+        return int(self._state[gaps.UNCOUNTED_GAPS])
 
     @property
     def most_rows(self) -> int:
@@ -138,7 +138,7 @@ class CpuStream:
         self._filled = end
 
     def _decode(self, pages: int, known_pages: int, rows: npt.NDArray[np.int64]) -> int:
-        self._state[subbuffer.DAMAGED] = 0
+        self._state[gaps.DAMAGED] = 0
         count = subbuffer.decode_pages(
             self._bytes.view(np.uint32),
             pages,
@@ -158,7 +158,7 @@ class CpuStream:
         return int(count)
 
     def _note_damaged_pages(self) -> None:
-        damaged = int(self._state[subbuffer.DAMAGED])
+        damaged = int(self._state[gaps.DAMAGED])
         for page, place, reason in self._damage[:damaged].tolist():
             offset = self._offset_of(page * self._page_size + place)
             self.problems.append(Problem(offset, self.cpu, subbuffer.DAMAGE_TEXT[reason]))
@@ -174,8 +174,8 @@ class CpuStream:
 
     def _note(self, offset: int, reason: str) -> None:
         self.problems.append(Problem(offset, self.cpu, reason))
-        self._state[subbuffer.GAP_PENDING] = 1
-        self._state[subbuffer.GAP_UNKNOWN] = 1
+        self._state[gaps.GAP_PENDING] = 1
+        self._state[gaps.GAP_UNKNOWN] = 1
 
     def _drop(self, length: int) -> None:
         """Forget the first `length` bytes."""

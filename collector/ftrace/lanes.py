@@ -11,10 +11,11 @@ from collector.ftrace.chunks import read_chunks
 from collector.ftrace.contents import Contents, CpuData
 from collector.ftrace.cpustream import CpuStream
 from collector.ftrace.formats import EVENT_IDS, SubBufferFormat
+from collector.ftrace.gather import ROW_WORDS
 from collector.ftrace.losses import losses_by_cpu
 from collector.ftrace.merge import UnplacedLoss
 from collector.ftrace.plan import DecodePlan, decode_plan
-from collector.ftrace.subbuffer import COMMIT_MASK, HEADER, ROW_WORDS
+from collector.ftrace.subbuffer import COMMIT_MASK, HEADER
 from collector.sources.base import InputError
 
 ALL_BATCHES = 1 << 25  # bytes of sub-buffers held at once, over all CPUs

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from app.model.jit import hot
 from collector.ftrace.cpustream import CpuStream
-from collector.ftrace.subbuffer import ROW_WORDS
+from collector.ftrace.gather import ROW_WORDS
 from collector.records import RECORD, RecordArray, RecordCode
 
 BATCH_ROWS = 1 << 15

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.ftrace.formats import EVENT_IDS, EventFormat, Field
-from collector.ftrace.subbuffer import CONSTANT, SIGNED, UNSIGNED, WHOLE
+from collector.ftrace.gather import CONSTANT, SIGNED, UNSIGNED, WHOLE
 
 _COMMON_PID = "common_pid"
 _WORD = 4

@@ -8,14 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.jit import hot
-from collector.records import RECORD, RecordCode
-
-Words = npt.NDArray[np.uint32]
-Ints = npt.NDArray[np.int64]
+from collector.ftrace.gaps import (
+    DAMAGED,
+    FIRST_TS,
+    GAP_PENDING,
+    HAS_EVENTS,
+    LAST_TS,
+    LOST,
+    STATE_SIZE,
+    UNCOUNTED_GAP_COUNT,
+    UNCOUNTED_GAPS,
+    end_gap,
+    open_gap,
+)
+from collector.ftrace.gather import Ints, Words, gather_rows, u64, word_at
 
 HEADER = 16  # bytes before a page's data: u64 time stamp, u64 commit
 HEADER_WORDS = HEADER // 4
-ROW_WORDS = RECORD.itemsize // 8
 
 MISSED_EVENTS = 1 << 31
 MISSED_STORED = 1 << 30
@@ -29,28 +38,6 @@ TIME_SHIFT = 27  # bits of a time delta in the event's word
 STAMP_MASK = (1 << 59) - 1  # an absolute stamp has 59 bits
 
 MAX_DAMAGE_NOTED = 64  # damaged pages described each; the others are only counted
-
-LOSS_BEGIN = int(RecordCode.LOSS_BEGIN)
-LOSS_END = int(RecordCode.LOSS_END)
-
-# How a value is gathered (see collector.ftrace.plan).
-CONSTANT = 0
-WHOLE = 1  # 8 bytes at a multiple of 4
-SIGNED = 2
-UNSIGNED = 3
-
-# Places in a stream's state.
-LAST_TS = 0  # of the last event, or of the last page's start
-HAS_EVENTS = 1
-GAP_PENDING = 2  # events are missing between LAST_TS and the next event
-GAP_COUNT = 3  # how many, 0 if unknown
-GAP_UNKNOWN = 4  # part of the gap is not counted
-UNCOUNTED_GAP_COUNT = 5  # what to say of a gap whose page does not tell a number
-LOST = 6  # sum of the counted losses
-UNCOUNTED_GAPS = 7
-DAMAGED = 8  # number of damaged pages
-FIRST_TS = 9  # of the first event
-STATE_SIZE = 10  # a second copy follows: the state when the page began
 
 # Why a page could not be read to its end.
 BAD_HEADER = 1
@@ -106,7 +93,7 @@ def decode_pages(
                     state[i] = state[STATE_SIZE + i]
                 reason = TIME_ORDER
             else:
-                _gather_rows(words, cpu, plans, gathers, rows, n, n_after)
+                gather_rows(words, cpu, plans, gathers, rows, n, n_after)
                 n = n_after
         if reason != 0:
             _note_damage(damage, state, page, (place - base) * 4, reason)
@@ -130,9 +117,9 @@ def _decode_page(
     A wanted event's row holds its time, -1 - plan and the place of its data; `_gather_rows`
     completes it.
     """
-    ts = _u64(words, base)
+    ts = u64(words, base)
     at = base + HEADER_WORDS
-    end = at + ((_word(words, base + 2) & COMMIT_MASK) >> 2)
+    end = at + ((word_at(words, base + 2) & COMMIT_MASK) >> 2)
     while at < end:
         place = at
         body, length, at, ts, reason = _next_event(words, at, end, ts)
@@ -140,12 +127,12 @@ def _decode_page(
             return n, place, ts, reason
         if body == 0:
             continue
-        event = _word(words, body) & 0xFFFF
+        event = word_at(words, body) & 0xFFFF
         plan = plan_of[event]
         if plan >= 0 and length * 4 < plans[plan, 3]:
             return n, place, ts, SHORT_EVENT
         if state[GAP_PENDING] != 0:
-            n = _end_gap(rows, n, ts, cpu, state)
+            n = end_gap(rows, n, ts, cpu, state)
         if state[HAS_EVENTS] == 0:
             state[FIRST_TS] = ts
         state[LAST_TS] = ts
@@ -166,7 +153,7 @@ def _next_event(words: Words, at: int, end: int, ts: int) -> tuple[int, int, int
     Returns (first word of its data or 0 if it carries none, length of the data in words, place
     of the next event, time, damage or 0).
     """
-    word = _word(words, at)
+    word = word_at(words, at)
     kind = word & 31
     delta = word >> 5
     if 0 < kind < PADDING:
@@ -176,7 +163,7 @@ def _next_event(words: Words, at: int, end: int, ts: int) -> tuple[int, int, int
         return 0, 0, end, ts, 0
     if at + 1 >= end:
         return 0, 0, end, ts, EVENT_LENGTH
-    second = _word(words, at + 1)
+    second = word_at(words, at + 1)
     if kind == 0:  # the length counts itself
         length = (second - 1) >> 2
         following = at + 2 + length
@@ -211,22 +198,22 @@ def _header_damage(
     state: Ints,
 ) -> int:
     base = page * page_words
-    flags = _word(words, base + 2)
+    flags = word_at(words, base + 2)
     used: int = flags & COMMIT_MASK
     # The kernel adds RB_MISSED_EVENTS as a negative int: without bit 30, all bits above are set.
-    above = _word(words, base + 3)
+    above = word_at(words, base + 3)
     is_long = above == 0 or (above == ALL_BITS and flags & MISSED_EVENTS != 0)
     if not is_long or used > page_words * 4 - HEADER or used % 4 != 0:
         return BAD_HEADER
     if used == 0:
         return 0
-    ts = _u64(words, base)
+    ts = u64(words, base)
     if ts < state[LAST_TS]:
         return TIME_ORDER
     if not _overtakes_next(words, page, known_pages, page_words, ts):
         return 0
     # This page and the next disagree: the one after them decides which of them is wrong.
-    if page + 2 < known_pages and _u64(words, (page + 2) * page_words) >= ts:
+    if page + 2 < known_pages and u64(words, (page + 2) * page_words) >= ts:
         return 0
     return TIME_ORDER
 
@@ -234,9 +221,9 @@ def _header_damage(
 @hot
 def _overtakes_next(words: Words, page: int, known_pages: int, page_words: int, ts: int) -> bool:
     following = (page + 1) * page_words
-    if page + 1 >= known_pages or _word(words, following + 2) & COMMIT_MASK == 0:
+    if page + 1 >= known_pages or word_at(words, following + 2) & COMMIT_MASK == 0:
         return False
-    return ts > _u64(words, following)
+    return ts > u64(words, following)
 
 
 @hot
@@ -244,59 +231,26 @@ def _runs_into_next(words: Words, page: int, known_pages: int, page_words: int, 
     """Does the page end at `ts`, after the start of the next, though it began before that?"""
     if not _overtakes_next(words, page, known_pages, page_words, ts):
         return False
-    return _u64(words, (page + 1) * page_words) >= _u64(words, page * page_words)
+    return u64(words, (page + 1) * page_words) >= u64(words, page * page_words)
 
 
 @hot
 def _note_missed(words: Words, base: int, page_words: int, state: Ints) -> None:
     """Open a gap if the page says that events before it were lost; the count lies after its data
     where the kernel found room for it (ring_buffer_read_page)."""
-    flags = _word(words, base + 2)
+    flags = word_at(words, base + 2)
     if flags & MISSED_EVENTS == 0:
         return
     after = HEADER_WORDS + ((flags & COMMIT_MASK) >> 2)
     count = 0
     if flags & MISSED_STORED != 0 and after + 2 <= page_words:
-        count = _u64(words, base + after)
+        count = u64(words, base + after)
     if count > 0:
         state[LOST] += count
     else:
         count = state[UNCOUNTED_GAP_COUNT]
         state[UNCOUNTED_GAPS] += 1
-    _open_gap(state, count)
-
-
-@hot
-def _open_gap(state: Ints, count: int) -> None:
-    """Events are missing from here to the next event; `count` 0: nobody knows how many."""
-    if count <= 0:
-        state[GAP_UNKNOWN] = 1
-    state[GAP_COUNT] += max(count, 0)
-    state[GAP_PENDING] = 1
-
-
-@hot
-def _end_gap(rows: Ints, n: int, ts: int, cpu: int, state: Ints) -> int:
-    """Put LOSS_BEGIN at the last event before the gap, if there is one, and LOSS_END at `ts`."""
-    count = 0 if state[GAP_UNKNOWN] != 0 else state[GAP_COUNT]
-    before = state[LAST_TS]
-    if state[HAS_EVENTS] != 0:
-        n = _put_loss(rows, n, before, LOSS_BEGIN, cpu, count, ts)
-    n = _put_loss(rows, n, ts, LOSS_END, cpu, count, before)
-    state[GAP_PENDING] = 0
-    state[GAP_COUNT] = 0
-    state[GAP_UNKNOWN] = 0
-    return n
-
-
-@hot
-def _put_loss(rows: Ints, n: int, ts: int, code: int, cpu: int, count: int, other: int) -> int:
-    rows[n] = 0
-    rows[n, 0] = ts
-    rows[n, 1] = (cpu << 32) | (code << 48)
-    rows[n, 2] = count
-    rows[n, 3] = other
-    return n + 1
+    open_gap(state, count)
 
 
 @hot
@@ -314,64 +268,4 @@ def _note_damage(
         damage[noted, 1] = place
         damage[noted, 2] = reason
     state[DAMAGED] += 1
-    _open_gap(state, 0)
-
-
-@hot
-def _gather_rows(
-    words: Words,
-    cpu: int,
-    plans: Ints,
-    gathers: Ints,
-    rows: Ints,
-    first: int,
-    end: int,
-) -> None:
-    """Complete the rows of events: thread, CPU, code, flags, and the values as the plan says."""
-    for n in range(first, end):
-        plan = -1 - rows[n, 1]
-        if plan < 0:  # a loss, complete already
-            continue
-        body = rows[n, 2]
-        tid = np.int64(words[body + plans[plan, 2]])
-        rows[n, 1] = tid | (cpu << 32) | (plans[plan, 0] << 48) | (plans[plan, 1] << 56)
-        for v in range(2, ROW_WORDS):
-            rows[n, v] = 0
-        for g in range(plans[plan, 4], plans[plan, 5]):
-            kind = gathers[g, 1]
-            at = body + gathers[g, 2]
-            if kind == WHOLE:
-                value = _u64(words, at)
-            elif kind == CONSTANT:
-                value = gathers[g, 2]
-            else:
-                value = _part(words, at, kind, gathers[g, 3], gathers[g, 4])
-            rows[n, 2 + gathers[g, 0]] += value << gathers[g, 5]
-
-
-@hot
-def _part(words: Words, at: int, kind: int, skip: int, unused: int) -> int:
-    """A field of less than 8 bytes, or of 8 at an odd place, `skip` bits into the word at `at`.
-
-    `unused` is what the field leaves of 64 bits.
-    """
-    value = _word(words, at) >> skip
-    if unused + skip < 32:  # it goes on in the next words
-        value |= _word(words, at + 1) << (32 - skip)
-        if skip > unused:
-            value |= _word(words, at + 2) << (64 - skip)
-    value = (value << unused) >> unused
-    if kind == UNSIGNED and unused != 0:
-        value &= (1 << (64 - unused)) - 1
-    return value
-
-
-@hot
-def _u64(words: Words, at: int) -> int:
-    return _word(words, at) | (_word(words, at + 1) << 32)
-
-
-@hot
-def _word(words: Words, at: int) -> int:
-    """Signed 64 bit, as all arithmetic here: mixed with unsigned it would become floating."""
-    return np.int64(words[at])  # type: ignore[return-value]
+    open_gap(state, 0)
