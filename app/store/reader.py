@@ -58,20 +58,16 @@ class Reader(Catalogue):
     def _build_page_map(self, connection: Connection, vm_id: int, t: int) -> PageMap:
         memslots = self._segments.memslots(connection, vm_id, t)
         infos = [one for one in self._segments.of_vm(connection, vm_id) if one.first_t <= t]
-        page_map, done = self._nearest_keyframe(connection, vm_id, infos, t)
+        done = _included(infos, t)
+        page_map = (
+            self._segments.keyframe(connection, vm_id, infos[done - 1])
+            if done
+            else PageMap(self._segments.vm(connection, vm_id).start_state)
+        )
         for info in infos[done:]:
             columns = self._segments.columns(connection, info)
             page_map.replay(columns.changes_in(Window(t_to=t + 1)), memslots)
         return page_map
-
-    def _nearest_keyframe(
-        self, connection: Connection, vm_id: int, infos: Sequence[SegmentInfo], t: int
-    ) -> tuple[PageMap, int]:
-        """The latest stored map not after t, and how many segments it includes."""
-        for i in range(len(infos) - 1, -1, -1):
-            if infos[i].has_keyframe and infos[i].last_t <= t:
-                return self._segments.keyframe(connection, vm_id, infos[i]), i + 1
-        return PageMap(self._segments.vm(connection, vm_id).start_state), 0
 
     def events(
         self,
@@ -212,10 +208,12 @@ class Reader(Catalogue):
     def _before(
         self, connection: Connection, vm_id: int, t: int
     ) -> tuple[PageMap, tuple[SegmentInfo, ...]]:
-        """The latest stored map of before t, and the segments that follow it."""
+        """The latest stored map of before t, only to be read, and the segments that follow it."""
         infos = self._segments.of_vm(connection, vm_id)
-        page_map, done = self._nearest_keyframe(connection, vm_id, infos, t - 1)
-        return page_map, infos[done:]
+        done = _included(infos, t - 1)
+        if not done:
+            return PageMap(self._segments.vm(connection, vm_id).start_state), infos
+        return self._segments.shared_keyframe(connection, vm_id, infos[done - 1]), infos[done:]
 
     def delete_recording(self, recording_id: int) -> None:
         """Remove a recording and all that belongs to it (app.store.delete)."""
@@ -245,3 +243,11 @@ class Reader(Catalogue):
                 is_wanted = np.isin(columns.bytes_[name][indices], list(wanted))
                 indices = indices[is_wanted]
         return indices
+
+
+def _included(infos: Sequence[SegmentInfo], t: int) -> int:
+    """How many segments the latest stored map not after t includes; 0 if there is no such map."""
+    for i in range(len(infos), 0, -1):
+        if infos[i - 1].has_keyframe and infos[i - 1].last_t <= t:
+            return i
+    return 0

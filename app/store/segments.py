@@ -136,6 +136,14 @@ class Segments:
         rows = connection.execute(memslot_rows(vm_id))
         return PageMap.from_bytes(blob, [_memslot(row) for row in rows if row.id in alive])
 
+    def shared_keyframe(self, connection: Connection, vm_id: int, info: SegmentInfo) -> PageMap:
+        """As `keyframe`, but shared among callers: only to be read."""
+        return self._cache.get(
+            ("keyframe", info.id),
+            lambda: self.keyframe(connection, vm_id, info),
+            lambda page_map: page_map.nbytes,
+        )
+
     def memslots(self, connection: Connection, vm_id: int, at: int) -> list[Memslot]:
         """Those alive then."""
         return [_memslot(row) for row in connection.execute(memslot_rows(vm_id, at))]

@@ -1,5 +1,7 @@
 """The state at any instant is what a page-by-page replay of all events gives."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from app.model.events import EventArray, EventKind, Outcome, PageState, effect_time
+from app.model.layout import Memslot
+from app.model.pagemap import PageMap
 from app.store.database import open_database
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
@@ -115,3 +119,26 @@ def test_same_instant_memslots_do_not_confuse_a_keyframe(engine: Engine) -> None
             writer.set_memslot(vm_id, memslot(slot, 4096 * slot, 20, from_t=end))
     totals = Reader(engine).page_map_at(vm_id, end).totals()
     assert totals.private + totals.shared + totals.unknown == 2048 + 11 * 20
+
+
+def test_pictures_of_one_stretch_decode_its_keyframe_once(
+    engine: Engine, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = random_events(2000)
+    vm_id = write(events).vm_id
+    middle = int(effect_time(events)[1000])
+    edges = np.array([middle, middle + 1])
+    reader, decode, decoded = Reader(engine), PageMap.from_bytes, []
+
+    def count_and_decode(blob: bytes, memslots: Iterable[Memslot]) -> PageMap:
+        decoded.append(blob)
+        return decode(blob, memslots)
+
+    monkeypatch.setattr(PageMap, "from_bytes", count_and_decode)
+    first = reader.timeline(vm_id, edges)
+    assert len(decoded) == 1
+    assert len(reader.page_map_at(vm_id, middle).runs())
+    assert len(decoded) == 2, "what replays events needs a map of its own"
+    again = reader.timeline(vm_id, edges)
+    assert len(decoded) == 2
+    assert (again.private, again.shared) == (first.private, first.shared)
