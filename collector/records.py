@@ -168,3 +168,10 @@ class CallCode(IntEnum):
     """count (0: unknown), ts after the gap."""
     LOSS_END = 19
     """count (0: unknown), ts before the gap."""
+
+
+def signed32(number: int) -> int:
+    """The low half of a wider number as the kernel's int: what holds an fd may print or widen it
+    with or without its sign."""
+    low = number & 0xFFFFFFFF
+    return low - (1 << 32) if low >> 31 else low

@@ -4,7 +4,7 @@ import numpy as np
 
 from collector.assemble.memslots import KVM_USER_MEM_SLOTS, LiveMemslots, Region
 from collector.assemble.vms import LiveVm
-from collector.records import SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallArray, CallCode
+from collector.records import SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallArray, CallCode, signed32
 
 _VM_CALLS = (
     CallCode.SET_ATTRIBUTES,
@@ -26,7 +26,7 @@ def region_of(call: np.void) -> Region:
         gpa=v[1],
         size=v[2],
         hva=v[3],
-        guest_memfd=_signed32(v[5]) if has_gmem else None,
+        guest_memfd=signed32(v[5]) if has_gmem else None,
         guest_memfd_offset=v[4] if has_gmem else None,
     )
 
@@ -71,8 +71,3 @@ def is_new_vm(vm: LiveVm, later: CallArray) -> bool | None:
         old.apply(region, None, 0)
         fresh.apply(region, None, 0)
     return None
-
-
-def _signed32(value: int) -> int:
-    low = value & 0xFFFFFFFF
-    return low - (1 << 32) if low >> 31 else low

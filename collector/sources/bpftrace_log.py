@@ -1,9 +1,4 @@
-"""The text log of the conv.bt bpftrace program (`gmemscope recipe` prints it).
-
-One line a call, at its return:
-    ts_enter ts_exit tgid tid comm NAME fd=... ... ret=...
-Times are ns; comm may contain blanks; bpftrace prints negative fds as signed or unsigned.
-"""
+"""The text log of the conv.bt bpftrace program (`gmemscope recipe` prints it)."""
 
 import re
 from collections import Counter
@@ -15,18 +10,10 @@ from typing import BinaryIO
 import numpy as np
 
 from collector.coverage import Capability
-from collector.records import (
-    CALL,
-    SAW_ENTER,
-    SAW_EXIT,
-    SAW_GMEM,
-    SAW_STRUCT,
-    CallArray,
-    CallCode,
-)
+from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription
+from collector.sources.bpftrace_lines import LINES, UNKNOWN_CPU, Row, is_call, parsed
 
-UNKNOWN_CPU = 0xFFFF
 LINES_PER_BATCH = 1 << 16
 BATCHES_HELD = 4
 """Lines come in bursts, one CPU's buffer after the other: so many are sorted together."""
@@ -41,65 +28,14 @@ _UNSEEN = frozenset(
         Capability.REQUESTED_RANGES,
     }
 )
-_BOTH = SAW_ENTER | SAW_EXIT
-_U, _H, _D = rb"(\d+)", rb"(0x[0-9a-f]+)", rb"(-?\d+)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One kind of line: what it becomes and where its numbers go."""
-
-    code: CallCode
-    flags: int
-    fields: re.Pattern[bytes]
-
-
-def _fields(*names_and_shapes: tuple[bytes, bytes]) -> re.Pattern[bytes]:
-    return re.compile(b" ".join(name + b"=" + shape for name, shape in names_and_shapes))
-
-
-_FD, _RET = (b"fd", _D), (b"ret", _D)
-_REGION = ((b"slot", _U), (b"flags", _H), (b"gpa", _H), (b"size", _H), (b"hva", _H))
-_GMEM = ((b"gmem_offset", _H), (b"gmem_fd", _D))
-LINES: dict[bytes, _Line] = {
-    b"SET_MEMORY_ATTRIBUTES": _Line(
-        CallCode.SET_ATTRIBUTES,
-        _BOTH | SAW_STRUCT,
-        _fields(_FD, (b"address", _H), (b"size", _H), (b"attributes", _H), (b"flags", _H), _RET),
-    ),
-    b"SET_USER_MEMORY_REGION": _Line(
-        CallCode.SET_REGION, _BOTH | SAW_STRUCT, _fields(_FD, *_REGION, _RET)
-    ),
-    b"SET_USER_MEMORY_REGION2": _Line(
-        CallCode.SET_REGION, _BOTH | SAW_STRUCT | SAW_GMEM, _fields(_FD, *_REGION, *_GMEM, _RET)
-    ),
-    b"CREATE_GUEST_MEMFD": _Line(
-        CallCode.CREATE_GUEST_MEMFD,
-        _BOTH | SAW_STRUCT,
-        _fields(_FD, (b"size", _H), (b"flags", _H), _RET),
-    ),
-    b"CREATE_VM": _Line(CallCode.CREATE_VM, _BOTH | SAW_STRUCT, _fields(_FD, (b"type", _D), _RET)),
-    b"CREATE_VCPU": _Line(
-        CallCode.CREATE_VCPU, _BOTH | SAW_STRUCT, _fields(_FD, (b"vcpu_id", _D), _RET)
-    ),
-    b"FALLOCATE": _Line(
-        CallCode.FALLOCATE,
-        _BOTH | SAW_STRUCT,
-        _fields(_FD, (b"mode", _H), (b"offset", _H), (b"len", _H), _RET),
-    ),
-}
-_HEAD = re.compile(
-    rb"(\d+) (\d+) (\d+) (\d+) (.{0,15}) (" + b"|".join(sorted(LINES, reverse=True)) + rb") (fd=.*)"
-)
 _LOST = re.compile(rb"Lost (\d+) events")
 _VERSION = re.compile(rb"# conv\.bt v(\d+)")
-_U64 = (1 << 64) - 1
 
 
 def looks_like_bpftrace_log(head: bytes) -> bool:
     """Whether the first bytes of a file are a conv.bt log."""
     lines = head.split(b"\n")[:64]
-    return any(_VERSION.match(line) or _HEAD.match(line) for line in lines)
+    return any(_VERSION.match(line) or is_call(line) for line in lines)
 
 
 class BpftraceLog:
@@ -167,7 +103,7 @@ def _first_instant(path: Path) -> int:
     with path.open("rb") as file:
         for line in file:
             stamp = line.split(b" ", 1)[0]
-            if stamp.isdigit() and len(stamp) < 20 and _HEAD.match(line):
+            if stamp.isdigit() and len(stamp) < 20 and is_call(line):
                 first = int(stamp) if first is None else min(first, int(stamp))
     return first or 0
 
@@ -204,7 +140,7 @@ class _Reader:
     first_unreadable: int = 0
     is_cut: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    _rows: list[tuple[object, ...]] = field(default_factory=list)
+    _rows: list[Row] = field(default_factory=list)
     _losses: list[CallArray] = field(default_factory=list)
     _lost_since: int = 0
     _previous_exit: int | None = None
@@ -254,28 +190,17 @@ class _Reader:
         self.unreadable += 1
         self._lost_since += 1
 
-    def _row(self, text: bytes) -> tuple[object, ...] | None:
-        head = _HEAD.fullmatch(text)
-        if head is None:
+    def _row(self, text: bytes) -> Row | None:
+        call = parsed(text)
+        if call is None:
             return None
-        line = LINES[head[6]]
-        values = line.fields.fullmatch(head[7])
-        if values is None:
-            return None
-        numbers = [int(value, 0) for value in values.groups()]
-        t_enter, t_exit, tgid, tid = (int(head[i]) for i in range(1, 5))
-        if not _is_plausible(t_enter, t_exit, tgid, tid, numbers):
-            return None
-        if tid not in self.command_names or line.code == CallCode.CREATE_VM:
-            self.command_names[tid] = head[5].decode(errors="replace")
-        self.counts[head[6].decode()] += 1
-        fd, ret = _signed32(numbers[0]), numbers[-1]
-        v = _arguments(line, numbers[1:-1])
-        identity = (tid, tgid, UNKNOWN_CPU, line.code, line.flags, 0, 0, -1, 0)
-        return (t_enter, t_exit, *identity, fd, 0, ret, v)
+        if call.tid not in self.command_names or call.code == CallCode.CREATE_VM:
+            self.command_names[call.tid] = call.command.decode(errors="replace")
+        self.counts[call.name.decode()] += 1
+        return call.row
 
-    def _place_losses(self, row: tuple[object, ...]) -> None:
-        t_enter, t_exit = int(str(row[0])), int(str(row[1]))
+    def _place_losses(self, row: Row) -> None:
+        t_enter, t_exit = row[0], row[1]
         if self._lost_since:
             before = t_enter if self._previous_exit is None else self._previous_exit
             self._losses.append(_loss(min(before, t_enter), max(before, t_enter), self._lost_since))
@@ -287,25 +212,3 @@ class _Reader:
         batch = np.concatenate((*self._losses, rows))
         self._rows, self._losses = [], []
         return batch
-
-
-def _is_plausible(t_enter: int, t_exit: int, tgid: int, tid: int, numbers: list[int]) -> bool:
-    if not t_enter <= t_exit < 1 << 63 or max(tgid, tid) >= 1 << 31:
-        return False
-    return all(-(1 << 63) <= n <= _U64 for n in numbers) and numbers[-1] < 1 << 63
-
-
-def _signed32(number: int) -> int:
-    """bpftrace prints an int that it was given as u64 with %d or %u: -1, 2^32 - 1 or 2^64 - 1."""
-    low = number & 0xFFFFFFFF
-    return low - (1 << 32) if low >> 31 else low
-
-
-def _arguments(line: _Line, numbers: list[int]) -> tuple[int, ...]:
-    """The call's v: see CallCode."""
-    v = [n & _U64 for n in numbers]
-    if line.code == CallCode.SET_REGION:
-        v[0:2] = [(v[0] & 0xFFFFFFFF) | (v[1] & 0xFFFFFFFF) << 32]
-        if len(v) > 5:
-            v[5] = _signed32(v[5]) & _U64
-    return (*v, *[0] * (7 - len(v)))
