@@ -38,13 +38,15 @@ class RecordingView:
 
 def recording_views(reader: Reader) -> list[RecordingView]:
     """All recordings, oldest first."""
+    recordings = reader.recordings()
+    # Asked for later, so that the host of the newest recording is among them.
     hosts = {host.id: host.name for host in reader.hosts()}
     vms: dict[int, list[int]] = {}
     for vm in reader.vms(include_unattributed=True):
         vms.setdefault(vm.recording_id, []).append(row_id(vm))
     return [
         recording_view(recording, hosts[recording.host_id], vms.get(row_id(recording), []))
-        for recording in reader.recordings()
+        for recording in recordings
     ]
 
 
