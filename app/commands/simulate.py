@@ -1,19 +1,16 @@
 """`gmemscope simulate`: a simulated guest becomes a recording."""
 
 import json
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.errors import CommandError, UsageError
 from app.commands.options import Database, Json, open_engine
+from app.commands.signals import stopped_by_signals
 from app.commands.sizes import parse_size
 
 if TYPE_CHECKING:
@@ -159,28 +156,6 @@ def record(
             print(f"gmemscope: simulating {showing.scenario.name}, live", file=sys.stderr)
         played = play(showing, limits, sink, stop=stop, speed=speed)
         return sink.recording_id, played
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[Event]:
-    """An event that the first SIGINT or SIGTERM sets; a second one acts as it always does."""
-    stop = Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        restore()
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 def write_truth(path: Path, showing: "Showing", played: "Played") -> None:
