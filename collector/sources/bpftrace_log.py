@@ -28,7 +28,7 @@ _UNSEEN = frozenset(
         Capability.REQUESTED_RANGES,
     }
 )
-_LOST = re.compile(rb"Lost (\d+) events")
+_LOST = re.compile(rb"(?:WARNING: )?Lost (\d+) events")
 _VERSION = re.compile(rb"# conv\.bt v(\d+)")
 
 
@@ -45,7 +45,7 @@ class BpftraceLog:
         self.path = path
         self.bytes_read: int | None = 0
         self._command_names: dict[int, str] = {}
-        self._reader = _Reader(path, self._command_names)
+        self._reader = LineReader(path, self._command_names)
         self._start_ns = _first_instant(path)
 
     def describe(self) -> SourceDescription:
@@ -61,8 +61,7 @@ class BpftraceLog:
         )
 
     def sees(self) -> dict[str, bool]:
-        """The program decides: it watches system calls and nothing else."""
-        return {c.value: c not in _UNSEEN for c in Capability}
+        return capabilities()
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Lines by name so far; there are none that go unused."""
@@ -80,22 +79,17 @@ class BpftraceLog:
                 self.bytes_read = self._reader.offset
                 held = np.concatenate((held, batch))
                 if len(held) >= BATCHES_HELD * LINES_PER_BATCH:
-                    ready, held = _split_sorted(held, len(held) // 2)
-                    ready, emitted_to = self._without_late(ready, emitted_to)
+                    ready, held = split_sorted(held, len(held) // 2)
+                    ready, emitted_to = without_late(ready, emitted_to)
                     yield ready
-        ready, _ = self._without_late(_split_sorted(held, len(held))[0], emitted_to)
+        ready, _ = without_late(split_sorted(held, len(held))[0], emitted_to)
         yield ready
         self._reader.raise_if_damaged()
 
-    def _without_late(self, calls: CallArray, emitted_to: np.uint64) -> tuple[CallArray, np.uint64]:
-        """Turn calls older than what was already given into losses: their order is not known."""
-        late = calls["ts_exit"] < emitted_to
-        if late.any():
-            first = int(np.flatnonzero(~late)[0]) if not late.all() else len(calls)
-            at = int(emitted_to)
-            calls = np.concatenate((_loss(at, at, first), calls[first:]))
-        last = calls["ts_exit"][-1] if len(calls) else emitted_to
-        return calls, max(emitted_to, last)
+
+def capabilities() -> dict[str, bool]:
+    """What the program watches: system calls and nothing else."""
+    return {c.value: c not in _UNSEEN for c in Capability}
 
 
 def _first_instant(path: Path) -> int:
@@ -108,17 +102,34 @@ def _first_instant(path: Path) -> int:
     return first or 0
 
 
-def _split_sorted(calls: CallArray, count: int) -> tuple[CallArray, CallArray]:
-    """A gap begins after what returned at the same instant, and ends before it."""
+def split_sorted(calls: CallArray, count: int) -> tuple[CallArray, CallArray]:
+    ordered = in_order(calls)
+    return ordered[:count], ordered[count:]
+
+
+def in_order(calls: CallArray) -> CallArray:
+    """Sorted by return. A gap begins after what returned at the same instant, ends before it."""
     is_begin = calls["code"] == CallCode.LOSS_BEGIN
     is_end = calls["code"] == CallCode.LOSS_END
     is_empty = is_end & (calls["v"][:, 1] == calls["ts_exit"])
     rank = np.where(is_begin | is_empty, 2, np.where(is_end, 0, 1))
-    ordered = calls[np.lexsort((rank, calls["ts_exit"]))]
-    return ordered[:count], ordered[count:]
+    ordered: CallArray = calls[np.lexsort((rank, calls["ts_exit"]))]
+    return ordered
 
 
-def _loss(from_ns: int, to_ns: int, count: int) -> CallArray:
+def without_late(calls: CallArray, emitted_to: np.uint64) -> tuple[CallArray, np.uint64]:
+    """Turn calls older than what was already given into losses: their order is not known."""
+    late = calls["ts_exit"] < emitted_to
+    if late.any():
+        first = int(np.flatnonzero(~late)[0]) if not late.all() else len(calls)
+        at = int(emitted_to)
+        calls = np.concatenate((loss(at, at, first), calls[first:]))
+    last = calls["ts_exit"][-1] if len(calls) else emitted_to
+    return calls, max(emitted_to, last)
+
+
+def loss(from_ns: int, to_ns: int, count: int) -> CallArray:
+    """The two rows of a gap."""
     rows = np.zeros(2, dtype=CALL)
     rows["code"] = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
     rows["ts_enter"] = rows["ts_exit"] = (from_ns, to_ns)
@@ -130,7 +141,7 @@ def _loss(from_ns: int, to_ns: int, count: int) -> CallArray:
 
 
 @dataclass(slots=True)
-class _Reader:
+class LineReader:
     """Lines -> rows, keeping count of what was lost or could not be read."""
 
     path: Path
@@ -147,15 +158,30 @@ class _Reader:
 
     def read(self, file: BinaryIO) -> Iterator[CallArray]:
         for line in file:
-            self._take(line)
-            self.offset += len(line)
+            self.take(line)
             if len(self._rows) >= LINES_PER_BATCH:
-                yield self._batch()
+                yield self.batch()
+        self.end_gap(self._previous_exit or 0)
+        yield self.batch()
+
+    def take(self, line: bytes) -> None:
+        """Read the next line, its end included unless it is cut off."""
+        self._understand(line)
+        self.offset += len(line)
+
+    def end_gap(self, at_ns: int) -> None:
+        """Place losses that no line followed: they end at `at_ns`."""
         if self._lost_since:
-            end = self._previous_exit or 0
-            self._losses.append(_loss(end, end, self._lost_since))
+            since = at_ns if self._previous_exit is None else self._previous_exit
+            self._losses.append(loss(min(since, at_ns), at_ns, self._lost_since))
             self._lost_since = 0
-        yield self._batch()
+
+    def batch(self) -> CallArray:
+        """The calls of the lines taken since the last batch, and the losses between them."""
+        rows = np.array(self._rows, dtype=CALL)
+        batch = np.concatenate((*self._losses, rows))
+        self._rows, self._losses = [], []
+        return batch
 
     def raise_if_damaged(self) -> None:
         if self.is_cut:
@@ -164,7 +190,7 @@ class _Reader:
             reason = f"{self.unreadable} lines are damaged, this is the first"
             raise InputError(self.path, self.first_unreadable, reason)
 
-    def _take(self, line: bytes) -> None:
+    def _understand(self, line: bytes) -> None:
         is_whole = line.endswith(b"\n")
         text = line.rstrip(b"\r\n")
         row = self._row(text) if is_whole else None
@@ -203,12 +229,6 @@ class _Reader:
         t_enter, t_exit = row[0], row[1]
         if self._lost_since:
             before = t_enter if self._previous_exit is None else self._previous_exit
-            self._losses.append(_loss(min(before, t_enter), max(before, t_enter), self._lost_since))
+            self._losses.append(loss(min(before, t_enter), max(before, t_enter), self._lost_since))
             self._lost_since = 0
         self._previous_exit = t_exit
-
-    def _batch(self) -> CallArray:
-        rows = np.array(self._rows, dtype=CALL)
-        batch = np.concatenate((*self._losses, rows))
-        self._rows, self._losses = [], []
-        return batch
