@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 -- programs for others, which do not break lines
 
+import re
+from collections.abc import Sequence
+
 PROGRAM = r"""#!/usr/bin/env bpftrace
 /*
  * Records the system calls that make virtual machines, lay out their memory and convert it between
@@ -127,3 +130,28 @@ gmemscope recipe bpftrace > gmemscope.bt        # here; copy it to the host
 sudo BPFTRACE_PERF_RB_PAGES=4096 bpftrace gmemscope.bt > recording.txt   # there; Ctrl-C ends it
 gmemscope import recording.txt                  # here
 """
+
+_HEARTBEAT = r"""
+interval:ms:250
+{
+  printf("# at %llu\n", nsecs);
+}
+"""
+
+_ENTRY = re.compile(r"^(tracepoint:syscalls:sys_enter_\w+)\n(?:/([^/]*)/\n)?", re.MULTILINE)
+
+
+def live_program(pids: Sequence[int] = ()) -> str:
+    """PROGRAM with a sign of life four times a second, for these processes only if any are named.
+
+    A call whose entry is left out leaves no line at its return.
+    """
+    if not pids:
+        return PROGRAM + _HEARTBEAT
+    ours = " || ".join(f"pid == {int(pid)}" for pid in pids)
+
+    def narrowed(entry: re.Match[str]) -> str:
+        also = f" && ({entry[2]})" if entry[2] else ""
+        return f"{entry[1]}\n/({ours}){also}/\n"
+
+    return _ENTRY.sub(narrowed, PROGRAM) + _HEARTBEAT
