@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from app.commands import demo, export, import_, list_, recipe, serve, simulate, warm
+from app.commands import collect, demo, export, import_, list_, recipe, serve, simulate, warm
 from app.commands.errors import CommandError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.command)
 app.command("serve")(serve.command)
+app.command("collect")(collect.command)
 app.command("simulate")(simulate.command)
 app.command("import")(import_.command)
 app.command("list")(list_.command)

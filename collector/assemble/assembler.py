@@ -69,6 +69,10 @@ class Assembler:
         if len(calls):
             self._sink.advance(self._t(int(calls["ts_exit"][-1])))
 
+    def reached(self, ts: int) -> None:
+        """No call of a time before `ts` (of the source's clock) is left to be given."""
+        self._sink.advance(self._t(ts))
+
     def finish(self) -> None:
         """All calls were given: decide what was held back and settle the names of the VMs."""
         self._take(self._held, is_last=True)
