@@ -52,6 +52,20 @@ class Pairing:
             found.append(self._swept(0))
         return self._settled(found)
 
+    @property
+    def open_since(self) -> int:
+        """Since when the oldest call has been waiting for its return; far away if none is."""
+        return int(oldest_open(self._table))
+
+    def give_up(self, before: int) -> CallArray:
+        """Leave calls unconfirmed that were entered `before` and still did not return.
+
+        Returns the calls whose order that settles.
+        """
+        if self.open_since >= before:
+            return self._held[:0]
+        return self._settled([self._held, self._swept(before)])
+
     def finish(self) -> CallArray:
         """The recording is over: what is still open stays unconfirmed."""
         calls = np.concatenate((self._held, self._swept(_NEVER)))

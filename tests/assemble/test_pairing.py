@@ -228,3 +228,14 @@ def test_many_threads_are_told_apart() -> None:
     calls = paired(*records, batch=500)
     assert calls["tid"].tolist() == list(tids)
     assert calls["ret"].tolist() == [-i for i in range(len(tids))]
+
+
+def test_live_call_that_does_not_return_is_given_up_in_order() -> None:
+    live = Pairing()
+    assert len(live.add(np.concatenate((enter(10), enter(20, tid=2), leave(25, tid=2))))) == 0
+    assert live.open_since == 10
+    assert len(live.give_up(before=10)) == 0
+    calls = live.give_up(before=11)
+    assert calls["tid"].tolist() == [1, 2]
+    assert confirmed(calls) == [False, True]
+    assert len(live.add(leave(40))) == len(live.finish()) == 0
