@@ -47,7 +47,7 @@ def collect(
     duration_s: float | None = None,
     report: Callable[[int], None] | None = None,
 ) -> Collected:
-    """Record from a source that was entered until `stop` is set or the duration is over.
+    """Record from a source that was started until `stop` is set or the duration is over.
 
     A source that fails leaves a recording that is incomplete and says why. `report` is given the
     recording's id once calls can be recorded.

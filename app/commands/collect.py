@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 TRACED = Path("/sys/kernel/tracing/events/syscalls/sys_enter_ioctl")
 
+AUTO = "auto"
+
+Source = Annotated[
+    str,
+    typer.Option(metavar="SOURCE", help="auto, tracefs or bpftrace; auto says which and why."),
+]
 Duration = Annotated[
     float | None,
     typer.Option(metavar="S", help="End after S seconds. Default: Ctrl-C or SIGTERM ends it."),
@@ -34,6 +40,7 @@ Pids = Annotated[
 
 
 def command(
+    source: Source = AUTO,
     duration: Duration = None,
     pid: Pids = None,
     database: Database = None,
@@ -41,21 +48,36 @@ def command(
 ) -> None:
     """Record the VMs of this host while they run: memslots, guest_memfds, conversions.
 
-    Needs root and bpftrace. Look at the recording with `gmemscope serve` meanwhile.
+    Needs root, and bpftrace to see the contents of calls. Look at the recording with
+    `gmemscope serve` meanwhile.
     """
     if duration is not None and duration <= 0:
         raise UsageError("--duration is a positive number of seconds")
     pids = list(pid or ())
-    require_host(pids)
+    name = choose_source(source, pids)
     with stopped_by_signals() as stop:
         engine = open_engine(database)
-        collected = record(engine, pids, duration, stop)
+        collected = record(engine, name, pids, duration, stop)
     summary = summarise(engine, collected)
     print(json.dumps(summary) if as_json else "\n".join(summary_lines(summary)))
     if collected.problem is not None:
         raise HostError(
             f"{collected.problem}; recording {collected.recording_id} is kept, incomplete"
         )
+
+
+def choose_source(source: str, pids: list[int]) -> str:
+    """The source's name. Raises UsageError or HostError."""
+    from collector.sources.choice import SOURCES, choose
+
+    if source not in (AUTO, *SOURCES):
+        raise UsageError(f"there is no source {source!r}; there are {', '.join((AUTO, *SOURCES))}")
+    require_host(pids)
+    if source != AUTO:
+        return source
+    choice = choose()
+    print(f"gmemscope: source {choice.name}: {choice.reason}", file=sys.stderr)
+    return choice.name
 
 
 def require_host(pids: list[int]) -> None:
@@ -73,14 +95,16 @@ def require_host(pids: list[int]) -> None:
             raise HostError(f"there is no process {pid}")
 
 
-def record(engine: "Engine", pids: list[int], duration: float | None, stop: "Event") -> "Collected":
+def record(
+    engine: "Engine", name: str, pids: list[int], duration: float | None, stop: "Event"
+) -> "Collected":
     from app.store.writer import RecordingWriter
     from collector.agent import collect
-    from collector.sources.bpftrace_live import BpftraceLive
+    from collector.sources.choice import open_source
     from collector.sources.live import HostCannot
 
     try:
-        with BpftraceLive(pids) as source:
+        with open_source(name, pids) as source:
             source.start(stop)
             return collect(
                 source,

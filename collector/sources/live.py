@@ -29,7 +29,7 @@ class LiveBatch:
 
     calls: CallArray
     reached_ns: int
-    lag_ns: int  # how far behind the source read: the age of the oldest line or page just read
+    lag_ns: int  # how far behind the source read: the age of what was just read
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Start:
 
 
 class LiveSource(Protocol):
-    """Recording from entering on: raises HostCannot there. Leaving puts the host back as it was."""
+    """A recording of this host. Leaving its context puts the host back as it was."""
 
     @property
     def bytes_read(self) -> int: ...
@@ -58,6 +58,9 @@ class LiveSource(Protocol):
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Events by name so far: those that were used, and those that tell nothing."""
+
+    def start(self, stop: Event) -> None:
+        """Return once events are recorded, or `stop` is set. Raises HostCannot."""
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         """Yield several times a second, calls or not; ends soon after `stop` is set.

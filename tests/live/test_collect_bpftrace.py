@@ -75,6 +75,7 @@ def test_is_readable_while_it_happens(tmp_path: Path, collecting: Collecting) ->
         took = wait_until(is_there)
         vmm.kill()
     assert took < VISIBLE_WITHIN_S
+    assert "source bpftrace: it reads" in collecting.error_text
     collecting.end(signal.SIGINT)
     assert collecting.process.returncode == 0
 

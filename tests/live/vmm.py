@@ -1,8 +1,8 @@
 """A small VMM that does to guest memory what a VMM can do, and writes down each call.
 
-    python vmm.py TRUTH.jsonl [--floods N] [--hold S] [--wait]
+    python vmm.py TRUTH.jsonl [--floods N] [--hold S] [--wait] [--clock boot|mono]
 
-One JSON object a call: op, t0 and t1 (boot clock, ns, just before and after), tid, fd, ret (or
+One JSON object a call: op, t0 and t1 (ns, just before and after), tid, fd, ret (or
 -errno) and the arguments by the kernel's names. No vCPU runs.
 """
 
@@ -30,6 +30,7 @@ GUEST_MEMFD_FLAG_INIT_SHARED = 1 << 1
 PRIVATE = 1 << 3
 KEEP_SIZE, PUNCH_HOLE = 1, 2
 K4, M2 = 4096, 2 << 20
+CLOCKS = {"boot": time.CLOCK_BOOTTIME, "mono": time.CLOCK_MONOTONIC}
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
@@ -39,8 +40,9 @@ libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_l
 class Vmm:
     """Makes the calls and keeps the truth."""
 
-    def __init__(self, truth: TextIO) -> None:
+    def __init__(self, truth: TextIO, clock: int) -> None:
         self._truth = truth
+        self._clock = clock
         self.kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
         self._memory = mmap.mmap(-1, 8 * M2)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
@@ -72,7 +74,7 @@ class Vmm:
         return self._ioctl("set_attributes", vm, KVM_SET_MEMORY_ATTRIBUTES, content, **told)
 
     def fallocate(self, memfd: int, mode: int, offset: int, length: int) -> int:
-        begin = now()
+        begin = self._now()
         ret = result(libc.fallocate(memfd, mode, offset, length))
         told = {"mode": mode, "offset": offset, "len": length}
         self._write("fallocate", begin, memfd, ret, told)
@@ -80,22 +82,26 @@ class Vmm:
 
     def _ioctl(self, op: str, fd: int, request: int, content: bytes | None, **told: int) -> int:
         argument = None if content is None else ctypes.create_string_buffer(content, len(content))
-        begin = now()
+        begin = self._now()
         ret = result(libc.ioctl(fd, request, argument))
         self._write(op, begin, fd, ret, told)
         return ret
 
+    def _now(self) -> int:
+        return time.clock_gettime_ns(self._clock)
+
     def _write(self, op: str, begin: int, fd: int, ret: int, told: dict[str, int]) -> None:
-        row: dict[str, Any] = {"op": op, "t0": begin, "t1": now(), "tid": threading.get_native_id()}
+        row: dict[str, Any] = {
+            "op": op,
+            "t0": begin,
+            "t1": self._now(),
+            "tid": threading.get_native_id(),
+        }
         self._truth.write(json.dumps(row | {"fd": fd, "ret": ret} | told) + "\n")
 
 
 def result(ret: int) -> int:
     return -ctypes.get_errno() if ret < 0 else ret
-
-
-def now() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def three_backings(vmm: Vmm) -> int:
@@ -131,12 +137,13 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("--floods", type=int, default=0, help="attribute calls at the end")
     parser.add_argument("--hold", type=float, default=0.0, help="seconds to live on")
+    parser.add_argument("--clock", choices=CLOCKS, default="boot", help="of the truth's times")
     parser.add_argument("--wait", action="store_true", help="until a line comes in")
     options = parser.parse_args()
     if options.wait:
         sys.stdin.readline()
     with options.truth.open("w") as truth:
-        vmm = Vmm(truth)
+        vmm = Vmm(truth, CLOCKS[options.clock])
         vm = three_backings(vmm)
         second = vmm.create_vm()  # of the same process
         vmm.region(second, 0, 0, 2 * M2)
