@@ -57,7 +57,11 @@ class _Cpu:
         return int(self._state[subbuffer.LAST_TS])
 
     def read(self) -> tuple[RecordArray, bool]:
-        """(records, was it all there is). Stops at the first sub-buffer that is not full."""
+        """(records, was it all there is).
+
+        Ends at a sub-buffer that its writer has not filled; the first one of all may be the rest
+        of one that was read half full last time, which tells nothing.
+        """
         pages, is_drained = 0, False
         while pages < PAGES_AT_ONCE and not is_drained:
             page = self._page()
@@ -66,9 +70,12 @@ class _Cpu:
                 self._bytes[at : at + self._page_size] = 0
                 self._bytes[at : at + len(page)] = np.frombuffer(page, np.uint8)
                 pages += 1
-            used = int.from_bytes(page[8:12], "little") & subbuffer.COMMIT_MASK
-            is_drained = used + subbuffer.HEADER + _LARGEST_EVENT < self._page_size
+            is_drained = not page or (pages > 1 and not self._is_full(page))
         return self._decoded(pages), is_drained
+
+    def _is_full(self, page: bytes) -> bool:
+        used = int.from_bytes(page[8:12], "little") & subbuffer.COMMIT_MASK
+        return used + subbuffer.HEADER + _LARGEST_EVENT >= self._page_size
 
     def _page(self) -> bytes:
         try:
@@ -115,6 +122,7 @@ class TracefsLive:
         self._pairing = Pairing()
         self._held = np.zeros(0, RECORD)
         self._read_to = self._start.clock_ns
+        self._is_behind = False
         self._command_names: dict[int, str] = {}
         self._thread_groups: dict[int, int] = {}
         self._sees = self._capabilities()
@@ -160,7 +168,7 @@ class TracefsLive:
         return {n: int(counts[i]) for i, n in names.items() if counts[i]}, {}
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
-        while not stop.wait(TICK_S):
+        while not stop.wait(0.0 if self._is_behind else TICK_S):
             yield self._batch(is_last=False)
         self._instance.stop()
         yield self._batch(is_last=True)
@@ -171,6 +179,7 @@ class TracefsLive:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         until = now if is_last else now - MARGIN_NS
         found = [self._held]
+        self._is_behind = False
         for cpu in self._cpus:
             records, is_drained = cpu.read()
             found.append(records)
@@ -178,6 +187,7 @@ class TracefsLive:
                 records, is_drained = cpu.read()
                 found.append(records)
             if not is_drained:
+                self._is_behind = True
                 until = min(until, cpu.reached)
         lag = now - until
         calls = self._settled(np.concatenate(found), max(until, self._reached_ns))

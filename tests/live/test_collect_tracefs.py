@@ -1,5 +1,6 @@
 """`gmemscope collect --source tracefs`: what tracepoints can tell; nothing is left behind."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ KINDS = {
     "create_guest_memfd": {EventKind.GUEST_MEMFD},
     "fallocate": {EventKind.PUNCH_HOLE, EventKind.ALLOCATE},
 }
+
+BURST = 100_000
+TOO_MUCH = 800_000
+"""More than fits into the buffers of two CPUs."""
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +74,28 @@ def check_vm(reader: Reader, vm_id: int, true: TrueVm, start_ns: int) -> None:
         assert event["range_certainty"] == Certainty.UNKNOWN
         begin = int(event["t"]) + start_ns
         assert call["t0"] <= begin <= begin + int(event["latency_ns"]) <= call["t1"]
+
+
+def test_burst_is_recorded_whole(tmp_path: Path, collecting: Collecting) -> None:
+    run_vmm(tmp_path / "truth.jsonl", "--burst", str(BURST))
+    summary = collecting.end()
+    assert (summary["state"], summary["losses"]) == ("complete", 0)
+    assert summary["conversions"]["requested"] == summary["conversions"]["failed"] == BURST + 3
+
+
+def test_what_is_lost_while_it_stands_still_is_shown(
+    tmp_path: Path, collecting: Collecting
+) -> None:
+    run_vmm(tmp_path / "before.jsonl")
+    collecting.process.send_signal(signal.SIGSTOP)
+    try:
+        run_vmm(tmp_path / "truth.jsonl", "--burst", str(TOO_MUCH))
+    finally:
+        collecting.process.send_signal(signal.SIGCONT)
+    summary = collecting.end()
+    assert summary["state"] == "complete"
+    assert summary["losses"] >= 1
+    assert 0 < summary["conversions"]["requested"] < TOO_MUCH
 
 
 def test_next_start_removes_what_a_killed_one_left(collecting: Collecting) -> None:

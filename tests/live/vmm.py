@@ -1,6 +1,6 @@
 """A small VMM that does to guest memory what a VMM can do, and writes down each call.
 
-    python vmm.py TRUTH.jsonl [--floods N] [--hold S] [--wait] [--clock boot|mono]
+    python vmm.py TRUTH.jsonl [--floods N] [--burst N] [--hold S] [--wait] [--clock boot|mono]
 
 One JSON object a call: op, t0 and t1 (ns, just before and after), tid, fd, ret (or
 -errno) and the arguments by the kernel's names. No vCPU runs.
@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("truth", type=Path)
     parser.add_argument("--floods", type=int, default=0, help="attribute calls at the end")
+    parser.add_argument("--burst", type=int, default=0, help="more, as fast as can be, unwritten")
     parser.add_argument("--hold", type=float, default=0.0, help="seconds to live on")
     parser.add_argument("--clock", choices=CLOCKS, default="boot", help="of the truth's times")
     parser.add_argument("--wait", action="store_true", help="until a line comes in")
@@ -150,6 +151,9 @@ def main() -> None:
         vmm.region(second, 0, 0, 0)
         for i in range(options.floods):
             vmm.attributes(vm, 0x1000_0000 + i * K4, K4, PRIVATE)
+    content = ctypes.create_string_buffer(32)
+    for _ in range(options.burst):
+        libc.ioctl(vm, KVM_SET_MEMORY_ATTRIBUTES, content)
     print("done", flush=True)
     time.sleep(options.hold)
 
