@@ -13,13 +13,8 @@ from collector.recipes.bpftrace import live_program
 from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import SourceDescription
 from collector.sources.bpftrace_child import BpftraceChild
-from collector.sources.bpftrace_log import (
-    LINES,
-    LineReader,
-    capabilities,
-    in_order,
-    without_late,
-)
+from collector.sources.bpftrace_lines import LINES
+from collector.sources.bpftrace_log import LineReader, capabilities, in_order, without_late
 from collector.sources.live import LiveBatch, SourceEnded, Start
 
 LEAST_HOLD_NS = 200_000_000

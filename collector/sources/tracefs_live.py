@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from collector.assemble.pairing import Pairing
-from collector.ftrace import subbuffer
+from collector.ftrace import gaps, gather, subbuffer
 from collector.ftrace.formats import EVENT_IDS
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import recognise
@@ -46,15 +46,15 @@ class _Cpu:
         self._page_size = page_size
         self._plan = plan
         self._bytes = np.zeros(PAGES_AT_ONCE * page_size + _SLACK, np.uint8)
-        self._rows = np.empty((len(self._bytes) // _LEAST_ROW, subbuffer.ROW_WORDS), np.int64)
-        self._state = np.zeros(2 * subbuffer.STATE_SIZE, np.int64)
+        self._rows = np.empty((len(self._bytes) // _LEAST_ROW, gather.ROW_WORDS), np.int64)
+        self._state = np.zeros(2 * gaps.STATE_SIZE, np.int64)
         # A gap before the first event begins with the recording.
-        self._state[subbuffer.LAST_TS], self._state[subbuffer.HAS_EVENTS] = start_ns, 1
+        self._state[gaps.LAST_TS], self._state[gaps.HAS_EVENTS] = start_ns, 1
         self._damage = np.zeros((subbuffer.MAX_DAMAGE_NOTED, 3), np.int64)
 
     @property
     def reached(self) -> int:
-        return int(self._state[subbuffer.LAST_TS])
+        return int(self._state[gaps.LAST_TS])
 
     def read(self) -> tuple[RecordArray, bool]:
         """(records, was it all there is).
@@ -86,7 +86,7 @@ class _Cpu:
         return page
 
     def _decoded(self, pages: int) -> RecordArray:
-        self._state[subbuffer.DAMAGED] = 0
+        self._state[gaps.DAMAGED] = 0
         count = subbuffer.decode_pages(
             self._bytes.view(np.uint32),
             pages,
@@ -101,7 +101,7 @@ class _Cpu:
             self._damage,
             self._rows,
         )
-        if self._state[subbuffer.DAMAGED]:
+        if self._state[gaps.DAMAGED]:
             reason = subbuffer.DAMAGE_TEXT[int(self._damage[0, 2])]
             raise SourceEnded(f"the ring buffer of CPU {self.cpu} cannot be read: {reason}")
         return self._rows[:count].copy().view(RECORD).reshape(count)

@@ -10,7 +10,8 @@ from collector.ftrace.formats import parse_event_format
 from collector.ftrace.recognise import recognise
 from collector.recipes import bpftrace, trace_cmd
 from collector.records import RecordCode
-from collector.sources.bpftrace_log import LINES, looks_like_bpftrace_log
+from collector.sources.bpftrace_lines import LINES
+from collector.sources.bpftrace_log import looks_like_bpftrace_log
 
 
 def sample(line: str) -> bytes:
