@@ -129,10 +129,8 @@ def run_vmm(truth: Path, *options: str) -> None:
     assert (vmm.returncode, output) == (0, "done\n")
 
 
-def wait_until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
-    """Seconds until it was so."""
+def wait_until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     began = time.monotonic()
     while not is_so():
         assert time.monotonic() - began < patience_s, "waited in vain"
         time.sleep(0.02)
-    return time.monotonic() - began
