@@ -15,7 +15,7 @@ from collector.ftrace import gaps, gather, subbuffer
 from collector.ftrace.formats import EVENT_IDS
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import recognise
-from collector.records import RECORD, CallArray, RecordArray, RecordCode
+from collector.records import RECORD, CallArray, CallCode, RecordArray, RecordCode
 from collector.sources.base import SourceDescription
 from collector.sources.live import LiveBatch, SourceEnded, Start
 from collector.sources.trace_dat import capabilities
@@ -215,12 +215,20 @@ class TracefsLive:
 
     def _with_processes(self, calls: CallArray) -> CallArray:
         """Fill in the thread groups, and learn the names of who makes VMs, while they live."""
-        for tid in np.unique(calls["tid"]).tolist():
+        tids, which = np.unique(calls["tid"], return_inverse=True)
+        for tid in tids.tolist():
             if tid > 0 and tid not in self._thread_groups:
                 self._look_up(tid)
-        groups = [self._thread_groups.get(tid, 0) for tid in calls["tid"].tolist()]
-        calls["tgid"] = np.array(groups, np.int32)
+        groups = [self._thread_groups.get(tid, 0) for tid in tids.tolist()]
+        calls["tgid"] = np.array(groups, np.int32)[which]
+        self._forget_exited(calls)
         return calls
+
+    def _forget_exited(self, calls: CallArray) -> None:
+        """The kernel gives the number of a thread that exited to another process's in time."""
+        exits = calls["code"] == CallCode.PROCESS_EXIT
+        for tid in calls["v"][exits, 0].tolist():
+            self._thread_groups.pop(tid, None)
 
     def _look_up(self, tid: int) -> None:
         try:

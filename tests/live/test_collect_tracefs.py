@@ -1,9 +1,11 @@
 """`gmemscope collect --source tracefs`: what tracepoints can tell; nothing is left behind."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from collecting import TRACEFS, Collecting, need_kvm, need_tracefs, run_vmm, started
 from live_truth import TrueVm, assert_within, read_truth
@@ -11,7 +13,9 @@ from live_truth import TrueVm, assert_within, read_truth
 from app.model.events import Certainty, EventKind, Outcome
 from app.store.database import open_database
 from app.store.reader import Reader
+from collector.records import CALL, CallArray, CallCode
 from collector.sources.tracefs_instance import left_behind
+from collector.sources.tracefs_live import TracefsLive
 
 KINDS = {
     "set_attributes": {EventKind.CONVERSION},
@@ -108,6 +112,22 @@ def test_next_start_removes_what_a_killed_one_left(collecting: Collecting) -> No
         assert not left.exists()
         assert again.end(None)["state"] == "complete"
         assert not instance_of(again).exists()
+
+
+def calls_of(tid: int, code: CallCode) -> CallArray:
+    calls = np.zeros(1, CALL)
+    calls["tid"], calls["code"], calls["v"][0, 0] = tid, code, tid
+    return calls
+
+
+def test_process_of_a_thread_is_forgotten_when_it_exits() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child, TracefsLive([child.pid]) as source:
+        source._with_processes(calls_of(child.pid, CallCode.SET_REGION))
+        child.kill()
+        child.wait()
+        ended = source._with_processes(calls_of(child.pid, CallCode.PROCESS_EXIT))
+        later = source._with_processes(calls_of(child.pid, CallCode.SET_REGION))
+    assert (ended["tgid"].tolist(), later["tgid"].tolist()) == ([child.pid], [0])
 
 
 def test_only_instances_of_dead_processes_are_ours_to_remove(tmp_path: Path) -> None:
