@@ -22,6 +22,10 @@ class Capability(StrEnum):
     HYPERCALLS = "hypercalls"
     PAGE_FAULTS = "page-faults"
     UNMAPS = "unmaps"
+    VCPU_THREADS = "vcpu-threads"
+    IN_PLACE_CONVERSIONS = "in-place-conversions"
+    REGION_REGISTRATIONS = "region-registrations"
+    BACKING = "backing"
 
 
 COST_OF_MISSING: dict[Capability, str] = {
@@ -71,6 +75,21 @@ COST_OF_MISSING: dict[Capability, str] = {
     Capability.PAGE_FAULTS: "kvm_page_fault was not recorded: guest faults are missing.",
     Capability.UNMAPS: (
         "kvm_unmap_hva_range was not recorded: when the host took shared pages away is missing."
+    ),
+    Capability.VCPU_THREADS: (
+        "Which thread runs which vCPU was not recorded: threads are shown by their ids."
+    ),
+    Capability.IN_PLACE_CONVERSIONS: (
+        "KVM_SET_MEMORY_ATTRIBUTES2 was not recorded: guest_memfd pages that were converted in"
+        " place are shown in the state they had before."
+    ),
+    Capability.REGION_REGISTRATIONS: (
+        "KVM_MEMORY_ENCRYPT_REG_REGION and UNREG_REGION were not recorded: which memory was pinned"
+        " for encryption is missing."
+    ),
+    Capability.BACKING: (
+        "The page cache of guest_memfds was not recorded: how many private pages are really"
+        " allocated is known from fallocate and from counts at single instants only."
     ),
 }
 

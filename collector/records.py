@@ -94,6 +94,12 @@ class RecordCode(IntEnum):
     """The last record before a gap on this CPU was at ts: count (0: unknown), ts after the gap."""
     LOSS_END = 31
     """The first record after a gap on this CPU: count (0: unknown), ts before the gap."""
+    USER_ENC_REGION = 32
+    """Event probe reading struct kvm_enc_region: fd, addr, size."""
+    PAGE_CACHE_ADD = 33
+    """filemap:mm_filemap_add_to_page_cache: pfn, i_ino, index, s_dev, order."""
+    PAGE_CACHE_DELETE = 34
+    """filemap:mm_filemap_delete_from_page_cache: pfn, i_ino, index, s_dev, order."""
 
 
 CALL = np.dtype(
@@ -168,6 +174,19 @@ class CallCode(IntEnum):
     """count (0: unknown), ts after the gap."""
     LOSS_END = 19
     """count (0: unknown), ts before the gap."""
+    SET_ATTRIBUTES2 = 20
+    """KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd, or on a VM in early posts of the in-place
+    conversion series: offset (bytes), size (bytes), attributes, flags, error_offset if seen."""
+    REGISTER_REGION = 21
+    """KVM_MEMORY_ENCRYPT_REG_REGION: addr, size."""
+    UNREGISTER_REGION = 22
+    """KVM_MEMORY_ENCRYPT_UNREG_REGION: addr, size."""
+    PAGE_CACHE_ADD = 23
+    """i_ino, index, s_dev (as in the event: MAJOR << 20 | MINOR), order."""
+    PAGE_CACHE_DELETE = 24
+    """i_ino, index, s_dev, order."""
+    VCPU_RUN = 25
+    """The thread runs the vCPU behind `fd`: told once for each thread and fd. Nothing else."""
 
 
 def signed32(number: int) -> int:

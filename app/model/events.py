@@ -48,6 +48,21 @@ class EventKind(IntEnum):
     LOSS_END = 12
     """The lost stretch ends: what was learned inside it may have been undone by a lost event, so
     the same pages are unknown again."""
+    REGISTER_REGION = 13
+    """KVM_MEMORY_ENCRYPT_REG_REGION that pins an hva range (SEV); aux: addr. Changes no page. Where
+    the ioctl is the conversion itself (the 2022 private-memory series), it is a CONVERSION."""
+    UNREGISTER_REGION = 14
+    """KVM_MEMORY_ENCRYPT_UNREG_REGION of an hva range; aux: addr."""
+    POPULATE = 15
+    """filemap:mm_filemap_add_to_page_cache on a guest_memfd: pages were allocated; aux: the file
+    offset in bytes."""
+    DEPOPULATE = 16
+    """filemap:mm_filemap_delete_from_page_cache on a guest_memfd: pages were freed; aux: the file
+    offset in bytes."""
+    POPULATION = 17
+    """What cachestat(2) counted in a range of a guest_memfd; aux: how many of its pages exist."""
+    STATE_READ = 18
+    """The state as it was read from the kernel (`to`), by no call of anyone: no conversion."""
 
 
 class To(IntEnum):

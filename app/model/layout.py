@@ -83,4 +83,6 @@ class VmIdentity:
     start_state: PageState  # SHARED if its creation was seen or inferred, else UNKNOWN
     vm_type: int | None = None  # KVM_CREATE_VM's argument
     kvm_pointer: int | None = None  # struct kvm *, from kprobes
+    process_start_ns: int | None = None  # boot clock; with `pid`, it names a process for good
+    uuid: str | None = None  # what the VMM's command line calls the guest, as libvirt does
     is_unattributed: bool = False  # holds the events that belong to no VM that could be told
