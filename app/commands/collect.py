@@ -101,10 +101,10 @@ def record(
     from app.store.writer import RecordingWriter
     from collector.agent import collect
     from collector.sources.choice import open_source
-    from collector.sources.live import HostCannot
+    from collector.sources.live import HostCannot, Wishes
 
     try:
-        with open_source(name, pids) as source:
+        with open_source(name, Wishes(tuple(pids))) as source:
             source.start(stop)
             return collect(
                 source,

@@ -1,11 +1,10 @@
 """Which live source shows most on this host."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collector.sources.bpftrace_live import BpftraceLive
-from collector.sources.live import LiveSource
+from collector.sources.live import LiveSource, Wishes
 from collector.sources.tracefs_live import TracefsLive
 
 SOURCES = ("tracefs", "bpftrace")
@@ -30,6 +29,6 @@ def choose() -> Choice:
     )
 
 
-def open_source(name: str, pids: Sequence[int]) -> LiveSource:
+def open_source(name: str, wishes: Wishes) -> LiveSource:
     """Raises HostCannot."""
-    return TracefsLive(pids) if name == "tracefs" else BpftraceLive(pids)
+    return TracefsLive(wishes) if name == "tracefs" else BpftraceLive(wishes.pids)

@@ -21,6 +21,15 @@ class SourceEnded(Exception):  # noqa: N818 -- what happened, not a fault of our
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What to record beside what every recording has."""
+
+    pids: tuple[int, ...] = ()  # only these processes and their children; none: all
+    backing: bool = False  # the page cache of guest_memfds: an event for each page
+    faults: bool = False  # guest page faults and unmaps by the host: floods
+
+
+@dataclass(frozen=True, slots=True)
 class LiveBatch:
     """Calls by the time of their return, and the instant (trace clock) before which none is left.
 

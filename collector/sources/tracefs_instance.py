@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from collector.ftrace.formats import EventFormat, parse_event_format, parse_header_page
-from collector.sources.live import HostCannot
+from collector.sources.live import HostCannot, Wishes
 
 TRACEFS = Path("/sys/kernel/tracing")
 BUFFER_KIB = 16384
@@ -33,7 +33,7 @@ _EVENTS: dict[str, str | None] = {
 class TracefsInstance:
     """Recording while it exists. `remove` leaves nothing behind."""
 
-    def __init__(self, pids: Sequence[int] = (), root: Path = TRACEFS) -> None:
+    def __init__(self, wishes: Wishes, root: Path = TRACEFS) -> None:
         """Raises HostCannot."""
         remove_left_behind(root)
         self.path = root / "instances" / f"gmemscope-{os.getpid()}"
@@ -42,21 +42,21 @@ class TracefsInstance:
         except OSError as error:
             raise HostCannot(f"no tracing instance can be made: {error}") from error
         try:
-            self.formats = self._set_up(pids)
+            self.formats = self._set_up(wishes)
             self.page_size = self._page_size()
         except (OSError, ValueError) as error:
             self.remove()
             raise HostCannot(f"the tracing instance cannot be set up: {error}") from error
 
-    def _set_up(self, pids: Sequence[int]) -> list[EventFormat]:
+    def _set_up(self, wishes: Wishes) -> list[EventFormat]:
         self.tell("tracing_on", "0")
         self.tell("trace_clock", "mono")
         if (self.path / "buffer_subbuf_size_kb").exists():
             self.tell("buffer_subbuf_size_kb", str(SUB_BUFFER_KIB))
         self.tell("buffer_size_kb", str(BUFFER_KIB))
-        if pids:
+        if wishes.pids:
             self.tell("options/event-fork", "1")
-            self.tell("set_event_pid", " ".join(map(str, pids)))
+            self.tell("set_event_pid", " ".join(map(str, wishes.pids)))
         formats = []
         for name, event_filter in _EVENTS.items():
             event = self.path / "events" / name

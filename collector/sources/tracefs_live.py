@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -17,7 +17,7 @@ from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import recognise
 from collector.records import RECORD, CallArray, CallCode, RecordArray, RecordCode
 from collector.sources.base import SourceDescription
-from collector.sources.live import LiveBatch, SourceEnded, Start
+from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
 from collector.sources.trace_dat import capabilities
 from collector.sources.tracefs_instance import TracefsInstance
 
@@ -111,13 +111,13 @@ class _Cpu:
 
 
 class TracefsLive:
-    """A LiveSource. With `pids`, only these processes and their children are recorded."""
+    """A LiveSource."""
 
-    def __init__(self, pids: Sequence[int] = ()) -> None:
+    def __init__(self, wishes: Wishes) -> None:
         """Raises HostCannot."""
         self._start = Start.now(time.CLOCK_MONOTONIC)
         self._reached_ns = self._start.clock_ns
-        self._instance = TracefsInstance(pids)
+        self._instance = TracefsInstance(wishes)
         self._plan = decode_plan(recognise(self._instance.formats).plans)
         self._pairing = Pairing()
         self._held = np.zeros(0, RECORD)

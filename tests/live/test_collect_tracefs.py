@@ -14,6 +14,7 @@ from app.model.events import Certainty, EventKind, Outcome
 from app.store.database import open_database
 from app.store.reader import Reader
 from collector.records import CALL, CallArray, CallCode
+from collector.sources.live import Wishes
 from collector.sources.tracefs_instance import left_behind
 from collector.sources.tracefs_live import TracefsLive
 
@@ -121,7 +122,7 @@ def calls_of(tid: int, code: CallCode) -> CallArray:
 
 
 def test_process_of_a_thread_is_forgotten_when_it_exits() -> None:
-    with subprocess.Popen(["sleep", "60"]) as child, TracefsLive([child.pid]) as source:
+    with subprocess.Popen(["sleep", "60"]) as child, TracefsLive(Wishes((child.pid,))) as source:
         source._with_processes(calls_of(child.pid, CallCode.SET_REGION))
         child.kill()
         child.wait()
