@@ -43,6 +43,7 @@ yet)."""
 CONVERSION = int(EventKind.CONVERSION)
 LOSS_BEGIN = int(EventKind.LOSS_BEGIN)
 LOSS_END = int(EventKind.LOSS_END)
+STATE_READ = int(EventKind.STATE_READ)
 FAILED = int(Outcome.FAILED)
 UNCONFIRMED = int(Outcome.UNCONFIRMED)
 RANGE_UNKNOWN = int(Certainty.UNKNOWN)
@@ -54,6 +55,7 @@ FORGET = constant(Operation.FORGET)
 REVEAL = constant(Operation.REVEAL)
 RECALL = constant(Operation.RECALL_SHARED)
 ZERO = constant(0)
+NO_EVENT = constant(-1)
 IN_MEMSLOT = constant(Place.CAN_BE_PRIVATE)
 
 
@@ -167,6 +169,15 @@ def convert(
     return position >= end
 
 
+@hot_part
+def name_no_event(rows: ChangeArray, count: int, event: int) -> None:
+    """Take the event out of the rows that it wrote last."""
+    at = count - 1
+    while at >= 0 and rows[at].event == event:
+        rows[at].event = NO_EVENT
+        at -= 1
+
+
 @hot_in_place
 def apply_events(
     nodes: Nodes,
@@ -182,18 +193,21 @@ def apply_events(
 ) -> None:
     """Take the map through the events from the cursor on, as far as there is room.
 
-    `shows_touched`: no memslot is known, so pages appear when a conversion names them.
+    `shows_touched`: no memslot is known, so pages appear when a conversion names them. What a
+    reading of the state found was changed by something else, at a time that nobody knows: its rows
+    name no event.
     """
     for index in range(cursor[INDEX], events.size):
         cursor[INDEX] = index
         event = events[index]
         t, seq = effect(events, index), first_seq + index
         is_done = True
+        is_reading = event.kind == STATE_READ
         is_conversion = event.kind == CONVERSION and event.outcome != FAILED
         is_blind = is_conversion and event.range_certainty == RANGE_UNKNOWN
         if is_blind or event.kind == LOSS_BEGIN or event.kind == LOSS_END:
             is_done = forget(nodes, dirty, bitmaps, meta, rows, cover, t, seq)
-        elif is_conversion and event.gfn < np.uint64(GFN_LIMIT):
+        elif (is_conversion or is_reading) and event.gfn < np.uint64(GFN_LIMIT):
             first = signed(event.gfn)
             end = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first)))
             operation = DOUBT if event.outcome == UNCONFIRMED else SET
@@ -215,6 +229,8 @@ def apply_events(
             )
         if not is_done:
             return
+        if is_reading:
+            name_no_event(rows, meta[ROWS], seq)
         event.effective_pages = meta[FLIPPED]
         meta[FLIPPED] = 0
         cursor[POSITION], cursor[IS_REVEALED] = -1, 0

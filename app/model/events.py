@@ -62,7 +62,8 @@ class EventKind(IntEnum):
     POPULATION = 17
     """What cachestat(2) counted in a range of a guest_memfd; aux: how many of its pages exist."""
     STATE_READ = 18
-    """The state as it was read from the kernel (`to`), by no call of anyone: no conversion."""
+    """The state as it was read from the kernel (`to`), by no call of anyone: no conversion. Its
+    effective_pages were known to be in the other state: something changed them unseen."""
 
 
 class To(IntEnum):
@@ -137,15 +138,17 @@ CHANGE = np.dtype(
         ("t", "<i8"),  # effect time, ns since the recording's start
         ("gfn", "<u8"),
         ("npages", "<u8"),
-        ("event", "<i8"),  # sequence number of the event in its VM, -1 for a memslot set or deleted
+        ("event", "<i8"),  # sequence number of the event in its VM; see below for -1
         ("mixed_delta", "<i4"),  # by how many the 2 MiB blocks with differing attributes grew
         ("before", "u1"),  # PageState of every page of the run before
         ("after", "u1"),  # PageState of every page of the run after
         ("in_memslot", "?"),  # a memslot covers the run; attributes may change where none does
     ]
 )
-"""A run of pages that changed alike. When events of a VM were lost for the first time, one row has
-no pages (npages is 0, in_memslot False): what no row ever named is unknown from then on."""
+"""A run of pages that changed alike. `event` is -1 where no event changed them: a memslot came or
+went, or the state was read from the kernel and found to be another. When events of a VM were lost
+for the first time, one row has no pages (npages is 0, in_memslot False): what no row ever named is
+unknown from then on."""
 
 RUN = np.dtype([("gfn", "<u8"), ("npages", "<u8"), ("state", "u1")])
 """A maximal run of pages in one `PageState`."""

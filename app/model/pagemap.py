@@ -190,8 +190,9 @@ class PageMap:
         """Apply events in order of effect time and return the pages whose state changed.
 
         `effective_pages` is filled in, in place: pages that went between private and shared, both
-        known, inside memslots or not. Pages that were or become unknown yield rows too. A
-        conversion that failed changes nothing; one with an unknown range, and a loss, make
+        known, inside memslots or not. Pages that were or become unknown yield rows too. What a
+        STATE_READ found holds from then on, in rows that name no event (-1). A conversion that
+        failed changes nothing; one with an unknown range, and a loss, make
         everything unknown. The first of those also yields a row of no pages (npages=0): the pages
         that nothing ever named are unknown from then on.
         Raises ValueError if effect times decrease; nothing is applied then.

@@ -37,7 +37,7 @@ class VmTotals:
         outcomes = np.bincount(events["outcome"][is_conversion], minlength=len(Outcome))
         for outcome, name in _OUTCOMES.items():
             self.conversions[name] += int(outcomes[outcome])
-        self.effective_pages += int(events["effective_pages"].sum())
+        self.effective_pages += int(events["effective_pages"][is_conversion].sum())
         self.lost_events += int(events["aux"][events["kind"] == EventKind.LOSS_BEGIN].sum())
 
     def values(self, page_map: PageMap) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from app.model.events import (
 )
 from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap, Totals
+from app.model.timeline import timeline
 
 SHARED, PRIVATE, UNKNOWN = PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN
 NO_MEMSLOT = PageState.NO_MEMSLOT
@@ -253,6 +254,38 @@ def test_other_kinds_of_events_change_nothing() -> None:
     events["kind"] = [EventKind.HYPERCALL, EventKind.PUNCH_HOLE, EventKind.MEMSLOT]
     assert len(page_map.apply(events, 0)) == 0
     assert events["effective_pages"].tolist() == [0, 0, 0]
+
+
+def test_state_that_was_read_holds_from_then_on_by_no_event() -> None:
+    page_map = a_map()
+    events = calls((1, 0, 4, To.PRIVATE), (2, 4, 4, To.PRIVATE), (3, 8, 4, To.PRIVATE))
+    events["kind"] = EventKind.STATE_READ
+    changes = page_map.apply(events, 0)
+    assert changes.tolist() == [
+        (1, 0, 4, -1, 1, SHARED, PRIVATE, True),
+        (2, 4, 4, -1, 0, SHARED, PRIVATE, True),
+        (3, 8, 4, -1, 0, SHARED, PRIVATE, True),
+    ]
+    assert events["effective_pages"].tolist() == [4, 4, 4]
+
+
+def test_state_that_was_read_as_it_was_known_is_no_change() -> None:
+    page_map = a_map(UNKNOWN)
+    events = calls((1, 0, 4, To.SHARED), (2, 0, 4, To.SHARED), kind=EventKind.STATE_READ)
+    assert page_map.apply(events, 0)["t"].tolist() == [1]
+    assert events["effective_pages"].tolist() == [0, 0]
+    assert page_map.totals() == Totals(private=0, shared=4, unknown=1020)
+
+
+def test_readings_of_the_state_are_no_conversions_in_a_timeline() -> None:
+    page_map = a_map()
+    events = calls((1, 0, 4, To.PRIVATE), (2, 0, 4, To.PRIVATE), (3, 0, 4, To.PRIVATE))
+    events["kind"][0] = EventKind.STATE_READ
+    start, changes = page_map.totals(), page_map.apply(events, 0)
+    counted = timeline(start, 0, [changes], [events], np.array([0, 10]))
+    assert [counted.to_private.tolist(), counted.noop.tolist()] == [[2], [2]]
+    assert counted.pages_to_private.tolist() == [0]
+    assert [counted.private.tolist(), counted.shared.tolist()] == [[4], [1020]]
 
 
 @pytest.mark.parametrize("gfn", [GFN_LIMIT - 2, GFN_LIMIT, 1 << 63, (1 << 64) - 1])

@@ -36,6 +36,7 @@ BORDERS = sorted(
 """Every range in the property tests begins and ends at two of these."""
 
 SEGMENTS = list(pairwise(BORDERS))
+STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)
 
 
 def conversion(
@@ -56,6 +57,12 @@ def conversion(
 def loss(t: int, kind: EventKind = EventKind.LOSS_BEGIN) -> EventArray:
     event = np.zeros(1, EVENT)
     event["t"], event["kind"] = t, kind
+    return event
+
+
+def reading(t: int, first: int, end: int, to: To) -> EventArray:
+    event = conversion(t, first, end, to)
+    event["kind"] = EventKind.STATE_READ
     return event
 
 
@@ -85,7 +92,7 @@ class BruteMap:
         if event["kind"] in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
             self.forget()
             return 0
-        if event["kind"] != EventKind.CONVERSION or event["outcome"] == Outcome.FAILED:
+        if event["kind"] not in STATE_CHANGING or event["outcome"] == Outcome.FAILED:
             return 0
         if event["range_certainty"] == Certainty.UNKNOWN:
             self.forget()
@@ -193,6 +200,8 @@ def event_steps(draw: st.DrawFn, t: int) -> Step:
     if draw(st.integers(0, 9)) == 0:
         kind = draw(st.sampled_from([EventKind.LOSS_BEGIN, EventKind.LOSS_END]))
         return Step(t, events=loss(t, kind))
+    if draw(st.integers(0, 9)) == 0:
+        return Step(t, events=reading(t, *draw(ranges()), draw(st.sampled_from(list(To)))))
     outcome = draw(st.sampled_from([*[Outcome.APPLIED] * 5, *Outcome]))
     certainty = draw(st.sampled_from([*[Certainty.SEEN] * 15, Certainty.UNKNOWN]))
     to = draw(st.sampled_from([To.PRIVATE, To.SHARED, To.PRIVATE, To.SHARED, To.UNKNOWN]))
@@ -302,6 +311,8 @@ def test_state_rows_sums_and_mixed_blocks_equal_the_brute_force(
             assert pages == runs["npages"][runs["state"] == state].sum()
         if step.events is not None:
             assert step.events["effective_pages"][0] == effective
+            is_reading = step.events["kind"][0] == EventKind.STATE_READ
+            assert (changes["event"] == (-1 if is_reading else seq)).all()
 
 
 @laws

@@ -62,10 +62,17 @@ def random_events(count: int, seed: int = 1, guest_pages: int = 4096) -> EventAr
     events["gfn"] = random.integers(0, guest_pages, count)
     events["npages"] = random.choice([1, 1, 1, 7, 64, 512], count)
     events["kind"] = random.choice(
-        [EventKind.CONVERSION, EventKind.HYPERCALL, EventKind.PAGE_FAULT, EventKind.LOSS_BEGIN],
+        [
+            EventKind.CONVERSION,
+            EventKind.HYPERCALL,
+            EventKind.PAGE_FAULT,
+            EventKind.LOSS_BEGIN,
+            EventKind.STATE_READ,
+        ],
         count,
-        p=[0.9, 0.05, 0.04, 0.01],
+        p=[0.88, 0.05, 0.04, 0.01, 0.02],
     )
+    events["outcome"][events["kind"] == EventKind.STATE_READ] = Outcome.APPLIED
     is_loss = events["kind"] == EventKind.LOSS_BEGIN
     events["to"] = random.choice([To.SHARED, To.PRIVATE], count)
     events["aux"] = np.where(events["to"] == To.PRIVATE, 8, 0)

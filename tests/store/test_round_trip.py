@@ -53,7 +53,7 @@ def test_totals_in_the_vm_row_are_sums_over_its_events(engine: Engine, write: Wr
     assert [vm.applied, vm.failed, vm.unconfirmed] == outcomes
     assert vm.requested == len(conversions)
     assert vm.events == len(events)
-    assert vm.effective_pages == int(events["effective_pages"].sum())
+    assert vm.effective_pages == int(conversions["effective_pages"].sum())
     assert vm.events_by_kind["page_fault"] == int((events["kind"] == EventKind.PAGE_FAULT).sum())
     assert vm.last_t == int(effect_time(events)[-1])
 

@@ -18,6 +18,7 @@ from app.store.reader import Reader
 from app.store.writer import RecordingWriter
 
 GUEST_PAGES = 4096
+STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)
 
 
 def brute_force(events: EventArray, t: int) -> npt.NDArray[np.uint8]:
@@ -26,7 +27,7 @@ def brute_force(events: EventArray, t: int) -> npt.NDArray[np.uint8]:
     for event in events[effect_time(events) <= t]:
         if event["kind"] in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
             state[:] = PageState.UNKNOWN
-        elif event["kind"] == EventKind.CONVERSION and event["outcome"] != Outcome.FAILED:
+        elif event["kind"] in STATE_CHANGING and event["outcome"] != Outcome.FAILED:
             pages = state[int(event["gfn"]) : int(event["gfn"] + event["npages"])]
             if event["outcome"] == Outcome.APPLIED:
                 pages[:] = event["to"]
