@@ -18,7 +18,7 @@ from collector.assemble.memslots import GuestMemfdFile, Region
 from collector.assemble.processes import Processes
 from collector.assemble.reuse import changes_layout, is_internal, is_new_vm, region_of
 from collector.assemble.vm_ioctls import VmIoctls
-from collector.assemble.vms import Caller, LiveVm, Vcpu, Vms
+from collector.assemble.vms import Caller, LiveVm, Vcpu, VmmOf, Vms
 from collector.coverage import Capability
 from collector.records import CALL, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
 from collector.sources.base import SourceDescription
@@ -42,9 +42,14 @@ _FLOOD[
 
 
 class Assembler:
-    """One recording's calls, batch by batch."""
+    """One recording's calls, batch by batch.
 
-    def __init__(self, sink: RecordingSink, source: SourceDescription) -> None:
+    `vmm_of` is asked once for each process that owns a VM; None: nobody can tell any more.
+    """
+
+    def __init__(
+        self, sink: RecordingSink, source: SourceDescription, vmm_of: VmmOf | None = None
+    ) -> None:
         self.event_counts: Counter[EventKind] = Counter()
         self.lost_events = 0
         self._sink = sink
@@ -52,7 +57,7 @@ class Assembler:
         self._start_ns = source.clock_start_ns
         self._sees_creation = source.sees.get(Capability.VM_CREATION, False)
         self._processes = Processes(source.thread_groups)
-        self._vms = Vms(sink, self._processes, source.command_names)
+        self._vms = Vms(sink, self._processes, source.command_names, vmm_of)
         self._attribution = Attribution(self._vms, self._processes)
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand

@@ -1,6 +1,6 @@
 """Which VM a call belongs to: by struct kvm *, by process and fd, or by elimination."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.model.events import Certainty, PageState
@@ -8,6 +8,7 @@ from app.model.layout import VmIdentity
 from app.store.protocol import RecordingSink
 from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
 from collector.assemble.processes import Processes
+from collector.host.found import VmmFacts
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +36,9 @@ class Vcpu:
     vcpu_id: int
 
 
+VmmOf = Callable[[int], VmmFacts | None]
+"""Tells what a process is, while it lives; None if it is gone."""
+
 OpenFile = LiveVm | Vcpu | GuestMemfdFile
 
 
@@ -51,9 +55,15 @@ class Vms:
     """All VMs of a recording: creates them in the sink, follows their fds, ends them."""
 
     def __init__(
-        self, sink: RecordingSink, processes: Processes, command_names: Mapping[int, str]
+        self,
+        sink: RecordingSink,
+        processes: Processes,
+        command_names: Mapping[int, str],
+        vmm_of: VmmOf | None = None,
     ) -> None:
         self._sink = sink
+        self._vmm_of = vmm_of
+        self._vmms: dict[int, VmmFacts | None] = {}
         self._processes = processes
         self._command_names = command_names
         self._files: dict[tuple[int, int], OpenFile] = {}
@@ -132,6 +142,7 @@ class Vms:
         for vm in list(self.of_process(process)):
             self.end(vm, t, is_inferred=False)
         self._files = {key: f for key, f in self._files.items() if key[0] != process}
+        self._vmms.pop(process, None)
 
     def create(
         self, caller: Caller, t: int | None, certainty: Certainty, vm_type: int | None, now: int
@@ -142,8 +153,10 @@ class Vms:
         has_fd = caller.fd >= 0
         process = self.owner(caller.tid)
         known = certainty != Certainty.UNKNOWN
+        vmm = self._vmm(process)
+        told = None if vmm is None else vmm.name or vmm.command
         identity = VmIdentity(
-            name=self._command_names.get(caller.tid) or f"pid {process}",
+            name=told or self._command_names.get(caller.tid) or f"pid {process}",
             pid=process,
             vm_fd=caller.fd if has_fd else None,
             created_t=t,
@@ -151,6 +164,8 @@ class Vms:
             start_state=(PageState.SHARED if known and not self.is_losing else PageState.UNKNOWN),
             vm_type=vm_type,
             kvm_pointer=caller.kvm or None,
+            process_start_ns=None if vmm is None else vmm.start_ns,
+            uuid=None if vmm is None else vmm.uuid,
         )
         vm = LiveVm(self._sink.add_vm(identity), identity, process, LiveMemslots(known))
         vm.lost_something = self.is_losing
@@ -161,6 +176,12 @@ class Vms:
             self._by_pointer[caller.kvm] = vm
         self._of_thread[caller.tid] = vm
         return vm
+
+    def _vmm(self, process: int) -> VmmFacts | None:
+        """What a process is, asked when its first VM appears: later it may be gone."""
+        if process not in self._vmms:
+            self._vmms[process] = None if self._vmm_of is None else self._vmm_of(process)
+        return self._vmms[process]
 
     def hint_creation(self, tid: int, fd: int, t: int) -> None:
         """An ioctl whose entry was not recorded returned `fd`: perhaps a new VM's."""

@@ -8,6 +8,7 @@ from memory_sink import MemorySink
 
 from collector.assemble.assembler import Assembler
 from collector.assemble.pairing import Pairing
+from collector.assemble.vms import VmmOf
 from collector.coverage import describe_coverage
 from collector.ftrace.tracedat import open_trace_dat
 from collector.records import RECORD, RecordArray, RecordCode
@@ -80,6 +81,7 @@ def assembled(
     *,
     batch: int = 1 << 16,
     start_ns: int | None = None,
+    vmm_of: VmmOf | None = None,
 ) -> MemorySink:
     """Everything from records to a recording, as TraceDatFile and the importer do it."""
     counts = np.bincount(records["code"], minlength=256)
@@ -95,7 +97,7 @@ def assembled(
     sink, pairing = MemorySink(), Pairing()
     if counts[RecordCode.USERSPACE_EXIT]:
         pairing.expect_userspace_exits()
-    assembler = Assembler(sink, source)
+    assembler = Assembler(sink, source, vmm_of)
     for at in range(0, len(records), batch):
         assembler.add(pairing.add(records[at : at + batch]))
     assembler.add(pairing.finish())

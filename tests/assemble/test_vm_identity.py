@@ -6,6 +6,7 @@ from record_streams import assembled, record
 
 from app.model.events import Certainty, PageState
 from app.model.layout import Backing
+from collector.host.found import VmmFacts
 from collector.records import HAS_GMEM, RecordArray, RecordCode
 
 CREATE_VM, GMEM_FLAG = 0xAE01, 4
@@ -196,3 +197,33 @@ def test_thousands_of_memslot_calls_between_conversions() -> None:
     assert len(vm.memslots) == 3000
     assert sum(end is not None for _, end in vm.memslots) == 1000
     assert len(vm.conversions) == 3000
+
+
+def test_vmm_is_asked_once_what_it_is_and_names_its_vms() -> None:
+    asked = []
+
+    def vmm_of(pid: int) -> VmmFacts | None:
+        asked.append(pid)
+        return VmmFacts(pid, 77_000, "qemu-system-x86", "db-1", "2b2c-uuid")
+
+    records = [
+        *ioctl(1, 4, CREATE_VM, 5),
+        *converted(20),
+        *ioctl(30, 4, CREATE_VM, 6),
+        *ioctl(40, 4, CREATE_VM, 7, tid=2),
+    ]
+    sink = assembled(np.concatenate(records), {1: "comm"}, vmm_of=vmm_of)
+    assert asked == [1, 2]
+    first = sink.vms[0].identity
+    assert (first.process_start_ns, first.uuid) == (77_000, "2b2c-uuid")
+    assert first.name.startswith("db-1")
+
+
+def test_vm_of_a_process_that_is_gone_keeps_the_name_of_its_thread() -> None:
+    records = np.concatenate(ioctl(1, 4, CREATE_VM, 5))
+    (vm,) = assembled(records, {1: "comm"}, vmm_of=lambda _: None).vms
+    assert (vm.identity.name, vm.identity.process_start_ns, vm.identity.uuid) == (
+        "comm",
+        None,
+        None,
+    )
