@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass, field
+from errno import EINTR
 from pathlib import Path
 from typing import Any
 
-from vmm import GUEST_MEMFD_FLAG_MMAP, K4, PRIVATE, PUNCH_HOLE
+from kvm_calls import GUEST_MEMFD_FLAG_MMAP, K4, PRIVATE, PUNCH_HOLE
 
 from app.model.events import Certainty, EventArray, EventKind, Outcome, To
 from app.model.layout import Backing
@@ -13,6 +14,16 @@ from app.store.reader import Reader
 from app.store.tables import MemslotRow
 
 Call = dict[str, Any]
+
+KINDS = {
+    "set_attributes": EventKind.CONVERSION,
+    "set_attributes2": EventKind.CONVERSION,
+    "set_region": EventKind.MEMSLOT,
+    "create_guest_memfd": EventKind.GUEST_MEMFD,
+    "register_region": EventKind.REGISTER_REGION,
+    "unregister_region": EventKind.UNREGISTER_REGION,
+}
+"""Of the calls that are events of a VM. What else was called makes VMs, or follows their fds."""
 
 
 @dataclass
@@ -31,22 +42,55 @@ class TrueVm:
     calls: list[Call] = field(default_factory=list)
     slots: list[TrueSlot] = field(default_factory=list)
     memfds: dict[int, int] = field(default_factory=dict)  # fd -> flags
+    ended_by: Call | None = None  # the close of its last fd, or exec
 
 
 def read_truth(path: Path) -> list[TrueVm]:
-    vms: list[TrueVm] = []
+    """The VMs in order of their making. Calls that belong to none are left out."""
+    truth = _Truth()
     for line in path.read_text().splitlines():
-        call = json.loads(line)
-        if call["op"] == "create_vm":
-            vms.append(TrueVm(call["ret"], call))
-            continue
-        vm = next(vm for vm in vms if call["fd"] == vm.fd or call["fd"] in vm.memfds)
-        vm.calls.append(call)
+        truth.take(json.loads(line))
+    return truth.vms
+
+
+class _Truth:
+    """Which VM each number names, in one process after the other."""
+
+    def __init__(self) -> None:
+        self.vms: list[TrueVm] = []
+        self._vm_of: dict[int, TrueVm] = {}  # fd of a VM -> the VM
+        self._memfd_of: dict[int, TrueVm] = {}
+        self._vcpu_of: dict[int, int] = {}  # thread -> the vCPU it ran last
+
+    def take(self, call: Call) -> None:
+        op, fd, ret = call["op"], call["fd"], call["ret"]
+        if op == "create_vm":
+            self.vms.append(TrueVm(ret, call))
+            self._vm_of[ret] = self.vms[-1]
+        elif op == "dup":
+            self._vm_of[ret] = self._vm_of[fd]
+        elif op == "close":
+            self._close(fd, call)
+        elif op == "exec":
+            for held in list(self._vm_of):
+                self._close(held, call)
+        elif op == "vcpu_run":
+            self._vcpu_of[call["tid"]] = call["vcpu"]
+        elif op == "fallocate" or op in KINDS:
+            self._add(self._vm_of.get(fd) or self._memfd_of[fd], call)
+
+    def _close(self, fd: int, call: Call) -> None:
+        vm = self._vm_of.pop(fd)
+        if vm not in self._vm_of.values():
+            vm.ended_by = call
+
+    def _add(self, vm: TrueVm, call: Call) -> None:
+        vm.calls.append(call | {"vcpu": self._vcpu_of.get(call["tid"], -1)})
         if call["op"] == "create_guest_memfd":
             vm.memfds[call["ret"]] = call["flags"]
+            self._memfd_of[call["ret"]] = vm
         if call["op"] == "set_region" and call["ret"] == 0:
             _change_layout(vm, call)
-    return vms
 
 
 def _change_layout(vm: TrueVm, call: Call) -> None:
@@ -63,46 +107,74 @@ def _change_layout(vm: TrueVm, call: Call) -> None:
 
 def check_vm(reader: Reader, vm_id: int, true: TrueVm, start_ns: int) -> None:
     """Everything the recording says of a VM is what was done to it, and nothing is missing."""
-    vm = reader.vm(vm_id)
-    assert vm.created_t is not None
-    assert vm.created_certainty == Certainty.SEEN
-    assert_within(vm.created_t + start_ns, true.created_by)
-    events, _ = reader.events(vm_id, limit=len(true.calls) + 1)
-    assert len(events) == len(true.calls)
-    for event, call in zip(events, true.calls, strict=True):
-        check_call(event, call, start_ns)
+    for event, call in check_calls(reader, vm_id, true, start_ns):
+        check_contents(event, call)
     memslots = sorted(reader.memslots(vm_id), key=lambda slot: slot.from_t)
     assert len(memslots) == len(true.slots)
     for slot, expected in zip(memslots, true.slots, strict=True):
         check_slot(slot, expected, start_ns)
 
 
-def check_call(event: EventArray, call: Call, start_ns: int) -> None:
-    begin = int(event["t"]) + start_ns
-    assert call["t0"] <= begin <= begin + int(event["latency_ns"]) <= call["t1"]
+def check_calls(
+    reader: Reader, vm_id: int, true: TrueVm, start_ns: int
+) -> list[tuple[EventArray, Call]]:
+    """What every source tells: the order of calls, when, by whom and with which result.
+
+    Returns each event of the VM with the call that it is.
+    """
+    vm = reader.vm(vm_id)
+    assert vm.created_t is not None
+    assert vm.created_certainty == Certainty.SEEN
+    assert_within(vm.created_t + start_ns, true.created_by)
+    events, _ = reader.events(vm_id, limit=len(true.calls) + 1)
+    assert len(events) == len(true.calls)
+    pairs = list(zip(events, true.calls, strict=True))
+    for event, call in pairs:
+        check_outcome(event, call, start_ns)
+    return pairs
+
+
+def check_outcome(event: EventArray, call: Call, start_ns: int) -> None:
+    begin, ret = int(event["t"]) + start_ns, call["ret"]
+    assert event["kind"] == kind_of(call)
     assert event["tid"] == call["tid"]
-    is_failed = call["ret"] < 0
-    assert event["errno"] == (-call["ret"] if is_failed else 0)
-    assert event["outcome"] == (Outcome.FAILED if is_failed else Outcome.APPLIED)
+    assert call["t0"] <= begin
+    if ret is None:  # killed while it was under way: its end was not seen, or was its interruption
+        assert event["outcome"] == Outcome.UNCONFIRMED or event["errno"] == EINTR
+        return
+    assert begin <= begin + int(event["latency_ns"]) <= call["t1"]
+    assert event["errno"] == max(0, -ret)
+    assert event["outcome"] == (Outcome.FAILED if ret < 0 else Outcome.APPLIED)
+
+
+def kind_of(call: Call) -> EventKind:
+    if call["op"] == "fallocate":
+        return EventKind.PUNCH_HOLE if call["mode"] & PUNCH_HOLE else EventKind.ALLOCATE
+    return KINDS[call["op"]]
+
+
+def check_contents(event: EventArray, call: Call) -> None:
+    """What only sources tell that read the user's structs."""
     match call["op"]:
         case "set_attributes":
             to = To.PRIVATE if call["attributes"] & PRIVATE else To.SHARED
-            assert (event["kind"], event["to"]) == (EventKind.CONVERSION, to)
+            assert event["to"] == to
             assert (int(event["gfn"]) * K4 + int(event["address_low"])) == call["address"]
             assert (int(event["npages"]) * K4 + int(event["size_low"])) == call["size"]
             assert event["aux"] == call["attributes"]
             assert event["range_certainty"] == Certainty.SEEN
+        case "set_attributes2":
+            to = To.PRIVATE if call["attributes"] & PRIVATE else To.SHARED
+            assert (event["to"], event["aux"]) == (to, call["attributes"])
         case "set_region":
-            assert event["kind"] == EventKind.MEMSLOT
             assert event["aux"] == call["slot"] | call["flags"] << 32
             assert (event["gfn"], event["npages"]) == (call["gpa"] // K4, call["size"] // K4)
         case "create_guest_memfd":
-            assert event["kind"] == EventKind.GUEST_MEMFD
             assert (event["npages"], event["aux"]) == (call["size"] // K4, call["flags"])
         case "fallocate":
-            is_hole = call["mode"] & PUNCH_HOLE
-            assert event["kind"] == (EventKind.PUNCH_HOLE if is_hole else EventKind.ALLOCATE)
             assert event["aux"] == call["offset"]
+        case "register_region" | "unregister_region":
+            assert event["aux"] == call["addr"]
 
 
 def check_slot(slot: MemslotRow, expected: TrueSlot, start_ns: int) -> None:

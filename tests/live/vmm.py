@@ -1,111 +1,42 @@
 """A small VMM that does to guest memory what a VMM can do, and writes down each call.
 
-    python vmm.py TRUTH.jsonl [--floods N] [--burst N] [--hold S] [--wait] [--clock boot|mono]
+    python vmm.py TRUTH.jsonl [--scene NAME]... [--floods N] [--burst N] [--hold S] [--wait]
+                              [--clock boot|mono]
 
-One JSON object a call: op, t0 and t1 (ns, just before and after), tid, fd, ret (or
--errno) and the arguments by the kernel's names. No vCPU runs.
+See kvm_calls for what is written. No guest code runs.
 """
 
 import argparse
 import ctypes
-import json
-import mmap
-import os
-import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
 
-KVM_CREATE_VM = 0xAE01
-KVM_SET_USER_MEMORY_REGION = 0x4020AE46
-KVM_SET_USER_MEMORY_REGION2 = 0x40A0AE49
-KVM_SET_MEMORY_ATTRIBUTES = 0x4020AED2
-KVM_CREATE_GUEST_MEMFD = 0xC040AED4
-KVM_MEM_READONLY = 1 << 1
-KVM_MEM_GUEST_MEMFD = 1 << 2
-GUEST_MEMFD_FLAG_MMAP = 1 << 0
-GUEST_MEMFD_FLAG_INIT_SHARED = 1 << 1
-PRIVATE = 1 << 3
-KEEP_SIZE, PUNCH_HOLE = 1, 2
-K4, M2 = 4096, 2 << 20
-CLOCKS = {"boot": time.CLOCK_BOOTTIME, "mono": time.CLOCK_MONOTONIC}
+from kvm_calls import (
+    CLOCKS,
+    GUEST_MEMFD_FLAG_INIT_SHARED,
+    GUEST_MEMFD_FLAG_MMAP,
+    K4,
+    KEEP_SIZE,
+    KVM_MEM_READONLY,
+    KVM_SET_MEMORY_ATTRIBUTES,
+    M2,
+    PRIVATE,
+    PUNCH_HOLE,
+    Vmm,
+    libc,
+)
 
-libc = ctypes.CDLL(None, use_errno=True)
-libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
-libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
-
-
-class Vmm:
-    """Makes the calls and keeps the truth."""
-
-    def __init__(self, truth: TextIO, clock: int) -> None:
-        self._truth = truth
-        self._clock = clock
-        self.kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
-        self._memory = mmap.mmap(-1, 8 * M2)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        self.hva = -(-address // M2) * M2
-
-    def create_vm(self) -> int:
-        return self._ioctl("create_vm", self.kvm, KVM_CREATE_VM, None, type=0)
-
-    def create_guest_memfd(self, vm: int, size: int, flags: int) -> int:
-        content = struct.pack("<QQ6Q", size, flags, *[0] * 6)
-        ioctl = KVM_CREATE_GUEST_MEMFD
-        return self._ioctl("create_guest_memfd", vm, ioctl, content, size=size, flags=flags)
-
-    def region(self, vm: int, slot: int, gpa: int, size: int, flags: int = 0) -> int:
-        content = struct.pack("<IIQQQ", slot, flags, gpa, size, self.hva)
-        told = {"slot": slot, "flags": flags, "gpa": gpa, "size": size, "hva": self.hva}
-        return self._ioctl("set_region", vm, KVM_SET_USER_MEMORY_REGION, content, **told)
-
-    def region2(self, vm: int, slot: int, gpa: int, size: int, memfd: int, offset: int = 0) -> int:
-        flags = KVM_MEM_GUEST_MEMFD
-        content = struct.pack("<IIQQQQI116x", slot, flags, gpa, size, self.hva, offset, memfd)
-        told = {"slot": slot, "flags": flags, "gpa": gpa, "size": size, "hva": self.hva}
-        told |= {"gmem_offset": offset, "gmem_fd": memfd}
-        return self._ioctl("set_region", vm, KVM_SET_USER_MEMORY_REGION2, content, **told)
-
-    def attributes(self, vm: int, address: int, size: int, attributes: int) -> int:
-        content = struct.pack("<QQQQ", address, size, attributes, 0)
-        told = {"address": address, "size": size, "attributes": attributes}
-        return self._ioctl("set_attributes", vm, KVM_SET_MEMORY_ATTRIBUTES, content, **told)
-
-    def fallocate(self, memfd: int, mode: int, offset: int, length: int) -> int:
-        begin = self._now()
-        ret = result(libc.fallocate(memfd, mode, offset, length))
-        told = {"mode": mode, "offset": offset, "len": length}
-        self._write("fallocate", begin, memfd, ret, told)
-        return ret
-
-    def _ioctl(self, op: str, fd: int, request: int, content: bytes | None, **told: int) -> int:
-        argument = None if content is None else ctypes.create_string_buffer(content, len(content))
-        begin = self._now()
-        ret = result(libc.ioctl(fd, request, argument))
-        self._write(op, begin, fd, ret, told)
-        return ret
-
-    def _now(self) -> int:
-        return time.clock_gettime_ns(self._clock)
-
-    def _write(self, op: str, begin: int, fd: int, ret: int, told: dict[str, int]) -> None:
-        row: dict[str, Any] = {
-            "op": op,
-            "t0": begin,
-            "t1": self._now(),
-            "tid": threading.get_native_id(),
-        }
-        self._truth.write(json.dumps(row | {"fd": fd, "ret": ret} | told) + "\n")
+LONG_CALL = 2 << 30
+"""Bytes whose allocation takes long enough to be killed at it."""
+FREE_FD = 100
+"""Of no file of this process."""
 
 
-def result(ret: int) -> int:
-    return -ctypes.get_errno() if ret < 0 else ret
-
-
-def three_backings(vmm: Vmm) -> int:
-    """A VM with one memslot of each backing; slots are deleted, made anew and moved."""
+def backings(vmm: Vmm) -> int:
+    """Two VMs. The first has memslots of each backing, which are deleted, made anew and moved."""
     vm = vmm.create_vm()
     memfd = vmm.create_guest_memfd(vm, 2 * M2, 0)
     mappable = vmm.create_guest_memfd(vm, M2, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
@@ -129,12 +60,94 @@ def three_backings(vmm: Vmm) -> int:
         (0x1000_0001, K4, PRIVATE),
     ]:
         vmm.attributes(vm, address, size, attributes)
+    second = vmm.create_vm()
+    vmm.region(second, 0, 0, 2 * M2)
+    vmm.region(second, 0, 0, 0)
     return vm
+
+
+def refused(vmm: Vmm) -> int:
+    """What only other kernels and other hardware do."""
+    vm = vmm.create_vm()
+    memfd = vmm.create_guest_memfd(vm, 2 * M2, 0)
+    vmm.region2(vm, 7, 0x2000_0000, M2, memfd, M2)
+    vmm.attributes2(memfd, M2 + K4, 2 * K4, PRIVATE)
+    vmm.attributes2(memfd, M2, M2, 0)
+    vmm.register_region(vm, vmm.hva, M2)
+    vmm.unregister_region(vm, vmm.hva, M2)
+    return vm
+
+
+def descriptors(vmm: Vmm) -> int:
+    """A VM lives on under other numbers; when it ended, its number is another VM's."""
+    first = vmm.create_vm()
+    vmm.region(first, 0, 0, M2)
+    other = vmm.dup(first)
+    vmm.close(first)
+    vmm.region(other, 1, M2, M2)
+    third = vmm.dup2(other, FREE_FD)
+    vmm.close(other)
+    vmm.region(third, 0, 0, 0)
+    vmm.close(third)  # its end
+    again = vmm.create_vm()
+    vmm.region(again, 0, 8 * M2, M2)
+    fourth = vmm.dup3(again, FREE_FD)
+    vmm.close(fourth)
+    vmm.region(again, 1, 0, M2)
+    vmm.close(again)
+    last = vmm.create_vm()
+    vmm.region(last, 5, 0, 2 * M2)
+    return last
+
+
+def vcpus(vmm: Vmm) -> int:
+    """Two vCPUs run, each in a thread of its own, which then asks for a conversion."""
+    vm = vmm.create_vm()
+    vmm.region(vm, 0, 0, M2)
+
+    def run(vcpu: int) -> None:
+        vcpu_fd = vmm.create_vcpu(vm, vcpu)
+        vmm.run_vcpu(vcpu_fd, vcpu)
+        vmm.attributes(vm, vcpu * K4, K4, PRIVATE)
+
+    for vcpu in (0, 3):
+        thread = threading.Thread(target=run, args=(vcpu,))
+        thread.start()
+        thread.join()
+    return vm
+
+
+def exec_(vmm: Vmm) -> int:
+    """The process becomes another VMM, whose VM has the same number."""
+    vm = vmm.create_vm()
+    vmm.region(vm, 0, 0, M2)
+    vmm.exec(__file__, "--scene", "descriptors")
+    return vm
+
+
+def killed(vmm: Vmm) -> int:
+    """Whoever started it is to kill it at its last call."""
+    vm = vmm.create_vm()
+    vmm.region(vm, 0, 0, M2)
+    memfd = vmm.create_guest_memfd(vm, LONG_CALL, 0)
+    while True:
+        vmm.fallocate_that_ends_us(memfd, LONG_CALL)
+
+
+SCENES: dict[str, Callable[[Vmm], int]] = {
+    "backings": backings,
+    "refused": refused,
+    "descriptors": descriptors,
+    "vcpus": vcpus,
+    "exec": exec_,
+    "killed": killed,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("truth", type=Path)
+    parser.add_argument("--scene", choices=SCENES, action="append", help="default: backings")
     parser.add_argument("--floods", type=int, default=0, help="attribute calls at the end")
     parser.add_argument("--burst", type=int, default=0, help="more, as fast as can be, unwritten")
     parser.add_argument("--hold", type=float, default=0.0, help="seconds to live on")
@@ -143,17 +156,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.wait:
         sys.stdin.readline()
-    with options.truth.open("w") as truth:
-        vmm = Vmm(truth, CLOCKS[options.clock])
-        vm = three_backings(vmm)
-        second = vmm.create_vm()  # of the same process
-        vmm.region(second, 0, 0, 2 * M2)
-        vmm.region(second, 0, 0, 0)
+    with options.truth.open("a") as truth:
+        vmm = Vmm(truth, options.clock)
+        vms = [SCENES[scene](vmm) for scene in options.scene or ["backings"]]
         for i in range(options.floods):
-            vmm.attributes(vm, 0x1000_0000 + i * K4, K4, PRIVATE)
+            vmm.attributes(vms[0], 0x1000_0000 + i * K4, K4, PRIVATE)
     content = ctypes.create_string_buffer(32)
     for _ in range(options.burst):
-        libc.ioctl(vm, KVM_SET_MEMORY_ATTRIBUTES, content)
+        libc.ioctl(vms[0], KVM_SET_MEMORY_ATTRIBUTES, content)
     print("done", flush=True)
     time.sleep(options.hold)
 

@@ -1,0 +1,176 @@
+"""The calls of a small VMM, each written down as it was made.
+
+One JSON object a call: op, t0 and t1 (ns, just before and after; t1 is null while the call is
+still running), pid, tid, fd, ret (or -errno) and the arguments by the kernel's names.
+"""
+
+import ctypes
+import json
+import mmap
+import os
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+KVM_CREATE_VM = 0xAE01
+KVM_GET_VCPU_MMAP_SIZE = 0xAE04
+KVM_CREATE_VCPU = 0xAE41
+KVM_RUN = 0xAE80
+KVM_SET_USER_MEMORY_REGION = 0x4020AE46
+KVM_SET_USER_MEMORY_REGION2 = 0x40A0AE49
+KVM_SET_MEMORY_ATTRIBUTES = 0x4020AED2
+KVM_SET_MEMORY_ATTRIBUTES2 = 0xC080AED2
+KVM_CREATE_GUEST_MEMFD = 0xC040AED4
+KVM_MEMORY_ENCRYPT_REG_REGION = 0x8010AEBB
+KVM_MEMORY_ENCRYPT_UNREG_REGION = 0x8010AEBC
+KVM_MEM_READONLY = 1 << 1
+KVM_MEM_GUEST_MEMFD = 1 << 2
+GUEST_MEMFD_FLAG_MMAP = 1 << 0
+GUEST_MEMFD_FLAG_INIT_SHARED = 1 << 1
+PRIVATE = 1 << 3
+KEEP_SIZE, PUNCH_HOLE = 1, 2
+K4, M2 = 4096, 2 << 20
+IMMEDIATE_EXIT = 1
+"""Offset in struct kvm_run: KVM_RUN returns -EINTR without entering the guest."""
+
+CLOCKS = {"boot": time.CLOCK_BOOTTIME, "mono": time.CLOCK_MONOTONIC}
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
+libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+
+
+class Vmm:
+    """Makes the calls and keeps the truth."""
+
+    def __init__(self, truth: TextIO, clock: str) -> None:
+        self._truth = truth
+        self._clock_name = clock
+        self._clock = CLOCKS[clock]
+        self.kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+        self._memory = mmap.mmap(-1, 8 * M2)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        self.hva = -(-address // M2) * M2
+
+    def create_vm(self) -> int:
+        return self._ioctl("create_vm", self.kvm, KVM_CREATE_VM, None, type=0)
+
+    def create_guest_memfd(self, vm: int, size: int, flags: int) -> int:
+        content = struct.pack("<QQ6Q", size, flags, *[0] * 6)
+        ioctl = KVM_CREATE_GUEST_MEMFD
+        return self._ioctl("create_guest_memfd", vm, ioctl, content, size=size, flags=flags)
+
+    def region(self, vm: int, slot: int, gpa: int, size: int, flags: int = 0) -> int:
+        content = struct.pack("<IIQQQ", slot, flags, gpa, size, self.hva)
+        told = {"slot": slot, "flags": flags, "gpa": gpa, "size": size, "hva": self.hva}
+        return self._ioctl("set_region", vm, KVM_SET_USER_MEMORY_REGION, content, **told)
+
+    def region2(self, vm: int, slot: int, gpa: int, size: int, memfd: int, offset: int = 0) -> int:
+        flags = KVM_MEM_GUEST_MEMFD
+        content = struct.pack("<IIQQQQI116x", slot, flags, gpa, size, self.hva, offset, memfd)
+        told = {"slot": slot, "flags": flags, "gpa": gpa, "size": size, "hva": self.hva}
+        told |= {"gmem_offset": offset, "gmem_fd": memfd}
+        return self._ioctl("set_region", vm, KVM_SET_USER_MEMORY_REGION2, content, **told)
+
+    def attributes(self, vm: int, address: int, size: int, attributes: int) -> int:
+        content = struct.pack("<QQQQ", address, size, attributes, 0)
+        told = {"address": address, "size": size, "attributes": attributes}
+        return self._ioctl("set_attributes", vm, KVM_SET_MEMORY_ATTRIBUTES, content, **told)
+
+    def attributes2(self, memfd: int, offset: int, size: int, attributes: int) -> int:
+        """In-place conversion: by the guest_memfd's own ioctl, in file offsets."""
+        content = struct.pack("<QQQQ96x", offset, size, attributes, 0)
+        told = {"offset": offset, "size": size, "attributes": attributes}
+        return self._ioctl("set_attributes2", memfd, KVM_SET_MEMORY_ATTRIBUTES2, content, **told)
+
+    def register_region(self, vm: int, addr: int, size: int) -> int:
+        content = struct.pack("<QQ", addr, size)
+        ioctl = KVM_MEMORY_ENCRYPT_REG_REGION
+        return self._ioctl("register_region", vm, ioctl, content, addr=addr, size=size)
+
+    def unregister_region(self, vm: int, addr: int, size: int) -> int:
+        content = struct.pack("<QQ", addr, size)
+        ioctl = KVM_MEMORY_ENCRYPT_UNREG_REGION
+        return self._ioctl("unregister_region", vm, ioctl, content, addr=addr, size=size)
+
+    def create_vcpu(self, vm: int, vcpu: int) -> int:
+        begin = self._now()
+        ret = result(libc.ioctl(vm, KVM_CREATE_VCPU, vcpu))
+        self._write("create_vcpu", begin, vm, ret, {"vcpu": vcpu})
+        return ret
+
+    def run_vcpu(self, vcpu_fd: int, vcpu: int) -> int:
+        """Run a vCPU in this thread; the guest is not entered."""
+        size = result(libc.ioctl(self.kvm, KVM_GET_VCPU_MMAP_SIZE, None))
+        with mmap.mmap(vcpu_fd, size) as kvm_run:
+            kvm_run[IMMEDIATE_EXIT] = 1
+            return self._ioctl("vcpu_run", vcpu_fd, KVM_RUN, None, vcpu=vcpu)
+
+    def fallocate(self, memfd: int, mode: int, offset: int, length: int) -> int:
+        begin = self._now()
+        ret = result(libc.fallocate(memfd, mode, offset, length))
+        told = {"mode": mode, "offset": offset, "len": length}
+        self._write("fallocate", begin, memfd, ret, told)
+        return ret
+
+    def fallocate_that_ends_us(self, memfd: int, length: int) -> None:
+        """Written down before it is made, for it is not to return."""
+        told = {"mode": KEEP_SIZE, "offset": 0, "len": length}
+        self._write("fallocate", self._now(), memfd, None, told)
+        self._truth.flush()
+        print("calling", flush=True)
+        libc.fallocate(memfd, KEEP_SIZE, 0, length)
+
+    def dup(self, fd: int) -> int:
+        return self._duplicate(fd, lambda: libc.dup(fd))
+
+    def dup2(self, fd: int, new: int) -> int:
+        return self._duplicate(fd, lambda: libc.dup2(fd, new))
+
+    def dup3(self, fd: int, new: int) -> int:
+        return self._duplicate(fd, lambda: libc.dup3(fd, new, os.O_CLOEXEC))
+
+    def _duplicate(self, fd: int, call: Callable[[], int]) -> int:
+        begin = self._now()
+        ret = result(call())
+        self._write("dup", begin, fd, ret, {})
+        return ret
+
+    def close(self, fd: int) -> None:
+        begin = self._now()
+        ret = result(libc.close(fd))
+        self._write("close", begin, fd, ret, {})
+
+    def exec(self, program: str, *arguments: str) -> None:
+        """Become another VMM, which goes on writing. All of KVM's file descriptors are closed."""
+        self._write("exec", self._now(), -1, None, {})
+        self._truth.flush()
+        command = [sys.executable, program, self._truth.name, "--clock", self._clock_name]
+        os.execv(sys.executable, [*command, *arguments])
+
+    def _ioctl(self, op: str, fd: int, request: int, content: bytes | None, **told: int) -> int:
+        argument = None if content is None else ctypes.create_string_buffer(content, len(content))
+        begin = self._now()
+        ret = result(libc.ioctl(fd, request, argument))
+        self._write(op, begin, fd, ret, told)
+        return ret
+
+    def _now(self) -> int:
+        return time.clock_gettime_ns(self._clock)
+
+    def _write(self, op: str, begin: int, fd: int, ret: int | None, told: dict[str, int]) -> None:
+        row: dict[str, Any] = {
+            "op": op,
+            "t0": begin,
+            "t1": None if ret is None else self._now(),
+            "pid": os.getpid(),
+            "tid": threading.get_native_id(),
+        }
+        self._truth.write(json.dumps(row | {"fd": fd, "ret": ret} | told) + "\n")
+
+
+def result(ret: int) -> int:
+    return -ctypes.get_errno() if ret < 0 else ret
