@@ -34,6 +34,7 @@ class FoundMemfd:
     ino: int  # st_ino
     size: int  # bytes
     flags: int | None = None  # of its creation; None: not known
+    can_be_mapped: bool | None = None  # GUEST_MEMFD_FLAG_MMAP, where only that is known
     population: tuple[FoundPopulation, ...] = ()
 
 
@@ -68,9 +69,19 @@ class FoundVm:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundStrays:
+    """Files of a process that owns several VMs: nothing there tells which VM each belongs to."""
+
+    process: VmmFacts
+    vcpus: dict[int, int]  # vCPU fd -> vCPU id
+    memfds: tuple[FoundMemfd, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """All VMs of a host, or of the processes asked for, at `clock_ns` of the recording's clock."""
 
     clock_ns: int
     vms: tuple[FoundVm, ...]
+    strays: tuple[FoundStrays, ...] = ()
     notes: tuple[str, ...] = ()  # sentences: what could not be read, and why

@@ -1,0 +1,57 @@
+"""Which descriptors of a process are KVM's, by what /proc/PID/fd calls them."""
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from collector.host.processes import PROC
+
+_VM = "anon_inode:kvm-vm"
+_VCPU = re.compile(r"anon_inode:kvm-vcpu:(\d+)")
+_MEMFD = re.compile(r"(anon_inode:|/)\[?kvm-gmem\]?( \(deleted\))?")
+"""The second form is that of kernels that give guest_memfds a file system of their own (Linux
+6.19, virt/kvm/guest_memfd.c, kvm_gmem_init_mount)."""
+
+
+@dataclass(slots=True)
+class KvmFds:
+    """The descriptors of one process, by number."""
+
+    vms: list[int] = field(default_factory=list)
+    vcpus: dict[int, int] = field(default_factory=dict)  # -> vCPU id
+    memfds: list[int] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.vms or self.vcpus or self.memfds)
+
+
+def kvm_fds(pid: int) -> KvmFds:
+    """Raises PermissionError; of a process that is gone there are none."""
+    found = KvmFds()
+    folder = PROC / str(pid) / "fd"
+    try:
+        numbers = sorted(int(name) for name in os.listdir(folder))
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for fd in numbers:
+        called = called_by(pid, fd)
+        if called == _VM:
+            found.vms.append(fd)
+        elif vcpu := _VCPU.fullmatch(called):
+            found.vcpus[fd] = int(vcpu[1])
+        elif _MEMFD.fullmatch(called):
+            found.memfds.append(fd)
+    return found
+
+
+def is_vm(pid: int, fd: int) -> bool:
+    return called_by(pid, fd) == _VM
+
+
+def called_by(pid: int, fd: int) -> str:
+    """What the kernel calls an open file; empty if it was closed."""
+    try:
+        return os.readlink(PROC / str(pid) / "fd" / str(fd))
+    except OSError:
+        return ""

@@ -1,0 +1,154 @@
+"""All VMs of this host at one instant, from /proc."""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import cmp_to_key
+
+from collector.host.descriptors import KvmFds, is_vm, kvm_fds
+from collector.host.found import Found, FoundMemfd, FoundStrays, FoundVm, VmmFacts
+from collector.host.kernel_calls import borrowed_fd, can_be_mapped, same_file
+from collector.host.population import OtherFile, population
+from collector.host.processes import PROC, is_still, process_ids, vmm_of
+from collector.host.threads import vcpu_threads
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    facts: VmmFacts
+    fds: KvmFds
+
+
+def scan(pids: Collection[int], clock: int) -> Found:
+    """Find the VMs of the processes `pids`, or of all. `clock` is a time.CLOCK_*.
+
+    They were there at the instant that is told: each is looked for once more after it was taken.
+    Nothing raises; what could not be read is a note.
+    """
+    notes: dict[str, None] = {}
+    processes = _look_into(pids or list(process_ids()), notes)
+    vms, strays = _vms(processes, notes)
+    clock_ns = time.clock_gettime_ns(clock)
+    alive = tuple(vm for vm in vms if _is_alive(vm))
+    strays = [s for s in strays if is_still(s.process)]
+    return Found(clock_ns, alive, tuple(strays), tuple(notes))
+
+
+def _look_into(pids: Iterable[int], notes: dict[str, None]) -> list[_Process]:
+    """The processes with descriptors of KVM's."""
+    found, closed = [], 0
+    for pid in pids:
+        try:
+            fds = kvm_fds(pid)
+        except PermissionError:
+            closed += 1
+            continue
+        facts = None if fds.is_empty else vmm_of(pid)
+        if facts is not None:
+            found.append(_Process(facts, fds))
+    if closed:
+        notes[
+            f"{closed} processes may not be looked into: VMs of theirs that were running already "
+            "are not shown until they make a call. Run as root."
+        ] = None
+    return found
+
+
+def _vms(
+    processes: list[_Process], notes: dict[str, None]
+) -> tuple[list[FoundVm], list[FoundStrays]]:
+    owned: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
+    for process, fds in _distinct_vms(processes, notes):
+        owned[process.facts.pid].append(fds)
+    threads = vcpu_threads(
+        {p.facts.pid: p.fds.vcpus for p in processes if p.facts.pid in owned and p.fds.vcpus}
+    )
+    vms, strays = [], []
+    for process in processes:
+        facts, of_process = process.facts, owned[process.facts.pid]
+        memfds = tuple(_memfds(process, notes)) if of_process else ()
+        if len(of_process) == 1:
+            known = threads.get(facts.pid)
+            vms.append(FoundVm(facts, of_process[0], process.fds.vcpus, memfds, threads=known))
+        else:
+            vms += [FoundVm(facts, fds, {}) for fds in of_process]
+            if of_process and (memfds or process.fds.vcpus):
+                strays.append(FoundStrays(facts, process.fds.vcpus, memfds))
+                notes[_strays_note(facts, len(of_process))] = None
+    return vms, strays
+
+
+def _strays_note(facts: VmmFacts, count: int) -> str:
+    return (
+        f"{facts.command} (pid {facts.pid}) owns {count} VMs: which of them its guest_memfds and "
+        "vCPUs belong to is not known until a call tells."
+    )
+
+
+def _distinct_vms(
+    processes: list[_Process], notes: dict[str, None]
+) -> list[tuple[_Process, tuple[int, ...]]]:
+    """Each VM once, with its owner and all the descriptors that name it there.
+
+    A child inherits descriptors but may not use them (KVM refuses another address space), so a
+    VM that several processes hold is that of the one that is oldest.
+    """
+    held = [(process, fd) for process in processes for fd in process.fds.vms]
+    unsure = False
+
+    def order(a: tuple[_Process, int], b: tuple[_Process, int]) -> int:
+        nonlocal unsure
+        try:
+            return same_file(a[0].facts.pid, a[1], b[0].facts.pid, b[1])
+        except OSError as error:
+            unsure = unsure or not isinstance(error, ProcessLookupError)
+            return 1
+
+    groups: list[list[tuple[_Process, int]]] = []
+    for one in sorted(held, key=cmp_to_key(order)):
+        if groups and order(groups[-1][-1], one) == 0:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    if unsure:
+        notes["Whether two descriptors name one VM could not be asked (kcmp)."] = None
+    return [_owner_of(group) for group in groups]
+
+
+def _owner_of(group: list[tuple[_Process, int]]) -> tuple[_Process, tuple[int, ...]]:
+    owner = min((p for p, _ in group), key=lambda p: (p.facts.start_ns, p.facts.pid))
+    return owner, tuple(sorted(fd for p, fd in group if p is owner))
+
+
+def _memfds(process: _Process, notes: dict[str, None]) -> list[FoundMemfd]:
+    by_inode: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
+    for fd in process.fds.memfds:
+        try:
+            stat = (PROC / str(process.facts.pid) / "fd" / str(fd)).stat()
+        except OSError:
+            continue
+        by_inode[stat.st_dev, stat.st_ino, stat.st_size].append(fd)
+    found = [FoundMemfd(tuple(fds), *which) for which, fds in by_inode.items()]
+    return [_with_population(process.facts, memfd, notes) for memfd in found]
+
+
+def _with_population(facts: VmmFacts, memfd: FoundMemfd, notes: dict[str, None]) -> FoundMemfd:
+    pid, fd = facts.pid, memfd.fds[0]
+    try:
+        counted, is_all = population(pid, fd, memfd.dev, memfd.ino, memfd.size)
+        with borrowed_fd(pid, fd) as ours:
+            mappable = can_be_mapped(ours)
+    except (OtherFile, ProcessLookupError):
+        return memfd
+    except OSError as error:
+        notes[f"The pages of guest_memfds could not be counted: {os.strerror(error.errno)}."] = None
+        return memfd
+    if not is_all:
+        notes[f"Counting the pages of the guest_memfd {fd} of pid {pid} was cut short."] = None
+    return replace(memfd, population=counted, can_be_mapped=mappable)
+
+
+def _is_alive(vm: FoundVm) -> bool:
+    return is_still(vm.process) and any(is_vm(vm.process.pid, fd) for fd in vm.fds)
