@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 
 from starlette.concurrency import run_in_threadpool
 
-from app.store.catalogue import Head
 from app.store.errors import StoreError
+from app.store.heads import Head
 
-POLL_S = 0.25
+POLL_S = 0.1
 HEARTBEAT_S = 15.0
 
 
@@ -31,13 +31,14 @@ class ChangeFeed:
 
     async def listen(self) -> AsyncGenerator[Head | None, None]:
         """Yield how far each VM reaches, then each change; None: still here, nothing happened."""
-        told: dict[int, Head] = {}
+        told: dict[tuple[int, int | None], Head] = {}
         with self._watching():
             while not self._is_closed:
                 changed = self._changed  # taken before looking, so that no change slips between
                 for head in self._heads:
-                    if told.get(head.vm_id) != head:
-                        told[head.vm_id] = head
+                    which = (head.recording_id, head.vm_id)
+                    if told.get(which) != head:
+                        told[which] = head
                         yield head
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT_S)

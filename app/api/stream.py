@@ -15,7 +15,7 @@ router = APIRouter(tags=["stream"])
 class Changed(BaseModel):
     """The data of a `changed` event."""
 
-    vm: int
+    vm: int | None = Field(description="Null: the recording, which has no VM yet.")
     recording: int
     up_to: int = Field(description="What is stored reaches up to here, ns since the start.")
 

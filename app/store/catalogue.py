@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, or_, select
@@ -10,6 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.layout import Backing, GuestMemfd, Memslot
 from app.store.errors import NotFound, explained
+from app.store.heads import Head, Writing, read_heads, writing
 from app.store.protocol import Loss
 from app.store.tables import (
     GuestMemfdRow,
@@ -20,16 +20,6 @@ from app.store.tables import (
     RecordingState,
     Vm,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How far a VM's stored history reaches; a new commit makes a new one."""
-
-    vm_id: int
-    recording_id: int
-    revision: int
-    up_to: int  # ns since the recording's start
 
 
 class Catalogue:
@@ -90,15 +80,14 @@ class Catalogue:
         return found
 
     def heads(self) -> list[Head]:
-        """How far each VM is stored: cheap enough to ask several times a second."""
-        query = (
-            select(Vm.id, Vm.recording_id, Vm.revision, Recording.last_t)
-            .join(Recording, col(Recording.id) == col(Vm.recording_id))
-            .where(col(Recording.state) != RecordingState.DELETING)
-            .order_by(col(Vm.id))
-        )
-        with self._session() as session:
-            return [Head(*row) for row in session.exec(query)]
+        """What is newest: cheap enough to ask several times a second."""
+        with explained(str(self._engine.url.database)):
+            return read_heads(self._engine)
+
+    def writing(self, recording: Recording) -> Writing | None:
+        """Of a recording that is said to be being written; None if it is not."""
+        with explained(str(self._engine.url.database)):
+            return writing(self._engine, recording)
 
     def memslots(self, vm_id: int, at: int | None = None) -> list[Memslot]:
         """Memslots with their lifetimes, by start; with `at`, those alive then."""

@@ -4,7 +4,7 @@ from sqlalchemy import Engine, Select, delete, select, update
 from sqlmodel import col
 
 from app.store.errors import NotFound, StoreError, explained
-from app.store.lock import is_writer_alive
+from app.store.lock import is_held_by
 from app.store.tables import Recording, RecordingState, Segment, Vm
 
 SEGMENTS_PER_STEP = 16
@@ -18,12 +18,13 @@ def delete_recording(engine: Engine, recording_id: int) -> None:
     and StoreError while the recording is still being written.
     """
     with explained(str(engine.url.database)):
-        query = select(col(Recording.state)).where(col(Recording.id) == recording_id)
+        query = select(col(Recording.state), col(Recording.writer_pid))
         with engine.connect() as connection:
-            state = connection.execute(query).scalar_one_or_none()
-        if state is None:
+            found = connection.execute(query.where(col(Recording.id) == recording_id)).one_or_none()
+        if found is None:
             raise NotFound(f"there is no recording {recording_id}")
-        if state == RecordingState.WRITING and is_writer_alive(engine):
+        state, writer = found
+        if state == RecordingState.WRITING and is_held_by(engine, writer):
             raise StoreError(f"recording {recording_id} is still being written")
         with engine.begin() as connection:
             connection.execute(

@@ -26,16 +26,21 @@ def recover(engine: Engine) -> None:
 
 def _mark_incomplete(session: Session, recording_id: int) -> None:
     recording = session.get_one(Recording, recording_id)
-    last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording_id)
         .values(
             state=RecordingState.INCOMPLETE,
-            incomplete_reason=(
-                f"the writer (process {recording.writer_pid}) ended without finishing: events "
-                f"after t = {last_s:.6f} s are missing, some from t = {complete_s:.6f} s on may be"
-            ),
+            incomplete_reason=what_is_missing(recording),
             writer_pid=None,
         )
+    )
+
+
+def what_is_missing(recording: Recording) -> str:
+    """What a writer that died left out, in words."""
+    last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
+    return (
+        f"the writer (process {recording.writer_pid}) ended without finishing: events "
+        f"after t = {last_s:.6f} s are missing, some from t = {complete_s:.6f} s on may be"
     )

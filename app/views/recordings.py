@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.store.heads import Writing
 from app.store.protocol import Loss
 from app.store.reader import Reader
+from app.store.recover import what_is_missing
 from app.store.tables import Recording, RecordingState
 from app.views.row_ids import row_id
 
@@ -21,9 +23,16 @@ class RecordingView:
     host: str
     host_id: int
     source: Annotated[str, Field(examples=["trace.dat"])]
-    state: Annotated[str, Field(description="writing, complete or incomplete")]
+    state: Annotated[
+        str,
+        Field(description="writing, complete or incomplete; incomplete as soon as its writer died"),
+    ]
     incomplete_reason: Annotated[str | None, Field(description="What is missing, and why.")]
     is_live: Annotated[bool, Field(description="It is being written now, as things happen.")]
+    silent_ms: Annotated[
+        int | None,
+        Field(description="While it is written: how long ago something was stored last."),
+    ]
     clock: Annotated[str, Field(description="The trace's own clock.", examples=["mono"])]
     clock_start_ns: Annotated[str, Field(description="That clock at t = 0, ns, as text.")]
     wall_start_ns: Annotated[str | None, Field(description="UNIX time of t = 0, ns, as text.")]
@@ -45,13 +54,24 @@ def recording_views(reader: Reader) -> list[RecordingView]:
     for vm in reader.vms(include_unattributed=True):
         vms.setdefault(vm.recording_id, []).append(row_id(vm))
     return [
-        recording_view(recording, hosts[recording.host_id], vms.get(row_id(recording), []))
+        recording_view(
+            recording,
+            hosts[recording.host_id],
+            vms.get(row_id(recording), []),
+            reader.writing(recording),
+        )
         for recording in recordings
     ]
 
 
-def recording_view(recording: Recording, host: str, vms: list[int]) -> RecordingView:
+def recording_view(
+    recording: Recording, host: str, vms: list[int], writing: Writing | None
+) -> RecordingView:
+    """Compose what is said of a recording. One whose writer died is said to be incomplete at once,
+    though that is stored only when the next one opens the database to write."""
     wall = recording.wall_start_ns
+    is_written = writing is not None and writing.is_alive
+    is_abandoned = writing is not None and not writing.is_alive
     return RecordingView(
         id=row_id(recording),
         uuid=recording.uuid,
@@ -59,9 +79,12 @@ def recording_view(recording: Recording, host: str, vms: list[int]) -> Recording
         host=host,
         host_id=recording.host_id,
         source=recording.source,
-        state=recording.state,
-        incomplete_reason=recording.incomplete_reason,
-        is_live=recording.is_live and recording.state == RecordingState.WRITING,
+        state=RecordingState.INCOMPLETE if is_abandoned else recording.state,
+        incomplete_reason=(
+            what_is_missing(recording) if is_abandoned else recording.incomplete_reason
+        ),
+        is_live=recording.is_live and is_written,
+        silent_ms=writing.silent_ns // 10**6 if writing is not None and is_written else None,
         clock=recording.clock,
         clock_start_ns=str(recording.clock_start_ns),
         wall_start_ns=None if wall is None else str(wall),
@@ -80,7 +103,8 @@ def find_recording(reader: Reader, recording_id: int) -> RecordingView:
     recording = reader.recording(recording_id)
     host = next(host.name for host in reader.hosts() if host.id == recording.host_id)
     vms = reader.vms(recording_id, include_unattributed=True)
-    return recording_view(recording, host, [row_id(vm) for vm in vms])
+    ids = [row_id(vm) for vm in vms]
+    return recording_view(recording, host, ids, reader.writing(recording))
 
 
 @dataclass(frozen=True, slots=True)

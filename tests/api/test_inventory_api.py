@@ -22,6 +22,7 @@ def test_a_recording_says_what_it_is(client: httpx.Client) -> None:
         "state": "complete",
         "incomplete_reason": None,
         "is_live": False,
+        "silent_ms": None,
         "clock": "mono",
         "clock_start_ns": CLOCK_START,
         "wall_start_ns": "1700000000000000000",

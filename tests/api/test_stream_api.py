@@ -15,9 +15,9 @@ from small_guest import write_guest_a
 from app.api import feed
 from app.api.feed import ChangeFeed
 from app.settings import Settings
-from app.store.catalogue import Head
 from app.store.database import open_database
 from app.store.errors import StoreError
+from app.store.heads import Head
 from app.store.protocol import RecordingHeader
 from app.store.writer import RecordingWriter
 
@@ -35,7 +35,7 @@ class Heads:
     """A database's heads, and how often they were read."""
 
     def __init__(self) -> None:
-        self.now = [Head(1, 1, 1, 100)]
+        self.now = [Head(1, 1, 1, 100, True)]
         self.reads = 0
 
     def read(self) -> list[Head]:
@@ -57,15 +57,15 @@ def test_a_listener_is_told_where_things_stand_and_then_what_changed() -> None:
         async for head in ChangeFeed(heads.read).listen():
             told.append(head)
             if len(told) == 1:
-                heads.now = [Head(1, 1, 2, 200), Head(2, 1, 1, 200)]
+                heads.now = [Head(1, 1, 2, 200, True), Head(2, 1, 1, 200, True)]
             if len(told) == 3:
                 break
         return told
 
     assert outcome(listen()) == [
-        Head(1, 1, 1, 100),
-        Head(1, 1, 2, 200),
-        Head(2, 1, 1, 200),
+        Head(1, 1, 1, 100, True),
+        Head(1, 1, 2, 200, True),
+        Head(2, 1, 1, 200, True),
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_database_that_fails_for_a_moment_is_asked_again() -> None:
     async def listen() -> Head | None:
         return await anext(ChangeFeed(read).listen())
 
-    assert outcome(listen()) == Head(1, 1, 1, 100)
+    assert outcome(listen()) == Head(1, 1, 1, 100, True)
 
 
 def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:

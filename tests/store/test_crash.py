@@ -3,16 +3,19 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 from histories import HEADER, IDENTITY, memslot, random_events
+from sqlalchemy import Engine
 
 from app.model.events import PageState, effect_time
 from app.model.pagemap import PageMap
 from app.store.database import open_database
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
+from app.views.recordings import recording_views
 
 WRITE_FOREVER = """
 import sys
@@ -88,3 +91,38 @@ def test_a_reader_only_does_not_mark_anything(path: Path) -> None:
     engine = open_database(path, read_only=True)
     assert Reader(engine).recordings()[0].state == "writing"
     engine.dispose()
+
+
+def test_beside_a_dead_writer_readers_know_that_nobody_writes(path: Path) -> None:
+    """Nothing is recovered by those that only read."""
+    killed_while_writing(path)
+    engine = open_database(path, read_only=True)
+    reader = Reader(engine)
+    (recording,) = reader.recordings()
+    assert recording.state == "writing"
+    (head,) = reader.heads()
+    assert not head.is_written
+    writing = reader.writing(recording)
+    assert writing is not None
+    assert not writing.is_alive
+    (shown,) = recording_views(reader)
+    assert (shown.state, shown.is_live, shown.silent_ms) == ("incomplete", False, None)
+    engine.dispose()
+    engine = open_database(path)
+    (recovered,) = recording_views(Reader(engine))
+    assert recovered == shown
+    engine.dispose()
+
+
+def test_beside_a_living_writer_readers_know_how_long_it_is_silent(engine: Engine) -> None:
+    reader = Reader(engine)
+    with RecordingWriter(engine, HEADER, is_live=True):
+        (head,) = reader.heads()
+        assert (head.vm_id, head.is_written) == (None, True)
+        (shown,) = recording_views(reader)
+        assert (shown.state, shown.is_live) == ("writing", True)
+        assert shown.silent_ms is not None
+        time.sleep(0.02)
+        assert (recording_views(reader)[0].silent_ms or 0) > shown.silent_ms
+    assert [head.is_written for head in reader.heads()] == [False]
+    assert recording_views(reader)[0].silent_ms is None
