@@ -1,6 +1,7 @@
 """What a VMM's command line calls its guest. Only what is certain: elsewhere there is no name."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -23,7 +24,7 @@ def _qemu(arguments: Sequence[str]) -> tuple[str | None, str | None]:
     QEMU takes two dashes for one (system/vl.c, lookup_opt).
     """
     name = uuid = None
-    for option, value in _pairs(arguments):
+    for option, value in pairwise(arguments):
         if option in ("-name", "--name"):
             name = _keyvals(value, implied="guest").get("guest", name)
         elif option in ("-uuid", "--uuid"):
@@ -51,11 +52,7 @@ def _uuid(text: str) -> str | None:
 
 def _firecracker(arguments: Sequence[str]) -> tuple[str | None, str | None]:
     """`--id ID`, which its jailer always gives."""
-    return next((value for option, value in _pairs(arguments) if option == "--id"), None), None
-
-
-def _pairs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(arguments, arguments[1:], strict=False)
+    return next((value for option, value in pairwise(arguments) if option == "--id"), None), None
 
 
 _READERS: dict[str, Callable[[Sequence[str]], tuple[str | None, str | None]]] = {

@@ -1,6 +1,5 @@
 """Which descriptors of a process are KVM's, by what /proc/PID/fd calls them."""
 
-import os
 import re
 from dataclasses import dataclass, field
 
@@ -31,7 +30,7 @@ def kvm_fds(pid: int) -> KvmFds:
     found = KvmFds()
     folder = PROC / str(pid) / "fd"
     try:
-        numbers = sorted(int(name) for name in os.listdir(folder))
+        numbers = sorted(int(path.name) for path in folder.iterdir())
     except (FileNotFoundError, ProcessLookupError):
         return found
     for fd in numbers:
@@ -52,6 +51,6 @@ def is_vm(pid: int, fd: int) -> bool:
 def called_by(pid: int, fd: int) -> str:
     """What the kernel calls an open file; empty if it was closed."""
     try:
-        return os.readlink(PROC / str(pid) / "fd" / str(fd))
+        return str((PROC / str(pid) / "fd" / str(fd)).readlink())
     except OSError:
         return ""

@@ -1,16 +1,17 @@
 """All VMs of this host at one instant, from /proc."""
 
-import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
+from pathlib import Path
 
 from collector.host.descriptors import KvmFds, is_vm, kvm_fds
 from collector.host.found import Found, FoundMemfd, FoundStrays, FoundVm, VmmFacts
 from collector.host.kernel_calls import borrowed_fd, can_be_mapped, same_file
-from collector.host.population import OtherFile, population
+from collector.host.monitors import with_monitors
+from collector.host.population import OtherFileError, population
 from collector.host.processes import PROC, is_still, process_ids, vmm_of
 from collector.host.threads import vcpu_threads
 
@@ -21,19 +22,20 @@ class _Process:
     fds: KvmFds
 
 
-def scan(pids: Collection[int], clock: int) -> Found:
+def scan(pids: Collection[int], clock: int, qmp: Sequence[Path] = ()) -> Found:
     """Find the VMs of the processes `pids`, or of all. `clock` is a time.CLOCK_*.
 
-    They were there at the instant that is told: each is looked for once more after it was taken.
-    Nothing raises; what could not be read is a note.
+    `qmp` are the monitors of QEMUs that may be asked. Nothing raises; what could not be read is a
+    note. The VMs were there at the instant that is told: each is looked for once more after it
+    was taken. Memslots are asked for after it too, so that none is told that is gone by then.
     """
     notes: dict[str, None] = {}
     processes = _look_into(pids or list(process_ids()), notes)
     vms, strays = _vms(processes, notes)
     clock_ns = time.clock_gettime_ns(clock)
-    alive = tuple(vm for vm in vms if _is_alive(vm))
+    alive = with_monitors([vm for vm in vms if _is_alive(vm)], qmp, notes)
     strays = [s for s in strays if is_still(s.process)]
-    return Found(clock_ns, alive, tuple(strays), tuple(notes))
+    return Found(clock_ns, tuple(alive), tuple(strays), tuple(notes))
 
 
 def _look_into(pids: Iterable[int], notes: dict[str, None]) -> list[_Process]:
@@ -140,10 +142,10 @@ def _with_population(facts: VmmFacts, memfd: FoundMemfd, notes: dict[str, None])
         counted, is_all = population(pid, fd, memfd.dev, memfd.ino, memfd.size)
         with borrowed_fd(pid, fd) as ours:
             mappable = can_be_mapped(ours)
-    except (OtherFile, ProcessLookupError):
+    except (OtherFileError, ProcessLookupError):
         return memfd
     except OSError as error:
-        notes[f"The pages of guest_memfds could not be counted: {os.strerror(error.errno)}."] = None
+        notes[f"The pages of guest_memfds could not be counted: {error.strerror}."] = None
         return memfd
     if not is_all:
         notes[f"Counting the pages of the guest_memfd {fd} of pid {pid} was cut short."] = None

@@ -21,7 +21,7 @@ MOST_NS = 1_000_000_000
 SIZE_2M = PAGES_PER_2M << PAGE_SHIFT
 
 
-class OtherFile(Exception):
+class OtherFileError(Exception):
     """The descriptor names another file by now."""
 
 
@@ -31,7 +31,7 @@ def population(
     """What exists of a guest_memfd, neighbours of the same density joined, and whether all of it
     was looked at in the time that this may take.
 
-    Raises OSError where the kernel cannot or will not tell, OtherFile if it is another one.
+    Raises OSError where the kernel cannot or will not tell, OtherFileError if it is another one.
     """
     step = range_size(size)
     found: list[FoundPopulation] = []
@@ -56,7 +56,7 @@ def range_size(size: int) -> int:
 def _check(fd: int, dev: int, ino: int) -> None:
     now = os.fstat(fd)
     if (now.st_dev, now.st_ino) != (dev, ino):
-        raise OtherFile
+        raise OtherFileError
 
 
 def _count(fd: int, first: int, end: int, step: int) -> Iterator[FoundPopulation]:

@@ -43,7 +43,7 @@ def command_of(pid: int, tid: int) -> str:
 
 def thread_ids(pid: int) -> list[int]:
     try:
-        return [int(name) for name in os.listdir(PROC / str(pid) / "task")]
+        return [int(path.name) for path in (PROC / str(pid) / "task").iterdir()]
     except OSError:
         return []
 
@@ -62,7 +62,7 @@ def _stat(content: bytes) -> tuple[str, int]:
 def _program(pid: int) -> str | None:
     """The path of the executable: the first argument is only what its parent called it."""
     try:
-        return os.readlink(PROC / str(pid) / "exe")
+        return str((PROC / str(pid) / "exe").readlink())
     except OSError:
         return None
 
