@@ -1,0 +1,83 @@
+"""What KVM says it can, and the module parameters that decide where conversions happen."""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.host_facts.tree import Tree
+
+KVM_CHECK_EXTENSION = 0xAE03
+CAPABILITIES = {
+    "EXIT_HYPERCALL": 201,
+    "USER_MEMORY2": 231,
+    "MEMORY_FAULT_INFO": 232,
+    "MEMORY_ATTRIBUTES": 233,
+    "GUEST_MEMFD": 234,
+    "VM_TYPES": 235,
+    "PRE_FAULT_MEMORY": 236,
+    "GUEST_MEMFD_FLAGS": 244,
+}
+"""KVM_CAP_* of include/uapi/linux/kvm.h."""
+
+VM_TYPES = ("DEFAULT", "SW_PROTECTED", "SEV", "SEV_ES", "SNP", "TDX")
+"""KVM_X86_*_VM, by bit."""
+
+PARAMETERS = {
+    "kvm": ("vm_memory_attributes", "gmem_in_place_conversion", "tdp_mmu"),
+    "kvm_intel": ("tdx", "ept"),
+    "kvm_amd": ("sev", "sev_es", "sev_snp", "npt"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KvmFacts:
+    """`problem` says why nothing is known of the capabilities."""
+
+    modules: tuple[str, ...]
+    parameters: dict[str, str]  # "module.parameter" -> value, of those that this kernel has
+    capabilities: dict[str, int] | None
+    problem: str | None = None
+
+    def vm_types(self) -> list[str] | None:
+        if self.capabilities is None:
+            return None
+        mask = self.capabilities["VM_TYPES"]
+        return [name for bit, name in enumerate(VM_TYPES) if mask >> bit & 1]
+
+    def converts_in_place(self) -> bool:
+        """guest_memfds hold the attributes, not the VM: by parameters of kernels not yet released
+        (vm_memory_attributes in the series' posts up to v8, gmem_in_place_conversion later)."""
+        said = self.parameters
+        return (
+            said.get("kvm.vm_memory_attributes") == "N"
+            or said.get("kvm.gmem_in_place_conversion") == "Y"
+        )
+
+
+def kvm_facts(tree: Tree) -> KvmFacts:
+    modules = [name for name in tree.names("/sys/module") or () if name.startswith("kvm")]
+    parameters = {}
+    for module, names in PARAMETERS.items():
+        for name in names:
+            value = tree.text(f"/sys/module/{module}/parameters/{name}")
+            if value is not None:
+                parameters[f"{module}.{name}"] = value
+    capabilities, problem = check_extensions(tree.path("/dev/kvm"))
+    return KvmFacts(tuple(modules), parameters, capabilities, problem)
+
+
+def check_extensions(device: Path) -> tuple[dict[str, int] | None, str | None]:
+    try:
+        descriptor = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        return None, f"/dev/kvm cannot be opened: {error.strerror}"
+    try:
+        return {
+            name: fcntl.ioctl(descriptor, KVM_CHECK_EXTENSION, number)
+            for name, number in CAPABILITIES.items()
+        }, None
+    except OSError as error:
+        return None, f"/dev/kvm does not answer: {error.strerror}"
+    finally:
+        os.close(descriptor)
