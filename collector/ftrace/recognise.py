@@ -81,6 +81,11 @@ _TRACEPOINTS: dict[str, tuple[RecordCode, tuple[Source, ...]]] = {
         (Source(0, "pid"), Source(1, "group_dead", default=-1)),
     ),
 }
+_PAGE_CACHE = (*_sources("pfn", "i_ino", "index", "s_dev"), Source(4, "order", default=0))
+_TRACEPOINTS |= {
+    "filemap:mm_filemap_add_to_page_cache": (RecordCode.PAGE_CACHE_ADD, _PAGE_CACHE),
+    "filemap:mm_filemap_delete_from_page_cache": (RecordCode.PAGE_CACHE_DELETE, _PAGE_CACHE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +121,19 @@ _EVENT_PROBES = (
     Shape(RecordCode.USER_REGION, (Source(0, "fd"), *_REGION, *_GMEM), flags=HAS_GMEM),
     Shape(RecordCode.USER_REGION, (Source(0, "fd"), *_REGION)),
     Shape(RecordCode.USER_GUEST_MEMFD, _sources("fd", "size", "flags")),
+    Shape(RecordCode.USER_ENC_REGION, _sources("fd", "addr", "size")),
     Shape(RecordCode.FALLOCATE_ENTER, _sources("fd", "mode", "off", "len")),
     Shape(RecordCode.IOCTL_ENTER, _sources("fd", "cmd", "arg")),
 )
 
 _KPROBES = (
-    Shape(RecordCode.VM_IOCTL, _sources("kvm", "cmd", "f0", "f1", "f2", "f3", "f4", "f5")),
+    Shape(
+        RecordCode.VM_IOCTL,
+        (
+            Source(0, "kvm", default=0),
+            *_sources("", "cmd", "f0", "f1", "f2", "f3", "f4", "f5")[1:],
+        ),
+    ),
     Shape(RecordCode.SET_MEMSLOT, (Source(0, "kvm"), *_REGION, *_GMEM), flags=HAS_GMEM),
     Shape(RecordCode.SET_MEMSLOT, (Source(0, "kvm"), *_REGION)),
     Shape(

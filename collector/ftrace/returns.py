@@ -48,6 +48,7 @@ _SYSTEM_CALL_ENTRIES = (
     RecordCode.USER_SET_ATTRIBUTES,
     RecordCode.USER_REGION,
     RecordCode.USER_GUEST_MEMFD,
+    RecordCode.USER_ENC_REGION,
 )
 
 Decode = Callable[[DecodePlan], Iterator[RecordArray]]

@@ -53,6 +53,9 @@ _ANY_OF: dict[Capability, _Codes] = {
     Capability.HYPERCALLS: frozenset({RecordCode.HYPERCALL}),
     Capability.PAGE_FAULTS: frozenset({RecordCode.PAGE_FAULT}),
     Capability.UNMAPS: frozenset({RecordCode.UNMAP_HVA_RANGE}),
+    Capability.VCPU_THREADS: frozenset({RecordCode.PAGE_FAULT, RecordCode.RMP_FAULT}),
+    Capability.REGION_REGISTRATIONS: frozenset({RecordCode.USER_ENC_REGION, RecordCode.VM_IOCTL}),
+    Capability.BACKING: frozenset({RecordCode.PAGE_CACHE_ADD, RecordCode.PAGE_CACHE_DELETE}),
 }
 
 

@@ -1,73 +1,92 @@
 """A tracing instance of our own: its buffers, events and filters are nobody else's."""
 
-import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from collector.ftrace import tracepoints
 from collector.ftrace.formats import EventFormat, parse_event_format, parse_header_page
-from collector.sources.live import HostCannot, Wishes
+from collector.sources.live import HostCannot, SourceEnded, Wishes
+from collector.sources.tracefs_left import TRACEFS, remove_left_behind
+from collector.sources.tracefs_owner import Owner
+from collector.sources.tracefs_probes import Probes
 
-TRACEFS = Path("/sys/kernel/tracing")
 BUFFER_KIB = 16384
-"""Of each CPU."""
+"""Of each CPU, where there are few."""
+ALL_BUFFERS_KIB = 1 << 20
+LEAST_BUFFER_KIB = 2048
 SUB_BUFFER_KIB = 64
-
-_OURS = re.compile(r"gmemscope-(\d+)")
-_KVM_CALLS = (0xAE01, 0xAE41, 0x4020AE46, 0x40A0AE49, 0x4020AED2, 0xC040AED4)
-_EVENTS: dict[str, str | None] = {
-    "syscalls/sys_enter_ioctl": "||".join(f"cmd=={cmd:#x}" for cmd in _KVM_CALLS),
-    "syscalls/sys_exit_ioctl": None,
-    "syscalls/sys_enter_fallocate": None,
-    "syscalls/sys_exit_fallocate": None,
-    "kvm/kvm_vm_set_mem_attributes": None,
-    "kvm/kvm_hypercall": "nr==12",
-    "kvm/kvm_userspace_exit": None,  # any other exit ends what a guest's request explains
-    "task/task_newtask": None,
-    "sched/sched_process_exit": None,
-}
-"""What is recorded where the kernel has it, and the filter that the kernel applies."""
+CLOCK = "mono"
 
 
 class TracefsInstance:
     """Recording while it exists. `remove` leaves nothing behind."""
 
-    def __init__(self, wishes: Wishes, root: Path = TRACEFS) -> None:
-        """Raises HostCannot."""
+    def __init__(
+        self, wishes: Wishes, memfd_device: int | None = None, root: Path = TRACEFS
+    ) -> None:
+        """`memfd_device`: st_dev of guest_memfds, for the backing wished. Raises HostCannot."""
         remove_left_behind(root)
-        self.path = root / "instances" / f"gmemscope-{os.getpid()}"
+        name = Owner.ourselves().name
+        self.path = root / "instances" / name
+        self.probes = Probes(root, name)
+        self.formats: list[EventFormat] = []
+        self._refused: dict[str, str] = {}  # event -> why
         try:
             self.path.mkdir()
         except OSError as error:
             raise HostCannot(f"no tracing instance can be made: {error}") from error
         try:
-            self.formats = self._set_up(wishes)
+            self._set_up(wishes.pids)
+            self._enable(_wanted(wishes, memfd_device))
             self.page_size = self._page_size()
+            self.probes.add()
+            self._enable(self._probe_filters())
+            self.tell("tracing_on", "1")
         except (OSError, ValueError) as error:
             self.remove()
             raise HostCannot(f"the tracing instance cannot be set up: {error}") from error
 
-    def _set_up(self, wishes: Wishes) -> list[EventFormat]:
+    def _set_up(self, pids: Iterable[int]) -> None:
         self.tell("tracing_on", "0")
-        self.tell("trace_clock", "mono")
+        self.tell("trace_clock", CLOCK)
         if (self.path / "buffer_subbuf_size_kb").exists():
             self.tell("buffer_subbuf_size_kb", str(SUB_BUFFER_KIB))
-        self.tell("buffer_size_kb", str(BUFFER_KIB))
-        if wishes.pids:
+        share = ALL_BUFFERS_KIB // max(1, len(self.cpus()))
+        self.tell("buffer_size_kb", str(max(LEAST_BUFFER_KIB, min(BUFFER_KIB, share))))
+        if threads := [tid for pid in pids for tid in _threads(pid)]:
             self.tell("options/event-fork", "1")
-            self.tell("set_event_pid", " ".join(map(str, wishes.pids)))
-        formats = []
-        for name, event_filter in _EVENTS.items():
+            self.tell("set_event_pid", " ".join(map(str, threads)))
+
+    def _enable(self, wanted: Mapping[str, str | None]) -> None:
+        """Events that the kernel does not have are left out."""
+        for name, event_filter in wanted.items():
             event = self.path / "events" / name
             if not event.is_dir():
                 continue
-            if event_filter is not None:
-                self.tell(f"events/{name}/filter", event_filter)
-            self.tell(f"events/{name}/enable", "1")
-            formats.append(parse_event_format(event.parent.name, (event / "format").read_text()))
-        self.tell("tracing_on", "1")
-        return formats
+            try:
+                if event_filter is not None:
+                    self.tell(f"events/{name}/filter", event_filter)
+                self.tell(f"events/{name}/enable", "1")
+            except OSError as error:
+                self._refused[name.replace("/", ":")] = error.strerror or str(error)
+                continue
+            text = (event / "format").read_text()
+            self.formats.append(parse_event_format(event.parent.name, text))
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences: what the kernel would not record, though it has it."""
+        refused = self._refused.items()
+        return (
+            *self.probes.notes(),
+            *(f"The kernel refused to record {name} ({reason})." for name, reason in refused),
+        )
+
+    def _probe_filters(self) -> dict[str, str | None]:
+        return {
+            f"{self.probes.group}/{probe.name}": probe.condition if probe.kind == "p" else None
+            for probe in self.probes.added
+        }
 
     def _page_size(self) -> int:
         layout = parse_header_page((self.path / "events" / "header_page").read_text())
@@ -75,35 +94,60 @@ class TracefsInstance:
             raise ValueError("this kernel is not a 64-bit one")
         return layout.size
 
+    def filter_ioctls(self, wanted: str) -> None:
+        """Raises SourceEnded."""
+        try:
+            self.tell("events/syscalls/sys_enter_ioctl/filter", wanted)
+        except OSError as error:
+            raise SourceEnded(f"the filter of ioctls was refused: {error.strerror}") from error
+
     def tell(self, file: str, word: str) -> None:
         (self.path / file).write_text(word)
 
     def cpus(self) -> list[int]:
+        """All that may ever come online."""
         return sorted(int(path.name[3:]) for path in (self.path / "per_cpu").glob("cpu*"))
+
+    def problem(self) -> str | None:
+        """What somebody else did to it, so that it records no longer what it did."""
+        try:
+            if (self.path / "tracing_on").read_text().strip() != "1":
+                return f"somebody switched the tracing instance {self.path.name} off"
+            if f"[{CLOCK}]" not in (self.path / "trace_clock").read_text():
+                return f"somebody changed the clock of the tracing instance {self.path.name}"
+            off = [event.full_name for event in self.formats if not self._is_enabled(event)]
+        except OSError as error:
+            return f"the tracing instance {self.path.name} is not to be read: {error.strerror}"
+        if off:
+            return f"somebody switched {', '.join(off)} off in {self.path.name}"
+        return None
+
+    def _is_enabled(self, event: EventFormat) -> bool:
+        enabled = self.path / "events" / event.system / event.name / "enable"
+        return enabled.read_text().startswith("1")
 
     def stop(self) -> None:
         self.tell("tracing_on", "0")
 
     def remove(self) -> None:
-        """Its files must be closed."""
-        _remove(self.path)
-
-
-def left_behind(root: Path = TRACEFS) -> Iterator[Path]:
-    """Instances named for a process of ours that is no more."""
-    for path in (root / "instances").glob("gmemscope-*"):
-        match = _OURS.fullmatch(path.name)
-        if match is not None and not Path(f"/proc/{match[1]}").exists():
-            yield path
-
-
-def remove_left_behind(root: Path = TRACEFS) -> None:
-    for path in left_behind(root):
+        """Its files must be closed. Probes can go when no instance uses them."""
         with suppress(OSError):
-            _remove(path)
+            self.path.rmdir()
+        self.probes.remove()
 
 
-def _remove(path: Path) -> None:
-    (path / "tracing_on").write_text("0")
-    (path / "events" / "enable").write_text("0")
-    path.rmdir()
+def _wanted(wishes: Wishes, memfd_device: int | None) -> dict[str, str | None]:
+    wanted = dict(tracepoints.BASIC)
+    if wishes.faults:
+        wanted |= tracepoints.FAULTS
+    if wishes.backing and memfd_device is not None:
+        wanted |= tracepoints.backing(memfd_device)
+    return wanted
+
+
+def _threads(pid: int) -> list[int]:
+    """set_event_pid takes threads, and with event-fork what they will create."""
+    try:
+        return [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return [pid]

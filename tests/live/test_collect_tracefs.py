@@ -1,11 +1,9 @@
 """`gmemscope collect --source tracefs`: what tracepoints can tell; nothing is left behind."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from collecting import TRACEFS, Collecting, need_kvm, need_tracefs, run_vmm, started
 from live_truth import TrueVm, assert_within, read_truth
@@ -13,10 +11,8 @@ from live_truth import TrueVm, assert_within, read_truth
 from app.model.events import Certainty, EventKind, Outcome
 from app.store.database import open_database
 from app.store.reader import Reader
-from collector.records import CALL, CallArray, CallCode
-from collector.sources.live import Wishes
-from collector.sources.tracefs_instance import left_behind
-from collector.sources.tracefs_live import TracefsLive
+from collector.sources.tracefs_left import remove_left_behind
+from collector.sources.tracefs_owner import Owner, start_of
 
 KINDS = {
     "set_attributes": {EventKind.CONVERSION},
@@ -41,21 +37,22 @@ def collecting(tmp_path: Path) -> Iterator[Collecting]:
     with started(tmp_path / "live.db", "--source", "tracefs") as collecting:
         collecting.await_begin()
         yield collecting
-    for path in left_behind():
-        path.rmdir()
+    assert not remove_left_behind()
 
 
 def instance_of(collecting: Collecting) -> Path:
-    return TRACEFS / "instances" / f"gmemscope-{collecting.process.pid}"
+    pid = collecting.process.pid
+    return TRACEFS / "instances" / Owner(pid, start_of(pid) or 0).name
 
 
 def test_tells_order_result_and_time_but_no_range(tmp_path: Path, collecting: Collecting) -> None:
     assert instance_of(collecting).is_dir()
     run_vmm(tmp_path / "truth.jsonl", "--floods", "2000", "--clock", "mono")
+    instance = instance_of(collecting)
     summary = collecting.end()
     assert (summary["state"], summary["lost_events"], summary["memslots"]) == ("complete", 0, 0)
     assert any("only a pointer" in cost for cost in summary["missing"])
-    assert not instance_of(collecting).exists()
+    assert not instance.exists()
     engine = open_database(collecting.database, read_only=True)
     reader = Reader(engine)
     start_ns = reader.recordings()[0].clock_start_ns
@@ -104,34 +101,13 @@ def test_what_is_lost_while_it_stands_still_is_shown(
 
 
 def test_next_start_removes_what_a_killed_one_left(collecting: Collecting) -> None:
+    left = instance_of(collecting)
     collecting.process.kill()
     collecting.process.wait()
-    left = instance_of(collecting)
     assert left.is_dir()
     with started(collecting.database, "--source", "tracefs", "--duration", "0.5") as again:
         again.await_begin()
         assert not left.exists()
+        instance = instance_of(again)
         assert again.end(None)["state"] == "complete"
-        assert not instance_of(again).exists()
-
-
-def calls_of(tid: int, code: CallCode) -> CallArray:
-    calls = np.zeros(1, CALL)
-    calls["tid"], calls["code"], calls["v"][0, 0] = tid, code, tid
-    return calls
-
-
-def test_process_of_a_thread_is_forgotten_when_it_exits() -> None:
-    with subprocess.Popen(["sleep", "60"]) as child, TracefsLive(Wishes((child.pid,))) as source:
-        source._with_processes(calls_of(child.pid, CallCode.SET_REGION))
-        child.kill()
-        child.wait()
-        ended = source._with_processes(calls_of(child.pid, CallCode.PROCESS_EXIT))
-        later = source._with_processes(calls_of(child.pid, CallCode.SET_REGION))
-    assert (ended["tgid"].tolist(), later["tgid"].tolist()) == ([child.pid], [0])
-
-
-def test_only_instances_of_dead_processes_are_ours_to_remove(tmp_path: Path) -> None:
-    for name in ("gmemscope-1", "gmemscope-4194305", "gmemscope-test-4194305", "perf"):
-        (tmp_path / "instances" / name).mkdir(parents=True)
-    assert [path.name for path in left_behind(tmp_path)] == ["gmemscope-4194305"]
+        assert not instance.exists()

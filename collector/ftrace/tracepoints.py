@@ -1,0 +1,37 @@
+"""Which of the kernel's own events to record, and what the kernel may filter out."""
+
+from collector.ftrace.probes import CALLS, any_of
+
+BASIC: dict[str, str | None] = {
+    "syscalls/sys_enter_ioctl": any_of(*CALLS),
+    "syscalls/sys_exit_ioctl": None,  # it has no cmd, and results of others look like ours
+    "syscalls/sys_enter_fallocate": None,
+    "syscalls/sys_exit_fallocate": None,
+    "syscalls/sys_enter_close": "fd>2",
+    "syscalls/sys_exit_close": None,
+    "syscalls/sys_enter_dup": None,
+    "syscalls/sys_exit_dup": None,
+    "syscalls/sys_enter_dup2": None,
+    "syscalls/sys_exit_dup2": None,
+    "syscalls/sys_enter_dup3": None,
+    "syscalls/sys_exit_dup3": None,
+    "kvm/kvm_vm_set_mem_attributes": None,
+    "kvm/kvm_set_vm_mem_attributes": None,  # a name proposed for the same
+    "kvm/kvm_hypercall": "nr==12",
+    "kvm/kvm_userspace_exit": None,  # any other exit ends what a guest's request explains
+    "kvm/kvm_rmp_fault": None,
+    "task/task_newtask": None,
+    "sched/sched_process_exec": None,
+    "sched/sched_process_exit": None,
+}
+"""system/event -> the filter."""
+
+FAULTS: dict[str, str | None] = {"kvm/kvm_page_fault": None, "kvm/kvm_unmap_hva_range": None}
+
+_PAGE_CACHE = ("mm_filemap_add_to_page_cache", "mm_filemap_delete_from_page_cache")
+
+
+def backing(device: int) -> dict[str, str | None]:
+    """The page cache of the files of one device, as stat(2) names it."""
+    major, minor = device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00
+    return {f"filemap/{event}": f"s_dev=={major << 20 | minor}" for event in _PAGE_CACHE}
