@@ -1,0 +1,175 @@
+"""What many conversions have in common: counts by whatever one may ask of a call."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import PAGES_PER_2M, Certainty, EventArray, Outcome
+from app.model.grouping import sums_by_key
+
+Ints = npt.NDArray[np.int64]
+
+
+class Dimension(StrEnum):
+    """What tells conversions apart."""
+
+    DIRECTION = "direction"
+    OUTCOME = "outcome"
+    ERRNO = "errno"
+    CAUSE = "cause"
+    SIZE = "size"
+    VCPU = "vcpu"
+    THREAD = "thread"
+    MEMSLOT = "memslot"
+
+
+class SizeClass(StrEnum):
+    """How much one call asks for."""
+
+    PAGE = "4 KiB"
+    BLOCK = "2 MiB"
+    """One aligned block of 512 pages."""
+    BELOW = "less than 2 MiB"
+    ABOVE = "more than 2 MiB"
+    UNALIGNED = "2 MiB, not aligned"
+    UNKNOWN = "unknown"
+
+
+_SIZES = tuple(SizeClass)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRange:
+    """A memslot alive at some time of the stretch, by its place in the list of them."""
+
+    first_gfn: int
+    end_gfn: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What calls that have one thing in common add up to."""
+
+    calls: int = 0
+    applied: int = 0
+    failed: int = 0
+    effective_pages: int = 0
+    latency_ns: int = 0  # sum over the calls whose end was seen
+
+    def add(
+        self, calls: int, applied: int, failed: int, effective_pages: int, latency_ns: int
+    ) -> None:
+        self.calls += calls
+        self.applied += applied
+        self.failed += failed
+        self.effective_pages += effective_pages
+        self.latency_ns += latency_ns
+
+
+def size_classes(calls: EventArray) -> npt.NDArray[np.int64]:
+    """For each call the index of its `SizeClass`."""
+    npages, gfn = calls["npages"], calls["gfn"]
+    result = np.full(len(calls), _SIZES.index(SizeClass.ABOVE), np.int64)
+    result[npages < PAGES_PER_2M] = _SIZES.index(SizeClass.BELOW)
+    result[npages == 1] = _SIZES.index(SizeClass.PAGE)
+    is_block = npages == PAGES_PER_2M
+    result[is_block] = _SIZES.index(SizeClass.UNALIGNED)
+    result[is_block & (gfn % PAGES_PER_2M == 0)] = _SIZES.index(SizeClass.BLOCK)
+    result[calls["range_certainty"] == Certainty.UNKNOWN] = _SIZES.index(SizeClass.UNKNOWN)
+    return result
+
+
+def size_name(index: int) -> str:
+    return _SIZES[index].value
+
+
+def _slots_of(calls: EventArray, slots: tuple[SlotRange, ...]) -> Ints:
+    """For each call the first of `slots`, which ascend, that its range meets; -1 for none."""
+    result = np.full(len(calls), -1, np.int64)
+    if not slots:
+        return result
+    ends = np.array([slot.end_gfn for slot in slots], np.uint64)
+    firsts = np.array([slot.first_gfn for slot in slots], np.uint64)
+    at = np.minimum(np.searchsorted(ends, calls["gfn"], side="right"), len(slots) - 1)
+    meets = (firsts[at] < calls["gfn"] + calls["npages"]) & (calls["gfn"] < ends[at])
+    meets &= calls["range_certainty"] != Certainty.UNKNOWN
+    result[meets] = at[meets]
+    return result
+
+
+def dimension_keys(
+    calls: EventArray, slots: tuple[SlotRange, ...]
+) -> Iterator[tuple[Dimension, Ints]]:
+    """Each dimension with a number for each call; equal numbers are equal values."""
+    yield Dimension.DIRECTION, calls["to"].astype(np.int64)
+    yield Dimension.OUTCOME, calls["outcome"].astype(np.int64)
+    yield Dimension.ERRNO, calls["errno"].astype(np.int64)
+    yield Dimension.CAUSE, calls["cause"].astype(np.int64) << 8 | calls["cause_certainty"]
+    yield Dimension.SIZE, size_classes(calls)
+    yield Dimension.VCPU, calls["vcpu"].astype(np.int64)
+    yield Dimension.THREAD, calls["tid"].astype(np.int64)
+    yield Dimension.MEMSLOT, _slots_of(calls, slots)
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Tallies of conversions by every dimension. Calls may come in any number of chunks."""
+
+    slots: tuple[SlotRange, ...] = ()
+    calls: int = 0
+    by: dict[Dimension, dict[int, Tally]] = field(
+        default_factory=lambda: {dimension: {} for dimension in Dimension}
+    )
+
+    def add(self, calls: EventArray) -> None:
+        if not len(calls):
+            return
+        self.calls += len(calls)
+        weights = np.empty((len(calls), 5), np.int64)
+        weights[:, 0] = 1
+        weights[:, 1] = calls["outcome"] == Outcome.APPLIED
+        weights[:, 2] = calls["outcome"] == Outcome.FAILED
+        weights[:, 3] = calls["effective_pages"]
+        weights[:, 4] = np.maximum(calls["latency_ns"], 0)
+        for dimension, keys in dimension_keys(calls, self.slots):
+            values, sums = sums_by_key(np.ascontiguousarray(keys), weights)
+            for value, row in zip(values.tolist(), sums.tolist(), strict=True):
+                self.by[dimension].setdefault(value, Tally()).add(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much more often a value was met during a stretch than before it."""
+
+    dimension: Dimension
+    value: int
+    calls_during: int
+    calls_before: int
+    share_during: float  # of all calls
+    share_before: float  # 0 where there were no calls
+
+
+def differences(during: Tallies, before: Tallies) -> list[Difference]:
+    """Values by how far their share of the calls moved, the furthest first.
+
+    The share tells what is special about a stretch; that there was more of everything is told by
+    the totals.
+    """
+    found = []
+    for dimension in Dimension:
+        ours, theirs = during.by[dimension], before.by[dimension]
+        for value in ours.keys() | theirs.keys():
+            now, then = _calls(ours, value), _calls(theirs, value)
+            share = now / during.calls if during.calls else 0.0
+            share_then = then / before.calls if before.calls else 0.0
+            found.append(Difference(dimension, value, now, then, share, share_then))
+    found.sort(key=lambda d: (-abs(d.share_during - d.share_before), d.dimension, d.value))
+    return found
+
+
+def _calls(tallies: dict[int, Tally], value: int) -> int:
+    tally = tallies.get(value)
+    return 0 if tally is None else tally.calls

@@ -1,0 +1,111 @@
+"""Bursts in made-up instants, whose truth is known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from app.model.bursts import BIN_SHIFT, CONVERSIONS, Bins, Bursts, find_bursts
+
+SECOND = 1_000_000_000
+Instants = npt.NDArray[np.int64]
+
+
+def every(period_ns: float, from_s: float, to_s: float) -> Instants:
+    return np.arange(from_s * SECOND, to_s * SECOND, period_ns).astype(np.int64)
+
+
+def found_in(
+    *parts: Instants, end_s: float, created_t: int | None = None, **rule: object
+) -> Bursts:
+    instants = np.sort(np.concatenate(parts))
+    counts = np.bincount(instants >> BIN_SHIFT, minlength=(int(end_s * SECOND) >> BIN_SHIFT) + 1)
+
+    def instants_in(from_t: int, to_t: int) -> Instants:
+        return instants[(instants >= from_t) & (instants < to_t)]
+
+    changed = replace(CONVERSIONS, **rule)  # type: ignore[arg-type]
+    return find_bursts(Bins(0, counts), instants_in, changed, created_t)
+
+
+CALM = every(SECOND / 6, 0, 60)
+
+
+def test_a_calm_recording_has_none() -> None:
+    assert found_in(CALM, end_s=60).bursts == ()
+
+
+def test_a_burst_begins_and_ends_with_its_own_events() -> None:
+    burst = every(500_000, 20.01, 28.31)
+    (found,) = found_in(CALM, burst, end_s=60).bursts
+    assert (found.from_t, found.to_t) == (burst[0], burst[-1])
+
+
+def test_neighbours_in_time_are_one_burst_and_others_are_not() -> None:
+    parts = [every(500_000, start, start + 5) for start in (10, 15.3, 30)]
+    bursts = found_in(*parts, end_s=60).bursts
+    assert [(b.from_t, b.to_t) for b in bursts] == [
+        (parts[0][0], parts[1][-1]),
+        (parts[2][0], parts[2][-1]),
+    ]
+
+
+def test_many_calls_spread_out_are_none() -> None:
+    assert found_in(every(10_000_000, 0, 600), end_s=600).bursts == ()
+
+
+def test_few_calls_at_once_are_none() -> None:
+    assert found_in(CALM, every(1_000, 20, 20.004), end_s=60).bursts == ()
+
+
+def test_the_threshold_follows_the_baseline() -> None:
+    steady, burst = every(4_000_000, 0, 60), every(1_500_000, 20, 30)
+    assert found_in(steady, burst, end_s=60).bursts == ()
+    assert len(found_in(steady, burst, end_s=60, over_baseline=3.0).bursts) == 1
+
+
+def test_a_recording_of_nothing_but_a_storm_is_one() -> None:
+    storm = every(100_000, 0, 10)
+    (found,) = found_in(storm, end_s=10).bursts
+    assert (found.from_t, found.to_t) == (storm[0], storm[-1])
+
+
+@pytest.mark.parametrize(("created_t", "is_found"), [(0, False), (None, True)])
+def test_what_every_guest_does_while_it_boots_is_none(created_t: int, is_found: bool) -> None:
+    boot = every(500_000, 1, 6)
+    found = found_in(CALM, boot, end_s=60, created_t=created_t)
+    assert bool(found.bursts) is is_found
+    if created_t is not None:
+        assert found.boot_end_t is not None
+        assert 0 <= found.boot_end_t - boot[-1] <= 1 << BIN_SHIFT
+
+
+def test_a_boot_may_be_a_storm() -> None:
+    (found,) = found_in(every(500_000, 1, 16), end_s=60, created_t=0).bursts
+    assert found.in_boot
+
+
+def test_no_events_no_bursts() -> None:
+    empty = np.zeros(0, np.int64)
+    assert found_in(empty, end_s=1).bursts == ()
+
+
+@pytest.fixture(params=[1, 2, 3])
+def shuffled(request: pytest.FixtureRequest) -> Callable[[Instants], Instants]:
+    generator = np.random.default_rng(request.param)
+
+    def arrive(mean_ns: float, from_s: float, to_s: float) -> Instants:
+        gaps = generator.exponential(mean_ns, int(2 * (to_s - from_s) * SECOND / mean_ns) + 10)
+        instants = from_s * SECOND + np.cumsum(gaps)
+        return instants[instants < to_s * SECOND].astype(np.int64)
+
+    return arrive  # type: ignore[return-value]
+
+
+def test_random_arrivals_do_not_blur_the_ends(shuffled: Callable[..., Instants]) -> None:
+    calm, burst = shuffled(SECOND / 5, 0, 60), shuffled(400_000, 21.7, 29.2)
+    (found,) = found_in(calm, burst, end_s=60).bursts
+    assert abs(found.from_t - burst[0]) < 5_000_000
+    assert abs(found.to_t - burst[-1]) < 5_000_000
