@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from threading import Lock
 from typing import TypeVar, cast
 
@@ -15,20 +16,30 @@ class ByteCache:
         self._limit = limit
         self._size = 0
         self._entries: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self._loading: dict[Hashable, Future[object]] = {}
         self._lock = Lock()
 
     def get(self, key: Hashable, load: Callable[[], T], size_of: Callable[[T], int]) -> T:
-        """The value of a key, loaded if need be.
-
-        Two threads that miss at once both load: that costs less than one waiting for the other's
-        loading of something else.
-        """
+        """The value of a key, loaded if need be. Of threads that miss it at once, one loads it."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return cast(T, self._entries[key][0])
-        value = load()
-        self._put(key, value, size_of(value))
+            others = self._loading.get(key)
+            if others is None:
+                mine = self._loading[key] = Future()
+        if others is not None:
+            return cast(T, others.result())
+        try:
+            value = load()
+            self._put(key, value, size_of(value))
+            mine.set_result(value)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._loading[key]
         return value
 
     def _put(self, key: Hashable, value: object, size: int) -> None:

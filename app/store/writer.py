@@ -21,8 +21,11 @@ from app.store.tables import Host, LossRow, Recording, RecordingState, Vm
 from app.store.vm_buffer import SEGMENT_EVENTS
 from app.store.vm_writer import VmWriter, identity_values, new_vm_writer
 
-LIVE_COMMIT_S = 0.5
+LIVE_COMMIT_S = 0.2
 """A live recording is committed so often, if `advance` is called that often."""
+LIVE_COMMIT_REST = 4
+"""Commits of a live recording are at least so many times as far apart as they take: however long
+that is, a fifth of the time goes into them at most."""
 MAX_HELD_SEGMENTS = 8
 """Segments' worth of events held over all VMs; beyond, the largest are sealed early, so that many
 VMs need no more memory than few."""
@@ -33,8 +36,8 @@ class RecordingWriter:
 
     One writer per database: entering raises WriterBusy if another process (or an unfinished
     writer of this one) holds it. Not for several threads at once. What a commit holds is
-    consistent over all VMs: it happens when a segment is full and, with `is_live`, about every
-    half second in `advance`.
+    consistent over all VMs: it happens when a segment is full and, with `is_live`, several times a
+    second in `advance`.
     """
 
     recording_id: int
@@ -58,7 +61,7 @@ class RecordingWriter:
         self._lost_events = self._loss_count = 0
         self._last_t = self._complete_t = 0
         self._fresh_events = 0  # since the last commit
-        self._committed_at = time.monotonic()
+        self._commit_due = time.monotonic() + LIVE_COMMIT_S
         self._incomplete_reason: str | None = None
         self._is_torn = False  # a commit failed: part of what it held is forgotten
 
@@ -116,7 +119,7 @@ class RecordingWriter:
 
     def advance(self, t: int) -> None:
         self._complete_t = max(self._complete_t, t)
-        if self._is_live and time.monotonic() - self._committed_at >= LIVE_COMMIT_S:
+        if self._is_live and time.monotonic() >= self._commit_due:
             self._commit()
 
     def __enter__(self) -> Self:
@@ -183,6 +186,7 @@ class RecordingWriter:
 
     def _commit(self, *, finish: bool = False) -> None:
         """Make everything given so far visible to readers, in one transaction."""
+        began = time.monotonic()
         sealed = self._due_to_seal() if not finish else set(self._vms)
         self._is_torn = True
         with self._transaction() as connection:
@@ -193,7 +197,8 @@ class RecordingWriter:
             self._write_recording(connection, finish=finish)
         self._is_torn = False
         self._fresh_events = 0
-        self._committed_at = time.monotonic()
+        ended = time.monotonic()
+        self._commit_due = ended + max(LIVE_COMMIT_S, LIVE_COMMIT_REST * (ended - began))
 
     def _due_to_seal(self) -> set[int]:
         """VMs that hold half a segment or more, and the largest while all hold too much."""

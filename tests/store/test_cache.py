@@ -1,6 +1,10 @@
 """The cache keeps what was used last, within its bytes."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
 
 from app.store.cache import ByteCache
 
@@ -31,3 +35,31 @@ def test_threads_may_share_it() -> None:
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(lambda i: cache.get(i % 7, lambda: i % 7, lambda _: 30), range(999)))
     assert got == [i % 7 for i in range(999)]
+
+
+def test_what_many_ask_for_at_once_is_loaded_once() -> None:
+    cache = ByteCache(limit=100)
+    all_asked = Barrier(9)
+    loads: list[int] = []
+
+    def load() -> int:
+        loads.append(1)
+        time.sleep(0.05)
+        return 7
+
+    def get() -> int:
+        all_asked.wait()
+        return cache.get("a", load, lambda _: 1)
+
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(get) for _ in range(8)]
+        all_asked.wait()
+        assert [one.result() for one in waiting] == [7] * 8
+    assert len(loads) == 1
+
+
+def test_a_load_that_fails_is_tried_again_by_who_asks_later() -> None:
+    cache = ByteCache(limit=100)
+    with pytest.raises(ZeroDivisionError):
+        cache.get("a", lambda: 1 // 0, lambda _: 1)
+    assert cache.get("a", lambda: 2, lambda _: 1) == 2

@@ -14,6 +14,7 @@ from app.store.writer import RecordingWriter
 @pytest.fixture
 def commit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "LIVE_COMMIT_S", 0.0)
+    monkeypatch.setattr(writer_module, "LIVE_COMMIT_REST", 0)
 
 
 def test_without_live_nothing_is_seen_before_a_segment_is_full(engine: Engine) -> None:
