@@ -1,0 +1,173 @@
+"""What happened in a stretch of time: the numbers of a storm's page, exact."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import (
+    CHANGE,
+    Certainty,
+    ChangeArray,
+    EventArray,
+    EventKind,
+    Outcome,
+    PageState,
+    To,
+)
+from app.model.flips import FlipRunArray, flip_runs, flips_among
+from app.model.tallies import SlotRange, Tallies
+
+Ints = npt.NDArray[np.int64]
+
+BREAKERS = 10
+"""So many of the conversions that broke most 2 MiB blocks are told."""
+FAILURES_KEPT = 10_000
+"""Of each errno: enough to show where calls failed, whatever their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Of the calls whose end was seen, ns."""
+
+    calls: int
+    p50_ns: int
+    p95_ns: int
+    p99_ns: int
+    max_ns: int
+    total_ns: int  # what all threads together spent converting
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """A conversion after which more 2 MiB blocks were mixed than before."""
+
+    event: int  # sequence number in its VM
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Conversions by effect time in the stretch, and what they did to the pages."""
+
+    tallies: Tallies
+    noop: int  # applied calls whose pages were all known to be as asked already
+    pages_asked: int  # by all calls of known range, whatever became of them
+    asked_to_private: int  # of them
+    asked_to_shared: int
+    pages_to_private: int  # pages that went from known shared to private ...
+    pages_to_shared: int  # ... and back: each time counts
+    net_private: int  # by how many pages in memslots there were more private ones afterwards
+    net_shared: int
+    net_unknown: int
+    blocks_broken: int  # 2 MiB blocks that became mixed ...
+    blocks_healed: int
+    """... and whole again: each time counts, but not where one run of pages that changed alike did
+    both, to its first and its last block."""
+    breakers: tuple[Breaker, ...]
+    latencies: Latencies
+    failures: dict[int, EventArray]  # errno -> the first calls that failed so
+    others: dict[EventKind, int]  # events that are no conversions
+    punched_pages: int
+    flip_runs: FlipRunArray  # of pages flipped at least `flips.BACK_AND_FORTH` times
+    flips: ChangeArray = field(repr=False)
+
+
+class StretchSums:
+    """A stretch in the making. Events and changes may come in any number of chunks."""
+
+    def __init__(self, slots: tuple[SlotRange, ...] = ()) -> None:
+        """`slots` are the memslots alive in it, by ascending gfn."""
+        self._tallies = Tallies(slots)
+        self._asked = np.zeros(2, np.int64)  # by To
+        self._pages_asked = 0
+        self._candidates: list[Ints] = [np.zeros(0, np.int64)]  # calls that may be no-ops
+        self._changed: list[Ints] = [np.zeros(0, np.int64)]  # events that changed a page
+        self._latencies: list[Ints] = [np.zeros(0, np.int64)]
+        self._failures: dict[int, list[EventArray]] = {}
+        self._others = np.zeros(max(EventKind) + 1, np.int64)
+        self._punched = 0
+        self._flips: list[ChangeArray] = [np.zeros(0, CHANGE)]
+        self._states = np.zeros(4, np.int64)  # by PageState
+        self._mixed: list[ChangeArray] = [np.zeros(0, CHANGE)]
+
+    def add_events(self, events: EventArray, seqs: Ints) -> None:
+        """`seqs` are their numbers in the VM."""
+        self._others += np.bincount(events["kind"], minlength=len(self._others))
+        is_punch = events["kind"] == EventKind.PUNCH_HOLE
+        is_punch &= events["outcome"] == Outcome.APPLIED
+        self._punched += int(events["npages"][is_punch].sum())
+        is_call = events["kind"] == EventKind.CONVERSION
+        calls = events[is_call]
+        self._tallies.add(calls)
+        is_placed = calls["range_certainty"] != Certainty.UNKNOWN
+        self._pages_asked += int(calls["npages"][is_placed].sum())
+        for to in (To.SHARED, To.PRIVATE):
+            self._asked[to] += int(calls["npages"][is_placed & (calls["to"] == to)].sum())
+        is_plain = is_placed & (calls["to"] != To.UNKNOWN) & (calls["outcome"] == Outcome.APPLIED)
+        self._candidates.append(seqs[is_call][is_plain])
+        ended = calls["outcome"] != Outcome.UNCONFIRMED
+        self._latencies.append(calls["latency_ns"][ended & (calls["latency_ns"] >= 0)])
+        self._add_failures(calls[calls["outcome"] == Outcome.FAILED])
+
+    def _add_failures(self, failed: EventArray) -> None:
+        for errno in np.unique(failed["errno"]).tolist():
+            kept = self._failures.setdefault(errno, [])
+            room = FAILURES_KEPT - sum(len(some) for some in kept)
+            kept.append(failed[failed["errno"] == errno][:room])
+
+    def add_changes(self, changes: ChangeArray) -> None:
+        inside = changes["in_memslot"]
+        npages = changes["npages"][inside].astype(np.int64)
+        np.add.at(self._states, changes["after"][inside], npages)
+        np.add.at(self._states, changes["before"][inside], -npages)
+        is_by_call = (changes["before"] != PageState.NO_MEMSLOT) & (changes["event"] >= 0)
+        is_by_call &= changes["after"] < PageState.UNKNOWN
+        self._changed.append(np.unique(changes["event"][is_by_call]))
+        self._mixed.append(changes[changes["mixed_delta"] != 0])
+        self._flips.append(flips_among(changes))
+
+    def finish(self) -> Stretch:
+        flips = np.concatenate(self._flips)
+        mixed = np.concatenate(self._mixed)
+        self._others[EventKind.CONVERSION] = 0
+        return Stretch(
+            tallies=self._tallies,
+            noop=len(np.setdiff1d(np.concatenate(self._candidates), np.concatenate(self._changed))),
+            pages_asked=self._pages_asked,
+            asked_to_private=int(self._asked[To.PRIVATE]),
+            asked_to_shared=int(self._asked[To.SHARED]),
+            pages_to_private=int(flips["npages"][flips["after"] == PageState.PRIVATE].sum()),
+            pages_to_shared=int(flips["npages"][flips["after"] == PageState.SHARED].sum()),
+            net_private=int(self._states[PageState.PRIVATE]),
+            net_shared=int(self._states[PageState.SHARED]),
+            net_unknown=int(self._states[PageState.UNKNOWN]),
+            blocks_broken=int(mixed["mixed_delta"][mixed["mixed_delta"] > 0].sum()),
+            blocks_healed=-int(mixed["mixed_delta"][mixed["mixed_delta"] < 0].sum()),
+            breakers=_breakers(mixed),
+            latencies=_latencies(np.concatenate(self._latencies)),
+            failures={errno: np.concatenate(some) for errno, some in self._failures.items()},
+            others={kind: int(self._others[kind]) for kind in EventKind if self._others[kind]},
+            punched_pages=self._punched,
+            flip_runs=flip_runs(flips),
+            flips=flips,
+        )
+
+
+def _breakers(mixed: ChangeArray) -> tuple[Breaker, ...]:
+    """The conversions that broke most blocks, first those that broke more."""
+    mixed = mixed[mixed["event"] >= 0]
+    events, which = np.unique(mixed["event"], return_inverse=True)
+    broken = np.zeros(len(events), np.int64)
+    np.add.at(broken, which, mixed["mixed_delta"])
+    order = np.argsort(-broken, kind="stable")[:BREAKERS]
+    return tuple(Breaker(int(events[i]), int(broken[i])) for i in order if broken[i] > 0)
+
+
+def _latencies(latencies: Ints) -> Latencies:
+    if not len(latencies):
+        return Latencies(0, 0, 0, 0, 0, 0)
+    quantiles = np.quantile(latencies, (0.5, 0.95, 0.99), method="inverted_cdf")
+    p50, p95, p99 = (int(value) for value in quantiles)
+    total = int(latencies.sum())
+    return Latencies(len(latencies), p50, p95, p99, int(latencies.max()), total)
