@@ -3,17 +3,20 @@
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cmp_to_key
 from pathlib import Path
 
 from collector.host.descriptors import KvmFds, is_vm, kvm_fds
-from collector.host.found import Found, FoundMemfd, FoundStrays, FoundVm, VmmFacts
-from collector.host.kernel_calls import borrowed_fd, can_be_mapped, same_file
+from collector.host.found import Found, FoundStrays, FoundVm, VmmFacts
+from collector.host.kernel_calls import same_file
+from collector.host.memfds import Counting, memfds_of
 from collector.host.monitors import with_monitors
-from collector.host.population import OtherFileError, population
-from collector.host.processes import PROC, is_still, process_ids, vmm_of
+from collector.host.processes import is_still, process_ids, vmm_of
 from collector.host.threads import vcpu_threads
+
+COUNTING_S = 1.0
+"""Events wait in the kernel's buffers meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +25,20 @@ class _Process:
     fds: KvmFds
 
 
-def scan(pids: Collection[int], clock: int, qmp: Sequence[Path] = ()) -> Found:
+def scan(
+    pids: Collection[int], clock: int, qmp: Sequence[Path] = (), *, counting_s: float = COUNTING_S
+) -> Found:
     """Find the VMs of the processes `pids`, or of all. `clock` is a time.CLOCK_*.
 
-    `qmp` are the monitors of QEMUs that may be asked. Nothing raises; what could not be read is a
-    note. The VMs were there at the instant that is told: each is looked for once more after it
-    was taken. Memslots are asked for after it too, so that none is told that is gone by then.
+    `qmp` are the monitors of QEMUs that may be asked, `counting_s` is how long the pages of
+    guest_memfds may be counted. Nothing raises; what could not be read is a note.
+
+    The VMs were there at the instant that is told: each is looked for once more after it was
+    taken. Memslots are asked for after it too, so that none is told that is gone by then.
     """
     notes: dict[str, None] = {}
     processes = _look_into(pids or list(process_ids()), notes)
-    vms, strays = _vms(processes, notes)
+    vms, strays = _vms(processes, Counting(counting_s, notes), notes)
     clock_ns = time.clock_gettime_ns(clock)
     alive = with_monitors([vm for vm in vms if _is_alive(vm)], qmp, notes)
     strays = [s for s in strays if is_still(s.process)]
@@ -59,7 +66,7 @@ def _look_into(pids: Iterable[int], notes: dict[str, None]) -> list[_Process]:
 
 
 def _vms(
-    processes: list[_Process], notes: dict[str, None]
+    processes: list[_Process], counting: Counting, notes: dict[str, None]
 ) -> tuple[list[FoundVm], list[FoundStrays]]:
     owned: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
     for process, fds in _distinct_vms(processes, notes):
@@ -67,18 +74,21 @@ def _vms(
     threads = vcpu_threads(
         {p.facts.pid: p.fds.vcpus for p in processes if p.facts.pid in owned and p.fds.vcpus}
     )
-    vms, strays = [], []
+    vms: list[FoundVm] = []
+    strays: list[FoundStrays] = []
     for process in processes:
-        facts, of_process = process.facts, owned[process.facts.pid]
-        memfds = tuple(_memfds(process, notes)) if of_process else ()
-        if len(of_process) == 1:
+        facts, fds = process.facts, owned[process.facts.pid]
+        memfds = memfds_of(facts.pid, process.fds.memfds) if fds else ()
+        memfds = tuple(counting.counted(facts.pid, memfd) for memfd in memfds)
+        vcpus = process.fds.vcpus
+        if len(fds) == 1:
             known = threads.get(facts.pid)
-            vms.append(FoundVm(facts, of_process[0], process.fds.vcpus, memfds, threads=known))
-        else:
-            vms += [FoundVm(facts, fds, {}) for fds in of_process]
-            if of_process and (memfds or process.fds.vcpus):
-                strays.append(FoundStrays(facts, process.fds.vcpus, memfds))
-                notes[_strays_note(facts, len(of_process))] = None
+            vms.append(FoundVm(facts, fds[0], vcpus, memfds, threads=known))
+            continue
+        vms += [FoundVm(facts, one, {}) for one in fds]
+        if fds and (memfds or vcpus):
+            strays.append(FoundStrays(facts, vcpus, memfds))
+            notes[_strays_note(facts, len(fds))] = None
     return vms, strays
 
 
@@ -122,34 +132,6 @@ def _distinct_vms(
 def _owner_of(group: list[tuple[_Process, int]]) -> tuple[_Process, tuple[int, ...]]:
     owner = min((p for p, _ in group), key=lambda p: (p.facts.start_ns, p.facts.pid))
     return owner, tuple(sorted(fd for p, fd in group if p is owner))
-
-
-def _memfds(process: _Process, notes: dict[str, None]) -> list[FoundMemfd]:
-    by_inode: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
-    for fd in process.fds.memfds:
-        try:
-            stat = (PROC / str(process.facts.pid) / "fd" / str(fd)).stat()
-        except OSError:
-            continue
-        by_inode[stat.st_dev, stat.st_ino, stat.st_size].append(fd)
-    found = [FoundMemfd(tuple(fds), *which) for which, fds in by_inode.items()]
-    return [_with_population(process.facts, memfd, notes) for memfd in found]
-
-
-def _with_population(facts: VmmFacts, memfd: FoundMemfd, notes: dict[str, None]) -> FoundMemfd:
-    pid, fd = facts.pid, memfd.fds[0]
-    try:
-        counted, is_all = population(pid, fd, memfd.dev, memfd.ino, memfd.size)
-        with borrowed_fd(pid, fd) as ours:
-            mappable = can_be_mapped(ours)
-    except (OtherFileError, ProcessLookupError):
-        return memfd
-    except OSError as error:
-        notes[f"The pages of guest_memfds could not be counted: {error.strerror}."] = None
-        return memfd
-    if not is_all:
-        notes[f"Counting the pages of the guest_memfd {fd} of pid {pid} was cut short."] = None
-    return replace(memfd, population=counted, can_be_mapped=mappable)
 
 
 def _is_alive(vm: FoundVm) -> bool:

@@ -3,22 +3,20 @@
 import os
 import time
 from collections.abc import Iterator
+from itertools import count
 
 from app.model.events import PAGE_SHIFT, PAGES_PER_2M
 from collector.host.found import FoundPopulation
 from collector.host.kernel_calls import borrowed_fd, pages_in_cache
 
+SIZE_2M = PAGES_PER_2M << PAGE_SHIFT
+
 MOST_RANGES = 4096
 """Larger files are counted in coarser ranges, so that any file costs as many calls."""
 
-RANGES_A_LOAN = 64
-"""The file is borrowed anew for every so many ranges: if its owner dies meanwhile, the guest's
-memory is freed within about a millisecond."""
-
-MOST_NS = 1_000_000_000
-"""For one file: the kernel walks the pages that exist, some 5 ns each."""
-
-SIZE_2M = PAGES_PER_2M << PAGE_SHIFT
+LOAN_NS = 2_000_000
+"""A file is borrowed anew after this long: if its owner dies meanwhile, the guest's memory is freed
+as soon as the call at hand returns."""
 
 
 class OtherFileError(Exception):
@@ -26,31 +24,36 @@ class OtherFileError(Exception):
 
 
 def population(
-    pid: int, fd: int, dev: int, ino: int, size: int
-) -> tuple[tuple[FoundPopulation, ...], bool]:
-    """What exists of a guest_memfd, neighbours of the same density joined, and whether all of it
-    was looked at in the time that this may take.
+    pid: int, fd: int, dev: int, ino: int, size: int, deadline_ns: int
+) -> tuple[FoundPopulation, ...]:
+    """What exists of a guest_memfd, neighbours of the same density joined.
 
-    Raises OSError where the kernel cannot or will not tell, OtherFileError if it is another one.
+    The kernel walks all pages that exist, some 0.1 us each: what lies beyond `deadline_ns` (of
+    the monotonic clock) is not counted. Raises OSError where the kernel cannot or will not tell,
+    OtherFileError if it is another file.
     """
-    step = range_size(size)
     found: list[FoundPopulation] = []
-    deadline = time.monotonic_ns() + MOST_NS
-    for first in range(0, size, step * RANGES_A_LOAN):
-        if time.monotonic_ns() > deadline:
-            return tuple(found), False
-        end = min(size, first + step * RANGES_A_LOAN)
+    ranges = _ranges(size)
+    for first, length in ranges:
+        until = time.monotonic_ns() + LOAN_NS
         with borrowed_fd(pid, fd) as ours:
             _check(ours, dev, ino)
-            for counted in _count(ours, first, end, step):
-                _join(found, counted)
-    return tuple(found), True
+            _join(found, _count(ours, first, length))
+            while time.monotonic_ns() < min(until, deadline_ns) and (more := next(ranges, None)):
+                _join(found, _count(ours, *more))
+        if time.monotonic_ns() > deadline_ns:
+            break
+    return tuple(found)
 
 
-def range_size(size: int) -> int:
-    """Bytes of the ranges in which a file is counted: a multiple of 2 MiB."""
+def _ranges(size: int) -> Iterator[tuple[int, int]]:
+    """Offset and length: multiples of 2 MiB."""
     blocks = -(-size // SIZE_2M)
-    return SIZE_2M * max(1, -(-blocks // MOST_RANGES))
+    step = SIZE_2M * max(1, -(-blocks // MOST_RANGES))
+    for offset in count(0, step):
+        if offset >= size:
+            return
+        yield offset, min(step, size - offset)
 
 
 def _check(fd: int, dev: int, ino: int) -> None:
@@ -59,10 +62,8 @@ def _check(fd: int, dev: int, ino: int) -> None:
         raise OtherFileError
 
 
-def _count(fd: int, first: int, end: int, step: int) -> Iterator[FoundPopulation]:
-    for offset in range(first, end, step):
-        size = min(step, end - offset)
-        yield FoundPopulation(offset, size >> PAGE_SHIFT, pages_in_cache(fd, offset, size))
+def _count(fd: int, offset: int, size: int) -> FoundPopulation:
+    return FoundPopulation(offset, size >> PAGE_SHIFT, pages_in_cache(fd, offset, size))
 
 
 def _join(found: list[FoundPopulation], counted: FoundPopulation) -> None:

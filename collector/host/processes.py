@@ -9,6 +9,8 @@ from collector.host.found import VmmFacts
 
 PROC = Path("/proc")
 NS_PER_S = 1_000_000_000
+PF_USER_WORKER = 0x4000
+"""include/linux/sched.h; in field 9 of /proc/PID/stat."""
 
 
 def process_ids() -> Iterator[int]:
@@ -41,6 +43,13 @@ def command_of(pid: int, tid: int) -> str:
     return (_read(pid, f"task/{tid}/comm") or b"").decode(errors="replace").removesuffix("\n")
 
 
+def is_kernel_worker(pid: int, tid: int) -> bool:
+    """Whether the kernel itself made a thread, as KVM does when a vCPU first runs (Linux 6.4,
+    kernel/vhost_task.c): it seems to be in the call of the one that it was cloned from."""
+    stat = _read(pid, f"task/{tid}/stat")
+    return stat is not None and bool(int(_fields(stat)[9 - 3]) & PF_USER_WORKER)
+
+
 def thread_ids(pid: int) -> list[int]:
     try:
         return [int(path.name) for path in (PROC / str(pid) / "task").iterdir()]
@@ -54,9 +63,14 @@ def _stat(content: bytes) -> tuple[str, int]:
     The name stands in parentheses, and may hold blanks and parentheses itself.
     """
     first, last = content.index(b"("), content.rindex(b")")
-    ticks = int(content[last + 2 :].split()[22 - 3])
+    ticks = int(_fields(content)[22 - 3])
     start_ns = ticks * NS_PER_S // os.sysconf("SC_CLK_TCK")
     return content[first + 1 : last].decode(errors="replace"), start_ns
+
+
+def _fields(stat: bytes) -> list[bytes]:
+    """From the third on: the second, the name, is the last one with a parenthesis."""
+    return stat[stat.rindex(b")") + 2 :].split()
 
 
 def _program(pid: int) -> str | None:

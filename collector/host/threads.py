@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
-from collector.host.processes import PROC, command_of, thread_ids
+from collector.host.processes import PROC, command_of, is_kernel_worker, thread_ids
 
 SAMPLES = 5
 SECONDS_BETWEEN = 0.01
@@ -38,7 +38,7 @@ def _running(
 ) -> Iterator[tuple[int, int]]:
     for tid in thread_ids(pid):
         fd = None if tid in known else _fd_run(pid, tid)
-        if fd is not None and fd in vcpus:
+        if fd is not None and fd in vcpus and not is_kernel_worker(pid, tid):
             yield tid, vcpus[fd]
 
 

@@ -1,0 +1,38 @@
+"""VMMs as children of a test."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from collector.host import scan
+from collector.host.found import FoundVm
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def holding_vmm(folder: Path, scene: str) -> Iterator[dict[str, Any]]:
+    """The process and what it holds, by its own account."""
+    truth = folder / f"{scene}.json"
+    command = [sys.executable, str(HERE / "holding_vmm.py"), str(truth), scene]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        try:
+            yield json.loads(truth.read_text()) | {"process": process}
+        finally:
+            process.stdin.close()
+
+
+def found_of(pid: int) -> list[FoundVm]:
+    return [vm for vm in scan([], time.CLOCK_BOOTTIME).vms if vm.process.pid == pid]
+
+
+def open_files() -> int:
+    """How many this process has open, the folder that is listed among them."""
+    return len(list(Path("/proc/self/fd").iterdir()))
