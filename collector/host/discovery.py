@@ -77,7 +77,7 @@ def _vms(
     vms: list[FoundVm] = []
     strays: list[FoundStrays] = []
     for process in processes:
-        facts, fds = process.facts, owned[process.facts.pid]
+        facts, fds = process.facts, sorted(owned[process.facts.pid])
         memfds = memfds_of(facts.pid, process.fds.memfds) if fds else ()
         memfds = tuple(counting.counted(facts.pid, memfd) for memfd in memfds)
         vcpus = process.fds.vcpus
