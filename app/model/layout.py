@@ -45,13 +45,13 @@ def backing_of(slot_flags: int, guest_memfd_flags: int | None) -> Backing:
 class Memslot:
     """One memslot between two calls that changed it. Half-open in gfns and in time."""
 
-    slot: int
+    slot: int  # negative: it has an id, but nothing told which
     base_gfn: int
     npages: int
-    flags: int
+    flags: int | None  # None: not told
     backing: Backing
     backing_certainty: Certainty
-    userspace_addr: int
+    userspace_addr: int | None  # None: not told
     guest_memfd: int | None = None  # the VMM's fd number
     guest_memfd_offset: int | None = None  # bytes
     as_id: int = 0
@@ -65,10 +65,14 @@ class Memslot:
 
 @dataclass(frozen=True, slots=True)
 class GuestMemfd:
+    """A guest_memfd by the first fd that named it. `dev` and `ino` name it in the page cache."""
+
     fd: int
     size: int  # bytes
-    flags: int
-    created_t: int
+    flags: int | None  # of its creation; None: not seen
+    created_t: int | None  # ns since the recording's start; None: before it
+    dev: int | None = None  # st_dev
+    ino: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,11 +95,13 @@ class Catalogue:
             return [memslot_of(row) for row in session.exec(memslot_rows(vm_id, at))]
 
     def guest_memfds(self, vm_id: int) -> list[GuestMemfd]:
-        """In order of creation."""
+        """In the order in which they became known."""
         query = select(GuestMemfdRow).where(col(GuestMemfdRow.vm_id) == vm_id)
         with self._session() as session:
             rows = session.exec(query.order_by(col(GuestMemfdRow.id))).all()
-        return [GuestMemfd(row.fd, row.size, row.flags, row.created_t) for row in rows]
+        return [
+            GuestMemfd(row.fd, row.size, row.flags, row.created_t, row.dev, row.ino) for row in rows
+        ]
 
     def losses(
         self, recording_id: int, t_from: int | None = None, t_to: int | None = None

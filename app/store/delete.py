@@ -54,9 +54,13 @@ def delete_contents(engine: Engine, recording_id: int) -> None:
 
 
 def _give_back_pages(engine: Engine) -> None:
-    """Let the file shrink, a bounded number of pages per transaction."""
-    pages = 1
-    while pages:
+    """Let the file shrink, a bounded number of pages per transaction.
+
+    One that another program made, or vacuumed, may keep its free pages.
+    """
+    before, pages = 0, 1
+    while pages and pages != before:
+        before = pages
         with engine.begin() as connection:
             cursor = connection.connection.cursor()
             # The pragma gives back a page per step: the steps are taken by fetching.

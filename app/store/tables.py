@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.events import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -80,6 +80,8 @@ class Vm(SQLModel, table=True):
     recording_id: int = Field(sa_column=_parent("recording"))
     name: str
     pid: int | None = None
+    process_start_ns: int | None = Field(default=None, sa_type=BigInteger)  # boot clock
+    guest_uuid: str | None = None  # what the VMM calls the guest
     vm_fd: int | None = None
     vm_type: int | None = Field(default=None, sa_type=BigInteger)
     kvm_pointer: int | None = Field(default=None, sa_type=Unsigned64)
@@ -112,8 +114,10 @@ class GuestMemfdRow(SQLModel, table=True):
     vm_id: int = Field(sa_column=_parent("vm"))
     fd: int
     size: int = Field(sa_type=Unsigned64)
-    flags: int = Field(sa_type=Unsigned64)
-    created_t: int = Field(sa_type=BigInteger)
+    flags: int | None = Field(sa_type=Unsigned64)  # NULL: its creation was not seen
+    created_t: int | None = Field(sa_type=BigInteger)  # NULL: before the recording
+    dev: int | None = Field(default=None, sa_type=Unsigned64)  # st_dev and st_ino
+    ino: int | None = Field(default=None, sa_type=Unsigned64)
 
 
 class MemslotRow(SQLModel, table=True):
@@ -124,13 +128,13 @@ class MemslotRow(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True)
     vm_id: int = Field(foreign_key="vm.id", ondelete="CASCADE")
     as_id: int
-    slot: int
+    slot: int  # negative: which id it has is not known
     base_gfn: int = Field(sa_type=BigInteger)
     npages: int = Field(sa_type=BigInteger)
-    flags: int = Field(sa_type=BigInteger)
+    flags: int | None = Field(sa_type=BigInteger)  # NULL: not known
     backing: str
     backing_certainty: Certainty = Field(sa_column=Column(EnumName(Certainty), nullable=False))
-    userspace_addr: int = Field(sa_type=Unsigned64)
+    userspace_addr: int | None = Field(sa_type=Unsigned64)  # NULL: not known
     guest_memfd: int | None = None
     guest_memfd_offset: int | None = Field(default=None, sa_type=Unsigned64)
     from_t: int = Field(sa_type=BigInteger)

@@ -1,6 +1,6 @@
 """One VM of the recording being written: what is given, until it is in the database."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -24,6 +24,8 @@ def identity_values(identity: VmIdentity) -> dict[str, Any]:
     return {
         "name": identity.name,
         "pid": identity.pid,
+        "process_start_ns": identity.process_start_ns,
+        "guest_uuid": identity.uuid,
         "vm_fd": identity.vm_fd,
         "vm_type": identity.vm_type,
         "kvm_pointer": identity.kvm_pointer,
@@ -156,16 +158,7 @@ class VmWriter:
             connection.execute(insert(MemslotRow), rows)
             self._live = dict.fromkeys(self._live)
         if self._guest_memfds:
-            memfds = [
-                {
-                    "vm_id": self.vm_id,
-                    "fd": one.fd,
-                    "size": one.size,
-                    "flags": one.flags,
-                    "created_t": one.created_t,
-                }
-                for one in self._guest_memfds
-            ]
+            memfds = [{"vm_id": self.vm_id, **asdict(one)} for one in self._guest_memfds]
             connection.execute(insert(GuestMemfdRow), memfds)
         self._ended_memslots, self._memslots, self._guest_memfds = [], [], []
 

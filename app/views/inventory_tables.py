@@ -35,6 +35,8 @@ VMS = pa.schema(
         ("name", pa.string()),
         ("recording", pa.int64()),
         ("pid", pa.int64()),
+        ("process_start_ns", pa.int64()),
+        ("guest_uuid", pa.string()),
         ("vm_fd", pa.int64()),
         ("vm_type", pa.int64()),
         ("created_t", pa.int64()),

@@ -185,7 +185,7 @@ def memslots_table(memslots: Sequence[Memslot]) -> pa.RecordBatch:
     """Memslots as `MEMSLOTS`, in the order given."""
     rows = [
         {
-            "slot": memslot.slot,
+            "slot": memslot.slot if memslot.slot >= 0 else None,
             "as_id": memslot.as_id,
             "base_gfn": memslot.base_gfn,
             "npages": memslot.npages,

@@ -33,6 +33,11 @@ class VmView:
     name: str
     recording: int
     pid: Annotated[int | None, Field(description="Process of the VMM.", examples=[4242])]
+    process_start_ns: Annotated[
+        int | None,
+        Field(description="When that process started, boot clock: with pid, it names it for good."),
+    ]
+    guest_uuid: Annotated[str | None, Field(description="What the VMM calls the guest.")]
     vm_fd: Annotated[int | None, Field(description="The VMM's file descriptor of the VM.")]
     vm_type: Annotated[int | None, Field(description="The argument of KVM_CREATE_VM.")]
     created_t: Annotated[int | None, Field(description="Null: before the recording, or unseen.")]
@@ -66,6 +71,8 @@ def vm_view(reader: Reader, vm: Vm) -> VmView:
         name=vm.name,
         recording=vm.recording_id,
         pid=vm.pid,
+        process_start_ns=vm.process_start_ns,
+        guest_uuid=vm.guest_uuid,
         vm_fd=vm.vm_fd,
         vm_type=vm.vm_type,
         created_t=vm.created_t,

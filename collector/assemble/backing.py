@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from app.model.events import PAGE_SHIFT, PAGE_SIZE, Certainty
 from app.model.layout import Memslot
-from collector.assemble.memslots import LiveMemslots
+from collector.assemble.memslots import LiveMemslots, hva_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,12 @@ def slot_of_file_range(
 def pieces_of_hva_range(start: int, end: int, layout: LiveMemslots) -> Iterator[Piece]:
     """Guest pages whose shared half lies in [start, end) of the VMM; aux: where, in its memory."""
     for bound in layout.slots.values():
-        slot = bound.memslot
-        first = max(start, slot.userspace_addr)
-        last = min(end, slot.userspace_addr + (slot.npages << PAGE_SHIFT))
+        slot_range = hva_range(bound.memslot)
+        if slot_range is None:
+            continue
+        first, last = max(start, slot_range[0]), min(end, slot_range[1])
         if first < last:
-            gfn = slot.base_gfn + ((first - slot.userspace_addr) >> PAGE_SHIFT)
+            gfn = bound.memslot.base_gfn + ((first - slot_range[0]) >> PAGE_SHIFT)
             yield Piece(gfn, _pages(first, last), first, Certainty.SEEN)
 
 

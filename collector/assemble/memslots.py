@@ -7,10 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import PAGE_SHIFT, Certainty
-from app.model.layout import KVM_MEM_GUEST_MEMFD, KVM_MEM_READONLY, Memslot, backing_of
+from app.model.layout import KVM_MEM_GUEST_MEMFD, KVM_MEM_READONLY, GuestMemfd, Memslot, backing_of
 
 KVM_USER_MEM_SLOTS = 32764
 """x86: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the like)."""
+
+NO_ID = -(1 << 31)
+"""Below all ids, those of slots of unknown id too."""
 
 
 @dataclass(eq=False, slots=True)
@@ -21,18 +24,22 @@ class GuestMemfdFile:
     size: int | None = None
     flags: int | None = None
     flags_certainty: Certainty = Certainty.UNKNOWN
+    stray: GuestMemfd | None = None  # which VM it is of is not known yet: what will be told then
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The arguments of one KVM_SET_USER_MEMORY_REGION(2) call, in bytes as the VMM passed them."""
+    """The arguments of one KVM_SET_USER_MEMORY_REGION(2) call, in bytes as the VMM passed them.
+
+    Of a slot that was found and not seen to be set, some may be unknown (None).
+    """
 
     as_id: int
     slot: int
-    flags: int
+    flags: int | None
     gpa: int
     size: int
-    hva: int
+    hva: int | None
     guest_memfd: int | None = None
     guest_memfd_offset: int | None = None
 
@@ -46,7 +53,7 @@ class Region:
 
     @property
     def uses_guest_memfd(self) -> bool:
-        return bool(self.flags & KVM_MEM_GUEST_MEMFD)
+        return bool(self.flags is not None and self.flags & KVM_MEM_GUEST_MEMFD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +90,31 @@ class LiveMemslots:
         key = (region.as_id, region.slot)
         old = self.slots.get(key)
         if region.size == 0:
-            return self._delete(key)
+            return self._delete(key if old is not None else self._unnamed_at(region))
         new = self._memslot(region, file, t)
         if old is not None and replace(new, from_t=old.memslot.from_t) == old.memslot:
             return LayoutChange()
-        gone = tuple(k for k in self._overlapping(region) if k != key)
+        gone = tuple(k for k in self._overlapping(*_where(region)) if k != key)
         for other in gone:
             self._forget(other)
         self._forget(key)
         self.slots[key] = BoundSlot(new, file)
         insort(self._by_gfn, (new.as_id, new.base_gfn, new.slot))
         return LayoutChange(gone, new)
+
+    def put(self, memslot: Memslot, file: GuestMemfdFile | None) -> None:
+        """Add a slot that was found, where `meets` says that none is."""
+        self.slots[memslot.as_id, memslot.slot] = BoundSlot(memslot, file)
+        insort(self._by_gfn, (memslot.as_id, memslot.base_gfn, memslot.slot))
+        self._hva_index = None
+
+    def meets(self, as_id: int, base_gfn: int, npages: int) -> bool:
+        """Whether a live slot of the address space shares a page with a range."""
+        return bool(self._overlapping(as_id, base_gfn, base_gfn + npages))
+
+    def unnamed_id(self) -> int:
+        """A number for a slot whose id nothing told: negative, as no id is."""
+        return min(0, *(slot for _, slot in self.slots), 0) - 1
 
     def would_refuse(self, region: Region) -> bool:
         """Whether KVM would have failed a call on this layout that in truth succeeded.
@@ -109,11 +130,11 @@ class LiveMemslots:
             if (
                 region.uses_guest_memfd
                 or region.npages != slot.npages
-                or region.hva != slot.userspace_addr
-                or (region.flags ^ slot.flags) & KVM_MEM_READONLY
+                or _differ(region.hva, slot.userspace_addr)
+                or _differ(_readonly(region.flags), _readonly(slot.flags))
             ):
                 return True
-        return any(k != (region.as_id, region.slot) for k in self._overlapping(region))
+        return any(k != (region.as_id, region.slot) for k in self._overlapping(*_where(region)))
 
     def copy(self) -> "LiveMemslots":
         return LiveMemslots(self.is_complete, dict(self.slots), list(self._by_gfn))
@@ -124,9 +145,10 @@ class LiveMemslots:
     def hva_ranges(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """Sorted starts of the live slots' hva ranges, and the running maximum of their ends."""
         if self._hva_index is None:
-            live = sorted((b.memslot.userspace_addr, b.memslot.npages) for b in self.slots.values())
+            slots = [bound.memslot for bound in self.slots.values()]
+            live = sorted(range_ for slot in slots if (range_ := hva_range(slot)) is not None)
             starts = np.array([hva for hva, _ in live], dtype=np.uint64)
-            ends = np.array([hva + (n << PAGE_SHIFT) for hva, n in live], dtype=np.uint64)
+            ends = np.array([end for _, end in live], dtype=np.uint64)
             self._hva_index = (starts, np.maximum.accumulate(ends) if len(ends) else ends)
         return self._hva_index
 
@@ -142,20 +164,27 @@ class LiveMemslots:
         del self._by_gfn[bisect_left(self._by_gfn, (slot.as_id, slot.base_gfn, slot.slot))]
         return True
 
-    def _overlapping(self, region: Region) -> list[tuple[int, int]]:
-        """Live slots of the address space that share a page with `region`.
+    def _unnamed_at(self, region: Region) -> tuple[int, int]:
+        """The slot of unknown id that a call means by its address, as QEMU passes it: KVM itself
+        goes by the id alone."""
+        for as_id, slot in self._overlapping(region.as_id, region.base_gfn, region.base_gfn + 1):
+            if slot < 0 and self.slots[as_id, slot].memslot.base_gfn == region.base_gfn:
+                return as_id, slot
+        return region.as_id, region.slot
+
+    def _overlapping(self, as_id: int, first: int, end: int) -> list[tuple[int, int]]:
+        """Live slots of the address space that share a page with [first, end).
 
         Live slots never overlap each other, so only the one that begins before the region can
         reach into it.
         """
-        first, end = region.base_gfn, region.base_gfn + region.npages
-        at = bisect_left(self._by_gfn, (region.as_id, first, -1))
+        at = bisect_left(self._by_gfn, (as_id, first, NO_ID))
         found = []
         if at > 0:
             before = self.slots[self._key_at(at - 1)].memslot
-            if before.as_id == region.as_id and before.end_gfn > first:
+            if before.as_id == as_id and before.end_gfn > first:
                 found.append(self._key_at(at - 1))
-        while at < len(self._by_gfn) and self._by_gfn[at][:2] < (region.as_id, end):
+        while at < len(self._by_gfn) and self._by_gfn[at][:2] < (as_id, end):
             found.append(self._key_at(at))
             at += 1
         return found
@@ -176,7 +205,7 @@ class LiveMemslots:
             base_gfn=region.base_gfn,
             npages=region.npages,
             flags=region.flags,
-            backing=backing_of(region.flags, flags),
+            backing=backing_of(region.flags or 0, flags),
             backing_certainty=certainty,
             userspace_addr=region.hva,
             guest_memfd=region.guest_memfd if region.uses_guest_memfd else None,
@@ -184,3 +213,23 @@ class LiveMemslots:
             as_id=region.as_id,
             from_t=t,
         )
+
+
+def hva_range(memslot: Memslot) -> tuple[int, int] | None:
+    """[start, end) of its shared half in the VMM's memory; None: not known."""
+    if memslot.userspace_addr is None:
+        return None
+    return memslot.userspace_addr, memslot.userspace_addr + (memslot.npages << PAGE_SHIFT)
+
+
+def _where(region: Region) -> tuple[int, int, int]:
+    return region.as_id, region.base_gfn, region.base_gfn + region.npages
+
+
+def _differ(one: int | None, other: int | None) -> bool:
+    """Whether two values certainly differ."""
+    return one is not None and other is not None and one != other
+
+
+def _readonly(flags: int | None) -> int | None:
+    return None if flags is None else flags & KVM_MEM_READONLY

@@ -1,6 +1,6 @@
 """Rare facts that a simulated recording tells its sink between events, each with its instant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -21,14 +21,11 @@ class Fact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewGuestMemfd:
+    t: int
     guest_memfd: GuestMemfd
 
-    @property
-    def t(self) -> int:
-        return self.guest_memfd.created_t
-
     def tell(self, sink: RecordingSink, vm_id: int) -> None:
-        sink.add_guest_memfd(vm_id, self.guest_memfd)
+        sink.add_guest_memfd(vm_id, replace(self.guest_memfd, created_t=self.t))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,17 @@ export function placeRows(t, page, recording) {
 export function memslotRows(memslots, page, t) {
   const slot = memslotAt(memslots, page, t);
   if (!slot) return [{ term: "slot", text: "none known at this instant" }];
-  const hva = BigInt(slot.userspace_addr) + BigInt(page - Number(slot.gpa));
   const ability = slot.can_be_private ? "can be private" : "never private";
   return [
-    addressFact("hva", formatAddress(hva.toString(16))),
-    { term: "slot", text: `${slot.slot}, ${slot.backing}: ${ability}` },
+    hvaFact(slot, page),
+    { term: "slot", text: `${slot.slot ?? "unknown id"}, ${slot.backing}: ${ability}` },
   ];
+}
+
+function hvaFact({ userspace_addr, gpa }, page) {
+  if (userspace_addr === null) return { term: "hva", text: "not told" };
+  const hva = BigInt(userspace_addr) + BigInt(page - Number(gpa));
+  return addressFact("hva", formatAddress(hva.toString(16)));
 }
 
 export function cellRows(cell) {

@@ -23,7 +23,7 @@ export class Lanes {
   draw(view, memslots) {
     const { from, to } = view.time;
     const shown = memslots.filter((slot) => slot.from <= to && (slot.to ?? Infinity) > from);
-    const bySlot = Map.groupBy(shown, (slot) => `${slot.as_id}:${slot.slot}`);
+    const bySlot = Map.groupBy(shown, (slot) => `${slot.as_id}:${slot.slot ?? slot.gpa}`);
     const order = [...bySlot.values()].sort((a, b) => Number(a[0].gpa) - Number(b[0].gpa));
     if (order.length === 0) {
       const empty = document.createElement("p");
@@ -57,8 +57,9 @@ function lane(view, lifetimes, width) {
   row.setAttribute("role", "listitem");
   const name = document.createElement("span");
   name.className = "lane-name";
-  const { slot, as_id, backing } = lifetimes.at(-1);
-  name.textContent = as_id ? `slot ${slot} (as ${as_id}) ${backing}` : `slot ${slot} ${backing}`;
+  const last = lifetimes.at(-1);
+  const space = last.as_id ? ` (as ${last.as_id})` : "";
+  name.textContent = `slot ${slotName(last)}${space} ${last.backing}`;
   const track = document.createElement("div");
   track.className = "lane-track";
   track.append(...lifetimes.map((lifetime) => bar(view, lifetime, width)));
@@ -83,14 +84,19 @@ function label({ gpa, size, backing, can_be_private }) {
   return `${formatAddress(gpa)} + ${formatSize(size)}, ${backing}: ${ability}`;
 }
 
+/** Where nothing told a memslot's id, its place names it. */
+const slotName = ({ slot, gpa }) => slot ?? `at ${formatAddress(gpa)}`;
+
+const flagsText = ({ flags }) => flags === null ? "flags not told" : `flags 0x${flags.toString(16)}`;
+
 function describe(lifetime) {
   const end = lifetime.to === null ? "still there" : `until ${formatTime(lifetime.to)}`;
   const certainty = lifetime.backing_certainty === "seen" ? "" : ` (${lifetime.backing_certainty})`;
   const lines = [
-    `slot ${lifetime.slot}, address space ${lifetime.as_id}, flags 0x${lifetime.flags.toString(16)}`,
+    `slot ${slotName(lifetime)}, address space ${lifetime.as_id}, ${flagsText(lifetime)}`,
     `gpa ${formatAddress(lifetime.gpa)}, ${formatSize(lifetime.size)}`,
     `${lifetime.backing}: ${BACKINGS[lifetime.backing]}${certainty}`,
-    `hva ${formatAddress(lifetime.userspace_addr)}`,
+    `hva ${lifetime.userspace_addr === null ? "not told" : formatAddress(lifetime.userspace_addr)}`,
     `from ${formatTime(lifetime.from)}, ${end}`,
   ];
   return lines.join("\n");

@@ -159,7 +159,7 @@ export class MapPlot {
       const label = document.createElement("div");
       label.className = "slot-label";
       label.style.bottom = `${visible[0] + 10}px`;
-      label.textContent = `slot ${slot.slot} ${slot.backing}`;
+      label.textContent = `slot ${slot.slot ?? "?"} ${slot.backing}`;
       return [label];
     });
   }

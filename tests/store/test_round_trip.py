@@ -1,5 +1,7 @@
 """What is read is what was written, however it was cut into batches and segments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from histories import HEADER, IDENTITY, Write, memslot, random_events
@@ -106,16 +108,37 @@ def test_a_memslot_that_outlives_a_commit_ends_all_the_same(engine: Engine) -> N
     assert (only.from_t, only.to_t) == (0, end)
 
 
-def test_losses_and_guest_memfds_are_kept(engine: Engine) -> None:
-    losses = [Loss(100, 200, 7, 3, "cpu buffer"), Loss(150, 400, None, None, "file")]
-    guest_memfd = GuestMemfd(fd=20, size=1 << 40, flags=3, created_t=5)
+def test_what_nobody_told_of_a_memslot_stays_unknown(engine: Engine) -> None:
+    found = replace(memslot(-1, 0, 4096), flags=None, userspace_addr=None)
     with RecordingWriter(engine, HEADER) as writer:
         vm_id = writer.add_vm(IDENTITY)
-        writer.add_guest_memfd(vm_id, guest_memfd)
+        writer.set_memslot(vm_id, found)
+    assert Reader(engine).memslots(vm_id) == [found]
+
+
+def test_a_vm_is_named_for_good_by_what_is_learned_of_its_vmm(engine: Engine) -> None:
+    with RecordingWriter(engine, HEADER) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        learned = replace(IDENTITY, name="db-1", process_start_ns=77, uuid="2b2c")
+        writer.update_vm(vm_id, learned)
+    vm = Reader(engine).vm(vm_id)
+    assert (vm.name, vm.process_start_ns, vm.guest_uuid) == ("db-1", 77, "2b2c")
+
+
+def test_losses_and_guest_memfds_are_kept(engine: Engine) -> None:
+    losses = [Loss(100, 200, 7, 3, "cpu buffer"), Loss(150, 400, None, None, "file")]
+    guest_memfds = [
+        GuestMemfd(fd=20, size=1 << 40, flags=3, created_t=5, dev=0x10, ino=77),
+        GuestMemfd(fd=21, size=1 << 40, flags=None, created_t=None),
+    ]
+    with RecordingWriter(engine, HEADER) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        for guest_memfd in guest_memfds:
+            writer.add_guest_memfd(vm_id, guest_memfd)
         for loss in losses:
             writer.add_loss(loss)
     reader = Reader(engine)
-    assert reader.guest_memfds(vm_id) == [guest_memfd]
+    assert reader.guest_memfds(vm_id) == guest_memfds
     assert reader.losses(writer.recording_id) == losses
     assert reader.losses(writer.recording_id, t_from=300) == losses[1:]
     recording = reader.recording(writer.recording_id)

@@ -43,7 +43,7 @@ class HotPlug:
         from_t, to_t = _effect(placed), _effect(removed)
         stage.ledger.plant("hot-plug", from_t, to_t, slot=slot.slot, gfn=slot.base_gfn)
         facts: tuple[Fact, ...] = (
-            NewGuestMemfd(replace(made, created_t=_effect(file))),
+            NewGuestMemfd(_effect(file), made),
             NewMemslot(replace(slot, from_t=from_t)),
             GoneMemslot(to_t, slot.as_id, slot.slot),
         )

@@ -32,7 +32,7 @@ class Setup:
         private = _make_ram_private(machine, rng)
         stage.ledger.plant("set-up", VM_CREATED_NS, machine.setup_ns, effect_time(private))
         facts: list[Fact] = [
-            NewGuestMemfd(replace(made, created_t=_effect(row)))
+            NewGuestMemfd(_effect(row), made)
             for row, made in zip(files, machine.guest_memfds(), strict=True)
         ]
         facts += [
@@ -57,7 +57,7 @@ def memslot_call(
     row["latency_ns"] = rng.integers(25_000, 180_000)
     row["gfn"] = slot.base_gfn
     row["npages"] = slot.npages if npages is None else npages
-    row["aux"] = slot.slot | slot.as_id << 16 | slot.flags << 32
+    row["aux"] = slot.slot | slot.as_id << 16 | (slot.flags or 0) << 32
     row["errno"] = errno
     row["outcome"] = Outcome.FAILED if errno else Outcome.APPLIED
     row["tid"] = machine.pid

@@ -1,0 +1,100 @@
+"""Databases of older schemas are taken along, with all that is in them."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine
+from sqlmodel import SQLModel
+
+from app.model.events import Certainty
+from app.model.layout import Backing, GuestMemfd, Memslot
+from app.store.database import open_database
+from app.store.errors import StoreError
+from app.store.migrate import MIGRATIONS
+from app.store.reader import Reader
+
+ROWS_OF_0001 = """
+INSERT INTO host (id, name) VALUES (1, 'rack-7');
+INSERT INTO recording (id, uuid, host_id, name, source, clock, clock_start_ns, coverage, state,
+    is_live, last_t, complete_t, lost_events, losses)
+    VALUES (3, 'r', 1, 'a storm', 'trace.dat', 'mono', 5, '{}', 'complete', 0, 9, 9, 0, 0);
+INSERT INTO vm (id, uuid, recording_id, name, pid, created_certainty, ended_is_inferred,
+    start_state, is_unattributed, revision, last_t, events, events_by_kind, requested, applied,
+    failed, unconfirmed, effective_pages, private_pages, shared_pages, unknown_pages, mixed_blocks,
+    lost_events, layout_is_known)
+    VALUES (7, 'v', 3, 'guest', 42, 'seen', 0, 'shared', 0, 1, 9, 0, '{}', 0, 0, 0, 0, 0, 0, 16, 0,
+        0, 0, 1);
+INSERT INTO memslot (id, vm_id, as_id, slot, base_gfn, npages, flags, backing, backing_certainty,
+    userspace_addr, guest_memfd, guest_memfd_offset, from_t)
+    VALUES (11, 7, 0, 2, 256, 16, 4, 'mixed', 'seen', -4096, 9, 0, 1);
+INSERT INTO guest_memfd (id, vm_id, fd, size, flags, created_t) VALUES (13, 7, 9, 65536, 1, 1);
+"""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A database of the first schema with a row of each kind."""
+    path = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")
+        command.upgrade(_config(connection), "0001")
+        connection.commit()
+    engine.dispose()
+    with sqlite3.connect(path) as raw:
+        raw.executescript(ROWS_OF_0001)
+    raw.close()
+    return path
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def test_a_database_of_the_first_schema_keeps_all_it_has(old: Path) -> None:
+    engine = open_database(old)
+    reader = Reader(engine)
+    vm = reader.vm(7)
+    assert (vm.name, vm.pid, vm.process_start_ns, vm.guest_uuid) == ("guest", 42, None, None)
+    assert reader.memslots(7) == [
+        Memslot(2, 256, 16, 4, Backing.MIXED, Certainty.SEEN, (1 << 64) - 4096, 9, 0, from_t=1)
+    ]
+    assert reader.guest_memfds(7) == [GuestMemfd(9, 65536, 1, 1, None, None)]
+    engine.dispose()
+
+
+def test_a_migrated_database_is_what_a_new_one_is(old: Path) -> None:
+    """Deleting a recording still takes along what belongs to it, and indices are still there."""
+    engine = open_database(old)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    Reader(engine).delete_recording(3)
+    with engine.connect() as connection:
+        for table in ("vm", "memslot", "guest_memfd"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0
+    engine.dispose()
+
+
+def test_reading_only_does_not_migrate(old: Path) -> None:
+    with pytest.raises(StoreError, match="open it once with write access"):
+        open_database(old, read_only=True)
+
+
+def test_the_schema_goes_back_as_far_as_the_first_can_tell(old: Path) -> None:
+    open_database(old).dispose()
+    engine = create_engine(f"sqlite:///{old}")
+    with engine.begin() as connection:
+        command.downgrade(_config(connection), "0001")
+    with engine.connect() as connection:
+        query = "SELECT slot, flags, userspace_addr FROM memslot"
+        assert connection.exec_driver_sql(query).one() == (2, 4, -4096)
+    engine.dispose()
