@@ -38,15 +38,12 @@ def qemu(monitor: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for(monitor: Path) -> None:
-    """It greets when the machine is made."""
+    """It answers when the machine is made."""
     deadline = time.monotonic() + PATIENCE_S
     while not monitor.exists():
         assert time.monotonic() < deadline, "QEMU opened no monitor"
         time.sleep(0.02)
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(PATIENCE_S)
-        client.connect(str(monitor))
-        assert client.recv(1) == b"{"
+    ask_qemu(monitor)
 
 
 def look(process: subprocess.Popen[bytes], *monitors: Path) -> tuple[FoundVm, Found]:
