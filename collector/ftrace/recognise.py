@@ -7,7 +7,7 @@ on a system call's exit belongs to is not in its format: see collector.ftrace.re
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collector.ftrace.formats import EventFormat, Field
 from collector.ftrace.plan import EventPlan, Value
@@ -149,6 +149,8 @@ _KPROBES = (
 )
 
 
+_DESCRIPTORS = ("fd", "fildes", "oldfd")
+_INT, _LONG = 4, 8
 _TYPE = r"[us](?:8|16|32|64) "
 _PROBE_TYPE = re.compile(_TYPE + r"\w+")
 _PROBE_FIELD = re.compile(rf"field:{_TYPE}(?:fd|ret);|__probe_(?:ip|func);")
@@ -232,12 +234,19 @@ def _plan(
     for source in sources:
         found = fields.get(source.name)
         if found is not None and found.is_integer:
-            values.append(Value(source.index, found, shift=source.shift))
+            values.append(Value(source.index, _as_number(found), shift=source.shift))
         elif source.default is not None:
             values.append(Value(source.index, constant=source.default, shift=source.shift))
         else:
             return None
     return EventPlan(event, code, tuple(values), flags)
+
+
+def _as_number(found: Field) -> Field:
+    """System calls keep an int in 8 bytes, not extended by its sign: -1 as 0xffffffff."""
+    if found.name in _DESCRIPTORS and found.size == _LONG:
+        return replace(found, size=_INT, is_signed=True)
+    return found
 
 
 def _is_probe(event: EventFormat) -> bool:

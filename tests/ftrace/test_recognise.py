@@ -63,6 +63,16 @@ def known(event: EventFormat) -> dict[int, str] | None:
             ["start", "start+cnt", "attributes"],
         ),
         (
+            made("filemap:mm_filemap_add_to_page_cache", *u64s("pfn i_ino index s_dev order")),
+            "PAGE_CACHE_ADD",
+            ["pfn", "i_ino", "index", "s_dev", "order"],
+        ),
+        (
+            made("filemap:mm_filemap_delete_from_page_cache", *u64s("pfn i_ino index s_dev")),
+            "PAGE_CACHE_DELETE",
+            ["pfn", "i_ino", "index", "s_dev", "0"],
+        ),
+        (
             made("kvm:kvm_page_fault", *u64s("guest_rip fault_address error_code")),
             "PAGE_FAULT",
             ["-1", "guest_rip", "fault_address", "error_code"],
@@ -111,6 +121,7 @@ def known(event: EventFormat) -> dict[int, str] | None:
         ),
         (made("a:b", *u64s("fd size gflags")), "USER_GUEST_MEMFD", ["fd", "size", "gflags"]),
         (made("a:b", *u64s("fd size flags")), "USER_GUEST_MEMFD", ["fd", "size", "flags"]),
+        (made("a:b", *u64s("fd addr size")), "USER_ENC_REGION", ["fd", "addr", "size"]),
         (made("a:b", *u64s("fd mode off len")), "FALLOCATE_ENTER", ["fd", "mode", "off", "len"]),
         (
             made("a:b", *u64s("fd mode offset len")),
@@ -121,6 +132,11 @@ def known(event: EventFormat) -> dict[int, str] | None:
             made("kprobes:p", IP, *u64s("kvm cmd f0 f1 f2 f3 f4 f5")),
             "VM_IOCTL",
             ["kvm", "cmd", "f0", "f1", "f2", "f3", "f4", "f5"],
+        ),
+        (
+            made("kprobes:p", IP, *u64s("cmd f0 f1 f2 f3 f4 f5")),
+            "VM_IOCTL",
+            ["0", "cmd", "f0", "f1", "f2", "f3", "f4", "f5"],
         ),
         (
             made("kprobes:p", IP, *u64s("kvm slot flags gpa size hva gmem_off gmem_fd")),
@@ -167,6 +183,15 @@ def test_event_is_known(event: EventFormat, code: str, values: list[str]) -> Non
 def test_event_of_another_shape_is_not(event: EventFormat) -> None:
     assert known(event) is None
     assert recognise([event]).returns == []
+
+
+def test_descriptor_that_a_system_call_keeps_in_eight_bytes_is_an_int() -> None:
+    (plan,) = recognise([made("syscalls:sys_enter_ioctl", *u64s("fd cmd arg"))]).plans
+    assert [(v.field.size, v.field.is_signed) for v in plan.values if v.field is not None] == [
+        (4, True),
+        (8, False),
+        (8, False),
+    ]
 
 
 def test_gmem_fields_are_told_by_a_flag() -> None:
