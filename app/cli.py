@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from app.commands import collect, demo, export, import_, list_, recipe, serve, simulate, warm
+from app.commands import (
+    collect,
+    demo,
+    doctor,
+    export,
+    import_,
+    list_,
+    recipe,
+    serve,
+    simulate,
+    warm,
+)
 from app.commands.errors import CommandError
 
 app = typer.Typer(
@@ -20,6 +31,7 @@ app = typer.Typer(
 app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("collect")(collect.command)
+app.command("doctor")(doctor.command)
 app.command("simulate")(simulate.command)
 app.command("import")(import_.command)
 app.command("list")(list_.command)

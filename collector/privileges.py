@@ -138,17 +138,26 @@ def needed_to_go_on(source: str, database: Path | None) -> tuple[tuple[str, ...]
     """(capabilities that recording needs once it has begun, notes on those beyond the usual)."""
     # VMs of later processes, which may be other users', are named from /proc.
     keep = ["CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"]
-    notes = []
+    others = []
     if database is not None and not may_write_as_owner(database):
-        # SQLite opens its log and its index again as it needs them.
+        others.append(database.parent)  # SQLite opens its log and its index as it needs them
+    if not _permits(compiled_code(), 0o3):
+        others.append(compiled_code())  # a hot loop may be compiled later
+    notes = tuple(
+        f"CAP_DAC_OVERRIDE was kept, because {path} or a file in it belongs to another user"
+        for path in others
+    )
+    if others:
         keep.append("CAP_DAC_OVERRIDE")
-        notes.append(
-            f"CAP_DAC_OVERRIDE was kept, because {database.parent} or the database in it belongs "
-            "to another user"
-        )
     elif source == "tracefs" and os.geteuid() != 0:
         keep.append("CAP_DAC_OVERRIDE")  # the instance is root's, and to be removed at the end
-    return tuple(keep), tuple(notes)
+    return tuple(keep), notes
+
+
+def compiled_code() -> Path:
+    """The folder in which app.model.jit keeps compiled code, or one like it."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    return folder if folder.exists() else folder.parent
 
 
 def may_write_as_owner(database: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -27,8 +28,17 @@ def _cache_of(package: Path) -> str:
     digest = hashlib.sha256()
     for source in (*sorted(Path(__file__).parent.glob("*.py")), *sorted(package.glob("*.py"))):
         digest.update(source.read_bytes())
-    folder = Path(_CACHE) / package.name if _CACHE else package / "__pycache__"
-    return str(folder / f"compiled-{digest.hexdigest()[:16]}")
+    return str(_cache_folder(package) / f"compiled-{digest.hexdigest()[:16]}")
+
+
+def _cache_folder(package: Path) -> Path:
+    """Beside the sources, or in the user's cache where somebody else installed them."""
+    if _CACHE:
+        return Path(_CACHE) / package.name
+    if os.access(package, os.W_OK, effective_ids=True):
+        return package / "__pycache__"
+    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache_home) / "gmemscope" / package.name
 
 
 def _njit(function: F, **options: bool) -> F:

@@ -29,7 +29,6 @@ class HostFacts:
     forbidden: tuple[str, ...]  # files that the caller may not read
 
     def as_json(self) -> dict[str, Any]:
-        """What coverage["host"] of a recording holds."""
         return asdict(self) | {"vm_types": self.kvm.vm_types()}
 
 

@@ -45,14 +45,14 @@ class KvmFacts:
         mask = self.capabilities["VM_TYPES"]
         return [name for bit, name in enumerate(VM_TYPES) if mask >> bit & 1]
 
-    def converts_in_place(self) -> bool:
-        """guest_memfds hold the attributes, not the VM: by parameters of kernels not yet released
-        (vm_memory_attributes in the series' posts up to v8, gmem_in_place_conversion later)."""
-        said = self.parameters
-        return (
-            said.get("kvm.vm_memory_attributes") == "N"
-            or said.get("kvm.gmem_in_place_conversion") == "Y"
-        )
+    def in_place_by(self) -> str | None:
+        """The parameter by which guest_memfds hold the attributes, not the VM; None: the VM does.
+        Of kernels not yet released: the series' posts up to v8 had the first, later ones the other.
+        """
+        for name, value in (("vm_memory_attributes", "N"), ("gmem_in_place_conversion", "Y")):
+            if self.parameters.get(f"kvm.{name}") == value:
+                return f"kvm.{name}={value}"
+        return None
 
 
 def kvm_facts(tree: Tree) -> KvmFacts:

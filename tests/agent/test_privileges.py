@@ -139,6 +139,17 @@ def test_folder_that_denies_writing_keeps_the_right_and_says_so(tmp_path: Path) 
     assert str(tmp_path) in notes[0]
 
 
+def test_compiled_code_of_another_user_keeps_the_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir(0o500)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
+    keep, notes = needed_to_go_on("bpftrace", tmp_path / "live.db")
+    assert "CAP_DAC_OVERRIDE" in keep
+    assert str(folder) in notes[0]
+
+
 def test_file_that_denies_writing_keeps_the_right(tmp_path: Path) -> None:
     (tmp_path / "live.db").touch(0o400)
     assert not may_write_as_owner(tmp_path / "live.db")
@@ -147,7 +158,7 @@ def test_file_that_denies_writing_keeps_the_right(tmp_path: Path) -> None:
 def test_instance_of_root_keeps_the_right_for_who_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(privileges, "may_write_as_owner", lambda database: True)
+    monkeypatch.setattr(privileges, "_permits", lambda path, wanted: True)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "CAP_DAC_OVERRIDE" in needed_to_go_on("tracefs", tmp_path / "live.db")[0]
     assert "CAP_DAC_OVERRIDE" not in needed_to_go_on("bpftrace", tmp_path / "live.db")[0]

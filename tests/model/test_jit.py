@@ -1,8 +1,13 @@
 """Compiled code that is kept must be that of the sources as they are."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from app.model import jit
 
 
 def run(folder: Path) -> str:
@@ -13,6 +18,16 @@ def run(folder: Path) -> str:
         text=True,
         check=True,
     ).stdout.strip()
+
+
+def test_where_another_user_installed_it_the_users_cache_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jit, "_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert jit._cache_folder(tmp_path) == tmp_path / "__pycache__"
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert jit._cache_folder(tmp_path) == tmp_path / "cache" / "gmemscope" / tmp_path.name
 
 
 def write(folder: Path, name: str, body: str) -> None:
