@@ -15,6 +15,7 @@ from collector.coverage import describe_coverage
 from collector.records import CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription
 from collector.sources.bpftrace_log import BpftraceLog, looks_like_bpftrace_log
+from collector.sources.perf_script import PerfScript, looks_like_perf_script
 from collector.sources.trace_dat import TraceDatFile
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
@@ -44,6 +45,7 @@ class ImportedFile(Protocol):
 FORMATS: dict[str, Callable[[Path], ImportedFile]] = {
     "trace.dat": TraceDatFile,
     "bpftrace": BpftraceLog,
+    "perf-script": PerfScript,
 }
 
 
@@ -80,6 +82,8 @@ def format_of(path: Path) -> str:
         return "trace.dat"
     if looks_like_bpftrace_log(head):
         return "bpftrace"
+    if looks_like_perf_script(head):
+        return "perf-script"
     raise InputError(path, 0, f"this is none of the formats known ({', '.join(FORMATS)})")
 
 

@@ -24,7 +24,7 @@ AUTO = "auto"
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings to import.")]
 Format = Annotated[
     str,
-    typer.Option("--format", metavar="FORMAT", help="auto, trace.dat or bpftrace."),
+    typer.Option("--format", metavar="FORMAT", help="auto, trace.dat, bpftrace or perf-script."),
 ]
 Again = Annotated[
     bool, typer.Option("--again", help="Import a file even if it was imported already.")
@@ -38,7 +38,7 @@ def command(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make a recording of each FILE: a trace.dat of trace-cmd, or a log of the bpftrace program.
+    """Make a recording of each FILE: a trace.dat, a log of the bpftrace program, perf script text.
 
     The commands that record such files are printed by `gmemscope recipe`. What a damaged file
     still tells is kept; the exit status is 1 then.

@@ -17,8 +17,18 @@ from conversion_truth import PRIVATE, Truth, read_truth
 from app.model.events import Cause, Certainty, EventKind, Outcome, To
 
 EVERYTHING = ("convwork/bpf.txt", "convwork/probes.dat")
-RANGES = ("tp-convwork/full.dat", "tp-convwork/lean.dat")
-REQUESTS = ("convwork/full.dat", "convwork/lean.dat", "convwork2/ident.dat")
+RANGES = (
+    "tp-convwork/full.dat",
+    "tp-convwork/lean.dat",
+    "tp-convwork/perf.script.pidtid.txt",
+)
+REQUESTS = (
+    "convwork/full.dat",
+    "convwork/lean.dat",
+    "convwork/perf.script.txt",
+    "convwork2/ident.dat",
+    "convwork2/perf.script.pidtid.txt",
+)
 ALL = EVERYTHING + RANGES + REQUESTS
 
 Case = tuple[Imports, Truth]
@@ -131,7 +141,12 @@ def test_closing_is_seen_where_it_was_recorded(recordings: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "lost"), [("lossy/extract.dat", 12424), ("lossy/starved.dat", 12183)]
+    ("name", "lost"),
+    [
+        ("lossy/extract.dat", 12424),
+        ("lossy/starved.dat", 12183),
+        ("lossy/perf.script.txt", 903),
+    ],
 )
 def test_what_a_lossy_recording_says_is_true(recordings: Path, name: str, lost: int) -> None:
     run, truth = case(recordings, name)
