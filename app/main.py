@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.store.database import default_database, open_database
 from app.store.reader import Reader
 from app.views.rasters import Rasters
+from app.views.storms import Storms
 
 STATIC_FOLDER = Path(__file__).parent.parent / "static"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
+    app.state.storms = Storms(reader)
     app.state.feed = ChangeFeed(reader.heads)
     add_problem_handlers(app)
     app.add_exception_handler(HTTPException, answer_http_error)

@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter
 
-from app.api import events, health, metrics, rasters, recordings, state, stream, timeline, vms
+from app.api import (
+    events,
+    health,
+    metrics,
+    rasters,
+    recordings,
+    state,
+    storms,
+    stream,
+    timeline,
+    vms,
+)
 from app.api.problems import PROBLEM_RESPONSES
 
 DESCRIPTION = """\
@@ -18,7 +29,7 @@ are RFC 9457 problem details.
 """
 
 resources = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
-for resource in (recordings, vms, state, rasters, timeline, events, stream):
+for resource in (recordings, vms, state, rasters, timeline, events, storms, stream):
     resources.include_router(resource.router)
 
 router = APIRouter()

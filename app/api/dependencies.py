@@ -8,6 +8,7 @@ from app.api.feed import ChangeFeed
 from app.settings import Settings
 from app.store.reader import Reader
 from app.views.rasters import Rasters
+from app.views.storms import Storms
 
 
 def reader_of(request: Request) -> Reader:
@@ -16,6 +17,10 @@ def reader_of(request: Request) -> Reader:
 
 def rasters_of(request: Request) -> Rasters:
     return cast(Rasters, request.app.state.rasters)
+
+
+def storms_of(request: Request) -> Storms:
+    return cast(Storms, request.app.state.storms)
 
 
 def feed_of(request: Request) -> ChangeFeed:
@@ -28,6 +33,7 @@ def settings_of(request: Request) -> Settings:
 
 ReaderOf = Annotated[Reader, Depends(reader_of)]
 RastersOf = Annotated[Rasters, Depends(rasters_of)]
+StormsOf = Annotated[Storms, Depends(storms_of)]
 FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
 SettingsOf = Annotated[Settings, Depends(settings_of)]
 RecordingId = Annotated[int, Path(ge=1, description="The recording's id.")]

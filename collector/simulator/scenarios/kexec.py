@@ -25,19 +25,20 @@ def kexec(start: float) -> Storm:
     return Storm(start, 1.7, "kexec takes every shared page back", burst)
 
 
-def reboot(start: float) -> tuple[Phase, ...]:
-    return (
-        Convert(start, 1.0, LOW_MEMORY, To.SHARED, "low memory"),
-        Convert(start + 1.0, 1.0, SWIOTLB, To.SHARED, "swiotlb"),
-        *share(start + 2.0),
+def reboot(start: float) -> Storm:
+    again = (
+        Convert(0.0, 1.0, LOW_MEMORY, To.SHARED, "low memory"),
+        Convert(1.0, 1.0, SWIOTLB, To.SHARED, "swiotlb"),
+        *share(2.0),
     )
+    return Storm(start, 8.0, "the new kernel shares what the old one had shared", again)
 
 
 KEXEC = Scenario(
     name="kexec",
     summary="a burst of single pages made private while the guest kexecs",
-    phases=(*BOOT, *share(BOOTED), steady(BOOTED, 12.0), kexec(20.0), *reboot(22.5)),
+    phases=(*BOOT, *share(BOOTED), steady(BOOTED, 12.0), kexec(20.0), reboot(22.5)),
     duration=32.0,
-    cycle=(steady(0.0, 10.0), kexec(12.0), *reboot(14.5)),
+    cycle=(steady(0.0, 10.0), kexec(12.0), reboot(14.5)),
     cycle_duration=24.0,
 )

@@ -1,0 +1,62 @@
+"""`gmemscope storms`: where a VM's conversions came far too often."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from app.commands.options import Database, Json, open_engine
+
+VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
+StormName = Annotated[
+    str | None,
+    typer.Option("--storm", metavar="N", help="Only this one, in full: its place or its id."),
+]
+MinCalls = Annotated[
+    int | None,
+    typer.Option("--min-calls", min=1, help="A burst of fewer conversions is no storm."),
+]
+MinRate = Annotated[
+    float | None, typer.Option("--min-rate", min=0.001, help="Conversions a second, at least.")
+]
+OverBaseline = Annotated[
+    float | None,
+    typer.Option("--over-baseline", min=1.0, help="Times the recording's own baseline."),
+]
+
+
+def command(
+    vm: VmName,
+    storm: StormName = None,
+    min_calls: MinCalls = None,
+    min_rate: MinRate = None,
+    over_baseline: OverBaseline = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """List a VM's storms: bursts of conversions, or of page faults, far above its baseline."""
+    from app.store.reader import Reader
+    from app.views.storm_lines import fact_lines, list_lines, storm_line
+    from app.views.storms import StormRules, Storms
+    from app.views.vms import find_vm
+
+    reader = Reader(open_engine(database))
+    row = find_vm(reader, vm)
+    storms, rules = Storms(reader), StormRules().scaled(min_calls, min_rate, over_baseline)
+    if storm is None:
+        found = storms.list(row, rules)
+        print(as_text_or_json(found, as_json) or "\n".join(list_lines(found)))
+        return
+    one = storms.find(row, storm, rules)
+    facts = storms.facts(row, one)
+    answer = as_text_or_json({"storm": one, "facts": facts}, as_json)
+    print(answer or "\n".join((storm_line(one), *fact_lines(facts))))
+
+
+def as_text_or_json(answer: object, as_json: bool) -> str | None:
+    """As REST answers, if JSON is wanted."""
+    if not as_json:
+        return None
+    from pydantic_core import to_jsonable_python
+
+    return json.dumps(to_jsonable_python(answer, by_alias=True))

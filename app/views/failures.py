@@ -1,0 +1,74 @@
+"""Why calls failed, as far as the call itself and the kernel's rules tell."""
+
+import errno
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.model.events import PAGE_SHIFT, Certainty
+from app.model.layout import Memslot
+from app.views.tables import ERRNO_NAMES
+
+KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
+
+_RULES = {
+    errno.EAGAIN: "the kernel asks to try again: a page of the range was in use elsewhere",
+    errno.EBADF: "the file descriptor is not open",
+    errno.EFAULT: "the kernel could not read the caller's struct",
+    errno.EINTR: "a signal interrupted it",
+    errno.ENOMEM: "the kernel had no memory for the range's entries: it keeps one a page",
+    errno.ENOTTY: "this kernel, or this type of VM, has no memory attributes",
+    errno.EPERM: "not permitted",
+}
+
+
+def errno_name(number: int) -> str:
+    return ERRNO_NAMES[number] or f"errno {number}"
+
+
+def why_failed(call: np.void) -> str:
+    """The rule that a conversion broke.
+
+    EINVAL by the checks of kvm_vm_ioctl_set_mem_attributes() (virt/kvm/kvm_main.c), in its order:
+    flags, attributes that the VM lacks, an empty or wrapping range, a range off page borders.
+    """
+    number = int(call["errno"])
+    if number != errno.EINVAL:
+        return _RULES.get(number, "the kernel gives no rule for it")
+    if call["range_certainty"] == Certainty.UNKNOWN:
+        return "an argument breaks a rule; the arguments were not recorded"
+    if int(call["aux"]) & ~KVM_MEMORY_ATTRIBUTE_PRIVATE:
+        return f"attributes {int(call['aux']):#x} has bits other than KVM_MEMORY_ATTRIBUTE_PRIVATE"
+    if call["address_low"] or call["size_low"]:
+        return "address or size is not a multiple of 4 KiB"
+    if call["npages"] == 0:
+        return "the size is 0"
+    if int(call["gfn"]) + int(call["npages"]) > 1 << 52:
+        return "the range wraps around"
+    return "flags were set, or this VM cannot have private memory"
+
+
+def where_failed(call: np.void, memslots: Sequence[Memslot]) -> str:
+    """How a call's range lies among the memslots that were alive."""
+    if call["range_certainty"] == Certainty.UNKNOWN:
+        return "range not recorded"
+    first, end = int(call["gfn"]), int(call["gfn"] + call["npages"])
+    t = int(call["t"])
+    met = [
+        slot
+        for slot in memslots
+        if slot.base_gfn < end
+        and first < slot.end_gfn
+        and slot.from_t <= t
+        and (slot.to_t is None or t < slot.to_t)
+    ]
+    if not met:
+        return "no memslot is there"
+    if len(met) > 1:
+        return f"meets {len(met)} memslots"
+    slot = met[0]
+    number = "a memslot" if slot.slot < 0 else f"memslot {slot.slot}"
+    if first >= slot.base_gfn and end <= slot.end_gfn:
+        return f"within {number}"
+    border = slot.base_gfn if first < slot.base_gfn else slot.end_gfn
+    return f"crosses the border of {number} at {border << PAGE_SHIFT:#x}"

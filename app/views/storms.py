@@ -1,0 +1,195 @@
+"""Storms of a VM: bursts of conversions, and of guest page faults (accepts)."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from app.model.bursts import (
+    BIN_SHIFT,
+    CONVERSIONS,
+    FAULTS,
+    Bins,
+    Burst,
+    BurstRule,
+    Bursts,
+    Instants,
+    find_bursts,
+)
+from app.model.events import EventKind, effect_time
+from app.store.cache import ByteCache
+from app.store.errors import NotFound
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.row_ids import row_id
+from app.views.stretch_parts import StretchView
+from app.views.stretches import stretch_view
+
+CACHE_BYTES = 4 << 20
+_KINDS = {"conversions": EventKind.CONVERSION, "page faults": EventKind.PAGE_FAULT}
+_PREFIXES = {"conversions": "c", "page faults": "f"}
+_STORM_BYTES = 4096  # in the cache, generously
+
+
+@dataclass(frozen=True, slots=True)
+class StormRules:
+    """The thresholds of both kinds."""
+
+    conversions: BurstRule = CONVERSIONS
+    page_faults: BurstRule = FAULTS
+
+    def of(self, kind: str) -> BurstRule:
+        return self.conversions if kind == "conversions" else self.page_faults
+
+    def scaled(
+        self, min_calls: int | None, min_rate: float | None, over_baseline: float | None
+    ) -> "StormRules":
+        """With other thresholds for conversions; None leaves one as it is."""
+        changed = self.conversions
+        if min_calls is not None:
+            changed = replace(
+                changed, min_calls=min_calls, boot_min_calls=max(min_calls, changed.boot_min_calls)
+            )
+        if min_rate is not None:
+            certain = max(min_rate, changed.certain_rate)
+            changed = replace(changed, min_rate=min_rate, certain_rate=certain)
+        if over_baseline is not None:
+            changed = replace(changed, over_baseline=over_baseline)
+        return StormRules(changed, self.page_faults)
+
+
+@dataclass(frozen=True, slots=True)
+class StormRow:
+    """One storm of a list."""
+
+    id: Annotated[str, Field(examples=["c59880"], description="Stable: its first event's number.")]
+    kind: Annotated[str, Field(description="conversions, or page faults")]
+    from_t: Annotated[int, Field(serialization_alias="from")]
+    to_t: Annotated[int, Field(serialization_alias="to", description="Just after its last event.")]
+    in_boot: Annotated[bool, Field(description="It began while the guest booted.")]
+    calls: int
+    failed: Annotated[int, Field(description="Of conversions.")]
+    per_second: float
+    peak_per_second: Annotated[float, Field(description="In 134 ms.")]
+    pages_changed: Annotated[int, Field(description="By conversions; each time counts.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What bursts of one kind were measured against, per second."""
+
+    kind: str
+    baseline_per_second: float
+    threshold_per_second: float
+    rule: BurstRule
+
+
+@dataclass(frozen=True, slots=True)
+class StormList:
+    """The storms of a VM by start, and what counted as one."""
+
+    vm: int
+    storms: list[StormRow]
+    measured: list[Baseline]
+    boot_end_t: Annotated[int | None, Field(description="Null: its creation was not seen.")]
+
+
+class Storms:
+    """Finds storms; what was found is kept until the VM has news."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._cache = ByteCache(CACHE_BYTES)
+
+    def list(self, vm: Vm, rules: StormRules | None = None) -> StormList:
+        rules = rules or StormRules()
+        return self._cache.get(
+            (vm.id, vm.revision, rules),
+            lambda: self._find(vm, rules),
+            lambda found: _STORM_BYTES * (1 + len(found.storms)),
+        )
+
+    def find(self, vm: Vm, storm_id: str, rules: StormRules | None = None) -> StormRow:
+        """By id, or by its place in the list from 1. Raises NotFound."""
+        storms = self.list(vm, rules).storms
+        for place, storm in enumerate(storms, 1):
+            if storm_id in (storm.id, str(place)):
+                return storm
+        raise NotFound(f"VM {vm.id} has no storm {storm_id!r}")
+
+    def facts(self, vm: Vm, storm: StormRow) -> StretchView:
+        return stretch_view(self._reader, vm, storm.from_t, storm.to_t)
+
+    def _find(self, vm: Vm, rules: StormRules) -> StormList:
+        storms, measured, boot_end_t = [], [], None
+        for kind in _KINDS:
+            bins = self._bins(vm, kind)
+            found = self._bursts(vm, kind, bins, rules.of(kind))
+            storms += [self._row(vm, kind, bins, burst) for burst in found.bursts]
+            measured.append(
+                Baseline(kind, found.baseline_rate, found.threshold_rate, rules.of(kind))
+            )
+            if kind == "conversions":
+                boot_end_t = found.boot_end_t
+        storms.sort(key=lambda storm: (storm.from_t, storm.kind))
+        return StormList(row_id(vm), storms, measured, boot_end_t)
+
+    def _bursts(self, vm: Vm, kind: str, bins: Bins, rule: BurstRule) -> Bursts:
+        def instants_in(from_t: int, to_t: int) -> Instants:
+            return self._instants(row_id(vm), kind, from_t, to_t)
+
+        return find_bursts(bins, instants_in, rule, vm.created_t)
+
+    def _bins(self, vm: Vm, kind: str) -> Bins:
+        """From summaries where they count every event of the kind, else from the events.
+
+        Timelines have no place for a conversion whose direction is unknown.
+        """
+        first, last = (t >> BIN_SHIFT for t in self._reader.span(row_id(vm)))
+        edges = np.arange(first, last + 2, dtype=np.int64) << BIN_SHIFT
+        timeline = self._reader.timeline(row_id(vm), edges)
+        counts = timeline.page_faults
+        expected = vm.events_by_kind.get("page_fault", 0)
+        if kind == "conversions":
+            counts = timeline.to_private + timeline.to_shared
+            counts = counts + timeline.failed + timeline.unconfirmed
+            expected = vm.requested
+        if int(counts.sum()) != expected:
+            instants = self._instants(row_id(vm), kind, int(edges[0]), int(edges[-1]))
+            counts = np.bincount((instants >> BIN_SHIFT) - first, minlength=len(edges) - 1)
+        return Bins(int(edges[0]), counts)
+
+    def _instants(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Instants:
+        kinds = (_KINDS[kind],)
+        chunks = self._reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds)
+        return np.concatenate((np.zeros(0, np.int64), *(effect_time(some) for some, _ in chunks)))
+
+    def _row(self, vm: Vm, kind: str, bins: Bins, burst: Burst) -> StormRow:
+        from_t, to_t = burst.from_t, burst.to_t + 1
+        kinds = (_KINDS[kind],)
+        _, seqs = self._reader.events(row_id(vm), t_from=from_t, t_to=to_t, kinds=kinds, limit=1)
+        timeline = self._reader.timeline(row_id(vm), np.array([from_t, to_t], np.int64))
+        failed = int(timeline.failed[0])
+        calls = int(timeline.page_faults[0])
+        if kind == "conversions":
+            calls = self._count(row_id(vm), kinds, from_t, to_t)
+        inside = slice(
+            (from_t - bins.first_t) >> BIN_SHIFT, ((to_t - bins.first_t) >> BIN_SHIFT) + 1
+        )
+        return StormRow(
+            id=f"{_PREFIXES[kind]}{int(seqs[0])}",
+            kind=kind,
+            from_t=from_t,
+            to_t=to_t,
+            in_boot=burst.in_boot,
+            calls=calls,
+            failed=failed if kind == "conversions" else 0,
+            per_second=calls * 1e9 / (to_t - from_t),
+            peak_per_second=float(bins.rates[inside].max()),
+            pages_changed=int(timeline.pages_to_private[0] + timeline.pages_to_shared[0]),
+        )
+
+    def _count(self, vm_id: int, kinds: tuple[EventKind, ...], from_t: int, to_t: int) -> int:
+        chunks = self._reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds)
+        return sum(len(some) for some, _ in chunks)

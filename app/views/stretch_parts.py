@@ -1,0 +1,152 @@
+"""The parts of what is said of a stretch of time: of a storm, a brushed selection, a report."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from app.model.pagemap import Totals
+from app.views.memslots import MemslotView
+from app.views.recordings import LossView
+from app.views.tally_tables import DifferenceRow, TallyTable
+
+
+@dataclass(frozen=True, slots=True)
+class CallsView:
+    """Conversions by what became of them."""
+
+    requested: int
+    applied: int
+    failed: int
+    unconfirmed: int
+    noop: Annotated[int, Field(description="Applied, but every page was known to be so already.")]
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class PagesView:
+    """What was asked for against what came of it, in pages."""
+
+    asked: Annotated[int, Field(description="By calls of known range, whatever became of them.")]
+    asked_to_private: int
+    asked_to_shared: int
+    to_private: Annotated[int, Field(description="Changes from shared: each time counts.")]
+    to_shared: Annotated[int, Field(description="Changes from private: each time counts.")]
+    net_private: Annotated[int, Field(description="More private pages afterwards than before.")]
+    net_shared: int
+    net_unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyView:
+    """Of calls whose end was seen, ns."""
+
+    calls: int
+    p50_ns: int
+    p95_ns: int
+    p99_ns: int
+    max_ns: int
+    total_ns: Annotated[int, Field(description="What all threads together spent converting.")]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureExample:
+    """One call that failed."""
+
+    t: int
+    gpa: str | None
+    size: int | None
+    tid: int
+    why: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureView:
+    """The calls that failed with one errno."""
+
+    errno: int
+    name: str
+    calls: int
+    examples: list[FailureExample]
+
+
+@dataclass(frozen=True, slots=True)
+class FlipThread:
+    """Who flipped a run of pages how often."""
+
+    tid: int
+    vcpu: int | None
+    flips: int
+
+
+@dataclass(frozen=True, slots=True)
+class PingPongView:
+    """Pages that were converted back and forth by just the same conversions."""
+
+    gfn: int
+    npages: int
+    gpa: str
+    flips: Annotated[int, Field(description="Of each page: every change of its state.")]
+    first_t: int
+    last_t: int
+    period_ns: Annotated[int, Field(description="Median time from one flip to the next.")]
+    threads: list[FlipThread]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    """A conversion after which more 2 MiB blocks were mixed than before."""
+
+    seq: int
+    t: int
+    gpa: str | None
+    size: int | None
+    tid: int
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class HugePagesView:
+    """2 MiB blocks that were neither all private nor all shared: KVM cannot map those huge."""
+
+    broken: Annotated[int, Field(description="Times a block became mixed.")]
+    healed: Annotated[int, Field(description="Times a block became uniform again.")]
+    mixed_before: int
+    mixed_after: int
+    breakers: list[BreakerView]
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeView:
+    """The stretch of the same length before, as far as the VM was known then."""
+
+    from_t: Annotated[int, Field(serialization_alias="from")]
+    to_t: Annotated[int, Field(serialization_alias="to")]
+    requested: int
+    per_second: float
+    differences: list[DifferenceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class StretchView:
+    """Everything that is counted about a stretch of a VM's time, by effect time."""
+
+    vm: int
+    from_t: Annotated[int, Field(serialization_alias="from")]
+    to_t: Annotated[int, Field(serialization_alias="to")]
+    calls: CallsView
+    pages: PagesView
+    latency: LatencyView
+    by: list[TallyTable]
+    failures: list[FailureView]
+    ping_pong: list[PingPongView]
+    ping_pong_runs: Annotated[int, Field(description="All of them; the first are in ping_pong.")]
+    huge_pages: HugePagesView
+    events: Annotated[dict[str, int], Field(description="Other events, by kind.")]
+    punched_pages: int
+    memslots: Annotated[list[MemslotView], Field(description="Alive at some time of it.")]
+    losses: list[LossView]
+    state_before: Totals
+    state_after: Totals
+    before: BeforeView

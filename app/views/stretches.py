@@ -1,0 +1,240 @@
+"""A stretch of time in full: what a storm's page, a brushed selection and a report say of it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.model.events import PAGE_SHIFT, EventKind
+from app.model.flips import flips_of
+from app.model.layout import Memslot
+from app.model.stretch import Stretch, StretchSums
+from app.model.tallies import Dimension, SlotRange, Tallies, differences
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.failures import errno_name, where_failed, why_failed
+from app.views.memslots import memslot_view
+from app.views.recordings import loss_view
+from app.views.row_ids import row_id
+from app.views.stretch_parts import (
+    BeforeView,
+    BreakerView,
+    CallsView,
+    FailureExample,
+    FailureView,
+    FlipThread,
+    HugePagesView,
+    LatencyView,
+    PagesView,
+    PingPongView,
+    StretchView,
+)
+from app.views.tally_tables import difference_row, tally_table
+
+RUNS_SHOWN = 50
+EXAMPLES_SHOWN = 5
+DIFFERENCES_SHOWN = 12
+SLOTS_SHOWN = 100
+
+
+def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
+    """Count [from_t, to_t). Raises ValueError if that is empty."""
+    if to_t <= from_t:
+        raise ValueError(f"{to_t} is not after {from_t}")
+    vm_id = row_id(vm)
+    slots = _slots_alive(reader, vm_id, from_t, to_t)
+    ranges = tuple(SlotRange(slot.base_gfn, slot.end_gfn) for slot in slots)
+    found = _add_up(reader, vm_id, from_t, to_t, ranges)
+    start = max(from_t - (to_t - from_t), reader.span(vm_id)[0])
+    map_before, map_after = (reader.page_map_at(vm_id, t - 1) for t in (from_t, to_t))
+    losses = reader.losses(vm.recording_id, from_t, to_t)
+    tallies = found.tallies
+    return StretchView(
+        vm=vm_id,
+        from_t=from_t,
+        to_t=to_t,
+        calls=_calls(found, from_t, to_t),
+        pages=_pages(found),
+        latency=_latency(found),
+        by=[tally_table(d, tallies.by[d], tallies.calls, slots) for d in Dimension],
+        failures=_failures(found, slots),
+        ping_pong=_ping_pong(reader, vm_id, found, from_t, to_t),
+        ping_pong_runs=len(found.flip_runs),
+        huge_pages=HugePagesView(
+            found.blocks_broken,
+            found.blocks_healed,
+            map_before.mixed_blocks,
+            map_after.mixed_blocks,
+            _breakers(reader, vm_id, found),
+        ),
+        events={kind.name.lower(): number for kind, number in found.others.items()},
+        punched_pages=found.punched_pages,
+        memslots=[memslot_view(slot) for slot in slots[:SLOTS_SHOWN]],
+        losses=[loss_view(loss) for loss in losses],
+        state_before=map_before.totals(),
+        state_after=map_after.totals(),
+        before=_before(reader, vm_id, tallies, slots, (start, from_t)),
+    )
+
+
+def _slots_alive(reader: Reader, vm_id: int, from_t: int, to_t: int) -> list[Memslot]:
+    """Memslots by gfn; of those that followed each other at a place, the first."""
+    alive = [
+        slot
+        for slot in reader.memslots(vm_id)
+        if slot.from_t < to_t and (slot.to_t is None or slot.to_t > from_t)
+    ]
+    alive.sort(key=lambda slot: (slot.base_gfn, slot.from_t))
+    slots: list[Memslot] = []
+    for slot in alive:
+        if not slots or slot.base_gfn >= slots[-1].end_gfn:
+            slots.append(slot)
+    return slots
+
+
+def _add_up(
+    reader: Reader, vm_id: int, from_t: int, to_t: int, slots: tuple[SlotRange, ...]
+) -> Stretch:
+    sums = StretchSums(slots)
+    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t):
+        sums.add_events(events, seqs)
+    for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t):
+        sums.add_changes(changes)
+    return sums.finish()
+
+
+def _calls(found: Stretch, from_t: int, to_t: int) -> CallsView:
+    outcomes = found.tallies.by[Dimension.OUTCOME].values()
+    applied, failed = sum(t.applied for t in outcomes), sum(t.failed for t in outcomes)
+    requested = found.tallies.calls
+    rate = requested * 1e9 / (to_t - from_t)
+    return CallsView(requested, applied, failed, requested - applied - failed, found.noop, rate)
+
+
+def _pages(found: Stretch) -> PagesView:
+    return PagesView(
+        found.pages_asked,
+        found.asked_to_private,
+        found.asked_to_shared,
+        found.pages_to_private,
+        found.pages_to_shared,
+        found.net_private,
+        found.net_shared,
+        found.net_unknown,
+    )
+
+
+def _latency(found: Stretch) -> LatencyView:
+    times = found.latencies
+    return LatencyView(
+        times.calls, times.p50_ns, times.p95_ns, times.p99_ns, times.max_ns, times.total_ns
+    )
+
+
+def _failures(found: Stretch, slots: Sequence[Memslot]) -> list[FailureView]:
+    counted = found.tallies.by[Dimension.ERRNO]
+    views = []
+    for number, calls in found.failures.items():
+        examples = [
+            FailureExample(
+                int(call["t"]),
+                *_range_of(call),
+                int(call["tid"]),
+                why_failed(call),
+                where_failed(call, slots),
+            )
+            for call in calls[:EXAMPLES_SHOWN]
+        ]
+        views.append(FailureView(number, errno_name(number), counted[number].failed, examples))
+    return sorted(views, key=lambda view: -view.calls)
+
+
+def _range_of(call: np.void) -> tuple[str | None, int | None]:
+    """(gpa, bytes) as they were asked for."""
+    if not call["range_certainty"]:
+        return None, None
+    gpa = (int(call["gfn"]) << PAGE_SHIFT) | int(call["address_low"])
+    return hex(gpa), (int(call["npages"]) << PAGE_SHIFT) | int(call["size_low"])
+
+
+def _ping_pong(
+    reader: Reader, vm_id: int, found: Stretch, from_t: int, to_t: int
+) -> list[PingPongView]:
+    runs = found.flip_runs[:RUNS_SHOWN]
+    if not len(runs):
+        return []
+    flips_by_run = [flips_of(found.flips, run) for run in runs]
+    wanted = np.unique(np.concatenate([flips["event"] for flips in flips_by_run]))
+    who = _threads_of(reader, vm_id, wanted, from_t, to_t)
+    views = []
+    for run, flips in zip(runs, flips_by_run, strict=True):
+        threads, counts = np.unique(
+            who[np.searchsorted(wanted, flips["event"])], return_counts=True
+        )
+        order = np.argsort(-counts, kind="stable")[:EXAMPLES_SHOWN]
+        views.append(
+            PingPongView(
+                gfn=int(run["gfn"]),
+                npages=int(run["npages"]),
+                gpa=hex(int(run["gfn"]) << PAGE_SHIFT),
+                flips=int(run["flips"]),
+                first_t=int(flips["t"][0]),
+                last_t=int(flips["t"][-1]),
+                period_ns=int(np.median(np.diff(flips["t"]))),
+                threads=[_thread(threads[i], int(counts[i])) for i in order],
+            )
+        )
+    return views
+
+
+def _threads_of(
+    reader: Reader, vm_id: int, wanted: np.ndarray, from_t: int, to_t: int
+) -> np.ndarray:
+    """tid << 16 | vCPU of each of these events, which lie in [from_t, to_t)."""
+    result = np.zeros(len(wanted), np.int64)
+    kinds = (EventKind.CONVERSION,)
+    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds):
+        at = np.searchsorted(wanted, seqs)
+        is_wanted = wanted[np.minimum(at, len(wanted) - 1)] == seqs
+        names = events["tid"].astype(np.int64) << 16 | events["vcpu"].astype(np.uint16)
+        result[at[is_wanted]] = names[is_wanted]
+    return result
+
+
+def _thread(name: np.int64, flips: int) -> FlipThread:
+    vcpu = int(name & 0xFFFF)
+    return FlipThread(int(name >> 16), vcpu if vcpu < 1 << 15 else None, flips)
+
+
+def _breakers(reader: Reader, vm_id: int, found: Stretch) -> list[BreakerView]:
+    views = []
+    for breaker in found.breakers:
+        events, _ = reader.events(vm_id, after_seq=breaker.event - 1, limit=1)
+        call = events[0]
+        views.append(
+            BreakerView(
+                breaker.event,
+                int(call["t"]),
+                *_range_of(call),
+                int(call["tid"]),
+                breaker.blocks,
+            )
+        )
+    return views
+
+
+def _before(
+    reader: Reader,
+    vm_id: int,
+    during: Tallies,
+    slots: Sequence[Memslot],
+    stretch: tuple[int, int],
+) -> BeforeView:
+    start, end = stretch
+    tallies = Tallies(during.slots)
+    if end > start:
+        kinds = (EventKind.CONVERSION,)
+        for events, _ in reader.iter_events(vm_id, t_from=start, t_to=end, kinds=kinds):
+            tallies.add(events)
+    rate = tallies.calls * 1e9 / max(end - start, 1)
+    found = differences(during, tallies)[:DIFFERENCES_SHOWN]
+    return BeforeView(start, end, tallies.calls, rate, [difference_row(d, slots) for d in found])

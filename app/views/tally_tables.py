@@ -1,0 +1,114 @@
+"""Tallies with names that people use, most calls first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from app.model.events import UNKNOWN_VCPU, Cause, Certainty, Outcome, To
+from app.model.layout import Memslot
+from app.model.tallies import Difference, Dimension, Tally, size_name
+from app.views.failures import errno_name
+
+ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TallyRow:
+    """The conversions that have one value in common."""
+
+    value: str
+    calls: int
+    applied: int
+    failed: int
+    effective_pages: int
+    latency_ns: Annotated[int, Field(description="Time spent in the calls whose end was seen.")]
+    share: Annotated[float, Field(description="Of the stretch's conversions.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TallyTable:
+    """One way to tell conversions apart."""
+
+    dimension: str
+    rows: list[TallyRow]
+    values: Annotated[int, Field(description="How many values there are; the first are in rows.")]
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """A value that was met more, or less, often than in the stretch before."""
+
+    dimension: str
+    value: str
+    calls_during: int
+    calls_before: int
+    share_during: float
+    share_before: float
+
+
+def value_name(dimension: Dimension, value: int, slots: Sequence[Memslot]) -> str:
+    """What a value is called; `slots` are those that the tallies were made with."""
+    match dimension:
+        case Dimension.DIRECTION:
+            return f"to {To(value).name.lower()}"
+        case Dimension.OUTCOME:
+            return Outcome(value).name.lower()
+        case Dimension.ERRNO:
+            return errno_name(value) if value else "none"
+        case Dimension.CAUSE:
+            return _cause_name(Cause(value >> 8), Certainty(value & 0xFF))
+        case Dimension.SIZE:
+            return size_name(value)
+        case Dimension.VCPU:
+            return "not known" if value == UNKNOWN_VCPU else f"vCPU {value}"
+        case Dimension.THREAD:
+            return f"thread {value}"
+        case Dimension.MEMSLOT:
+            return _slot_name(value, slots)
+
+
+def _cause_name(cause: Cause, certainty: Certainty) -> str:
+    if cause == Cause.NONE:
+        return "not recorded"
+    name = "VMM" if cause == Cause.VMM else cause.name.lower()
+    return f"{name} ({certainty.name.lower()})"
+
+
+def _slot_name(value: int, slots: Sequence[Memslot]) -> str:
+    if value < 0:
+        return "no memslot, or range not recorded"
+    slot = slots[value]
+    number = "a memslot" if slot.slot < 0 else f"memslot {slot.slot}"
+    return f"{number} at {slot.base_gfn << 12:#x}"
+
+
+def tally_table(
+    dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Sequence[Memslot]
+) -> TallyTable:
+    order = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
+    rows = [
+        TallyRow(
+            value_name(dimension, value, slots),
+            tally.calls,
+            tally.applied,
+            tally.failed,
+            tally.effective_pages,
+            tally.latency_ns,
+            tally.calls / calls,
+        )
+        for value, tally in order[:ROWS_SHOWN]
+    ]
+    return TallyTable(dimension.value, rows, len(tallies))
+
+
+def difference_row(difference: Difference, slots: Sequence[Memslot]) -> DifferenceRow:
+    return DifferenceRow(
+        difference.dimension.value,
+        value_name(difference.dimension, difference.value, slots),
+        difference.calls_during,
+        difference.calls_before,
+        difference.share_during,
+        difference.share_before,
+    )
