@@ -14,12 +14,14 @@ from app.model.layout import GuestMemfd
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
 from collector.assemble.event_rows import distrust_unread_structs, event_rows
+from collector.assemble.found import FoundTaker
 from collector.assemble.memslots import GuestMemfdFile, Region
 from collector.assemble.processes import Processes
 from collector.assemble.reuse import changes_layout, is_internal, is_new_vm, region_of
 from collector.assemble.vm_ioctls import VmIoctls
 from collector.assemble.vms import Caller, LiveVm, Vcpu, VmmOf, Vms
 from collector.coverage import Capability
+from collector.host.found import Found
 from collector.records import CALL, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
 from collector.sources.base import SourceDescription
 
@@ -73,6 +75,12 @@ class Assembler:
         self._take(np.concatenate((self._held, distrust_unread_structs(calls))), is_last=False)
         if len(calls):
             self._sink.advance(self._t(int(calls["ts_exit"][-1])))
+
+    def found(self, found: Found) -> None:
+        """What was on the host at `found.clock_ns`: between the calls before and after it."""
+        self._take(self._held, is_last=True)
+        taker = FoundTaker(self._sink, self._vms, self._processes, self._append)
+        taker.take(found, self._t(found.clock_ns))
 
     def reached(self, ts: int) -> None:
         """No call of a time before `ts` (of the source's clock) is left to be given."""
@@ -294,6 +302,7 @@ class Assembler:
         fd = -1 if region.guest_memfd is None else region.guest_memfd
         file = self._vms.file(tid, fd)
         if isinstance(file, GuestMemfdFile):
+            self._settle(vm, file)
             return file
         seen = [f for f in vm.files if f.flags_certainty == Certainty.SEEN]
         kinds = {known.flags for known in seen}
@@ -303,6 +312,13 @@ class Assembler:
         if fd >= 0:
             self._vms.open(tid, fd, file, vm.last_t)
         return file
+
+    def _settle(self, vm: LiveVm, file: GuestMemfdFile) -> None:
+        """A guest_memfd is bound to the VM that it was made for, and to no other."""
+        if file.stray is not None:
+            self._sink.add_guest_memfd(vm.sink_id, file.stray)
+            vm.files.append(file)
+            file.stray = None
 
     def _loss(self, call: np.void, row: EventArray) -> None:
         begins = call["code"] == CallCode.LOSS_BEGIN

@@ -174,6 +174,8 @@ class Attribution:
             call, members = calls[which[i]], which[group_of == group]
             file, certainty = self._guest_memfd(int(call["tid"]), int(call["fd"]))
             owners = [] if file is None else [v for v in self._vms.live() if file in v.files]
+            if file is not None and file.stray is not None:
+                owner[members] = self._index(self._vms.unattributed)
             if file is None or not owners:
                 continue
             for vm in owners:
