@@ -46,7 +46,7 @@ def state_rows(private: RunArray, t: int, *, has_memslots: bool) -> EventArray:
 
 
 def population_rows(
-    counted: Iterable[FoundPopulation], slots: Sequence[Memslot], t: int
+    counted: Sequence[FoundPopulation], slots: Sequence[Memslot], t: int
 ) -> EventArray:
     """POPULATION of a guest_memfd, in the guest pages of the slots bound to it.
 
@@ -59,8 +59,8 @@ def population_rows(
         pieces = list(_pieces(one, slots))
         placed += pieces
         unplaced += one.populated - sum(exist for _, _, exist in pieces)
-    stray = int(unplaced > 0 or not placed)
-    rows = _rows(EventKind.POPULATION, t, len(placed) + stray)
+    has_rest = unplaced > 0 or (len(counted) > 0 and not placed)
+    rows = _rows(EventKind.POPULATION, t, len(placed) + has_rest)
     known = _columns(placed)
     for name, column in zip(("gfn", "npages", "aux"), known.T, strict=True):
         rows[name][: len(placed)] = column
