@@ -14,6 +14,7 @@ from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
 from app.api.problems import add_problem_handlers
 from app.pages.errors import answer_http_error
+from app.pages.home import Hosts
 from app.settings import Settings
 from app.store.database import default_database, open_database
 from app.store.reader import Reader
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
     app.state.storms = Storms(reader)
+    app.state.hosts = Hosts(reader)
     app.state.feed = ChangeFeed(reader.heads)
     add_problem_handlers(app)
     app.add_exception_handler(HTTPException, answer_http_error)

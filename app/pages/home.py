@@ -1,34 +1,61 @@
 """The first page: hosts and their VMs, those that need a look first."""
 
-from fastapi import APIRouter, Response
+import time
+from typing import Annotated, cast
 
-from app.api.dependencies import ReaderOf
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
+
 from app.pages.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, spark, strip_cells
-from app.pages.rendering import PageRoute, page
-from app.views.overview import overview
+from app.pages.rendering import PageRoute, markup, page
+from app.store.cache import ByteCache
+from app.store.reader import Reader
+from app.views.overview import Overviews
+
+KEPT_S = 0.5
+"""Ages are this old at most; all else is as old as the last commit."""
 
 router = APIRouter(route_class=PageRoute)
 
 
+class Hosts:
+    """All hosts as markup, made once for all tabs that hear the same news."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._overviews = Overviews(reader)
+        self._made = ByteCache(1)
+
+    def markup(self) -> str:
+        now = (*self._reader.heads(), time.monotonic() // KEPT_S)
+        return self._made.get(now, self._make, lambda _: 1)
+
+    def _make(self) -> str:
+        return markup(
+            "hosts.html",
+            hosts=self._overviews.hosts(),
+            strip_cells=strip_cells,
+            strip_width=STRIP_WIDTH,
+            strip_height=STRIP_HEIGHT,
+            spark=spark,
+            spark_height=SPARK_HEIGHT,
+        )
+
+
+def hosts_of(request: Request) -> Hosts:
+    return cast(Hosts, request.app.state.hosts)
+
+
+HostsOf = Annotated[Hosts, Depends(hosts_of)]
+
+
 @router.get("/", include_in_schema=False)
-def show_home(reader: ReaderOf) -> Response:
+def show_home(hosts: HostsOf) -> Response:
     """All hosts and VMs, or, without any, how to get some."""
-    return _page_of(reader, "home.html")
+    return page("home.html", hosts=hosts.markup())
 
 
 @router.get("/home/hosts", include_in_schema=False)
-def show_hosts(reader: ReaderOf) -> Response:
+def show_hosts(hosts: HostsOf) -> Response:
     """The part of the first page that changes, for htmx."""
-    return _page_of(reader, "hosts.html")
-
-
-def _page_of(reader: ReaderOf, template: str) -> Response:
-    return page(
-        template,
-        hosts=overview(reader),
-        strip_cells=strip_cells,
-        strip_width=STRIP_WIDTH,
-        strip_height=STRIP_HEIGHT,
-        spark=spark,
-        spark_height=SPARK_HEIGHT,
-    )
+    return HTMLResponse(hosts.markup())

@@ -32,13 +32,18 @@ environment.filters |= {
     "pages": text.pages,
     "time": text.time,
     "duration": text.duration,
+    "rate": text.rate,
     "wall_time": text.wall_time,
 }
 environment.globals["lost"] = text.lost
 
 
+def markup(template: str, **context: object) -> str:
+    return environment.get_template(template).render(context)
+
+
 def page(template: str, status: int = 200, **context: object) -> HTMLResponse:
-    return HTMLResponse(environment.get_template(template).render(context), status)
+    return HTMLResponse(markup(template, **context), status)
 
 
 def error_page(status: HTTPStatus, detail: str) -> HTMLResponse:

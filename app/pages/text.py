@@ -52,6 +52,13 @@ def duration(ns: int) -> str:
     return f"{seconds:.3g} s" if seconds < 999.5 else f"{round(seconds)} s"
 
 
+def rate(per_second: float) -> str:
+    """12345.6 -> "12 346/s"; below a hundred to three digits. Nearly none is not none."""
+    if 0 < per_second < 0.01:
+        return "< 0.01/s"
+    return f"{count(round(per_second)) if per_second >= 99.5 else f'{per_second:.3g}'}/s"
+
+
 def wall_time(ns: str | None) -> str | None:
     """UNIX time in ns, as text, to the second; None stays None."""
     if ns is None:

@@ -8,14 +8,20 @@ import numpy.typing as npt
 from app.model.events import PageState, RunArray
 from app.model.pagemap import Totals
 from app.model.timeline import Timeline
+from app.store.cache import ByteCache
 from app.store.reader import Reader
 from app.store.tables import Vm
-from app.views.last_instant import last_instant
+from app.views.population import COUNTED, Population, last_population
 from app.views.recordings import RecordingView, recording_views
 from app.views.row_ids import row_id
+from app.views.time_axis import edges_of
 
 STRIP_BINS = 160
 TIMELINE_BUCKETS = 80
+NS_PER_S = 10**9
+RECENT_NS = 10 * NS_PER_S
+"""How far back the conversions a second of a live VM are counted."""
+KEPT_VMS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +33,92 @@ class AddressStrip:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Conversions asked for, a second, over a stretch."""
+
+    per_second: float
+    over_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is drawn of a VM, as far as its history reaches."""
+
+    at: int  # the instant of totals and strip
+    totals: Totals
+    strip: AddressStrip | None  # None: no page has a state
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that needs a look."""
+
+    what: str
+    count: int | None  # None: not known, or only one
+
+
+@dataclass(frozen=True, slots=True)
 class VmOverview:
     """A VM as a row of the first page."""
 
     vm: Vm
     recording: RecordingView
-    at: int  # the instant of totals and strip
-    totals: Totals
-    strip: AddressStrip | None  # None: no page has a state
-    timeline: Timeline
-    concerns: tuple[str, ...]  # why it needs a look, worst first
+    is_live: bool  # it is, and somebody watches it
+    picture: Picture
+    rate: Rate  # of a live VM, lately; else over its whole life
+    population: Population | None  # None: nobody counted
+    concerns: tuple[Concern, ...]  # worst first
 
 
 @dataclass(frozen=True, slots=True)
 class HostOverview:
-    """A host and its VMs, those that need a look first."""
+    """A host, its VMs, those that need a look first, and its recordings in which none was seen."""
 
     name: str
     vms: list[VmOverview]
+    empty: list[RecordingView]  # newest first
 
 
-def overview(reader: Reader) -> list[HostOverview]:
-    """All hosts, those with the VM that needs a look most first."""
-    hosts: dict[str, list[VmOverview]] = {}
-    for recording in recording_views(reader):
-        for vm in reader.vms(recording.id):
-            hosts.setdefault(recording.host, []).append(vm_overview(reader, vm, recording))
-    ordered = [HostOverview(name, sorted(vms, key=urgency)) for name, vms in hosts.items()]
-    return sorted(ordered, key=lambda host: urgency(host.vms[0]))
+class Overviews:
+    """Says what there is, and keeps what it said of VMs that did not change since."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._pictures = ByteCache(KEPT_VMS)
+        self._populations = ByteCache(KEPT_VMS)
+
+    def hosts(self) -> list[HostOverview]:
+        """All hosts, those with the VM that needs a look most first."""
+        vms: dict[int, list[Vm]] = {}
+        for vm in self._reader.vms():
+            vms.setdefault(vm.recording_id, []).append(vm)
+        hosts: dict[str, HostOverview] = {}
+        for recording in reversed(recording_views(self._reader)):
+            host = hosts.setdefault(recording.host, HostOverview(recording.host, [], []))
+            host.vms.extend(self._vm(vm, recording) for vm in vms.get(recording.id, ()))
+            if recording.id not in vms:
+                host.empty.append(recording)
+        for host in hosts.values():
+            host.vms.sort(key=urgency)
+        return sorted(hosts.values(), key=lambda host: [urgency(vm) for vm in host.vms[:1]])
+
+    def _vm(self, vm: Vm, recording: RecordingView) -> VmOverview:
+        is_live = recording.is_live and vm.ended_t is None
+        life = life_of(vm, recording)
+        picture = self._pictures.get(
+            (row_id(vm), vm.revision, *about_a_bucket(life)),
+            lambda: picture_of(self._reader, vm, life),
+            lambda _: 1,
+        )
+        rate = rate_of(self._reader, vm, life, is_live=is_live)
+        population = self._populations.get(
+            (row_id(vm), vm.events_by_kind.get(COUNTED, 0)),
+            lambda: last_population(self._reader, vm),
+            lambda _: 1,
+        )
+        concerns = concerns_of(vm, recording)
+        return VmOverview(vm, recording, is_live, picture, rate, population, concerns)
 
 
 def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
@@ -63,32 +127,55 @@ def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
     return (
         not has_lost,
         not one.vm.failed,
-        not one.recording.is_live,
+        not one.is_live,
         -one.recording.id,
         row_id(one.vm),
     )
 
 
-def vm_overview(reader: Reader, vm: Vm, recording: RecordingView) -> VmOverview:
-    vm_id = row_id(vm)
-    at = last_memory(reader, vm)
-    first, end = reader.span(vm_id)
-    edges = np.unique(np.linspace(first, max(end, first + 1), TIMELINE_BUCKETS + 1, dtype=np.int64))
-    page_map = reader.page_map_at(vm_id, at)
-    return VmOverview(
-        vm=vm,
-        recording=recording,
+def life_of(vm: Vm, recording: RecordingView) -> tuple[int, int]:
+    """From the VM's creation to its end, or as far as it was recorded. Never empty."""
+    first = max(vm.created_t or 0, 0)
+    end = recording.last_t if vm.ended_t is None else vm.ended_t
+    return first, max(end, vm.last_t, first + 1)
+
+
+def about_a_bucket(life: tuple[int, int]) -> tuple[int, int]:
+    """Changes as often as the end of a life moves by a good part of a bucket: of a VM in which
+    nothing happens, there is nothing else to draw."""
+    shift = max(0, ((life[1] - life[0]) // TIMELINE_BUCKETS).bit_length() - 1)
+    return shift, life[1] >> shift
+
+
+def picture_of(reader: Reader, vm: Vm, life: tuple[int, int]) -> Picture:
+    at = last_memory(reader, vm, life[1])
+    page_map = reader.page_map_at(row_id(vm), at)
+    edges = reader.fit_edges(row_id(vm), edges_of(*life, TIMELINE_BUCKETS))
+    return Picture(
         at=at,
         totals=page_map.totals(),
         strip=address_strip(page_map.runs(), STRIP_BINS),
-        timeline=reader.timeline(vm_id, edges),
-        concerns=concerns_of(vm, recording),
+        timeline=reader.timeline(row_id(vm), edges),
     )
 
 
-def last_memory(reader: Reader, vm: Vm) -> int:
+def rate_of(reader: Reader, vm: Vm, life: tuple[int, int], *, is_live: bool) -> Rate:
+    first, end = life
+    if not is_live:
+        return Rate(vm.requested * NS_PER_S / (end - first), end - first)
+    since = max(first, end - RECENT_NS)
+    if vm.last_t < since:
+        return Rate(0, end - since)
+    lately = reader.timeline(row_id(vm), np.array([since, end + 1]))
+    counts = (lately.to_private, lately.to_shared, lately.failed, lately.unconfirmed)
+    return Rate(sum(int(count[0]) for count in counts) * NS_PER_S / (end - since), end - since)
+
+
+def last_memory(reader: Reader, vm: Vm, end: int) -> int:
     """The last instant at which a memslot was there; a VM may delete them before it ends."""
-    last = last_instant(reader, vm)
+    if vm.ended_t is None and vm.private_pages + vm.shared_pages + vm.unknown_pages:
+        return end
+    last = end if vm.ended_t is None else max(0, vm.ended_t - 1)
     ends = [slot.to_t for slot in reader.memslots(row_id(vm))]
     gone = [end for end in ends if end is not None]
     return min(last, max(gone) - 1) if gone and len(gone) == len(ends) else last
@@ -109,15 +196,15 @@ def address_strip(runs: RunArray, bins: int) -> AddressStrip | None:
     return AddressStrip(private=share(PageState.PRIVATE), unknown=share(PageState.UNKNOWN))
 
 
-def concerns_of(vm: Vm, recording: RecordingView) -> tuple[str, ...]:
+def concerns_of(vm: Vm, recording: RecordingView) -> tuple[Concern, ...]:
     """Why this VM needs a look, worst first."""
     concerns = []
     if recording.losses:
-        concerns.append("events lost")
+        concerns.append(Concern("events lost", recording.lost_events or None))
     if recording.state == "incomplete":
-        concerns.append("recording incomplete")
+        concerns.append(Concern("recording incomplete", None))
     if vm.failed:
-        concerns.append("failed conversions")
+        concerns.append(Concern("failed conversions", vm.failed))
     if vm.unconfirmed:
-        concerns.append("unconfirmed conversions")
+        concerns.append(Concern("unconfirmed conversions", vm.unconfirmed))
     return tuple(concerns)

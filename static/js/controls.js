@@ -31,7 +31,7 @@ export class Controls {
       "zoom-gpa-in": () => view.zoomAddresses(0.5),
       "zoom-gpa-out": () => view.zoomAddresses(2),
       whole: () => page.showWhole(),
-      follow: () => view.follow(),
+      follow: () => page.toggleFollowing(),
       "help-button": () => page.help.showModal(),
       "clear-cursor": () => view.setCursor(null, null),
       "events-more": () => page.readMoreEvents(),

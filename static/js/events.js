@@ -86,10 +86,7 @@ export class EventsTable {
   /** The time, as a link that puts the cursor on the event. */
   timeCell(event) {
     const link = document.createElement("a");
-    const query = new URLSearchParams(this.view.search);
-    query.set("t", event.t_effect);
-    if (event.gpa !== null) query.set("gpa", event.gpa);
-    link.href = `?${query}`;
+    link.href = this.view.searchAt(event.t_effect, event.gpa);
     link.textContent = formatTime(event.t, 9);
     link.dataset.t = event.t_effect;
     if (event.gpa !== null) link.dataset.gpa = event.gpa;

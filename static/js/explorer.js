@@ -25,8 +25,10 @@ const byId = (id) => document.getElementById(id);
 class Explorer {
   view = new View();
   memslots = [];
-  isLive = false;
-  live = null;
+  vm = null;
+  recording = null;
+  /** When the recording's writer stored something last (Date.now()), while it is alive. */
+  storedAt = null;
   #reads = new Latest();
   #eventReads = new Latest();
 
@@ -36,8 +38,8 @@ class Explorer {
     this.vmId = Number(root.dataset.vm);
     this.path = `/api/v1/vms/${this.vmId}`;
     this.status = new Status({
-      follow: byId("follow"), age: byId("age"), totals: byId("totals"), banner: byId("banner"),
-      failed: byId("failed"), lost: byId("lost"),
+      following: byId("following"), follow: byId("follow"), age: byId("age"),
+      totals: byId("totals"), banner: byId("banner"), failed: byId("failed"), lost: byId("lost"),
     });
   }
 
@@ -53,16 +55,31 @@ class Explorer {
     await this.read();
   }
 
+  get isLive() {
+    return this.recording.is_live && this.vm.ended_t === null;
+  }
+
   /** Counts, and whether it is still being recorded. */
   async readFacts() {
     const [vm, recording] = await Promise.all([
       fetchJson(this.path),
       fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
     ]);
-    this.isLive = recording.is_live && vm.ended_t === null;
+    Object.assign(this, { vm, recording });
+    if (recording.silent_ms !== null) this.storedAt = Date.now() - recording.silent_ms;
     this.status.showTrouble(vm, recording);
     if (!this.isLive) document.querySelector(".badge.live")?.remove();
     return { vm, recording };
+  }
+
+  showStatus() {
+    this.status.showFollowing(this.view, this);
+  }
+
+  toggleFollowing() {
+    if (!this.isLive) return;
+    if (this.view.isFollowing) this.view.pause();
+    else this.view.follow();
   }
 
   async readMemslots() {
@@ -95,7 +112,7 @@ class Explorer {
     window.addEventListener("popstate", () => this.returnInHistory());
     document.documentElement.addEventListener("themechange", () => this.read());
     new ResizeObserver(() => this.resized()).observe(this.root);
-    if (this.isLive) this.live = new LiveReader(this);
+    if (this.isLive) new LiveReader(this);
   }
 
   /** The window, the cursor or the measure changed: show at once what can be, ask for the rest. */
@@ -118,7 +135,7 @@ class Explorer {
     this.lanes.draw(view, this.memslots);
     this.map.overlay.placeCursor(view);
     this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
-    this.status.showFollowing(view, this);
+    this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
   }

@@ -3,65 +3,49 @@
  * data: the page then asks for exactly what it shows, seldom enough to leave the server in peace.
  */
 
-const READ_MS = 400;
-const AGE_MS = 1000;
+import { listenForNews } from "./news.js";
+import { Paced } from "./paced.js";
+import { ServerGone } from "./rest.js";
+
+const REST_MS = 150;
+const AGE_MS = 500;
 
 export class LiveReader {
-  /** Unix time (ms) of the last news. */
-  heardAt = null;
-  #timer = null;
   #mustDraw = false;
+  #pace = new Paced(() => this.read(), REST_MS);
 
   /** @param {Explorer} page */
   constructor(page) {
     this.page = page;
-    this.listen();
-    document.addEventListener("visibilitychange", () => this.schedule());
-    setInterval(() => page.status.showFollowing(page.view, page), AGE_MS);
-  }
-
-  listen() {
-    const source = new EventSource("/api/v1/stream");
-    let wasBroken = false;
-    source.addEventListener("changed", ({ data }) => {
-      const { vm, up_to } = JSON.parse(data);
-      if (vm === this.page.vmId) this.take(up_to);
+    listenForNews({
+      changed: ({ vm, up_to }) => vm === page.vmId && this.take(up_to),
+      lost: () => page.status.showError(new ServerGone("The server does not answer.")),
+      regained: () => this.takeAll(),
     });
-    source.addEventListener("error", () => {
-      wasBroken = true;
-    });
-    source.addEventListener("open", () => {
-      // What was said while the connection was down is lost: read again.
-      if (wasBroken) this.page.read();
-      wasBroken = false;
-    });
+    setInterval(() => page.showStatus(), AGE_MS);
   }
 
   /** The VM's recording reaches up to `end`, or something else about it changed. */
   take(end) {
-    const { view, status } = this.page;
-    this.heardAt = Date.now();
+    const { view } = this.page;
     if (end > view.span[1] && view.grow(end)) this.#mustDraw = true;
-    status.showFollowing(view, this.page);
-    this.schedule();
+    this.#pace.ask();
   }
 
-  schedule() {
-    if (this.#timer !== null || document.hidden) return;
-    this.#timer = setTimeout(() => this.read(), READ_MS);
+  /** What was said while the connection was down is lost: read all again. */
+  takeAll() {
+    this.#mustDraw = true;
+    this.#pace.ask();
   }
 
   async read() {
     const { page } = this;
     const mustDraw = this.#mustDraw;
     this.#mustDraw = false;
-    try {
-      await Promise.all([page.readFacts(), page.readMemslots()]);
-    } catch (error) {
-      page.failed(error);
-    }
-    if (mustDraw) await page.read();
-    this.#timer = null;
-    if (this.#mustDraw) this.schedule();
+    const facts = Promise.all([page.readFacts(), page.readMemslots()]).then(
+      () => page.placeMarks(),
+      (error) => page.failed(error),
+    );
+    await Promise.all([facts, mustDraw && page.read()]);
   }
 }

@@ -2,11 +2,16 @@
 
 import { PAGE_SIZE } from "./gpa.js";
 import { Refused, ServerGone } from "./rest.js";
-import { formatDuration, formatTime } from "./time.js";
+import { formatDuration, formatTime, wallTimeAt } from "./time.js";
 import { formatCount, formatSize } from "./units.js";
 
+/** Longer than a collector that is alive is ever silent. */
+const STALE_MS = 3000;
+/** Of a number that changes all the time. */
+const SHOWN_DECIMALS = 1;
+
 export class Status {
-  /** @param {Record<string, HTMLElement>} parts follow, age, totals, failed, lost, banner */
+  /** @param {Record<string, HTMLElement>} parts following, follow, age, totals, failed, lost, banner */
   constructor(parts) {
     this.parts = parts;
     this.readAt = null;
@@ -14,11 +19,15 @@ export class Status {
 
   /** Whether the page follows the recording, and how old what it shows is. */
   showFollowing(view, page) {
-    const { follow, age } = this.parts;
-    follow.hidden = !page.isLive;
-    follow.setAttribute("aria-pressed", String(view.isFollowing));
-    follow.textContent = view.isFollowing ? "● following" : "○ not following: press l";
-    age.textContent = ageText(view, page);
+    const { following, follow, age } = this.parts;
+    following.hidden = follow.hidden = !page.isLive;
+    following.className = view.isFollowing ? "following" : "paused";
+    following.textContent = view.isFollowing ? "following" : "paused, this window stays";
+    follow.textContent = view.isFollowing ? "pause" : "resume following";
+    const { text, title, isBad } = page.isLive ? liveAge(view, page) : endOf(view, page);
+    age.textContent = text;
+    age.title = title;
+    age.classList.toggle("stale", isBad);
   }
 
   /** What needs a look: failed conversions of the VM, lost events of its recording. */
@@ -69,10 +78,28 @@ function clockText(date) {
   return date.toTimeString().slice(0, 8);
 }
 
-function ageText(view, { isLive, live }) {
-  const newest = formatTime(view.span[1]);
-  if (!isLive) return `ends at ${newest}`;
-  const quiet = live?.heardAt ? (Date.now() - live.heardAt) * 1e6 : null;
-  if (quiet === null) return `newest ${newest}`;
-  return `newest ${newest}, ${quiet < 1e9 ? "now" : `${formatDuration(quiet)} ago`}`;
+/** How far the recording reaches, and when anything, be it that nothing happened, was stored. */
+function liveAge(view, { storedAt }) {
+  const newest = `newest ${formatTime(view.span[1], SHOWN_DECIMALS)}`;
+  const silence = Date.now() - storedAt;
+  if (silence < STALE_MS) return { text: `${newest}, now`, title: "", isBad: false };
+  return {
+    text: `last data ${formatDuration(Math.round(silence / 1000) * 1e9)} ago, ${newest}`,
+    title: "The collector stores several times a second, even that nothing happened.",
+    isBad: true,
+  };
+}
+
+/** Why nothing is added any more. */
+function endOf(view, { vm, recording }) {
+  const end = formatTime(view.span[1]);
+  if (recording.state === "incomplete") {
+    const wall = wallTimeAt(recording.wall_start_ns, view.span[1]);
+    const since = wall === null || recording.source === "simulator" ? end : `${wall}, ${end}`;
+    const text = `incomplete: nothing was recorded after ${since}`;
+    return { text, title: recording.incomplete_reason, isBad: true };
+  }
+  if (vm.ended_t === null) return { text: `ends at ${end}`, title: "", isBad: false };
+  const mark = vm.ended_is_inferred ? " (inferred)" : "";
+  return { text: `the VM ended at ${end}${mark}`, title: "", isBad: false };
 }

@@ -47,6 +47,21 @@ export class View extends EventTarget {
     this.measure = MEASURES.includes(query.get("measure")) ? query.get("measure") : MEASURES[0];
     const isWindowed = this.from !== null || this.to !== null;
     this.isFollowing = isLive && (isWindowed ? query.get("live") === "1" : true);
+    this.slide();
+  }
+
+  /** The query string of what is shown now, with the cursor there: it stays, come what may. */
+  searchAt(t, gpa) {
+    const query = new URLSearchParams(this.search);
+    const { from, to } = this.time;
+    if (this.isFollowing) {
+      query.delete("live");
+      query.set("from", from);
+      query.set("to", to);
+    }
+    query.set("t", t);
+    if (gpa !== null) query.set("gpa", gpa);
+    return `?${query}`;
   }
 
   /** The query string that reproduces this view. */
@@ -172,7 +187,9 @@ export class View extends EventTarget {
     this.changed();
   }
 
+  /** A window that slides would leave the cursor behind: it stays with it. */
   setCursor(t, gpa) {
+    if (t !== null && this.from !== null) this.isFollowing = false;
     this.t = t === null ? null : Math.round(Math.min(Math.max(t, this.span[0]), this.span[1]));
     this.gpa = gpa;
     this.changed();
@@ -191,6 +208,14 @@ export class View extends EventTarget {
   follow() {
     this.isFollowing = true;
     this.slide();
+    this.changed();
+  }
+
+  /** Let the window stay where it is. */
+  pause() {
+    const { from, to } = this.time;
+    [this.from, this.to] = [from, to];
+    this.isFollowing = false;
     this.changed();
   }
 

@@ -1,13 +1,25 @@
 """The first page lists what there is, or says how to get something."""
 
 import re
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from browsing import Dashboard, dashboard_over, simulate
 from playwright.sync_api import Page, expect
 
+from app.model.events import EVENT, Certainty, EventArray, EventKind, PageState
+from app.model.layout import VmIdentity
+from app.store import writer as writer_module
+from app.store.database import open_database
+from app.store.protocol import RecordingHeader
+from app.store.writer import RecordingWriter
+
 OpenPage = Callable[..., Page]
+
+IDENTITY = VmIdentity("guest", 101, 11, 0, Certainty.SEEN, PageState.SHARED)
 
 
 def test_vm_has_a_row_with_its_memory_and_what_needs_a_look(
@@ -38,3 +50,39 @@ def test_empty_database_shows_three_ways_in_until_something_arrives(
         expect(page.locator("code").first).to_have_text("gmemscope simulate")
         assert simulate(database, "--events", "100").wait() == 0
         expect(page.get_by_role("link", name="demo-cvm")).to_be_visible()
+
+
+def test_live_recording_without_vms_says_why_it_is_empty(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    database = tmp_path / "fleet.db"
+    header = RecordingHeader("kvm7 live", "tracefs", "kvm7", "mono", 0)
+    engine = open_database(database)
+    with dashboard_over(database) as dashboard:
+        page = open_page(dashboard.url)
+        with RecordingWriter(engine, header, is_live=True) as writer:
+            expect(page.locator(".note")).to_contain_text("No VM has been seen yet")
+            seen = writer.add_vm(replace(IDENTITY, uuid="5f3c2a1e-0000-4000-8000-000000000001"))
+            found = replace(IDENTITY, created_t=None, created_certainty=Certainty.UNKNOWN)
+            before = writer.add_vm(found)
+            writer.append(before, counted(t=5, pages=[256, 256]))
+            writer.append(before, counted(t=9, pages=[256, 512]))
+            writer.end_vm(seen, 10, is_inferred=False)
+            time.sleep(writer_module.LIVE_COMMIT_S)
+            writer.advance(20)
+            rows = page.locator("tbody tr")
+            expect(rows).to_have_count(2)
+            expect(page.locator(".note")).to_have_count(0)
+            expect(rows.filter(has_text="creation not seen")).to_contain_text("3.0 MiB")
+            expect(rows.filter(has_text="5f3c2a1e-0000-4000-8000-000000000001")).to_contain_text(
+                ", ended"
+            )
+            expect(page.locator(".badge.live")).to_have_count(1)
+        expect(page.locator(".badge.live")).to_have_count(0)
+    engine.dispose()
+
+
+def counted(t: int, pages: list[int]) -> EventArray:
+    events = np.zeros(len(pages), EVENT)
+    events["kind"], events["t"], events["aux"] = EventKind.POPULATION, t, pages
+    return events

@@ -1,51 +1,134 @@
-"""What is being recorded appears without a reload; zooming stops following and says so."""
+"""What is being recorded appears without a reload; what no longer comes is said, with its age."""
 
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from browsing import dashboard_over, eventually, query_of, settled, simulate, wait_until_drawn
+from browsing import (
+    Complaints,
+    dashboard_over,
+    eventually,
+    query_of,
+    settled,
+    simulate,
+    wait_until_drawn,
+)
+from cutting_proxy import link_to
 from playwright.sync_api import Page, expect
 
 OpenPage = Callable[..., Page]
 
-NEWEST = "parseFloat(document.getElementById('age').textContent.replace(/[^0-9.]/g, ''))"
+NEWEST = "parseFloat(document.getElementById('age').textContent.split('t+')[1])"
 PICTURES = "[...document.querySelectorAll('#map image')].map(each => each.getAttribute('href'))"
 
 
+class Live(NamedTuple):
+    url: str
+    simulator: subprocess.Popen[bytes]
+
+
 @pytest.fixture
-def live_dashboard(tmp_path: Path) -> Iterator[str]:
+def live(tmp_path: Path) -> Iterator[Live]:
     """A dashboard that was opened before the first recording."""
     database = tmp_path / "live.db"
     with dashboard_over(database) as dashboard:
         simulator = simulate(database, "--live", "--speed", "4")
         try:
-            yield dashboard.url
+            yield Live(dashboard.url, simulator)
         finally:
-            simulator.terminate()
+            simulator.kill()
             simulator.wait()
 
 
-def test_live_guest(live_dashboard: str, open_page: OpenPage) -> None:
-    page = open_page(live_dashboard)
+def open_live_vm(open_page: OpenPage, url: str) -> Page:
+    page = open_page(url)
     page.get_by_role("link", name="demo-cvm").click()
     wait_until_drawn(page)
-    follow = page.locator("#follow")
-    expect(follow).to_have_text("● following")
-    expect(page.locator(".badge.live")).to_be_visible()
+    return page
 
+
+def grows(page: Page) -> None:
     newest = page.evaluate(NEWEST)
-    pictures = page.evaluate(PICTURES)
     eventually(page, lambda: page.evaluate(NEWEST) > newest + 2)
+
+
+def test_it_follows_until_told_otherwise(live: Live, open_page: OpenPage) -> None:
+    page = open_live_vm(open_page, live.url)
+    following, button = page.locator("#following"), page.locator("#follow")
+    expect(following).to_have_text("following")
+    expect(page.locator(".badge.live")).to_be_visible()
+    pictures = page.evaluate(PICTURES)
+    grows(page)
     eventually(page, lambda: page.evaluate(PICTURES) != pictures)
 
     settled(page, lambda: page.keyboard.press("w"))
-    expect(follow).to_have_text("○ not following: press l")
+    expect(following).to_have_text("paused, this window stays")
     window = query_of(page)
-    newest = page.evaluate(NEWEST)
-    eventually(page, lambda: page.evaluate(NEWEST) > newest + 2)
+    grows(page)
     assert query_of(page) == window
 
-    settled(page, lambda: page.keyboard.press("l"))
-    expect(follow).to_have_text("● following")
+    settled(page, lambda: button.click())
+    expect(following).to_have_text("following")
+    expect(button).to_have_text("pause")
     eventually(page, lambda: int(query_of(page)["to"]) > int(window["to"]))
+    assert query_of(page)["live"] == "1"
+
+    link = page.locator("#events-body a[data-t]").first
+    shown = link.evaluate("each => Object.fromEntries(new URL(each.href).searchParams)")
+    assert int(shown["from"]) <= int(shown["t"]) <= int(shown["to"])
+    assert "live" not in shown
+
+    page.keyboard.press("l")
+    expect(following).to_have_text("paused, this window stays")
+
+
+def test_a_collector_that_hangs_or_dies_is_noticed(live: Live, open_page: OpenPage) -> None:
+    page = open_live_vm(open_page, live.url)
+    home = open_page(live.url)
+    age = page.locator("#age")
+    live.simulator.send_signal(signal.SIGSTOP)
+    expect(age).to_contain_text("last data 3 s ago")
+    expect(age).to_contain_text("last data 4 s ago")
+    expect(home.locator("[data-silent-ms]")).to_contain_text("s ago")
+    live.simulator.send_signal(signal.SIGCONT)
+    expect(age).to_contain_text(", now")
+    expect(home.locator("[data-silent-ms]")).to_have_text("")
+
+    live.simulator.kill()
+    expect(age).to_contain_text("incomplete: nothing was recorded after t+")
+    expect(page.locator("#follow")).to_be_hidden()
+    expect(home.locator(".badge.bad", has_text="recording incomplete")).to_be_visible()
+    expect(home.locator(".badge.live")).to_have_count(0)
+
+
+def test_a_server_that_goes_and_comes_back_is_read_again(
+    live: Live, open_page: OpenPage, complaints: Complaints
+) -> None:
+    with link_to(live.url) as link:
+        page = open_live_vm(open_page, link.url)
+        home = open_page(link.url)
+        expect(home.get_by_role("link", name="demo-cvm")).to_be_visible()
+        link.cut()
+        for each in (page, home):
+            expect(each.get_by_role("alert")).to_contain_text("The server does not answer.")
+            expect(each.get_by_role("alert")).to_contain_text("was read at")
+        expect(page.locator("#age")).to_contain_text("last data 3 s ago")
+        newest = page.evaluate(NEWEST)
+        link.mend()
+        for each in (page, home):
+            expect(each.get_by_role("alert")).to_be_hidden()
+        assert page.evaluate(NEWEST) > newest
+        expect(page.locator("#age")).to_contain_text(", now")
+        page.close()
+        home.close()
+    complaints.clear()
+
+
+def test_ten_tabs_share_one_stream(live: Live, open_page: OpenPage) -> None:
+    """Browsers keep six connections to a server at most: the seventh tab would wait for ever."""
+    for _ in range(7):
+        open_live_vm(open_page, live.url)
+    grows(open_live_vm(open_page, live.url))

@@ -1,0 +1,34 @@
+"""How much of a VM's guest_memfds exists, as it was counted last."""
+
+from dataclasses import dataclass
+
+from app.model.events import EventKind
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.row_ids import row_id
+
+COUNTED = EventKind.POPULATION.name.lower()
+"""As `Vm.events_by_kind` calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Pages that existed at an instant, over all guest_memfds of a VM."""
+
+    pages: int
+    t: int
+
+
+def last_population(reader: Reader, vm: Vm) -> Population | None:
+    """None if nobody counted."""
+    if not vm.events_by_kind.get(COUNTED):
+        return None
+    last: Population | None = None
+    for events, _ in reader.iter_events(row_id(vm), kinds=[EventKind.POPULATION]):
+        if not len(events):
+            continue
+        t = int(events["t"][-1])
+        pages = int(events["aux"][events["t"] == t].sum())
+        before = last.pages if last is not None and last.t == t else 0
+        last = Population(pages + before, t)
+    return last

@@ -1,0 +1,32 @@
+/** What this page hears of the server: news of what changed, and whether it can be reached. */
+
+import { NewsSource } from "./news_source.js";
+
+/**
+ * Listen from now on; what is known already is told first.
+ * @param {object} to
+ * @param {(news: {vm: number | null, recording: number, up_to: number}) => void} to.changed
+ * @param {() => void} to.lost the server does not answer
+ * @param {() => void} to.regained it does again; what it said meanwhile was missed
+ */
+export function listenForNews({ changed, lost, regained }) {
+  let wasLost = false;
+  const take = (news) => {
+    if (news.kind === "changed") changed(news);
+    else if (news.kind === "up" && wasLost) regained();
+    else if (news.kind === "down") lost();
+    wasLost = news.kind === "down" || (wasLost && news.kind !== "up");
+  };
+  if (window.SharedWorker) listenToWorker(take);
+  else new NewsSource(take);
+}
+
+function listenToWorker(take) {
+  const { port } = new SharedWorker("/static/js/news_worker.js", { type: "module" });
+  port.addEventListener("message", ({ data }) => take(data));
+  port.start();
+  window.addEventListener("pagehide", () => port.postMessage("bye"), { once: true });
+  window.addEventListener("pageshow", ({ persisted }) => persisted && listenToWorker(take), {
+    once: true,
+  });
+}
