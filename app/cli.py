@@ -17,6 +17,7 @@ from app.commands import (
     recipe,
     serve,
     simulate,
+    storms,
     warm,
 )
 from app.commands.errors import CommandError
@@ -36,6 +37,7 @@ app.command("simulate")(simulate.command)
 app.command("import")(import_.command)
 app.command("list")(list_.command)
 app.command("export")(export.command)
+app.command("storms")(storms.command)
 app.command("recipe")(recipe.command)
 app.command("warm")(warm.command)
 
