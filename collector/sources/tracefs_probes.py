@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.ftrace.probes import COST_OF_PROBE, EVENT_PROBES, VM_IOCTL_PROBES, Probe
+from collector.sources.tracefs_owner import Owner
 
 _LINE = re.compile(r"[a-z]\d*:(\w+)/(\w+) ", re.MULTILINE)
 _ERROR = re.compile(r"error: (.*)\n\s*Command: (.*)")
@@ -64,6 +65,11 @@ class Probes:
     def are_event_probes(self) -> bool:
         return any(probe.kind == "e" for probe in self.added)
 
+    @property
+    def reasons(self) -> str:
+        """In the kernel's words."""
+        return ", ".join(sorted(set(self.refused.values())))
+
     def notes(self) -> tuple[str, ...]:
         """What the refused probes cost."""
         if self.are_event_probes:
@@ -72,16 +78,15 @@ class Probes:
                 "are not seen."
                 for name, reason in self.refused.items()
             )
-        reasons = ", ".join(sorted(set(self.refused.values())))
         if self.added:
             return (
-                f"The kernel has no event probes ({reasons}); a kprobe at kvm_vm_ioctl reads what "
-                "VMs are asked for instead. KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd is seen "
+                f"The kernel has no event probes ({self.reasons}); a kprobe at kvm_vm_ioctl reads "
+                "what VMs are asked for. KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd is seen "
                 "without its range.",
             )
         return (
-            f"The kernel has neither event probes nor kprobes ({reasons}): tracepoints alone do "
-            "not tell what is in the structs that ioctls point to.",
+            f"The kernel has neither event probes nor kprobes ({self.reasons}): tracepoints alone "
+            "do not tell what is in the structs that ioctls point to.",
         )
 
     def remove(self) -> None:
@@ -89,6 +94,14 @@ class Probes:
         for probe in self.added:
             with suppress(OSError):
                 remove(self.root, self.group, probe.name)
+
+
+def tried(root: Path) -> Probes:
+    """What the kernel takes of them; they are removed already."""
+    probes = Probes(root, Owner.ourselves().name)
+    probes.add()
+    probes.remove()
+    return probes
 
 
 def write(root: Path, command: str) -> None:

@@ -10,27 +10,21 @@ from collector.ftrace.formats import parse_event_format
 from collector.ftrace.recognise import recognise
 from collector.recipes import bpftrace, trace_cmd
 from collector.records import RecordCode
-from collector.sources.bpftrace_lines import LINES
 from collector.sources.bpftrace_log import looks_like_bpftrace_log
-
-
-def sample(line: str) -> bytes:
-    """A line as printf would write it."""
-    line = line.replace("%s", "vmm").replace("0x%llx", "0x10").replace("0x%x", "0x1")
-    return re.sub(r"%(llu|d|u)", "1", line).encode()
+from collector.sources.bpftrace_shapes import HEAD_FIELDS, SHAPES
 
 
 def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
-    formats = re.findall(r'printf\("(%llu .*?)\\n"', bpftrace.PROGRAM)
-    assert len(formats) == len(LINES)
-    for line in formats:
-        assert looks_like_bpftrace_log(sample(line))
-        name, fields = sample(line).split(b" ", 6)[5:]
-        assert LINES[name].fields.fullmatch(fields)
+    formats = re.findall(r'printf\("([A-Z]) (.*?)\\n"', bpftrace.PROGRAM)
+    assert {letter for letter, _ in formats} == {*SHAPES, "T"} - set("GJKL")  # those when asked for
+    for letter, numbers in formats:
+        fields = 2 if letter == "T" else HEAD_FIELDS + SHAPES[letter].values
+        assert numbers.split() == ["%llx"] * fields
 
 
 def test_bpftrace_program_says_which_version_its_lines_have() -> None:
-    assert 'printf("# conv.bt v1;' in bpftrace.PROGRAM
+    assert looks_like_bpftrace_log(bpftrace.FIRST_LINE.encode())
+    assert f'printf("{bpftrace.FIRST_LINE};' in bpftrace.PROGRAM
 
 
 def test_event_probes_of_the_script_are_recognised_by_their_fields() -> None:
@@ -41,6 +35,7 @@ def test_event_probes_of_the_script_are_recognised_by_their_fields() -> None:
         "set_region": RecordCode.USER_REGION,
         "set_region2": RecordCode.USER_REGION,
         "create_guest_memfd": RecordCode.USER_GUEST_MEMFD,
+        "enc_region": RecordCode.USER_ENC_REGION,
     }
 
 
