@@ -69,8 +69,8 @@ def _vms(
     processes: list[_Process], counting: Counting, notes: dict[str, None]
 ) -> tuple[list[FoundVm], list[FoundStrays]]:
     owned: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
-    for process, fds in _distinct_vms(processes, notes):
-        owned[process.facts.pid].append(fds)
+    for owner, names in _distinct_vms(processes, notes):
+        owned[owner.facts.pid].append(names)
     threads = vcpu_threads(
         {p.facts.pid: p.fds.vcpus for p in processes if p.facts.pid in owned and p.fds.vcpus}
     )
