@@ -37,7 +37,8 @@ class RecordCode(IntEnum):
     FALLOCATE_EXIT = 4
     """ret."""
     USER_SET_ATTRIBUTES = 5
-    """Event probe reading struct kvm_memory_attributes: fd, address, size, attributes, flags."""
+    """Event probe reading struct kvm_memory_attributes: fd, address, size, attributes, flags, cmd
+    (0: not told). Those of kvm_memory_attributes2 are alike."""
     USER_REGION = 6
     """Event probe reading struct kvm_userspace_memory_region(2):
     fd, slot | flags << 32, gpa, size, hva, gmem_off, gmem_fd."""
@@ -95,7 +96,7 @@ class RecordCode(IntEnum):
     LOSS_END = 31
     """The first record after a gap on this CPU: count (0: unknown), ts before the gap."""
     USER_ENC_REGION = 32
-    """Event probe reading struct kvm_enc_region: fd, addr, size."""
+    """Event probe reading struct kvm_enc_region: fd, addr, size, cmd (0: not told)."""
     PAGE_CACHE_ADD = 33
     """filemap:mm_filemap_add_to_page_cache: pfn, i_ino, index, s_dev, order."""
     PAGE_CACHE_DELETE = 34
@@ -175,8 +176,9 @@ class CallCode(IntEnum):
     LOSS_END = 19
     """count (0: unknown), ts before the gap."""
     SET_ATTRIBUTES2 = 20
-    """KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd, or on a VM in early posts of the in-place
-    conversion series: offset (bytes), size (bytes), attributes, flags, error_offset if seen."""
+    """KVM_SET_MEMORY_ATTRIBUTES2 on a guest_memfd: offset (bytes), size (bytes), attributes, flags,
+    error_offset (0: not seen). On a VM, in early posts of the in-place conversion series, and with
+    SAW_RANGE_BY_REQUEST: gpa instead of offset."""
     REGISTER_REGION = 21
     """KVM_MEMORY_ENCRYPT_REG_REGION: addr, size."""
     UNREGISTER_REGION = 22

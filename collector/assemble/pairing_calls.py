@@ -23,7 +23,7 @@ def settle(
     """Close the open call and write it down, unless it is none of ours. `saw`: LEFT or NONE."""
     code = table[at, s.CODE]
     table[at, s.CODE] = 0
-    if code == s.OTHER or code == 0:
+    if code == s.OTHER or code == s.SOME_REGION or code == 0:
         return n
     if saw == 0:
         ts_exit, ret = table[at, s.TS_ENTER], 0
@@ -33,7 +33,8 @@ def settle(
     out[n - 1, s.CALL_RET] = ret
     for k in range(7):
         out[n - 1, s.CALL_V + k] = table[at, s.V + k]
-    if code == s.SET_ATTRIBUTES:
+    # Registering a region was how the 2022 private-memory series converted.
+    if code == s.SET_ATTRIBUTES or code >= s.SET_ATTRIBUTES2:
         ask(table, at, shared, out, n - 1)
     return n
 

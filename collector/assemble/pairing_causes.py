@@ -40,7 +40,9 @@ def ask(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
         cause, certainty = s.CAUSE_EXPLICIT, s.CERTAINTY_INFERRED
     of_guest = cause == s.CAUSE_EXPLICIT or cause == s.CAUSE_IMPLICIT
     set_cause(out, n, cause, certainty, table[at, s.VCPU] if of_guest else s.NONE)
-    if not lost and not (out[n, 3] >> 24) & (SAW_STRUCT | SAW_RANGE_BY_REQUEST):
+    code = (out[n, 3] >> 16) & 0xFF
+    has_attributes = code == s.SET_ATTRIBUTES or code == s.SET_ATTRIBUTES2
+    if not lost and has_attributes and not (out[n, 3] >> 24) & (SAW_STRUCT | SAW_RANGE_BY_REQUEST):
         take_request(table, at, shared, out, n)
 
 

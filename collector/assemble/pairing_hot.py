@@ -21,6 +21,7 @@ from collector.assemble.pairing_probes import (
     attributes_requested,
     code_of,
     inner_probe,
+    may_be,
     user_probe,
     vm_ioctl,
 )
@@ -43,6 +44,9 @@ def syscall_enter(
         code = s.FALLOCATE
     elif record == s.R_DUP_ENTER:
         code = s.DUP
+    is_met = table[at, s.MET] == s.MET_USER and table[at, s.FD] == fd
+    if is_met and may_be(table[at, s.CODE], code):
+        table[at, s.CODE] = code
     n = enter(table, at, shared, out, n, ts, code, s.MET_SYS_ENTER, fd, s.NONE)
     if record == s.R_FALLOCATE_ENTER:
         read_copy(table, at, records, i, 1, 3)
@@ -51,6 +55,9 @@ def syscall_enter(
         if code == s.CREATE_VM or code == s.CREATE_VCPU:
             read_copy(table, at, records, i, 2, 1)
         elif cmd & 0xFFFFFFFF == s.KVM_RUN:
+            if table[at, s.RUN_FD] != fd + 1:
+                n = emit(table, at, out, n, s.VCPU_RUN, s.OBSERVED, ts, ts)
+                out[n - 1, 5] = (fd & 0xFFFFFFFF) | s.KVM_RUN << 32
             table[at, s.RUN_FD] = fd + 1
             table[at, s.CAUSE], table[at, s.REQUEST] = s.CAUSE_VMM, s.REQUEST_NONE
             table[at, s.CAUSE_TS], table[at, s.CAUSE_CPU] = ts, table[at, s.CPU]
@@ -101,6 +108,17 @@ def observed(
 
 
 @hot_in_place
+def page_cache(
+    table: Words, at: int, out: Words, n: int, ts: int, code: int, records: Words, i: int
+) -> int:
+    """A page came into a file's page cache or left it."""
+    n = emit(table, at, out, n, code, s.OBSERVED, ts, ts)
+    for k in range(4):
+        out[n - 1, s.CALL_V + k] = records[i, s.RECORD_V + 1 + k]
+    return n
+
+
+@hot_in_place
 def pass_gap(shared: Words, out: Words, n: int, records: Words, i: int) -> int:
     """LOSS_BEGIN and LOSS_END belong to a CPU, not to a thread."""
     cpu, ts = (records[i, 1] >> 32) & 0xFFFF, records[i, 0]
@@ -128,7 +146,13 @@ def other_record(
     """The less frequent records."""
     record, value = (records[i, 1] >> 48) & 0xFF, records[i, 2]
     open_code = table[at, s.CODE]
-    if record == s.R_USER_REGION or record == s.R_USER_GUEST_MEMFD:
+    if record == s.R_PAGE_CACHE_ADD:
+        n = page_cache(table, at, out, n, ts, s.PAGE_CACHE_ADD, records, i)
+    elif record == s.R_PAGE_CACHE_DELETE:
+        n = page_cache(table, at, out, n, ts, s.PAGE_CACHE_DELETE, records, i)
+    elif (
+        record == s.R_USER_REGION or record == s.R_USER_GUEST_MEMFD or record == s.R_USER_ENC_REGION
+    ):
         n = user_probe(table, at, shared, out, n, ts, records, i)
     elif record == s.R_SET_MEMSLOT or record == s.R_GMEM_CREATE or record == s.R_GMEM_FALLOCATE:
         n = inner_probe(table, at, shared, out, n, ts, records, i)

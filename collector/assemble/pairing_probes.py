@@ -26,7 +26,30 @@ def code_of(cmd: int) -> int:
         return s.CREATE_VM
     if cmd == s.KVM_CREATE_VCPU:
         return s.CREATE_VCPU
+    if cmd == s.KVM_SET_MEMORY_ATTRIBUTES2:
+        return s.SET_ATTRIBUTES2
+    if cmd == s.KVM_MEMORY_ENCRYPT_REG_REGION:
+        return s.REGISTER_REGION
+    if cmd == s.KVM_MEMORY_ENCRYPT_UNREG_REGION:
+        return s.UNREGISTER_REGION
     return s.OTHER
+
+
+@hot_in_place
+def may_be(open_code: int, code: int) -> bool:
+    """Whether a call that a probe opened by its struct alone can be that of a cmd."""
+    if code == s.SET_ATTRIBUTES2:
+        return bool(open_code == s.SET_ATTRIBUTES)
+    is_region = code == s.REGISTER_REGION or code == s.UNREGISTER_REGION
+    return bool(is_region and open_code == s.SOME_REGION)
+
+
+@hot_in_place
+def code_by_struct(table: Words, at: int, code: int, cmd: int) -> int:
+    """What a probe's struct belongs to: `code` if neither the probe nor the open call tells."""
+    if cmd != 0:
+        return code_of(cmd)
+    return table[at, s.CODE] if may_be(code, table[at, s.CODE]) else code
 
 
 @hot_in_place
@@ -35,12 +58,15 @@ def user_probe(
 ) -> int:
     """Event probes on sys_enter_ioctl that read the user's struct."""
     record, fd = (records[i, 1] >> 48) & 0xFF, records[i, 2]
-    code, count = s.SET_ATTRIBUTES, 4
     has_gmem = (records[i, 1] >> 56) & HAS_GMEM
     if record == s.R_USER_REGION:
         code, count = s.SET_REGION, 6 if has_gmem else 4
     elif record == s.R_USER_GUEST_MEMFD:
         code, count = s.CREATE_GUEST_MEMFD, 2
+    elif record == s.R_USER_ENC_REGION:
+        code, count = code_by_struct(table, at, s.SOME_REGION, records[i, 5]), 2
+    else:
+        code, count = code_by_struct(table, at, s.SET_ATTRIBUTES, records[i, 7]), 4
     n = enter(table, at, shared, out, n, ts, code, s.MET_USER, fd, s.NONE)
     read_struct(table, at, records, i, 1, count)
     if record == s.R_USER_REGION and has_gmem:
@@ -59,9 +85,9 @@ def vm_ioctl(
         return n
     n = enter(table, at, shared, out, n, ts, code, s.MET_VM_IOCTL, s.NO_FD, records[i, 2])
     table[at, s.CMD] = cmd
-    if code == s.SET_ATTRIBUTES:
+    if code == s.SET_ATTRIBUTES or code == s.SET_ATTRIBUTES2:
         read_struct(table, at, records, i, 2, 4)
-    elif code == s.CREATE_GUEST_MEMFD:
+    elif code == s.CREATE_GUEST_MEMFD or code == s.REGISTER_REGION or code == s.UNREGISTER_REGION:
         read_struct(table, at, records, i, 2, 2)
     elif code == s.SET_REGION:
         count = 4
@@ -99,7 +125,10 @@ def attributes_requested(
     table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
 ) -> int:
     """kvm:kvm_vm_set_mem_attributes: the range, after the arguments were found well-formed."""
-    n = enter(table, at, shared, out, n, ts, s.SET_ATTRIBUTES, s.MET_TRACEPOINT, s.NO_FD, s.NONE)
+    code = s.SET_ATTRIBUTES
+    if table[at, s.CODE] == s.SET_ATTRIBUTES2:  # on a VM, as early posts have it
+        code = s.SET_ATTRIBUTES2
+    n = enter(table, at, shared, out, n, ts, code, s.MET_TRACEPOINT, s.NO_FD, s.NONE)
     table[at, s.V] = records[i, 2] << 12
     table[at, s.V + 1] = (records[i, 3] - records[i, 2]) << 12
     table[at, s.V + 2], table[at, s.V + 3] = records[i, 4], 0
@@ -113,7 +142,7 @@ def attributes_changed(
 ) -> int:
     """kvm_arch_post_set_memory_attributes: the part of a conversion that lies in one memslot."""
     first, end, mask = records[i, 4] << 12, records[i, 5] << 12, records[i, 6]
-    if table[at, s.CODE] != s.SET_ATTRIBUTES:
+    if table[at, s.CODE] != s.SET_ATTRIBUTES and table[at, s.CODE] != s.SET_ATTRIBUTES2:
         n = emit(table, at, out, n, s.SET_ATTRIBUTES, s.OBSERVED_WITH_STRUCT, ts, ts)
         out[n - 1, 4] = records[i, 2]
         out[n - 1, s.CALL_V], out[n - 1, s.CALL_V + 1] = first, end - first

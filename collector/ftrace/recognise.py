@@ -116,12 +116,19 @@ _ATTRIBUTE_TRACEPOINTS = (
 _EVENT_PROBES = (
     Shape(
         RecordCode.USER_SET_ATTRIBUTES,
-        (*_sources("fd", "address", "size", "attributes"), Source(4, "flags", default=0)),
+        (
+            *_sources("fd", "address", "size", "attributes"),
+            Source(4, "flags", default=0),
+            Source(5, "cmd", default=0),
+        ),
     ),
     Shape(RecordCode.USER_REGION, (Source(0, "fd"), *_REGION, *_GMEM), flags=HAS_GMEM),
     Shape(RecordCode.USER_REGION, (Source(0, "fd"), *_REGION)),
     Shape(RecordCode.USER_GUEST_MEMFD, _sources("fd", "size", "flags")),
-    Shape(RecordCode.USER_ENC_REGION, _sources("fd", "addr", "size")),
+    Shape(
+        RecordCode.USER_ENC_REGION,
+        (*_sources("fd", "addr", "size"), Source(3, "cmd", default=0)),
+    ),
     Shape(RecordCode.FALLOCATE_ENTER, _sources("fd", "mode", "off", "len")),
     Shape(RecordCode.IOCTL_ENTER, _sources("fd", "cmd", "arg")),
 )

@@ -90,12 +90,12 @@ def known(event: EventFormat) -> dict[int, str] | None:
         (
             made("my:x1", *u64s("fd address size attributes flags")),
             "USER_SET_ATTRIBUTES",
-            ["fd", "address", "size", "attributes", "flags"],
+            ["fd", "address", "size", "attributes", "flags", "0"],
         ),
         (
             made("my:x2", *u64s("size attributes address fd")),
             "USER_SET_ATTRIBUTES",
-            ["fd", "address", "size", "attributes", "0"],
+            ["fd", "address", "size", "attributes", "0", "0"],
         ),
         (
             made("eprobes:y", *u64s("fd slot flags gpa size hva")),
@@ -121,7 +121,8 @@ def known(event: EventFormat) -> dict[int, str] | None:
         ),
         (made("a:b", *u64s("fd size gflags")), "USER_GUEST_MEMFD", ["fd", "size", "gflags"]),
         (made("a:b", *u64s("fd size flags")), "USER_GUEST_MEMFD", ["fd", "size", "flags"]),
-        (made("a:b", *u64s("fd addr size")), "USER_ENC_REGION", ["fd", "addr", "size"]),
+        (made("a:b", *u64s("fd addr size")), "USER_ENC_REGION", ["fd", "addr", "size", "0"]),
+        (made("a:b", *u64s("fd addr size cmd")), "USER_ENC_REGION", ["fd", "addr", "size", "cmd"]),
         (made("a:b", *u64s("fd mode off len")), "FALLOCATE_ENTER", ["fd", "mode", "off", "len"]),
         (
             made("a:b", *u64s("fd mode offset len")),

@@ -98,8 +98,9 @@ def test_punched_holes_follow_conversions_to_shared(perform: Callable) -> None:
 
 
 def test_every_kind_of_event_is_in_the_demo(perform: Callable) -> None:
+    """But those of hosts that it is not: of SEV, and of VMs that were found running already."""
     kinds = set(perform("boot-and-storm").heard.events["kind"].tolist())
-    assert kinds == {int(kind) for kind in EventKind}
+    assert kinds == {int(kind) for kind in EventKind if kind < EventKind.REGISTER_REGION}
 
 
 def test_calm_is_calm(perform: Callable) -> None:
