@@ -173,7 +173,7 @@ class Machine:
         for slot in self.memslots():
             inside = (gfns >= slot.base_gfn) & (gfns < slot.end_gfn)
             start = (gfns[inside] - np.uint64(slot.base_gfn)) << np.uint64(PAGE_SHIFT)
-            found.hvas[inside] = start + np.uint64(slot.userspace_addr)
+            found.hvas[inside] = start + np.uint64(slot.userspace_addr or 0)
             if slot.guest_memfd_offset is not None:
                 found.offsets[inside] = start + np.uint64(slot.guest_memfd_offset)
                 found.is_mixed[inside] = slot.backing is Backing.MIXED
