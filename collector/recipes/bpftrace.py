@@ -1,157 +1,146 @@
 """The bpftrace program whose log collector.sources.bpftrace_log reads, and how to run it."""
 
-# ruff: noqa: E501 -- programs for others, which do not break lines
-
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-PROGRAM = r"""#!/usr/bin/env bpftrace
+from collector.coverage import Capability
+from collector.recipes.bpftrace_probes import BASIC, Probe, Watch, exits
+
+FIRST_LINE = "# gmemscope.bt v2"
+HEARTBEAT_MS = 250
+"""How often each CPU says that it has said everything up to now."""
+
+_COMMENT = """\
+#!/usr/bin/env bpftrace
 /*
- * Records the system calls that make virtual machines, lay out their memory and convert it between
- * private and shared: their arguments, the user's structs, their results.
- * One line a call, written at its return:
- *   ts_enter ts_exit tgid tid comm NAME fd=... ... ret=...
- * Only tracepoints of system calls are used. Stop it with Ctrl-C.
+ * Records what makes virtual machines, lays out their memory and converts it between private and
+ * shared: arguments, the user's structs, results, and what the guest had asked for before.
+ * One line a call, written at its return: a letter and numbers in hexadecimal, of which the first
+ * five are entry (ns, boot clock), duration (ns), process << 32 | thread,
+ * CPU << 40 | cause << 32 | file descriptor, and result.
+ * Only tracepoints are used. Stop it with Ctrl-C.
  */
-
-BEGIN
-{
-  printf("# conv.bt v1; times are bpftrace nsecs (boot clock); ret<0 is -errno\n");
-}
-
-/* KVM_SET_MEMORY_ATTRIBUTES, KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2,
-   KVM_CREATE_GUEST_MEMFD: the argument points to a struct. */
-tracepoint:syscalls:sys_enter_ioctl
-/args->cmd == 0x4020aed2 || args->cmd == 0x4020ae46 || args->cmd == 0x40a0ae49 ||
- args->cmd == 0xc040aed4/
-{
-  @entered[tid] = nsecs;
-  @fd[tid] = (uint64)args->fd;
-  @cmd[tid] = (uint64)args->cmd;
-  @word0[tid] = *(uint64*)uptr(args->arg);
-  @word1[tid] = *(uint64*)uptr(args->arg + 8);
-  if (args->cmd != 0xc040aed4) {
-    @word2[tid] = *(uint64*)uptr(args->arg + 16);
-    @word3[tid] = *(uint64*)uptr(args->arg + 24);
-  }
-  if (args->cmd == 0x40a0ae49) {
-    @word4[tid] = *(uint64*)uptr(args->arg + 32);
-    @word5[tid] = *(uint32*)uptr(args->arg + 40);
-  }
-}
-
-/* KVM_CREATE_VM, KVM_CREATE_VCPU: the argument is a number. */
-tracepoint:syscalls:sys_enter_ioctl
-/args->cmd == 0xae01 || args->cmd == 0xae41/
-{
-  @entered[tid] = nsecs;
-  @fd[tid] = (uint64)args->fd;
-  @cmd[tid] = (uint64)args->cmd;
-  @word0[tid] = (uint64)args->arg;
-}
-
-tracepoint:syscalls:sys_exit_ioctl
-/@cmd[tid]/
-{
-  if (@cmd[tid] == 0x4020aed2) {
-    printf("%llu %llu %d %d %s SET_MEMORY_ATTRIBUTES fd=%d address=0x%llx size=0x%llx attributes=0x%llx flags=0x%llx ret=%d\n",
-           @entered[tid], nsecs, pid, tid, comm, @fd[tid],
-           @word0[tid], @word1[tid], @word2[tid], @word3[tid], args->ret);
-  }
-  if (@cmd[tid] == 0x4020ae46) {
-    printf("%llu %llu %d %d %s SET_USER_MEMORY_REGION fd=%d slot=%u flags=0x%x gpa=0x%llx size=0x%llx hva=0x%llx ret=%d\n",
-           @entered[tid], nsecs, pid, tid, comm, @fd[tid], @word0[tid] & 0xffffffff,
-           @word0[tid] >> 32, @word1[tid], @word2[tid], @word3[tid], args->ret);
-  }
-  if (@cmd[tid] == 0x40a0ae49) {
-    printf("%llu %llu %d %d %s SET_USER_MEMORY_REGION2 fd=%d slot=%u flags=0x%x gpa=0x%llx size=0x%llx hva=0x%llx gmem_offset=0x%llx gmem_fd=%d ret=%d\n",
-           @entered[tid], nsecs, pid, tid, comm, @fd[tid], @word0[tid] & 0xffffffff,
-           @word0[tid] >> 32, @word1[tid], @word2[tid], @word3[tid], @word4[tid], @word5[tid],
-           args->ret);
-  }
-  if (@cmd[tid] == 0xc040aed4) {
-    printf("%llu %llu %d %d %s CREATE_GUEST_MEMFD fd=%d size=0x%llx flags=0x%llx ret=%d\n",
-           @entered[tid], nsecs, pid, tid, comm, @fd[tid], @word0[tid], @word1[tid], args->ret);
-  }
-  if (@cmd[tid] == 0xae01) {
-    printf("%llu %llu %d %d %s CREATE_VM fd=%d type=%d ret=%d\n",
-           @entered[tid], nsecs, pid, tid, comm, @fd[tid], @word0[tid], args->ret);
-  }
-  if (@cmd[tid] == 0xae41) {
-    printf("%llu %llu %d %d %s CREATE_VCPU fd=%d vcpu_id=%d ret=%d\n",
-           @entered[tid], nsecs, pid, tid, comm, @fd[tid], @word0[tid], args->ret);
-  }
-  delete(@entered[tid]);
-  delete(@fd[tid]);
-  delete(@cmd[tid]);
-  delete(@word0[tid]);
-  delete(@word1[tid]);
-  delete(@word2[tid]);
-  delete(@word3[tid]);
-  delete(@word4[tid]);
-  delete(@word5[tid]);
-}
-
-/* fallocate: allocates or punches pages of a guest_memfd. */
-tracepoint:syscalls:sys_enter_fallocate
-{
-  @fallocate[tid] = nsecs;
-  @file[tid] = (uint64)args->fd;
-  @mode[tid] = (uint64)args->mode;
-  @offset[tid] = (uint64)args->offset;
-  @length[tid] = (uint64)args->len;
-}
-
-tracepoint:syscalls:sys_exit_fallocate
-/@fallocate[tid]/
-{
-  printf("%llu %llu %d %d %s FALLOCATE fd=%d mode=0x%x offset=0x%llx len=0x%llx ret=%d\n",
-         @fallocate[tid], nsecs, pid, tid, comm, @file[tid], @mode[tid], @offset[tid],
-         @length[tid], args->ret);
-  delete(@fallocate[tid]);
-  delete(@file[tid]);
-  delete(@mode[tid]);
-  delete(@offset[tid]);
-  delete(@length[tid]);
-}
-
-END
-{
-  clear(@entered); clear(@fd); clear(@cmd);
-  clear(@word0); clear(@word1); clear(@word2); clear(@word3); clear(@word4); clear(@word5);
-  clear(@fallocate); clear(@file); clear(@mode); clear(@offset); clear(@length);
-}
 """
+_STRUCTS = "".join(
+    f"struct words{count} {{ unsigned long long w[{count}]; }};\n" for count in (2, 4, 5, 6)
+)
+_MAPS = ("call", "fallocate", "run", "vmm", "file")
+_FIELD = re.compile(r"args->(\w+)")
+_NOT_TOLD = exits("(int64)-1")
+_TOLD = exits("args->group_dead")
+_COUNTED = exits("((struct task_struct *)curtask)->signal->live.counter == 0")
+"""For kernels whose sched_process_exit does not tell whether it was the last thread (it does since
+Linux 6.17), if bpftrace knows the kernel's types."""
+
+FieldsOf = Callable[[str], frozenset[str] | None]
+"""What a tracepoint ("system:name") carries; None if the kernel does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program's text and what it sees of Capability."""
+
+    text: str
+    sees: frozenset[Capability]
+
+
+def recipe() -> Program:
+    """For any host: only what every kernel since Linux 6.1 has on x86."""
+    return _assembled((*BASIC, _NOT_TOLD), Narrowing(), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a live program knows beforehand."""
+
+    pids: tuple[int, ...] = ()  # only these processes and their children; none: all
+    vmms: tuple[int, ...] = ()  # processes that own VMs already
+    files: tuple[tuple[int, int], ...] = ()  # (process, descriptor) of VMs and guest_memfds
+
+
+def live_program(
+    fields_of: FieldsOf,
+    narrowing: Narrowing,
+    *,
+    knows_types: bool,
+    further: Sequence[Watch] = (),
+) -> Program:
+    """For this host: with what its kernel has, and what more it tells than others."""
+    last = _COUNTED if knows_types else _NOT_TOLD
+    if "group_dead" in (fields_of("sched:sched_process_exit") or ()):
+        last = _TOLD
+    watches = [_available(watch, fields_of) for watch in (*BASIC, last, *further)]
+    # What is printed is handed on in blocks; this hands on what there is.
+    flush = f"interval:ms:{HEARTBEAT_MS}\n{{\n  print(@flush);\n}}\n"
+    return _assembled([w for w in watches if w.probes], narrowing, flush)
+
+
+def _available(watch: Watch, fields_of: FieldsOf) -> Watch:
+    """The watch without events that the kernel lacks; without probes if one has none left."""
+    probes = []
+    for probe in watch.probes:
+        used = set(_FIELD.findall(probe.condition + probe.body))
+        points = tuple(p for p in probe.points if used <= (fields_of(p) or frozenset()))
+        if not points:
+            return replace(watch, probes=())
+        probes.append(replace(probe, points=points))
+    return replace(watch, probes=tuple(probes))
+
+
+def _assembled(watches: Sequence[Watch], narrowing: Narrowing, tail: str) -> Program:
+    sees = frozenset[Capability]().union(*(watch.sees for watch in watches))
+    probes = [probe for watch in watches for probe in watch.probes]
+    if narrowing.pids:
+        probes = [_FORK, *(_narrowed(probe) for probe in probes)]
+    heartbeat = f'profile:ms:{HEARTBEAT_MS}\n{{\n  printf("T %llx %llx\\n", nsecs, cpu);\n}}\n'
+    begin = _begin(sees, narrowing, is_live=bool(tail))
+    parts = (_COMMENT + _STRUCTS, begin, *map(_text, probes), heartbeat, tail)
+    maps = (*_MAPS, *(("ours",) if narrowing.pids else ()), *(("flush",) if tail else ()))
+    end = "END\n{\n" + "".join(f"  clear(@{name});\n" for name in maps) + "}\n"
+    return Program("\n".join(part for part in (*parts, end) if part), sees)
+
+
+def _begin(sees: frozenset[Capability], narrowing: Narrowing, *, is_live: bool) -> str:
+    names = " ".join(sorted(sees))
+    lines = [
+        f'printf("{FIRST_LINE}; times are nsecs of the boot clock\\n");',
+        f'printf("# watches {names}\\n");',
+        *(["@flush = 0;"] if is_live else []),
+        *(f"@ours[(uint64){pid}] = 1;" for pid in narrowing.pids),
+        *(f"@vmm[(uint64){pid}] = 1;" for pid in narrowing.vmms),
+        *(f"@file[(uint64){pid}, (uint64){fd}] = 1;" for pid, fd in narrowing.files),
+    ]
+    return "BEGIN\n{\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
+
+
+_FORK = Probe(
+    ("sched:sched_process_fork",),
+    "  @ours[(uint64)args->child_pid] = 1;",
+    "@ours[pid]",
+)
+
+
+def _narrowed(probe: Probe) -> Probe:
+    """A call whose entry is left out leaves no line at its return."""
+    if all(":sys_exit_" in point for point in probe.points):
+        return probe
+    condition = f"@ours[pid] && ({probe.condition})" if probe.condition else "@ours[pid]"
+    return replace(probe, condition=condition)
+
+
+def _text(probe: Probe) -> str:
+    points = ",\n".join(f"tracepoint:{point}" for point in probe.points)
+    condition = f"/{probe.condition}/\n" if probe.condition else ""
+    return f"{points}\n{condition}{{\n{probe.body}\n}}\n"
+
+
+PROGRAM = recipe().text
 
 HOW_TO = """\
-# Needs bpftrace 0.17 or later and root on the KVM host. Records everything but why the VMM
-# converted: kvm_userspace_exit is not in it.
+# Needs bpftrace 0.17 or later and root on the KVM host. Records everything.
 gmemscope recipe bpftrace > gmemscope.bt        # here; copy it to the host
-sudo BPFTRACE_PERF_RB_PAGES=4096 bpftrace gmemscope.bt > recording.txt   # there; Ctrl-C ends it
+echo "# host $(uname -n) $(uname -r)" > recording.txt                    # there
+sudo BPFTRACE_PERF_RB_PAGES=4096 bpftrace gmemscope.bt >> recording.txt 2>&1   # Ctrl-C ends it
 gmemscope import recording.txt                  # here
 """
-
-_HEARTBEAT = r"""
-interval:ms:250
-{
-  printf("# at %llu\n", nsecs);
-}
-"""
-
-_ENTRY = re.compile(r"^(tracepoint:syscalls:sys_enter_\w+)\n(?:/([^/]*)/\n)?", re.MULTILINE)
-
-
-def live_program(pids: Sequence[int] = ()) -> str:
-    """PROGRAM with a sign of life four times a second, for these processes only if any are named.
-
-    A call whose entry is left out leaves no line at its return.
-    """
-    if not pids:
-        return PROGRAM + _HEARTBEAT
-    ours = " || ".join(f"pid == {int(pid)}" for pid in pids)
-
-    def narrowed(entry: re.Match[str]) -> str:
-        also = f" && ({entry[2]})" if entry[2] else ""
-        return f"{entry[1]}\n/({ours}){also}/\n"
-
-    return _ENTRY.sub(narrowed, PROGRAM) + _HEARTBEAT

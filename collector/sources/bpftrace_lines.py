@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from collector.records import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode, signed32
+from collector.sources.bpftrace_order import UNKNOWN_CPU
 
-UNKNOWN_CPU = 0xFFFF
 _BOTH = SAW_ENTER | SAW_EXIT
 _U, _H, _D = rb"(\d+)", rb"(0x[0-9a-f]+)", rb"(-?\d+)"
 

@@ -1,7 +1,7 @@
 """Live recording by the project's bpftrace program, where event probes are missing."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -9,31 +9,37 @@ from typing import Self
 
 import numpy as np
 
-from collector.recipes.bpftrace import live_program
-from collector.records import CALL, CallArray, CallCode
+from collector.coverage import Capability
+from collector.recipes.bpftrace import FIRST_LINE
+from collector.records import CALL
 from collector.sources.base import SourceDescription
 from collector.sources.bpftrace_child import BpftraceChild
-from collector.sources.bpftrace_lines import LINES
-from collector.sources.bpftrace_log import LineReader, capabilities, in_order, without_late
-from collector.sources.live import LiveBatch, SourceEnded, Start
+from collector.sources.bpftrace_files import OpenFiles
+from collector.sources.bpftrace_host import host_program, online_cpus
+from collector.sources.bpftrace_order import in_order, without_late
+from collector.sources.bpftrace_reader import BpftraceReader, Directions
+from collector.sources.bpftrace_shapes import SHAPES
+from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
 
-LEAST_HOLD_NS = 200_000_000
+MARGIN_NS = 20_000_000
+"""A CPU may be interrupted between taking an event's time and writing the event down."""
 MOST_HOLD_NS = 5_000_000_000
-"""bpftrace empties one CPU's buffer after the other, so a call may come after younger ones. It is
-waited for this long, longer (twice the lag of what is read) when bpftrace does not keep up."""
-_LAG_DECAY = 0.9
+"""How long to wait for a CPU that says nothing. What it says later of that time is a loss."""
 
 
 class BpftraceLive:
-    """A LiveSource. With `pids`, only these processes' calls are recorded."""
+    """A LiveSource."""
 
-    def __init__(self, pids: Sequence[int] = (), *, command: str = "bpftrace") -> None:
-        self._child = BpftraceChild(live_program(pids), command)
-        self._command_names: dict[int, str] = {}
-        self._reader = LineReader(Path("bpftrace"), self._command_names)
-        self._held = np.zeros(0, dtype=CALL)
-        self._lag_ns = 0
+    def __init__(self, wishes: Wishes, *, command: str = "bpftrace") -> None:
+        """Raises HostCannot."""
         self._start = Start.now(time.CLOCK_BOOTTIME)
+        self._child = BpftraceChild(command)
+        self._on_host = host_program(wishes)
+        self._files = OpenFiles(self._on_host.files)
+        self._directions = Directions()
+        self._reader = BpftraceReader(Path("bpftrace"), self._start.clock_ns)
+        self._cpus = online_cpus()
+        self._held = np.zeros(0, dtype=CALL)
         self._reached_ns = self._start.clock_ns
 
     @property
@@ -41,15 +47,17 @@ class BpftraceLive:
         return self._child.bytes_read
 
     def describe(self) -> SourceDescription:
+        sees = self._on_host.program.sees
         return SourceDescription(
             format="bpftrace",
             clock="boot",
             clock_start_ns=self._start.clock_ns,
             host=self._start.host,
             kernel_release=self._start.kernel_release,
-            sees=capabilities(),
-            events_present=tuple(name.decode() for name in LINES),
-            command_names=self._command_names,
+            sees={c.value: c in sees for c in Capability},
+            notes=self._on_host.notes,
+            events_present=tuple(shape.name for shape in SHAPES.values()),
+            command_names=self._reader.command_names,
             wall_start_ns=self._start.wall_ns,
         )
 
@@ -58,51 +66,43 @@ class BpftraceLive:
 
     def start(self, stop: Event) -> None:
         """Attach the probes. Raises HostCannot."""
-        self._child.start(stop)
+        # Compile what reads its lines, lest they pile up meanwhile.
+        BpftraceReader(Path("bpftrace")).take(FIRST_LINE.encode() + b"\nT 1 0\n")
+        self._child.start(self._on_host.program.text, stop)
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         problem: SourceEnded | None = None
         while not stop.is_set() and problem is None:
-            now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
             try:
-                lines = self._child.read()
+                self._reader.take(self._child.read(stop))
             except SourceEnded as error:
-                lines, problem = [], error
-            self._take(lines, now)
-            yield self._settled(now - max(LEAST_HOLD_NS, min(2 * self._lag_ns, MOST_HOLD_NS)))
+                problem = error
+            yield self._settled(self._said_ns())
         if problem is None:
-            self._take(self._child.finish(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
-        yield self._settled(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+            self._reader.take(self._child.finish())
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._reader.end_gap(now)
+        yield self._settled(now)
         if problem is not None:
             raise problem
 
-    def _take(self, lines: list[bytes], now: int) -> None:
-        for line in lines:
-            self._reader.take(line)
-        self._reader.end_gap(now)
-        batch = self._reader.batch()
-        oldest = int(batch["ts_exit"].min()) if len(batch) else now
-        self._lag_ns = max(now - oldest, int(self._lag_ns * _LAG_DECAY))
-        self._begin_losses_early(batch)
-        self._held = np.concatenate((self._held, batch))
-
-    def _begin_losses_early(self, calls: CallArray) -> None:
-        """Which calls were lost is not known: they may be older than all that are held back."""
-        begins, ends = (calls["code"] == code for code in (CallCode.LOSS_BEGIN, CallCode.LOSS_END))
-        at = np.uint64(self._reached_ns)
-        calls["ts_enter"][begins] = calls["ts_exit"][begins] = at
-        calls["ts_enter"][ends] = calls["ts_exit"][ends] = np.maximum(calls["ts_exit"][ends], at)
-        calls["v"][:, 1][ends] = at
-        calls["v"][:, 1][begins] = calls["ts_exit"][ends]
+    def _said_ns(self) -> int:
+        """Until when everything was read that happened."""
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        said = max(self._reader.said_by(self._cpus) - MARGIN_NS, now - MOST_HOLD_NS)
+        since = self._reader.loss_since
+        return said if since is None else min(said, since)
 
     def _settled(self, until_ns: int) -> LiveBatch:
         until_ns = max(until_ns, self._reached_ns)
-        calls = in_order(self._held)
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        calls = in_order(np.concatenate((self._held, self._reader.batch())))
         count = int(np.searchsorted(calls["ts_exit"], np.uint64(until_ns), side="right"))
         self._held = calls[count:].copy()
         settled, _ = without_late(calls[:count], np.uint64(self._reached_ns))
-        self._reached_ns = until_ns
-        return LiveBatch(settled, until_ns, self._lag_ns)
+        self._directions.decide(settled)
+        self._reached_ns = self._reader.settled_ns = until_ns
+        return LiveBatch(self._files.with_closes(settled), until_ns, max(0, now - until_ns))
 
     def __enter__(self) -> Self:
         return self

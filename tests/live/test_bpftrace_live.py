@@ -8,28 +8,36 @@ from threading import Event
 import numpy as np
 import pytest
 
-from collector.recipes.bpftrace import PROGRAM, live_program
+from collector.recipes.bpftrace import recipe
 from collector.records import CALL, CallArray, CallCode
-from collector.sources import bpftrace_child
+from collector.sources import bpftrace_child, bpftrace_live
+from collector.sources.bpftrace_host import HostProgram
 from collector.sources.bpftrace_live import BpftraceLive
-from collector.sources.live import HostCannot, SourceEnded
+from collector.sources.live import HostCannot, SourceEnded, Wishes
 
-READY = 'echo "Attaching 8 probes..."; echo "# conv.bt v1; times"\n'
+READY = 'echo "Attaching 8 probes..."; echo "# gmemscope.bt v2; times"\n'
 CALLS = """
-line() { echo "$1 $(($1 + 100)) 7 7 vmm CREATE_VM fd=4 type=0 ret=$2"; }
+call() { printf 'V %x 64 700000007 %x %x 0\n' "$1" $((($2 << 40) + 4)) "$3"; }
+tick() { printf 'T %x %x\n' "$1" "$2"; }
 now=$(python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME))')
+later=$((now + 100000000))
 """
+"""`call TIME CPU RESULT` says that a VM was created, `tick TIME CPU` that a CPU said all."""
 
 MakeSource = Callable[[str], BpftraceLive]
 
 
 @pytest.fixture
-def source_of(tmp_path: Path) -> MakeSource:
+def source_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSource:
+    """A host of two CPUs with a script for bpftrace."""
+    monkeypatch.setattr(bpftrace_live, "online_cpus", lambda: [0, 1])
+    monkeypatch.setattr(bpftrace_live, "host_program", lambda wishes: HostProgram(recipe(), (), ()))
+
     def make(script: str) -> BpftraceLive:
         command = tmp_path / "bpftrace"
         command.write_text("#!/bin/sh\n" + script)
         command.chmod(0o755)
-        return BpftraceLive(command=str(command))
+        return BpftraceLive(Wishes(), command=str(command))
 
     return make
 
@@ -53,31 +61,51 @@ def calls_of(source: BpftraceLive, seconds: float = 1.5) -> CallArray:
 
 
 def test_lines_of_two_cpus_come_in_order(source_of: MakeSource) -> None:
-    lines = "line $((now + 5000)) 6; line $((now + 1000)) 5\n"
+    lines = "call $((now + 5000)) 0 6; call $((now + 1000)) 1 5; tick $later 0; tick $later 1\n"
     calls = calls_of(source_of(READY + CALLS + lines + "exec sleep 30"))
     assert calls["ret"].tolist() == [5, 6]
 
 
-def test_lost_events_make_a_gap_from_what_was_settled_on(source_of: MakeSource) -> None:
-    said = "$(line $now 5; echo Lost 12 events; line $((now + 9000)) 6)"
-    calls = calls_of(source_of(READY + CALLS + f'echo "{said}"; exec sleep 30'))
+def test_call_waits_until_every_cpu_has_said_all(source_of: MakeSource) -> None:
+    script = READY + CALLS + "call $now 0 5; tick $later 0; exec sleep 30"
+    source, stop = source_of(script), Event()
+    given = []
+    with source:
+        source.start(stop)
+        for batch in source.batches(stop):
+            given.append(batch.calls["ret"].tolist())
+            if len(given) == 5:
+                stop.set()
+    assert [rets for rets in given if rets] == [[5]]
+    assert given[-1] == [5]  # when it ends
+
+
+def test_cpu_that_says_nothing_is_not_waited_for_for_ever(
+    source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bpftrace_live, "MOST_HOLD_NS", 300_000_000)
+    script = READY + CALLS + "call $now 0 5; sleep 0.8; call $now 1 6; exec sleep 30"
+    calls = calls_of(source_of(script))
+    assert calls["code"].tolist() == [CallCode.CREATE_VM, CallCode.LOSS_BEGIN, CallCode.LOSS_END]
+    assert calls["v"][1, 0] == 1
+
+
+def test_lost_events_make_a_gap_from_what_all_had_said(source_of: MakeSource) -> None:
+    rounds = "for i in 1 2 3; do for c in 0 1; do tick $((now + i * 1000000)) $c; done; done\n"
+    lines = "echo Lost 12 events; call $((now + 5000000)) 1 6; tick $later 0; tick $later 1\n"
+    calls = calls_of(source_of(READY + CALLS + rounds + lines + "exec sleep 30"))
     codes = [CallCode(int(code)) for code in calls["code"]]
-    assert codes == [
-        CallCode.LOSS_BEGIN,
-        CallCode.CREATE_VM,
-        CallCode.LOSS_END,
-        CallCode.CREATE_VM,
-    ]
+    assert codes == [CallCode.LOSS_BEGIN, CallCode.CREATE_VM, CallCode.LOSS_END]
     begin, end = calls[0], calls[2]
+    assert end["ts_exit"] - begin["ts_exit"] == 97_000_000
     assert (begin["v"][0], end["v"][0]) == (12, 12)
     assert (begin["v"][1], end["v"][1]) == (end["ts_exit"], begin["ts_exit"])
 
 
-def test_call_that_comes_too_late_is_a_loss(source_of: MakeSource) -> None:
-    script = READY + CALLS + "line $now 5; sleep 0.8; line $((now - 1000)) 6; exec sleep 30"
-    calls = calls_of(source_of(script))
-    assert calls["code"].tolist() == [CallCode.CREATE_VM, CallCode.LOSS_BEGIN, CallCode.LOSS_END]
-    assert calls["v"][1, 0] == 1
+def test_line_that_is_none_is_a_loss(source_of: MakeSource) -> None:
+    lines = "echo V 12 xyz; tick $later 0; tick $later 1\n"
+    calls = calls_of(source_of(READY + CALLS + lines + "exec sleep 30"))
+    assert calls["code"].tolist() == [CallCode.LOSS_BEGIN, CallCode.LOSS_END]
 
 
 def test_refusal_is_told_in_its_own_words(source_of: MakeSource) -> None:
@@ -89,7 +117,7 @@ def test_refusal_is_told_in_its_own_words(source_of: MakeSource) -> None:
 
 
 def test_death_is_told_after_its_calls(source_of: MakeSource) -> None:
-    source, calls = source_of(READY + CALLS + "line $now 5; exit 7"), []
+    source, calls = source_of(READY + CALLS + "call $now 0 5; exit 7"), []
     with source:
         source.start(Event())
         with pytest.raises(SourceEnded, match="bpftrace ended with status 7"):
@@ -108,7 +136,7 @@ def test_silence_is_taken_for_a_hang(
         with pytest.raises(SourceEnded, match="hangs"):
             list(source.batches(Event()))
     with (
-        source_of("echo loading; exec sleep 30") as source,
+        source_of("echo loading >&2; exec sleep 30") as source,
         pytest.raises(HostCannot, match="not ready after 0 s: loading"),
     ):
         source.start(Event())
@@ -116,11 +144,10 @@ def test_silence_is_taken_for_a_hang(
 
 def test_missing_program_is_named() -> None:
     with pytest.raises(HostCannot, match="install the package bpftrace"):
-        BpftraceLive(command="no-such-bpftrace").start(Event())
+        bpftrace_child.BpftraceChild("no-such-bpftrace").start("", Event())
 
 
-def test_program_for_processes_filters_every_entry() -> None:
-    program = live_program([7, 8])
-    entries = program.split("tracepoint:syscalls:sys_enter_")[1:]
-    assert len(entries) == PROGRAM.count("tracepoint:syscalls:sys_enter_")
-    assert all(entry.split("\n")[1].startswith("/(pid == 7 || pid == 8)") for entry in entries)
+def test_large_output_comes_whole(source_of: MakeSource) -> None:
+    lines = "i=0; while [ $i -lt 20000 ]; do call $((now + i)) 0 5; i=$((i + 1)); done\n"
+    calls = calls_of(source_of(READY + CALLS + lines + "tick $later 0; exec sleep 30"), seconds=4)
+    assert len(calls) == 20000

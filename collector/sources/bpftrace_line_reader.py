@@ -1,0 +1,113 @@
+"""A conv.bt log, line by line -> calls, and what was lost or could not be read."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from collector.records import CALL, CallArray, CallCode
+from collector.sources.base import InputError
+from collector.sources.bpftrace_lines import LINES, Row, parsed
+from collector.sources.bpftrace_order import loss
+
+LINES_PER_BATCH = 1 << 16
+VERSION = re.compile(rb"# conv\.bt v(\d+)")
+_LOST = re.compile(rb"(?:WARNING: )?Lost (\d+) events")
+
+
+@dataclass(slots=True)
+class LineReader:
+    """Lines -> rows, keeping count of what was lost or could not be read."""
+
+    path: Path
+    command_names: dict[int, str]
+    offset: int = 0
+    unreadable: int = 0
+    first_unreadable: int = 0
+    is_cut: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+    _rows: list[Row] = field(default_factory=list)
+    _losses: list[CallArray] = field(default_factory=list)
+    _lost_since: int = 0
+    _previous_exit: int | None = None
+
+    def read(self, file: BinaryIO) -> Iterator[CallArray]:
+        for line in file:
+            self.take(line)
+            if len(self._rows) >= LINES_PER_BATCH:
+                yield self.batch()
+        self.end_gap(self._previous_exit or 0)
+        yield self.batch()
+
+    def take(self, line: bytes) -> None:
+        """Read the next line, its end included unless it is cut off."""
+        self._understand(line)
+        self.offset += len(line)
+
+    def end_gap(self, at_ns: int) -> None:
+        """Place losses that no line followed: they end at `at_ns`."""
+        if self._lost_since:
+            since = at_ns if self._previous_exit is None else self._previous_exit
+            self._losses.append(loss(min(since, at_ns), at_ns, self._lost_since))
+            self._lost_since = 0
+
+    def batch(self) -> CallArray:
+        """The calls of the lines taken since the last batch, and the losses between them."""
+        rows = np.array(self._rows, dtype=CALL)
+        batch = np.concatenate((*self._losses, rows))
+        self._rows, self._losses = [], []
+        return batch
+
+    def raise_if_damaged(self) -> None:
+        if self.is_cut:
+            raise InputError(self.path, self.first_unreadable, "the last line is cut off")
+        if self.unreadable:
+            reason = f"{self.unreadable} lines are damaged, this is the first"
+            raise InputError(self.path, self.first_unreadable, reason)
+
+    def _understand(self, line: bytes) -> None:
+        is_whole = line.endswith(b"\n")
+        text = line.rstrip(b"\r\n")
+        row = self._row(text) if is_whole else None
+        if row is not None:
+            self._place_losses(row)
+            self._rows.append(row)
+        elif not is_whole and text:
+            self._note_unreadable()
+            self._lost_since -= not text[:1].isdigit()  # of no call, but of a comment
+            self.is_cut = True
+        elif lost := _LOST.fullmatch(text):
+            self._lost_since += int(lost[1])
+        elif version := VERSION.match(text):
+            if version[1] != b"1":
+                raise InputError(self.path, self.offset, f"conv.bt v{int(version[1])} is not known")
+        elif text[:1].isdigit() or any(b" " + name + b" " in text for name in LINES):
+            self._note_unreadable()
+
+    def _note_unreadable(self) -> None:
+        """A line that cannot be read is a call that is lost: place and count are known."""
+        if not self.unreadable:
+            self.first_unreadable = self.offset
+        self.unreadable += 1
+        self._lost_since += 1
+
+    def _row(self, text: bytes) -> Row | None:
+        call = parsed(text)
+        if call is None:
+            return None
+        if call.tid not in self.command_names or call.code == CallCode.CREATE_VM:
+            self.command_names[call.tid] = call.command.decode(errors="replace")
+        self.counts[call.name.decode()] += 1
+        return call.row
+
+    def _place_losses(self, row: Row) -> None:
+        t_enter, t_exit = row[0], row[1]
+        if self._lost_since:
+            before = t_enter if self._previous_exit is None else self._previous_exit
+            self._losses.append(loss(min(before, t_enter), max(before, t_enter), self._lost_since))
+            self._lost_since = 0
+        self._previous_exit = t_exit

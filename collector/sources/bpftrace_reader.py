@@ -1,0 +1,208 @@
+"""What the bpftrace program says, piece by piece -> calls, gaps, names, damage."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.assemble import pairing_state as s
+from collector.coverage import Capability
+from collector.records import CALL, CallArray, CallCode
+from collector.sources import bpftrace_parse as hot
+from collector.sources.base import InputError
+from collector.sources.bpftrace_order import loss
+from collector.sources.bpftrace_shapes import COUNT, NAME, SHAPES, shape_table
+
+Words = npt.NDArray[np.int64]
+ROWS = 1 << 15
+READ_BYTES = 1 << 20
+_FIRST_LINE = re.compile(rb"# gmemscope\.bt v(\d+)")
+_WATCHES = re.compile(rb"# watches ([a-z -]*)")
+_HOST = re.compile(rb"# host (\S+) (\S+)")
+_LOST = re.compile(rb"(?:WARNING: )?Lost (\d+) events")
+_NAME = re.compile(NAME + rb" ([0-9a-f]{1,16}) (.{0,15})")
+_NOISE = re.compile(rb"|[#@].*|Attach(?:ing|ed) .*|(?:INFO|WARNING|ERROR): .*|\^C")
+"""What bpftrace says of itself, of its maps, and what may be between: nothing is lost by it."""
+_ROUNDS = 3
+"""One CPU may have been read twice before another one was."""
+
+
+def is_first_line(line: bytes) -> bool:
+    return _FIRST_LINE.match(line) is not None
+
+
+class Directions:
+    """Says of hypercalls, in order of time, which way they ask for."""
+
+    def __init__(self) -> None:
+        self._known = np.zeros(s.GAPS_BY_CPU, np.int64)
+
+    def decide(self, calls: CallArray) -> None:
+        if (calls["code"] == CallCode.HYPERCALL).any():
+            words = calls.view(np.int64).reshape(len(calls), s.CALL_WORDS)
+            hot.decide_directions(words, self._known)
+
+
+@dataclass(slots=True)
+class BpftraceReader:
+    """Takes the program's output in pieces of any size. Raises InputError if it is another's."""
+
+    path: Path
+    start_ns: int = 0  # nothing is older
+    command_names: dict[int, str] = field(default_factory=dict)
+    host: str = ""
+    kernel_release: str | None = None
+    watches: frozenset[str] = frozenset()
+    offset: int = 0  # of what was not read yet
+    unreadable: int = 0
+    first_unreadable: int = 0
+    settled_ns: int = 0  # what came before was given already: gaps begin later
+    _has_begun: bool = False  # the program's own first line was met
+    _partial: bytes = b""
+    _found: list[CallArray] = field(default_factory=list)
+    _lost: int = 0
+    _lost_from: int = 0
+    _lost_said: int = 0  # the newest time known when it was told
+    _table: Words = field(default_factory=shape_table)
+    _shared: Words = field(default_factory=lambda: np.zeros(hot.SHARED, np.int64))
+    _cpus: Words = field(default_factory=lambda: np.zeros((hot.CPUS, 2), np.int64))
+    _fields: Words = field(default_factory=lambda: np.zeros(hot.MOST_FIELDS, np.int64))
+    _rows: Words = field(default_factory=lambda: np.zeros((ROWS, s.CALL_WORDS), np.int64))
+
+    @property
+    def first_ns(self) -> int:
+        """The earliest time that was met; 0 if none was."""
+        return int(self._shared[hot.FIRST_NS])
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Lines by name so far."""
+        found = {shape.name: int(self._table[ord(k), COUNT]) for k, shape in SHAPES.items()}
+        return Counter({name: count for name, count in found.items() if count})
+
+    def said_by(self, cpus: list[int]) -> int:
+        """Until when all these CPUs have said everything."""
+        said = self._cpus[cpus, hot.SAID]
+        return max(self.start_ns, int(said.min()))
+
+    @property
+    def newest_ns(self) -> int:
+        return max(self.start_ns, int(self._cpus[:, hot.SAID].max()))
+
+    @property
+    def loss_since(self) -> int | None:
+        """Where the gap begins whose end is not known yet."""
+        return self._lost_from if self._lost else None
+
+    def read(self, file: BinaryIO) -> Iterator[CallArray]:
+        while content := file.read(READ_BYTES):
+            self.take(content)
+            yield self.batch()
+        self.finish()
+        yield self.batch()
+
+    def take(self, content: bytes) -> None:
+        content = self._partial + content
+        end = content.rfind(b"\n") + 1
+        self._partial = content[end:]
+        text = np.frombuffer(content, np.uint8)
+        at, count = 0, 0
+        while at < end:
+            self._shared[hot.STOP_AT_TICK] = self._lost > 0
+            before = at
+            at, count = hot.parse(
+                text,
+                at,
+                end,
+                self._table,
+                self._shared,
+                self._cpus,
+                self._fields,
+                self._rows,
+                count,
+            )
+            self.offset += at - before
+            if self._shared[hot.IS_TICK] and self.newest_ns > self._lost_said:
+                self.end_gap(self.newest_ns)
+            if count == ROWS:
+                self._keep(count)
+                count = 0
+            elif at < end and not self._shared[hot.IS_TICK]:
+                after = content.index(b"\n", at) + 1
+                self._understand(content[at : after - 1])
+                self.offset += after - at
+                at = after
+        self._keep(count)
+
+    def _keep(self, count: int) -> None:
+        if count:
+            self._found.append(self._rows[:count].copy().view(CALL).reshape(count))
+
+    def _understand(self, line: bytes) -> None:
+        """A line that is no call."""
+        line = line.removesuffix(b"\r")
+        if version := _FIRST_LINE.match(line):
+            if version[1] != b"2":
+                reason = f"gmemscope.bt v{int(version[1])} is not known"
+                raise InputError(self.path, self.offset, reason)
+            self._has_begun = True
+        elif watches := _WATCHES.fullmatch(line):
+            self.watches = frozenset(watches[1].decode().split())
+            self._shared[hot.HAS_CAUSES] = Capability.CAUSES in self.watches
+        elif host := _HOST.fullmatch(line):
+            self.host, self.kernel_release = host[1].decode(errors="replace"), host[2].decode()
+        elif lost := _LOST.fullmatch(line):
+            self.lose(int(lost[1]))
+        elif name := _NAME.fullmatch(line):
+            tid = int(name[1], 16) & 0xFFFFFFFF
+            self.command_names[tid] = name[2].decode(errors="replace")
+        elif self._has_begun and not _NOISE.fullmatch(line):
+            self._note_unreadable()
+
+    def _note_unreadable(self) -> None:
+        """A line that cannot be read is a call that is lost: about where is known."""
+        if not self.unreadable:
+            self.first_unreadable = self.offset
+        self.unreadable += 1
+        self.lose(1)
+
+    def lose(self, count: int) -> None:
+        """So many calls were lost, later than what all CPUs have said."""
+        if not self._lost:
+            ticks = self._cpus[:, hot.TICKS]
+            is_round = ticks.max() >= _ROUNDS  # all CPUs have spoken
+            since = self.said_by(np.flatnonzero(ticks).tolist()) if is_round else self.start_ns
+            self._lost_from = max(since, self.settled_ns)
+        self._lost += count
+        self._lost_said = self.newest_ns
+
+    def end_gap(self, at_ns: int) -> None:
+        """Place what was lost: it was so before `at_ns`."""
+        if self._lost:
+            end = max(at_ns, self._lost_from)
+            self._found.append(loss(self._lost_from, end, self._lost))
+            self._lost = 0
+
+    def batch(self) -> CallArray:
+        """The calls and gaps since the last batch, not in order."""
+        calls = np.concatenate((np.zeros(0, CALL), *self._found))
+        self._found = []
+        return calls
+
+    def finish(self) -> None:
+        """Everything was taken."""
+        if self._partial.strip():
+            self._note_unreadable()
+        self.end_gap(self.newest_ns)
+
+    def raise_if_damaged(self) -> None:
+        if self._partial.strip() and self.unreadable == 1:
+            raise InputError(self.path, self.first_unreadable, "the last line is cut off")
+        if self.unreadable:
+            reason = f"{self.unreadable} lines are damaged, this is the first"
+            raise InputError(self.path, self.first_unreadable, reason)
