@@ -2,32 +2,25 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.assemble.assembler import Assembler
+from collector.assemble.vms import VmmOf
+from collector.clock_watch import ClockWatch
+from collector.counters import Counters, Meter
 from collector.coverage import describe_coverage
+from collector.host.found import Found
 from collector.records import CallArray, CallCode
-from collector.sources.live import LiveSource, SourceEnded
+from collector.sources.live import LiveBatch, LiveSource, SourceEnded
 
 COVERAGE_EVERY_S = 2.0
 _LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the agent did so far."""
-
-    events: int = 0
-    bytes: int = 0
-    lost: int = 0
-    lag_ns: int = 0  # how old what was read last was
-    max_lag_ns: int = 0
-    cpu_s: float = 0.0  # of this process
-    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +32,22 @@ class Collected:
     problem: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known of the host when a recording of it begins."""
+
+    found: Found | None = None  # the VMs that ran already
+    host: dict[str, Any] = field(default_factory=dict)  # facts, for the coverage
+    notes: tuple[str, ...] = ()  # sentences for people, for the coverage
+    vmm_of: VmmOf | None = None
+    database: Path | None = None  # to tell how large it is
+
+
 def collect(
     source: LiveSource,
     open_sink: Callable[[RecordingHeader], RecordingSink],
     stop: Event,
+    around: Surroundings,
     *,
     duration_s: float | None = None,
     report: Callable[[int], None] | None = None,
@@ -50,12 +55,13 @@ def collect(
     """Record from a source that was started until `stop` is set or the duration is over.
 
     A source that fails leaves a recording that is incomplete and says why. `report` is given the
-    recording's id once calls can be recorded.
+    recording's id once calls can be recorded. While the store is slow the source is not read:
+    the kernel's buffers overrun then, and the source counts what was lost.
     """
     with open_sink(_header(source)) as sink:
         if report is not None:
             report(sink.recording_id)
-        run = _Run(source, sink, duration_s)
+        run = _Run(source, sink, around, duration_s)
         problem = run.until(stop)
         if problem is not None:
             sink.mark_incomplete(problem)
@@ -63,45 +69,102 @@ def collect(
 
 
 class _Run:
-    def __init__(self, source: LiveSource, sink: RecordingSink, duration_s: float | None) -> None:
+    def __init__(
+        self,
+        source: LiveSource,
+        sink: RecordingSink,
+        around: Surroundings,
+        duration_s: float | None,
+    ) -> None:
         self.counters = Counters()
         self._source = source
         self._sink = sink
-        self._assembler = Assembler(sink, source.describe())
-        self._began = time.monotonic()
-        self._cpu_began = time.process_time()
-        self._ends = None if duration_s is None else self._began + duration_s
-        self._covered_at = self._began
+        self._around = around
+        self._found = around.found
+        description = source.describe()
+        self._assembler = Assembler(sink, description, around.vmm_of)
+        self._clocks = ClockWatch(description.clock)
+        self._meter = Meter(around.database)
+        began = time.monotonic()
+        self._ends = None if duration_s is None else began + duration_s
+        self._covered_at = -COVERAGE_EVERY_S
 
     def until(self, stop: Event) -> str | None:
         """Record; returns what ended it early, if anything did."""
         problem = None
         try:
             for batch in self._source.batches(stop):
-                self._take(batch.calls, batch.lag_ns)
-                self._assembler.reached(batch.reached_ns)
-                if self._ends is not None and time.monotonic() >= self._ends:
+                began = time.monotonic()
+                self._take(batch)
+                self._cover_if_due(began)
+                ended = time.monotonic()
+                self._count_wait(ended - began)
+                if self._ends is not None and ended >= self._ends:
                     stop.set()
         except SourceEnded as error:
             problem = str(error)
+        self._take_found()
         self._assembler.finish()
-        self._sink.update_coverage(_coverage(self._source))
+        self._cover()
         return problem
 
-    def _take(self, calls: CallArray, lag_ns: int) -> None:
+    def _take(self, batch: LiveBatch) -> None:
+        """What was found belongs between the calls before that instant and those after it."""
+        calls = batch.calls
+        if self._found is not None and batch.reached_ns >= self._found.clock_ns:
+            at = np.uint64(self._found.clock_ns)
+            count = int(np.searchsorted(calls["ts_exit"], at, side="right"))
+            self._add(calls[:count])
+            self._take_found()
+            calls = calls[count:]
+        self._add(calls)
+        self._assembler.reached(batch.reached_ns)
+        self._count(batch)
+
+    def _add(self, calls: CallArray) -> None:
         if len(calls):
             self._assembler.add(calls)
-        now = time.monotonic()
-        if now - self._covered_at >= COVERAGE_EVERY_S:
-            self._covered_at = now
-            self._sink.update_coverage(_coverage(self._source))
-        counters = self.counters
-        counters.events += int(np.count_nonzero(~np.isin(calls["code"], _LOSSES)))
+
+    def _take_found(self) -> None:
+        if self._found is not None:
+            self._assembler.found(self._found)
+            self._found = None
+
+    def _count(self, batch: LiveBatch) -> None:
+        counters, codes = self.counters, batch.calls["code"]
+        counters.batches += 1
+        counters.events += int(np.count_nonzero(~np.isin(codes, _LOSSES)))
+        counters.losses += int(np.count_nonzero(codes == CallCode.LOSS_BEGIN))
         counters.bytes = self._source.bytes_read
         counters.lost = self._assembler.lost_events
-        counters.lag_ns, counters.max_lag_ns = lag_ns, max(lag_ns, counters.max_lag_ns)
-        counters.cpu_s = time.process_time() - self._cpu_began
-        counters.duration_s = now - self._began
+        counters.lag_ns = batch.lag_ns
+        counters.max_lag_ns = max(batch.lag_ns, counters.max_lag_ns)
+
+    def _count_wait(self, seconds: float) -> None:
+        self.counters.waited_s += seconds
+        self.counters.max_wait_s = max(seconds, self.counters.max_wait_s)
+
+    def _cover_if_due(self, now: float) -> None:
+        if now - self._covered_at >= COVERAGE_EVERY_S:
+            self._covered_at = now
+            self._clocks.look()
+            self._cover()
+
+    def _cover(self) -> None:
+        counters = self.counters
+        counters.kinds = {k.name.lower(): n for k, n in self._assembler.event_counts.items()}
+        counters.slept_s = self._clocks.slept_ns / 1e9
+        self._meter.measure(counters)
+        self._sink.update_coverage(self._coverage())
+
+    def _coverage(self) -> dict[str, Any]:
+        found = self._around.found
+        unread = () if found is None else found.notes
+        notes = (*self._around.notes, *unread, *self._clocks.notes)
+        return _coverage(self._source, notes) | {
+            "host": self._around.host,
+            "collector": asdict(self.counters),
+        }
 
 
 def _header(source: LiveSource) -> RecordingHeader:
@@ -118,9 +181,12 @@ def _header(source: LiveSource) -> RecordingHeader:
     )
 
 
-def _coverage(source: LiveSource) -> dict[str, object]:
+def _coverage(source: LiveSource, notes: tuple[str, ...] = ()) -> dict[str, Any]:
     used, unused = source.event_counts()
     description = source.describe()
     return describe_coverage(
-        description.sees, events=used, unused_events=unused, notes=description.notes
+        description.sees,
+        events=used,
+        unused_events=unused,
+        notes=(*description.notes, *notes),
     )

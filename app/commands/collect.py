@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from collector.agent import Collected
+    from collector.agent import Collected, Surroundings
+    from collector.host.found import Found
+    from collector.sources.live import Wishes
 
 TRACED = Path("/sys/kernel/tracing/events/syscalls/sys_enter_ioctl")
 
 AUTO = "auto"
+CLOCKS = {"mono": time.CLOCK_MONOTONIC, "boot": time.CLOCK_BOOTTIME}
+"""Of live sources, by the trace's name for them."""
 
 Source = Annotated[
     str,
@@ -37,27 +42,52 @@ Pids = Annotated[
     list[int] | None,
     typer.Option("--pid", metavar="PID", help="Record only this process; may be repeated."),
 ]
+Qmp = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--qmp",
+        metavar="PATH",
+        help="Ask the QEMU with this QMP socket for its memslots at the start; may be repeated.",
+    ),
+]
+Backing = Annotated[
+    bool,
+    typer.Option(
+        "--backing", help="Also record each page that a guest_memfd gains or loses: a flood."
+    ),
+]
+Faults = Annotated[
+    bool, typer.Option("--faults", help="Also record guest page faults and unmaps: floods.")
+]
 
 
 def command(
     source: Source = AUTO,
     duration: Duration = None,
     pid: Pids = None,
+    backing: Backing = False,
+    faults: Faults = False,
+    qmp: Qmp = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Record the VMs of this host while they run: memslots, guest_memfds, conversions.
 
-    Needs root, and bpftrace to see the contents of calls. Look at the recording with
-    `gmemscope serve` meanwhile.
+    Needs root to begin, and goes on with less. `gmemscope doctor` tells what this host can show.
+    Look at the recording with `gmemscope serve` meanwhile.
     """
+    # numpy's own threads would keep the privileges of this one (collector.privileges).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from collector.sources.live import Wishes
+
     if duration is not None and duration <= 0:
         raise UsageError("--duration is a positive number of seconds")
-    pids = list(pid or ())
-    name = choose_source(source, pids)
+    wishes = Wishes(tuple(pid or ()), backing=backing, faults=faults)
+    name = choose_source(source, wishes)
     with stopped_by_signals() as stop:
         engine = open_engine(database)
-        collected = record(engine, name, pids, duration, stop)
+        refuse_second_writer(engine)
+        collected = record(engine, name, wishes, tuple(qmp or ()), duration, stop)
     summary = summarise(engine, collected)
     print(json.dumps(summary) if as_json else "\n".join(summary_lines(summary)))
     if collected.problem is not None:
@@ -66,24 +96,33 @@ def command(
         )
 
 
-def choose_source(source: str, pids: list[int]) -> str:
+def choose_source(source: str, wishes: "Wishes") -> str:
     """The source's name. Raises UsageError or HostError."""
+    from collector.privileges import missing_for
     from collector.sources.choice import SOURCES, choose
 
     if source not in (AUTO, *SOURCES):
         raise UsageError(f"there is no source {source!r}; there are {', '.join((AUTO, *SOURCES))}")
-    require_host(pids)
+    asked = SOURCES if source == AUTO else (source,)
+    missing = {name: lacking for name in asked if (lacking := missing_for(name))}
+    if len(missing) == len(asked):
+        lacks = "; ".join(f"by {name}: {' and '.join(what)}" for name, what in missing.items())
+        raise HostError(f"this process lacks what recording needs ({lacks}): use sudo")
+    require_host(wishes.pids)
     if source != AUTO:
         return source
-    choice = choose()
-    print(f"gmemscope: source {choice.name}: {choice.reason}", file=sys.stderr)
-    return choice.name
+    if missing:
+        (name,) = set(asked) - set(missing)
+        reason = "; ".join(f"{other} lacks {' and '.join(missing[other])}" for other in missing)
+    else:
+        choice = choose()
+        name, reason = choice.name, choice.reason
+    print(f"gmemscope: source {name}: {reason}", file=sys.stderr)
+    return name
 
 
-def require_host(pids: list[int]) -> None:
+def require_host(pids: tuple[int, ...]) -> None:
     """Raises HostError, naming what is missing."""
-    if os.geteuid() != 0:
-        raise HostError("collecting needs root, to trace the kernel: use sudo")
     if not TRACED.is_dir():
         raise HostError(
             "the kernel's tracing of system calls is not there: mount it "
@@ -95,26 +134,67 @@ def require_host(pids: list[int]) -> None:
             raise HostError(f"there is no process {pid}")
 
 
+def refuse_second_writer(engine: "Engine") -> None:
+    """Before anything is traced. Raises WriterBusy."""
+    from app.store.lock import WriterLock
+
+    with WriterLock(engine):
+        pass
+
+
 def record(
-    engine: "Engine", name: str, pids: list[int], duration: float | None, stop: "Event"
+    engine: "Engine",
+    name: str,
+    wishes: "Wishes",
+    qmp: tuple[Path, ...],
+    duration: float | None,
+    stop: "Event",
 ) -> "Collected":
-    from app.store.writer import RecordingWriter
     from collector.agent import collect
+    from collector.host import scan
     from collector.sources.choice import open_source
-    from collector.sources.live import HostCannot, Wishes
+    from collector.sources.live import HostCannot
 
     try:
-        with open_source(name, Wishes(tuple(pids))) as source:
+        with open_source(name, wishes) as source:
             source.start(stop)
+            found = scan(wishes.pids, CLOCKS[source.describe().clock], qmp)
+            around = drop_privileges(engine, name, found)
+            # It brings a thread of pyarrow's: only now.
+            from app.store.writer import RecordingWriter
+
             return collect(
                 source,
                 lambda header: RecordingWriter(engine, header, is_live=True),
                 stop,
+                around,
                 duration_s=duration,
                 report=say_started,
             )
     except HostCannot as error:
         raise HostError(str(error)) from error
+
+
+def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surroundings":
+    """Note what the host is, then give up what only looking at it needed."""
+    from collector.agent import Surroundings
+    from collector.doctor.findings import host_coverage
+    from collector.host.processes import vmm_of
+    from collector.host_facts import gather
+    from collector.privileges import drop, needed_to_go_on
+
+    host = host_coverage(gather())
+    database = database_file(engine)
+    keep, notes = needed_to_go_on(name, database)
+    left = drop(keep)
+    for note in (*notes, *left.notes):
+        print(f"gmemscope: {note}", file=sys.stderr)
+    return Surroundings(found, host, (*notes, *left.notes), vmm_of, database)
+
+
+def database_file(engine: "Engine") -> Path | None:
+    is_file = engine.dialect.name == "sqlite" and engine.url.database
+    return Path(str(engine.url.database)) if is_file else None
 
 
 def say_started(recording_id: int) -> None:

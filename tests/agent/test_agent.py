@@ -1,0 +1,207 @@
+"""The agent between a source and the store: what it counts, keeps and says when something fails."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy
+from live_double import LiveDouble, conversion, created_vm, loss
+from sqlalchemy import Engine
+
+from app.model.events import EventArray, Outcome
+from app.store.database import open_database
+from app.store.errors import StoreError
+from app.store.protocol import RecordingHeader
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
+from collector.agent import Collected, Surroundings, collect
+from collector.assemble.assembler import Assembler
+from collector.host.found import Found
+from collector.records import SAW_ENTER, CallArray
+from collector.sources.live import LiveBatch, SourceEnded
+
+NOTHING = conversion(0, 0)[:0]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = open_database(tmp_path / "agent.db")
+    yield opened
+    opened.dispose()
+
+
+def run(
+    engine: Engine,
+    source: LiveDouble,
+    around: Surroundings = Surroundings(),  # noqa: B008 -- frozen
+    **options: Any,  # noqa: ANN401 -- handed on
+) -> Collected:
+    def open_sink(header: RecordingHeader) -> RecordingWriter:
+        return RecordingWriter(engine, header, is_live=True)
+
+    return collect(source, open_sink, Event(), around, **options)
+
+
+def coverage_of(engine: Engine, recording_id: int = 1) -> dict[str, Any]:
+    return Reader(engine).recording(recording_id).coverage
+
+
+def test_counts_are_kept_with_the_recording(engine: Engine, tmp_path: Path) -> None:
+    calls = np.concatenate((created_vm(100), conversion(200, 1), conversion(300, 2)))
+    later = np.concatenate((loss(400, 500, 7), conversion(600, 3)))
+    source = LiveDouble([(calls, 350), (later, 700), (NOTHING, 800)])
+    collected = run(engine, source, Surroundings(database=tmp_path / "agent.db"))
+    counters = collected.counters
+    assert (counters.events, counters.batches) == (4, 3)
+    assert counters.kinds == {"conversion": 3, "loss_begin": 1, "loss_end": 1}
+    assert (counters.lost, counters.losses) == (7, 1)
+    assert (counters.lag_ns, counters.max_lag_ns) == (1800, 1800)
+    assert counters.bytes == calls.nbytes + later.nbytes
+    assert counters.database_bytes is not None
+    assert counters.database_bytes > 0
+    assert min(counters.max_rss_bytes, counters.at_unix_ms) > 0
+    kept = coverage_of(engine)["collector"]
+    assert kept["kinds"] == counters.kinds
+    assert (kept["events"], kept["lost"], kept["slept_s"]) == (4, 7, 0.0)
+
+
+def test_host_and_notes_are_kept_with_the_recording(engine: Engine) -> None:
+    found = Found(clock_ns=0, vms=(), notes=("one process may not be looked into",))
+    around = Surroundings(found=found, host={"kernel": {"release": "6.0"}}, notes=("kept a right",))
+    run(engine, LiveDouble([(NOTHING, 100)]), around)
+    coverage = coverage_of(engine)
+    assert coverage["host"] == {"kernel": {"release": "6.0"}}
+    assert coverage["notes"] == ["kept a right", "one process may not be looked into"]
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """In which order the assembler is told things: times of calls, and "found"."""
+    told: list[object] = []
+
+    def add(assembler: Assembler, calls: CallArray) -> None:
+        told.extend(int(t) - START for t in calls["ts_exit"])
+
+    monkeypatch.setattr(Assembler, "add", add)
+    monkeypatch.setattr(
+        Assembler, "found", lambda assembler, found: told.append("found"), raising=False
+    )
+    return told
+
+
+START = LiveDouble([]).describe().clock_start_ns
+
+
+def test_what_was_found_comes_between_the_calls_before_and_after(
+    engine: Engine, order: list[object]
+) -> None:
+    batches = [
+        (conversion(100, 1), 150),
+        (np.concatenate((conversion(200, 1), conversion(300, 2), conversion(400, 2))), 450),
+        (conversion(500, 1), 550),
+    ]
+    found = Found(clock_ns=START + 300, vms=())
+    run(engine, LiveDouble(batches), Surroundings(found=found))
+    assert order == [100, 200, 300, "found", 400, 500]
+
+
+def test_what_was_found_is_told_although_nothing_happens(
+    engine: Engine, order: list[object]
+) -> None:
+    found = Found(clock_ns=START + 300, vms=())
+    run(engine, LiveDouble([(NOTHING, 100), (NOTHING, 400)]), Surroundings(found=found))
+    assert order == ["found"]
+    run(engine, LiveDouble([(NOTHING, 100)]), Surroundings(found=found))
+    assert order == ["found", "found"], "the recording ended before its time was reached"
+
+
+def test_call_that_its_process_did_not_survive_is_unconfirmed(engine: Engine) -> None:
+    cut = conversion(300, 2)
+    cut["flags"] &= ~np.uint8(2)  # no exit
+    cut["flags"] |= SAW_ENTER
+    run(engine, LiveDouble([(np.concatenate((created_vm(100), conversion(200, 1), cut)), 400)]))
+    vm = Reader(engine).vms(1)[0]
+    assert (vm.requested, vm.applied, vm.unconfirmed) == (2, 1, 1)
+    events, _ = Reader(engine).events(vm.id, limit=10)
+    assert events["outcome"].tolist() == [Outcome.APPLIED, Outcome.UNCONFIRMED]
+
+
+class Ending(LiveDouble):
+    def batches(self, stop: Event) -> Iterator[LiveBatch]:
+        yield from super().batches(stop)
+        raise SourceEnded("bpftrace was ended by SIGKILL")
+
+
+def test_source_that_ends_leaves_a_recording_that_says_why(engine: Engine) -> None:
+    collected = run(engine, Ending([(created_vm(100), 200)]))
+    assert collected.problem == "bpftrace was ended by SIGKILL"
+    recording = Reader(engine).recording(collected.recording_id)
+    assert (recording.state, recording.incomplete_reason) == ("incomplete", collected.problem)
+    assert len(Reader(engine).vms(collected.recording_id)) == 1
+
+
+def test_slow_store_is_told_as_waiting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = RecordingWriter.append
+
+    def slowly(writer: RecordingWriter, vm_id: int, events: EventArray) -> None:
+        time.sleep(0.2)
+        append(writer, vm_id, events)
+
+    monkeypatch.setattr(RecordingWriter, "append", slowly)
+    batches = [(np.concatenate((created_vm(100), conversion(200, 1))), 300)]
+    counters = run(engine, LiveDouble([*batches, (conversion(400, 2), 500)])).counters
+    assert counters.waited_s >= 0.4
+    assert 0.2 <= counters.max_wait_s <= counters.waited_s
+
+
+@pytest.fixture
+def small_disk(engine: Engine) -> Iterator[Engine]:
+    """A database that may not grow beyond 160 KiB or so."""
+    engine.dispose()
+
+    def limit(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI object
+        connection.execute("PRAGMA max_page_count = 40")
+
+    sqlalchemy.event.listen(engine, "connect", limit)
+    yield engine
+    sqlalchemy.event.remove(engine, "connect", limit)
+
+
+def test_full_disk_ends_the_recording_which_says_so(small_disk: Engine, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+
+    def flood(first: int) -> CallArray:
+        calls = np.repeat(conversion(first, 1), 20_000)
+        calls["v"][:, 0] = rng.integers(0, 1 << 36, len(calls)).astype(np.uint64) << np.uint64(12)
+        return calls
+
+    batches = [(created_vm(50), 60), *((flood(t), t + 50) for t in range(100, 2000, 100))]
+    source = LiveDouble(batches, lambda: time.sleep(0.06))
+    with pytest.raises(StoreError, match="the disk is full; what was committed before is kept"):
+        run(small_disk, source)
+    small_disk.dispose()
+    engine = open_database(tmp_path / "agent.db")
+    recording = Reader(engine).recording(1)
+    assert recording.state == "incomplete"
+    assert recording.incomplete_reason is not None
+    engine.dispose()
+
+
+def test_ends_after_its_duration(engine: Engine) -> None:
+    def forever() -> Iterator[tuple[CallArray, int]]:
+        reached = 0
+        while True:
+            reached += 100
+            yield NOTHING, reached
+
+    source = LiveDouble([])
+    source._batches = forever()  # type: ignore[assignment]
+    begun: list[int] = []
+    collected = run(engine, source, duration_s=0.2, report=begun.append)
+    assert begun == [collected.recording_id]
+    assert collected.counters.duration_s >= 0.2
+    assert Reader(engine).recording(1).state == "complete"
