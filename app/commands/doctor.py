@@ -1,6 +1,7 @@
 """`gmemscope doctor`: what this host lets a recording show, and what it does not."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +34,8 @@ def command(clean: Clean = False, as_json: Json = False) -> None:
     from collector.doctor.examination import clean as clean_up
     from collector.doctor.examination import examine, what_is_left
 
+    if clean and os.geteuid() != 0:
+        raise HostError("removing what was left behind needs root: use sudo")
     removed, stays = clean_up() if clean else ([], [])
     examination = examine()
     told = {

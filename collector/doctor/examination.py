@@ -1,6 +1,6 @@
 """All that `gmemscope doctor` says of a host."""
 
-import subprocess
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,9 @@ from collector.doctor.findings import findings
 from collector.doctor.orphans import PROC, end, orphans
 from collector.host_facts import HostFacts, gather
 from collector.privileges import missing_for
-from collector.sources.choice import SOURCES, Choice, choose
+from collector.sources.choice import SOURCES, Choice, bpftrace_problem, choose
 from collector.sources.tracefs_left import TRACEFS, left_behind, remove_left_behind
-
-BPFTRACE_PATIENCE_S = 30.0
+from collector.sources.tracefs_probes import tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,13 @@ class Examination:
 
 
 def examine(root: Path = Path("/")) -> Examination:
-    """Look at this host. As root, bpftrace is tried, for some kernels have it but forbid it."""
+    """Look at this host. Probes and bpftrace are tried if this process may: some kernels have them
+    but forbid them."""
     facts = gather(root)
     found = list(findings(facts))
     refused = {name: lacking for name in SOURCES if (lacking := missing_for(name))}
+    if "tracefs" not in refused:
+        found.append(try_probes())
     if "bpftrace" not in refused and facts.tools.programs["bpftrace"] is not None:
         found.append(try_bpftrace())
     is_possible = len(refused) < len(SOURCES) and not any(finding.prevents for finding in found)
@@ -49,23 +51,36 @@ def choice_of(refused: dict[str, tuple[str, ...]]) -> Choice:
 
 
 def try_bpftrace(command: str = "bpftrace") -> Finding:
-    """Run a program that attaches to an event and ends at once."""
-    program = "tracepoint:syscalls:sys_enter_ioctl { exit(); } BEGIN { exit(); }"
-    try:
-        ran = subprocess.run(
-            [command, "-e", program], capture_output=True, text=True, timeout=BPFTRACE_PATIENCE_S
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return lacks("bpftrace at work", str(error), "it cannot be used")
-    if ran.returncode != 0:
-        words = " / ".join(ran.stderr.strip().splitlines()[-2:])
-        return lacks("bpftrace at work", f"it refused to run: {words}", "it cannot be used")
+    """By a program that attaches to an event and ends at once."""
+    problem = bpftrace_problem(command)
+    if problem is not None:
+        return lacks("bpftrace at work", problem, "it cannot be used")
     return has("bpftrace at work", "a program was attached and ran")
 
 
+def try_probes(tracefs: Path = TRACEFS) -> Finding:
+    """By adding them and removing them at once."""
+    subject, probes = "probes at work", tried(tracefs)
+    if probes.are_event_probes:
+        return has(subject, f"the kernel took {len(probes.added)} event probes")
+    if probes.added:
+        return has(subject, "the kernel took a kprobe, though no event probes")
+    return lacks(
+        subject,
+        f"the kernel takes neither event probes nor kprobes ({probes.reasons})",
+        "tracefs alone does not tell what is in the structs that ioctls point to",
+    )
+
+
 def what_is_left(tracefs: Path = TRACEFS, proc: Path = PROC) -> list[str]:
-    """A line for each thing that collectors which are no more left on this host."""
-    return [*left_behind(tracefs), *map(str, orphans(proc))]
+    """A line for each thing that collectors which are no more left on this host, as far as this
+    process may see it."""
+    in_tracefs = left_behind(tracefs) if may_look(tracefs) else []
+    return [*in_tracefs, *map(str, orphans(proc))]
+
+
+def may_look(tracefs: Path) -> bool:
+    return os.access(tracefs / "instances", os.R_OK | os.X_OK, effective_ids=True)
 
 
 def clean(tracefs: Path = TRACEFS, proc: Path = PROC) -> tuple[list[str], list[str]]:
@@ -73,6 +88,6 @@ def clean(tracefs: Path = TRACEFS, proc: Path = PROC) -> tuple[list[str], list[s
     left = what_is_left(tracefs, proc)
     for orphan in orphans(proc):
         end(orphan)
-    stays = remove_left_behind(tracefs)
+    stays = remove_left_behind(tracefs) if may_look(tracefs) else []
     removed = [line for line in left if not any(stay.startswith(line) for stay in stays)]
     return removed, stays

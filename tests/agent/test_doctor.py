@@ -209,6 +209,7 @@ def test_clean_tells_what_it_removed_and_what_stays(
 ) -> None:
     left = ["tracing instance a", "event probe b/c"]
     monkeypatch.setattr(examination, "left_behind", lambda root: left)
+    (tmp_path / "instances").mkdir()
     stays = ["event probe b/c: Device or resource busy"]
     monkeypatch.setattr(examination, "remove_left_behind", lambda root: stays)
     assert examination.clean(tmp_path, tmp_path) == (["tracing instance a"], stays)
@@ -220,6 +221,6 @@ def test_bpftrace_that_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
     command.chmod(0o755)
     found = examination.try_bpftrace(str(command))
     assert found.status is Status.LACKS
-    assert found.says == "it refused to run: ERROR: kernel lockdown"
+    assert found.says == "bpftrace does not run (ERROR: kernel lockdown)"
     command.write_text("#!/bin/sh\nexit 0\n")
     assert examination.try_bpftrace(str(command)).status is Status.HAS
