@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from app.pages import explorer, home, recording
+from app.pages import explorer, home, recording, storms
 
 router = APIRouter()
 router.include_router(home.router)
 router.include_router(explorer.router)
 router.include_router(recording.router)
+router.include_router(storms.router)

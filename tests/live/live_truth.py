@@ -112,7 +112,7 @@ def check_vm(reader: Reader, vm_id: int, true: TrueVm, start_ns: int) -> None:
     memslots = sorted(reader.memslots(vm_id), key=lambda slot: slot.from_t)
     assert len(memslots) == len(true.slots)
     for slot, expected in zip(memslots, true.slots, strict=True):
-        check_slot(slot, expected, start_ns)
+        check_slot(slot, expected, start_ns, reader.vm(vm_id).ended_t)
 
 
 def check_calls(
@@ -177,7 +177,9 @@ def check_contents(event: EventArray, call: Call) -> None:
             assert event["aux"] == call["addr"]
 
 
-def check_slot(slot: MemslotRow, expected: TrueSlot, start_ns: int) -> None:
+def check_slot(
+    slot: MemslotRow, expected: TrueSlot, start_ns: int, vm_ended_t: int | None
+) -> None:
     call = expected.call
     assert (slot.slot, slot.flags, slot.userspace_addr) == (
         call["slot"],
@@ -193,7 +195,7 @@ def check_slot(slot: MemslotRow, expected: TrueSlot, start_ns: int) -> None:
         )
     assert_within(slot.from_t + start_ns, call)
     if expected.ended_by is None:
-        assert slot.to_t is None
+        assert slot.to_t == vm_ended_t
     else:
         assert slot.to_t is not None
         assert_within(slot.to_t + start_ns, expected.ended_by)
