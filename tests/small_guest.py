@@ -108,7 +108,7 @@ def write_small_recording(path: Path) -> None:
         wall_start_ns=WALL_START_NS,
         kernel_release="6.18.0",
         origin="small.dat",
-        coverage={"missing": ["faults"]},
+        coverage={"missing": [{"capability": "page-faults", "costs": "no faults"}]},
     )
     with RecordingWriter(engine, header) as writer:
         write_guest_a(writer)

@@ -1,7 +1,5 @@
 """Recordings: continuous observations of one host."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import ReaderOf, RecordingId
@@ -35,12 +33,6 @@ def list_recordings(
 def show_recording(reader: ReaderOf, recording_id: RecordingId) -> RecordingView:
     """One recording."""
     return find_recording(reader, recording_id)
-
-
-@router.get("/{recording_id}/coverage", dependencies=[OnlyJson])
-def show_coverage(reader: ReaderOf, recording_id: RecordingId) -> dict[str, Any]:
-    """What this recording can and cannot show, and why."""
-    return reader.recording(recording_id).coverage
 
 
 @router.get("/{recording_id}/losses", dependencies=[OnlyJson])

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from app.pages import explorer, home, recording, storms
+from app.pages import coverage, explorer, home, recording, storms
 
 router = APIRouter()
 router.include_router(home.router)
 router.include_router(explorer.router)
 router.include_router(recording.router)
+router.include_router(coverage.router)
 router.include_router(storms.router)

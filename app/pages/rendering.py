@@ -29,6 +29,7 @@ environment = Environment(
 environment.filters |= {
     "count": text.count,
     "plural": text.plural,
+    "size": text.size,
     "pages": text.pages,
     "time": text.time,
     "duration": text.duration,

@@ -1,0 +1,82 @@
+"""The coverage of a recording: blind spots with their cost, the host, the collector, the losses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.dependencies import ReaderOf, RecordingId
+from app.pages.rendering import PageRoute, page
+from app.store.protocol import Loss
+from app.store.reader import Reader
+from app.views.coverage import coverage_of
+from app.views.recordings import find_recording
+
+WIDTH, LANE, GAP = 1000, 12, 3
+"""Of the picture of losses, in its own units."""
+MOST_LANES = 32
+
+router = APIRouter(route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One CPU's losses as (x, width) of bands."""
+
+    name: str
+    y: int
+    bands: list[tuple[int, int]]
+
+
+@router.get("/recordings/{recording_id}/coverage", include_in_schema=False)
+def show_coverage(reader: ReaderOf, recording_id: RecordingId) -> Response:
+    """What this recording can show, and what it cannot."""
+    return page("coverage.html", **shown(reader, recording_id))
+
+
+@router.get("/recordings/{recording_id}/coverage/now", include_in_schema=False)
+def show_counters(reader: ReaderOf, recording_id: RecordingId) -> Response:
+    """The part of the page that changes while a recording is made, for htmx."""
+    return page("coverage_now.html", **shown(reader, recording_id))
+
+
+def shown(reader: Reader, recording_id: int) -> dict[str, Any]:
+    recording = find_recording(reader, recording_id)
+    losses = reader.losses(recording_id)
+    lanes = loss_lanes(losses, recording.last_t)
+    return {
+        "recording": recording,
+        "coverage": coverage_of(recording, losses),
+        "lanes": lanes[:MOST_LANES],
+        "lanes_hidden": len(lanes[MOST_LANES:]),
+        "width": WIDTH,
+        "lane_height": LANE,
+        "lanes_height": len(lanes[:MOST_LANES]) * (LANE + GAP),
+    }
+
+
+def loss_lanes(losses: list[Loss], last_t: int) -> list[Lane]:
+    """A lane for each CPU that lost something, losses of every CPU first."""
+    cpus = sorted({loss.cpu for loss in losses}, key=lambda cpu: -1 if cpu is None else cpu)
+    return [
+        Lane(
+            "every CPU" if cpu is None else f"CPU {cpu}",
+            at * (LANE + GAP),
+            bands([loss for loss in losses if loss.cpu == cpu], last_t),
+        )
+        for at, cpu in enumerate(cpus)
+    ]
+
+
+def bands(losses: list[Loss], last_t: int) -> list[tuple[int, int]]:
+    """(x, width): short losses are a unit wide, those that touch become one."""
+    scale = WIDTH / max(1, last_t)
+    joined: list[tuple[int, int]] = []
+    for loss in sorted(losses, key=lambda loss: loss.from_t):
+        first = min(int(loss.from_t * scale), WIDTH - 1)
+        end = min(max(first + 1, round(loss.to_t * scale)), WIDTH)
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((first, end))
+    return [(first, end - first) for first, end in joined]
