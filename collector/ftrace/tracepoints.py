@@ -1,9 +1,11 @@
 """Which of the kernel's own events to record, and what the kernel may filter out."""
 
-from collector.ftrace.probes import CALLS, any_of
+from collector.ftrace.probes import CALLS, KVM_RUN, any_of
 
 BASIC: dict[str, str | None] = {
-    "syscalls/sys_enter_ioctl": any_of(*CALLS),
+    # KVM_RUN tells which thread runs which vCPU, and ends what the last exit explains: so of the
+    # exits to user space only those are needed by which the guest asks for a conversion.
+    "syscalls/sys_enter_ioctl": any_of(KVM_RUN, *CALLS),
     "syscalls/sys_exit_ioctl": None,  # it has no cmd, and results of others look like ours
     "syscalls/sys_enter_fallocate": None,
     "syscalls/sys_exit_fallocate": None,
@@ -18,7 +20,7 @@ BASIC: dict[str, str | None] = {
     "kvm/kvm_vm_set_mem_attributes": None,
     "kvm/kvm_set_vm_mem_attributes": None,  # a name proposed for the same
     "kvm/kvm_hypercall": "nr==12",
-    "kvm/kvm_userspace_exit": None,  # any other exit ends what a guest's request explains
+    "kvm/kvm_userspace_exit": "reason==3||reason==39",  # KVM_EXIT_HYPERCALL, _MEMORY_FAULT
     "kvm/kvm_rmp_fault": None,
     "task/task_newtask": None,
     "sched/sched_process_exec": None,

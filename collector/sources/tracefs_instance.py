@@ -6,7 +6,7 @@ from pathlib import Path
 
 from collector.ftrace import tracepoints
 from collector.ftrace.formats import EventFormat, parse_event_format, parse_header_page
-from collector.sources.live import HostCannot, SourceEnded, Wishes
+from collector.sources.live import HostCannot, Wishes
 from collector.sources.tracefs_left import TRACEFS, remove_left_behind
 from collector.sources.tracefs_owner import Owner
 from collector.sources.tracefs_probes import Probes
@@ -94,13 +94,6 @@ class TracefsInstance:
             raise ValueError("this kernel is not a 64-bit one")
         return layout.size
 
-    def filter_ioctls(self, wanted: str) -> None:
-        """Raises SourceEnded."""
-        try:
-            self.tell("events/syscalls/sys_enter_ioctl/filter", wanted)
-        except OSError as error:
-            raise SourceEnded(f"the filter of ioctls was refused: {error.strerror}") from error
-
     def tell(self, file: str, word: str) -> None:
         (self.path / file).write_text(word)
 
@@ -115,16 +108,11 @@ class TracefsInstance:
                 return f"somebody switched the tracing instance {self.path.name} off"
             if f"[{CLOCK}]" not in (self.path / "trace_clock").read_text():
                 return f"somebody changed the clock of the tracing instance {self.path.name}"
-            off = [event.full_name for event in self.formats if not self._is_enabled(event)]
+            enabled = set((self.path / "set_event").read_text().split())
         except OSError as error:
             return f"the tracing instance {self.path.name} is not to be read: {error.strerror}"
-        if off:
-            return f"somebody switched {', '.join(off)} off in {self.path.name}"
-        return None
-
-    def _is_enabled(self, event: EventFormat) -> bool:
-        enabled = self.path / "events" / event.system / event.name / "enable"
-        return enabled.read_text().startswith("1")
+        off = [event.full_name for event in self.formats if event.full_name not in enabled]
+        return f"somebody switched {', '.join(off)} off in {self.path.name}" if off else None
 
     def stop(self) -> None:
         self.tell("tracing_on", "0")

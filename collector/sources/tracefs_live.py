@@ -21,7 +21,6 @@ from collector.sources.trace_dat import capabilities
 from collector.sources.tracefs_cpu import Scratch, TracefsCpu
 from collector.sources.tracefs_instance import CLOCK, TracefsInstance
 from collector.sources.tracefs_threads import Threads
-from collector.sources.tracefs_vcpus import VcpuThreads
 
 TICK_S = 0.2
 """Sub-buffers fill up meanwhile: reading them one event at a time would cost far more."""
@@ -46,13 +45,11 @@ class TracefsLive:
         self._held = np.zeros(0, RECORD)
         self._pairing = Pairing()
         self._threads = Threads()
-        self._vcpus = VcpuThreads()
         self._is_behind = False
         self._watched_at = time.monotonic()
         self._instance = TracefsInstance(wishes, device)
         self._plan = decode_plan(recognise(self._instance.formats).plans)
         self._sees = self._capabilities()
-        self._filter = self._vcpus.filter()
         self._scratch = Scratch(self._instance.page_size)
         self._cpus: list[TracefsCpu] = []
         with ExitStack() as undo:
@@ -75,7 +72,7 @@ class TracefsLive:
         if counts[RecordCode.USERSPACE_EXIT]:
             self._pairing.expect_userspace_exits()
         sees = capabilities(counts)
-        sees[Capability.VCPU_THREADS] = bool(counts[RecordCode.USERSPACE_EXIT])
+        sees[Capability.VCPU_THREADS] = bool(counts[RecordCode.IOCTL_ENTER])
         sees[Capability.IN_PLACE_CONVERSIONS] = bool(counts[RecordCode.USER_SET_ATTRIBUTES])
         return sees
 
@@ -145,7 +142,6 @@ class TracefsLive:
                 until = min(until, cpu.reached)
         lag = now - until
         calls = self._settled(np.concatenate(found), max(until, self._reached_ns))
-        self._follow_vcpus(calls)
         return LiveBatch(calls, self._reached_ns, lag)
 
     def _read(self, cpu: TracefsCpu, found: list[RecordArray], now: int, *, is_last: bool) -> bool:
@@ -167,7 +163,6 @@ class TracefsLive:
             raise SourceEnded("the kernel's ring buffers gave events out of order")
         count = int(np.searchsorted(records["ts"], np.uint64(until), side="right"))
         self._held, self._read_to = records[count:].copy(), until
-        self._vcpus.look_at(records[:count])
         calls = self._pairing.add(records[:count])
         late = self._pairing.give_up(max(0, until - PATIENCE_NS))
         self._reached_ns = max(self._reached_ns, min(until, self._pairing.open_since))
@@ -182,13 +177,6 @@ class TracefsLive:
         ends = records["code"] == RecordCode.LOSS_END
         records["ts"][begins] = np.maximum(records["ts"][begins], at)
         records["v"][:, 1][ends] = np.maximum(records["v"][:, 1][ends], at)
-
-    def _follow_vcpus(self, calls: CallArray) -> None:
-        self._vcpus.learn(calls, self._threads.process_of)
-        wanted = self._vcpus.filter()
-        if wanted != self._filter:
-            self._instance.filter_ioctls(wanted)
-            self._filter = wanted
 
     def close(self) -> None:
         for cpu in self._cpus:

@@ -33,10 +33,6 @@ class Threads:
         self._root = root
         self._group_of = np.zeros(_THREADS, np.int32)  # 0: not known; the pages used are few
 
-    def process_of(self, tid: int) -> int:
-        """0 if it is not known."""
-        return max(0, int(self._group_of[tid]))
-
     def complete(self, calls: CallArray) -> None:
         """Fill in the thread groups of calls in order of time, and learn from them."""
         if not len(calls):
