@@ -15,8 +15,10 @@ from app.commands import (
     import_,
     list_,
     recipe,
+    report,
     serve,
     simulate,
+    snapshot,
     storms,
     warm,
 )
@@ -33,11 +35,13 @@ app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("collect")(collect.command)
 app.command("doctor")(doctor.command)
+app.command("snapshot")(snapshot.command)
 app.command("simulate")(simulate.command)
 app.command("import")(import_.command)
 app.command("list")(list_.command)
 app.command("export")(export.command)
 app.command("storms")(storms.command)
+app.command("report")(report.command)
 app.command("recipe")(recipe.command)
 app.command("warm")(warm.command)
 

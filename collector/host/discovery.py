@@ -88,15 +88,8 @@ def _vms(
         vms += [FoundVm(facts, one, {}) for one in fds]
         if fds and (memfds or vcpus):
             strays.append(FoundStrays(facts, vcpus, memfds))
-            notes[_strays_note(facts, len(fds))] = None
+            notes[strays[-1].note] = None
     return vms, strays
-
-
-def _strays_note(facts: VmmFacts, count: int) -> str:
-    return (
-        f"{facts.command} (pid {facts.pid}) owns {count} VMs: which of them its guest_memfds and "
-        "vCPUs belong to is not known until a call tells."
-    )
 
 
 def _distinct_vms(

@@ -63,7 +63,8 @@ class FoundVm:
     memslots: tuple[FoundMemslot, ...] = ()
     memslots_are_complete: bool = False  # there are no others
     threads: dict[int, int] | None = None  # thread -> the vCPU id it runs
-    attributes: RunArray | None = None  # read from the kernel, over all gfns; None: not read
+    attributes: RunArray | None = None
+    """The private pages, as the kernel holds them; all others are shared. None: not read."""
     kvm_pointer: int | None = None
     vm_type: int | None = None
 
@@ -75,6 +76,15 @@ class FoundStrays:
     process: VmmFacts
     vcpus: dict[int, int]  # vCPU fd -> vCPU id
     memfds: tuple[FoundMemfd, ...]
+
+    @property
+    def note(self) -> str:
+        exist = sum(counted.populated for one in self.memfds for counted in one.population)
+        return (
+            f"{self.process.command} (pid {self.process.pid}) owns several VMs: which of them its "
+            f"{len(self.memfds)} guest_memfds, of which {exist:,} pages exist, and its vCPUs "
+            "belong to is not known until a call tells."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 OURS = {"app", "collector"}
-OF_AGENT = ("qmp",)
+OF_AGENT = ("drgn", "qmp")
 """Extras that make an agent see more. None of them is imported before it is needed."""
 
 

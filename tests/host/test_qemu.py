@@ -40,10 +40,14 @@ def qemu(monitor: Path) -> Iterator[subprocess.Popen[bytes]]:
 def wait_for(monitor: Path) -> None:
     """It answers when the machine is made."""
     deadline = time.monotonic() + PATIENCE_S
-    while not monitor.exists():
-        assert time.monotonic() < deadline, "QEMU opened no monitor"
-        time.sleep(0.02)
-    ask_qemu(monitor)
+    while time.monotonic() < deadline:
+        try:
+            ask_qemu(monitor)
+        except QmpError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError("QEMU opened no monitor")
 
 
 def look(process: subprocess.Popen[bytes], *monitors: Path) -> tuple[FoundVm, Found]:
@@ -80,9 +84,9 @@ def test_memslots_are_asked_for_over_qmp(tmp_path: Path) -> None:
 def test_monitor_that_another_client_has_is_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.host.qmp.MOST_SECONDS", 0.5)
     monitor = tmp_path / "qmp"
     with qemu(monitor) as process, socket.socket(socket.AF_UNIX) as client:
+        monkeypatch.setattr("collector.host.qmp.MOST_SECONDS", 0.5)
         client.connect(str(monitor))
         client.recv(1)
         vm, found = look(process, monitor)

@@ -80,7 +80,7 @@ def test_what_belongs_to_one_of_several_vms_is_given_to_none(tmp_path: Path) -> 
         (strays,) = found.strays
         assert [memfd.fds for memfd in strays.memfds] == [(held["memfd"],)]
         (note,) = found.notes
-        assert "owns 2 VMs" in note
+        assert "its 1 guest_memfds, of which 0 pages exist" in note
 
 
 def test_scan_is_of_one_instant_of_the_clock_asked_for(tmp_path: Path) -> None:
