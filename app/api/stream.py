@@ -9,6 +9,11 @@ from pydantic import BaseModel, Field
 from app.api.dependencies import FeedOf
 from app.api.feed import ChangeFeed
 
+RETRY_MS = 1000
+"""How long a client that lost the connection waits before it tries again."""
+
+EXAMPLE = 'event: changed\ndata: {"vm":1,"recording":1,"up_to":15000,"revision":7}\n\n'
+
 router = APIRouter(tags=["stream"])
 
 
@@ -18,6 +23,7 @@ class Changed(BaseModel):
     vm: int | None = Field(description="Null: the recording, which has no VM yet.")
     recording: int
     up_to: int = Field(description="What is stored reaches up to here, ns since the start.")
+    revision: int = Field(description="The same as before: only time has passed for this VM.")
 
 
 @router.get(
@@ -29,7 +35,7 @@ class Changed(BaseModel):
             "content": {
                 "text/event-stream": {
                     "schema": Changed.model_json_schema(),
-                    "example": 'event: changed\ndata: {"vm":1,"recording":1,"up_to":15000}\n\n',
+                    "example": EXAMPLE,
                 }
             },
         }
@@ -48,9 +54,15 @@ async def stream(feed: FeedOf) -> StreamingResponse:
 
 
 async def messages(feed: ChangeFeed) -> AsyncGenerator[str, None]:
+    yield f"retry: {RETRY_MS}\n\n"
     async for head in feed.listen():
         if head is None:
             yield ": still here\n\n"
         else:
-            told = Changed(vm=head.vm_id, recording=head.recording_id, up_to=head.up_to)
+            told = Changed(
+                vm=head.vm_id,
+                recording=head.recording_id,
+                up_to=head.up_to,
+                revision=head.revision,
+            )
             yield f"event: changed\ndata: {told.model_dump_json()}\n\n"

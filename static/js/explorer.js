@@ -5,7 +5,7 @@ import { EventsTable } from "./events.js";
 import { BandAxis } from "./gpa.js";
 import { Inspector } from "./inspector.js";
 import { Lanes } from "./lanes.js";
-import { LiveReader } from "./live.js";
+import { LiveReader, endOf } from "./live.js";
 import { MapPlot } from "./map.js";
 import { plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
@@ -48,7 +48,8 @@ class Explorer {
     publishMargins(this.root);
     if (!window.Plotly) throw new Error("static/vendor/plotly.min.js is missing: make run installs it.");
     const [{ vm, recording }] = await Promise.all([this.readFacts(), this.readMemslots()]);
-    this.view.span = [vm.span[0], Math.max(vm.span[1], vm.span[0] + 1)];
+    const end = this.isLive ? endOf(vm.span[1]) : vm.span[1];
+    this.view.span = [vm.span[0], Math.max(end, vm.span[0] + 1)];
     this.buildParts({ vmId: this.vmId, recording });
     this.view.readUrl(window.location.search, this.isLive);
     this.listen();

@@ -62,4 +62,8 @@ document.addEventListener("click", ({ target }) => {
 });
 
 setInterval(showAges, AGE_MS);
-listenForNews({ changed: () => pace.ask(), lost: showLost, regained: () => pace.ask() });
+listenForNews({
+  changed: ({ isOnlyTime }) => (isOnlyTime ? pace.askSeldom() : pace.ask()),
+  lost: showLost,
+  regained: () => pace.ask(),
+});

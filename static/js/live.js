@@ -10,6 +10,9 @@ import { ServerGone } from "./rest.js";
 const REST_MS = 150;
 const AGE_MS = 500;
 
+/** Windows are half-open: what happened at the last instant that is stored lies before the end. */
+export const endOf = (lastT) => lastT + 1;
+
 export class LiveReader {
   #mustDraw = false;
   #pace = new Paced(() => this.read(), REST_MS);
@@ -18,18 +21,20 @@ export class LiveReader {
   constructor(page) {
     this.page = page;
     listenForNews({
-      changed: ({ vm, up_to }) => vm === page.vmId && this.take(up_to),
+      changed: (news) => news.vm === page.vmId && this.take(news),
       lost: () => page.status.showError(new ServerGone("The server does not answer.")),
       regained: () => this.takeAll(),
     });
     setInterval(() => page.showStatus(), AGE_MS);
   }
 
-  /** The VM's recording reaches up to `end`, or something else about it changed. */
-  take(end) {
+  /** The VM's recording reaches further, or something else about it changed. */
+  take({ up_to, isOnlyTime }) {
     const { view } = this.page;
+    const end = endOf(up_to);
     if (end > view.span[1] && view.grow(end)) this.#mustDraw = true;
-    this.#pace.ask();
+    if (isOnlyTime) this.#pace.askSeldom();
+    else this.#pace.ask();
   }
 
   /** What was said while the connection was down is lost: read all again. */

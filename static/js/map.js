@@ -41,8 +41,7 @@ export class MapPlot {
     return {
       from,
       to,
-      gpa_from: gpaFrom === null ? null : `0x${gpaFrom.toString(16)}`,
-      gpa_to: gpaTo === null ? null : `0x${gpaTo.toString(16)}`,
+      ...view.addressParameters,
       width: Math.min(plotWidth(this.figure), to - from),
       height: Math.max(16, this.height - this.expectedGaps(gpaFrom, gpaTo) * GAP),
       measure: view.measure,

@@ -5,7 +5,7 @@ import { NewsSource } from "./news_source.js";
 /**
  * Listen from now on; what is known already is told first.
  * @param {object} to
- * @param {(news: {vm: number | null, recording: number, up_to: number}) => void} to.changed
+ * @param {(news: {vm: number | null, up_to: number, isOnlyTime: boolean}) => void} to.changed
  * @param {() => void} to.lost the server does not answer
  * @param {() => void} to.regained it does again; what it said meanwhile was missed
  */

@@ -7,7 +7,10 @@ export class NewsSource {
   /** Null: the first connection is not there yet, and was not refused either. */
   #isUp = null;
 
-  /** @param {(news: object) => void} tell of {kind: "up" | "down"} and {kind: "changed", ...} */
+  /**
+   * @param {(news: object) => void} tell of {kind: "up" | "down"} and {kind: "changed", ...}, which
+   *   has `isOnlyTime` if nothing happened but that time has passed
+   */
   constructor(tell) {
     this.tell = tell;
     this.connect();
@@ -23,9 +26,12 @@ export class NewsSource {
     const source = new EventSource("/api/v1/stream");
     source.addEventListener("open", () => this.turn(true));
     source.addEventListener("changed", ({ data }) => {
-      const news = { kind: "changed", ...JSON.parse(data) };
-      this.#latest.set(`${news.recording} ${news.vm}`, news);
-      this.tell(news);
+      const news = { kind: "changed", isOnlyTime: false, ...JSON.parse(data) };
+      const which = `${news.recording} ${news.vm}`;
+      const before = this.#latest.get(which);
+      this.#latest.set(which, news);
+      const isOnlyTime = before?.revision === news.revision && before.up_to !== news.up_to;
+      this.tell({ ...news, isOnlyTime });
     });
     source.addEventListener("error", () => {
       this.turn(false);

@@ -1,8 +1,11 @@
 /** Doing something again and again, at once where possible, but never without rest. */
 
+const SELDOM_MS = 1000;
+
 export class Paced {
   #timer = null;
   #isWanted = false;
+  #begunAt = -Infinity;
 
   /**
    * Rests after each time at least as long as it took, so that a slow server gets no more to do.
@@ -15,6 +18,11 @@ export class Paced {
     document.addEventListener("visibilitychange", () => this.#isWanted && this.ask());
   }
 
+  /** Do it if it is long ago. */
+  askSeldom() {
+    if (performance.now() - this.#begunAt >= SELDOM_MS) this.ask();
+  }
+
   /** Do it as soon as it is due; while nobody can see the page, when somebody can again. */
   ask() {
     this.#isWanted = true;
@@ -24,9 +32,9 @@ export class Paced {
   async #run() {
     this.#isWanted = false;
     this.#timer = 0;
-    const began = performance.now();
+    this.#begunAt = performance.now();
     await this.act();
-    const rest = Math.max(this.restMs, performance.now() - began);
+    const rest = Math.max(this.restMs, performance.now() - this.#begunAt);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#isWanted) this.ask();

@@ -24,7 +24,7 @@ export class Status {
     following.className = view.isFollowing ? "following" : "paused";
     following.textContent = view.isFollowing ? "following" : "paused, this window stays";
     follow.textContent = view.isFollowing ? "pause" : "resume following";
-    const { text, title, isBad } = page.isLive ? liveAge(view, page) : endOf(view, page);
+    const { text, title, isBad } = page.isLive ? liveAge(view, page) : endOf(page);
     age.textContent = text;
     age.title = title;
     age.classList.toggle("stale", isBad);
@@ -91,10 +91,11 @@ function liveAge(view, { storedAt }) {
 }
 
 /** Why nothing is added any more. */
-function endOf(view, { vm, recording }) {
-  const end = formatTime(view.span[1]);
+function endOf({ vm, recording }) {
+  const last = vm.span[1];
+  const end = formatTime(last);
   if (recording.state === "incomplete") {
-    const wall = wallTimeAt(recording.wall_start_ns, view.span[1]);
+    const wall = wallTimeAt(recording.wall_start_ns, last);
     const since = wall === null || recording.source === "simulator" ? end : `${wall}, ${end}`;
     const text = `incomplete: nothing was recorded after ${since}`;
     return { text, title: recording.incomplete_reason, isBad: true };

@@ -3,7 +3,7 @@
  * one column of the map, asked for at that instant and laid on its side.
  */
 
-import { BandAxis, PAGE_SIZE, formatAddress, toHex } from "./gpa.js";
+import { BandAxis, PAGE_SIZE, formatAddress } from "./gpa.js";
 import { hatchUnknown } from "./hatch.js";
 import { plotWidth } from "./plot.js";
 import { address, fetchImage, fetchJson } from "./rest.js";
@@ -25,13 +25,8 @@ export class Strip {
 
   async load(view, signal) {
     const at = view.instant;
-    const { from, to } = view.addresses;
-    const shown = {
-      gpa_from: from === null ? null : toHex(from),
-      gpa_to: to === null ? null : toHex(to),
-    };
     const height = plotWidth(this.canvas.parentElement);
-    const column = { from: at, to: at + 1, width: 1, height, ...shown };
+    const column = { from: at, to: at + 1, width: 1, height, ...view.addressParameters };
     const theme = document.documentElement.dataset.theme;
     const path = `/api/v1/vms/${this.vmId}`;
     const instant = { from: at, to: at + 1, buckets: 1 };

@@ -99,6 +99,12 @@ export class View extends EventTarget {
     return { from: this.gpaFrom ?? this.layout.from, to: this.gpaTo ?? this.layout.to };
   }
 
+  /** What to ask the server for; it knows the newest memslot, this page may not yet. */
+  get addressParameters() {
+    const text = (gpa) => (gpa === null ? null : toHex(gpa));
+    return { gpa_from: text(this.gpaFrom), gpa_to: text(this.gpaTo) };
+  }
+
   /** The last instant at which there is any memory; a VM may delete its memslots before it ends. */
   lastMemory = Infinity;
 
