@@ -6,11 +6,12 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
-from app.pages.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, spark, strip_cells
-from app.pages.rendering import PageRoute, markup, page
+from app.pages.rendering import PageRoute, page
 from app.store.cache import ByteCache
 from app.store.reader import Reader
+from app.templating import markup
 from app.views.overview import Overviews
+from app.views.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, spark, strip_cells
 
 KEPT_S = 0.5
 """Ages are this old at most; all else is as old as the last commit."""

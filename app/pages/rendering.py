@@ -3,44 +3,17 @@
 import logging
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.pages import text
 from app.store.errors import NotFound, StoreError
-
-TEMPLATES_FOLDER = Path(__file__).parents[2] / "templates"
+from app.templating import markup
 
 logger = logging.getLogger(__name__)
-
-environment = Environment(
-    loader=FileSystemLoader(TEMPLATES_FOLDER),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-environment.filters |= {
-    "count": text.count,
-    "plural": text.plural,
-    "size": text.size,
-    "pages": text.pages,
-    "time": text.time,
-    "duration": text.duration,
-    "rate": text.rate,
-    "wall_time": text.wall_time,
-}
-environment.globals["lost"] = text.lost
-
-
-def markup(template: str, **context: object) -> str:
-    return environment.get_template(template).render(context)
 
 
 def page(template: str, status: int = 200, **context: object) -> HTMLResponse:

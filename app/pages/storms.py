@@ -1,16 +1,18 @@
 """The storms of a VM, and one of them in full."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from app.api.dependencies import ReaderOf, StormsOf, VmId
-from app.pages.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Cell, spark, strip_cells
-from app.pages.rendering import PageRoute, page
+from app.pages.rendering import PageRoute, error_page, page
+from app.report.build import ReportError, build_report
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.headline import headline
 from app.views.overview import STRIP_BINS, address_strip
+from app.views.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Cell, spark, strip_cells
 from app.views.recordings import find_recording
 from app.views.row_ids import row_id
 from app.views.storms import StormList, StormRow, StormRules
@@ -78,13 +80,15 @@ def show_storm(
         strip_width=STRIP_WIDTH,
         strip_height=STRIP_HEIGHT,
         window=window,
+        link=lambda t: f"/vms/{vm_id}?{window(storm, t)}",
     )
 
 
-def window(storm: StormRow) -> str:
-    """The query that shows a storm in the explorer."""
+def window(storm: StormRow, t: int | None = None) -> str:
+    """The query that shows a storm in the explorer, with the cursor at `t` or at its start."""
     around = int((storm.to_t - storm.from_t) * CONTEXT)
-    return f"from={max(0, storm.from_t - around)}&to={storm.to_t + around}&t={storm.from_t}"
+    cursor = storm.from_t if t is None else t
+    return f"from={max(0, storm.from_t - around)}&to={storm.to_t + around}&t={cursor}"
 
 
 def _marks(found: StormList, first: int, end: int, width: int) -> list[tuple[float, float]]:
@@ -104,3 +108,25 @@ def _strips(reader: Reader, vm: Vm, storm: StormRow) -> list[tuple[str, list[Cel
         if strip is not None:
             strips.append((name, strip_cells(strip)))
     return strips
+
+
+@router.get("/vms/{vm_id}/report", include_in_schema=False)
+def download_report(
+    reader: ReaderOf,
+    vm_id: VmId,
+    storm: Annotated[str | None, Query(description="Only this one.")] = None,
+    redact: bool = False,
+) -> Response:
+    """The report of a VM, as a file to keep."""
+    try:
+        text = build_report(reader, reader.vm(vm_id), storm, redact=redact)
+    except ReportError as error:
+        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.")
+    name = "-".join(["vm", str(vm_id), *_file_parts(storm, redact=redact)]) + ".html"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _file_parts(storm: str | None, *, redact: bool) -> list[str]:
+    letters = "" if storm is None else "".join(c for c in storm if c.isascii() and c.isalnum())
+    return [part for part in (letters, "redacted" if redact else "") if part]

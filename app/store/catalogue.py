@@ -28,6 +28,11 @@ class Catalogue:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for another reader of it."""
+        return self._engine
+
     def hosts(self) -> list[Host]:
         """By name."""
         with self._session() as session:

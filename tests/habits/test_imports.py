@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "app/store": {"app.model", "app.store"},
     "app/views": {"app.model", "app.store", "app.views"},
     "app/api": {"app.model", "app.store", "app.views", "app.api", "app.settings", "app.headers"},
+    "app/report": {"app.model", "app.store", "app.views", "app.report", "app.templating"},
     "collector": {"app.model", "app.store", "collector"},
 }
 """What each folder may import of ours, for types, too."""

@@ -5,9 +5,9 @@ import numpy as np
 from app.model.events import CHANGE, EVENT, EventKind, Outcome, To
 from app.model.pagemap import Totals
 from app.model.timeline import timeline
-from app.pages.pictures import HATCH, spark, strip_cells
 from app.views.overview import AddressStrip
 from app.views.palette import PRIVATE_COLOUR, SHARED_COLOUR
+from app.views.pictures import HATCH, spark, strip_cells
 
 
 def test_strip_joins_neighbours_of_one_colour_and_hatches_unknown() -> None:

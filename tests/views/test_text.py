@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.pages import text
+from app.views import text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""`gmemscope report`: one file that tells what happened, to send around."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.errors import CommandError
+from app.commands.options import Database, open_engine
+
+VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
+StormName = Annotated[
+    str | None,
+    typer.Option("--storm", metavar="N", help="Only this storm: its place or its id."),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file.")]
+Redact = Annotated[
+    bool,
+    typer.Option("--redact", help="Without names and host addresses, gpas moved; it says so."),
+]
+
+
+def command(
+    vm: VmName,
+    output: Output,
+    storm: StormName = None,
+    redact: Redact = False,
+    database: Database = None,
+) -> None:
+    """Write a VM's storms, or its whole recording if there is none, as one HTML file.
+
+    It opens without a server and without a network; its figures can be zoomed, and it prints well.
+    """
+    from app.report.build import ReportError, build_report
+    from app.store.reader import Reader
+    from app.views.vms import find_vm
+
+    reader = Reader(open_engine(database))
+    try:
+        text = build_report(reader, find_vm(reader, vm), storm, redact=redact)
+        output.write_text(text)
+    except ReportError as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{output}: {error.strerror}") from error
+    print(f"{output}: {len(text.encode()) / 1e6:.1f} MB")

@@ -1,0 +1,202 @@
+"""An incident report: one HTML file that opens anywhere, with everything it needs inside."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.report.charts import Chart, map_chart, timeline_chart
+from app.report.concealing import ConcealingReader, random_shift
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.templating import markup
+from app.views.headline import headline
+from app.views.memslots import MemslotView, memslot_view
+from app.views.overview import STRIP_BINS, address_strip
+from app.views.pictures import (
+    SPARK_HEIGHT,
+    STRIP_HEIGHT,
+    STRIP_WIDTH,
+    Cell,
+    Spark,
+    spark,
+    strip_cells,
+)
+from app.views.recordings import RecordingView, find_recording
+from app.views.row_ids import row_id
+from app.views.storms import StormRow, Storms
+from app.views.stretch_parts import StretchView
+from app.views.stretches import stretch_view
+from app.views.time_axis import edges_of, stretch_of
+from app.views.vms import VmView, vm_view
+
+STATIC_FOLDER = Path(__file__).parents[2] / "static"
+PLOTLY = STATIC_FOLDER / "vendor" / "plotly.min.js"
+MOST_STORMS = 10
+MEMSLOTS_SHOWN = 200
+
+
+class ReportError(Exception):
+    """A report cannot be made; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One storm, or the whole recording where there is none."""
+
+    id: str
+    title: str
+    headline: str
+    facts: StretchView
+    peak: float
+    spark: Spark
+    strips: list[tuple[str, list[Cell]]]
+    charts: list[Chart]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the template needs."""
+
+    vm: VmView
+    recording: RecordingView
+    made: str
+    is_redacted: bool
+    storms: list[StormRow]
+    storms_left_out: int
+    overview: list[Chart]
+    chapters: list[Chapter]
+    memslots: list[MemslotView]
+    memslots_left_out: int
+
+
+def build_report(reader: Reader, vm: Vm, storm_id: str | None, *, redact: bool) -> str:
+    """The HTML of a report on one storm, or on all of a VM's.
+
+    Raises NotFound if there is no such storm, ReportError if the browser's library is missing.
+    """
+    if not PLOTLY.exists():
+        raise ReportError(
+            f"{PLOTLY.name} is not installed, and a report carries it along: run `make run` once"
+        )
+    source = ConcealingReader(reader.engine, random_shift()) if redact else reader
+    report = _compose(source, vm, storm_id, redact=redact)
+    charts = [*report.overview, *(chart for one in report.chapters for chart in one.charts)]
+    return markup(
+        "report.html",
+        report=report,
+        style=_inline("css/base.css", "css/storms.css", "css/report.css"),
+        library=PLOTLY.read_text(),
+        script=_inline("js/report.js"),
+        data=_as_script({chart.id: chart.data for chart in charts}),
+        spark_height=SPARK_HEIGHT,
+        strip_width=STRIP_WIDTH,
+        strip_height=STRIP_HEIGHT,
+        nowhere=lambda _: None,
+    )
+
+
+def _inline(*names: str) -> str:
+    return "\n".join((STATIC_FOLDER / name).read_text() for name in names)
+
+
+def _as_script(data: dict[str, Any]) -> str:
+    """JSON that no text in it can end the element it stands in."""
+    return json.dumps(data).replace("<", "\\u003c")
+
+
+def _compose(reader: Reader, vm: Vm, storm_id: str | None, *, redact: bool) -> Report:
+    storms = Storms(reader)
+    found = storms.list(vm).storms
+    if storm_id is not None:
+        chosen = [storms.find(vm, storm_id)]
+    else:
+        chosen = sorted(found, key=lambda storm: -storm.calls)[:MOST_STORMS]
+        chosen.sort(key=lambda storm: storm.from_t)
+    span = stretch_of(reader, row_id(vm), None, None)
+    chapters = [
+        _chapter(reader, vm, storm.id, _title(storm), (storm.from_t, storm.to_t))
+        for storm in chosen
+    ] or [_chapter(reader, vm, "whole", "The whole recording", span)]
+    slots = sorted(reader.memslots(row_id(vm)), key=lambda slot: (slot.from_t, slot.base_gfn))
+    recording, view = find_recording(reader, vm.recording_id), vm_view(reader, vm)
+    if redact:
+        recording, view = _without_names(recording, view)
+    return Report(
+        vm=view,
+        recording=recording,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        is_redacted=redact,
+        storms=found,
+        storms_left_out=len(found) - len(chosen),
+        overview=_charts(reader, vm, "overview", span),
+        chapters=chapters,
+        memslots=[memslot_view(slot) for slot in slots[:MEMSLOTS_SHOWN]],
+        memslots_left_out=len(slots[MEMSLOTS_SHOWN:]),
+    )
+
+
+def _title(storm: StormRow) -> str:
+    return f"Storm {storm.id}: {storm.calls:,} {storm.kind}"
+
+
+def _chapter(
+    reader: Reader, vm: Vm, chapter_id: str, title: str, stretch: tuple[int, int]
+) -> Chapter:
+    from_t, to_t = stretch
+    facts = stretch_view(reader, vm, from_t, to_t)
+    timeline = reader.timeline(row_id(vm), edges_of(from_t, to_t, 600))
+    counts = timeline.to_private + timeline.to_shared + timeline.failed
+    seconds = (to_t - from_t) / len(counts) / 1e9
+    strips = []
+    for name, t in (("before", from_t - 1), ("after", to_t - 1)):
+        strip = address_strip(reader.page_map_at(row_id(vm), t).runs(), STRIP_BINS)
+        if strip is not None:
+            strips.append((name, strip_cells(strip)))
+    return Chapter(
+        chapter_id,
+        title,
+        headline(facts),
+        facts,
+        float(counts.max()) / seconds,
+        spark(timeline),
+        strips,
+        _charts(reader, vm, chapter_id, stretch),
+    )
+
+
+def _charts(reader: Reader, vm: Vm, prefix: str, stretch: tuple[int, int]) -> list[Chart]:
+    charts = [
+        timeline_chart(reader, vm, *stretch, f"{prefix}-timeline"),
+        map_chart(reader, vm, *stretch, f"{prefix}-map"),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def _without_names(recording: RecordingView, vm: VmView) -> tuple[RecordingView, VmView]:
+    """Without what names a host, a guest, a process or a file."""
+    coverage = {key: recording.coverage[key] for key in _KEPT if key in recording.coverage}
+    nameless = replace(
+        recording,
+        name=f"recording {recording.id}",
+        host="a host",
+        uuid="removed",
+        origin=None,
+        incomplete_reason="removed" if recording.incomplete_reason else None,
+        kernel_release=recording.kernel_release,
+        coverage=coverage,
+    )
+    return nameless, replace(
+        vm,
+        name=f"VM {vm.id}",
+        uuid="removed",
+        guest_uuid=None,
+        pid=None,
+        process_start_ns=None,
+        vm_fd=None,
+    )
+
+
+_KEPT = ("sees", "missing", "conversion_ranges")
+"""Of a recording's coverage: notes and facts of the host may hold names."""

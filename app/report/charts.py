@@ -1,0 +1,91 @@
+"""The figures of a report as data for the plotting library that it carries along."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.model.events import PAGE_SHIFT
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.palette import Theme
+from app.views.raster_image import Measure, raster_png
+from app.views.rasters import MapLayout, MapQuery, map_layout
+from app.views.row_ids import row_id
+from app.views.time_axis import edges_of
+
+BUCKETS = 600
+MAP_WIDTH, MAP_HEIGHT = 1000, 400
+MOST_ADDRESS_LABELS = 10
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One figure: an element's id, what it shows in words, and its data."""
+
+    id: str
+    caption: str
+    data: dict[str, Any]
+
+
+def timeline_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str) -> Chart:
+    """Conversions per second and private memory, in at most `BUCKETS` buckets."""
+    edges = reader.fit_edges(row_id(vm), edges_of(from_t, to_t, BUCKETS))
+    timeline = reader.timeline(row_id(vm), edges)
+    seconds = np.diff(timeline.t_edges) / NS_PER_S
+    middles = (timeline.t_edges[:-1] + timeline.t_edges[1:]) / 2 / NS_PER_S
+    series = {
+        "to_private": (timeline.to_private / seconds),
+        "to_shared": (-timeline.to_shared / seconds),
+        "failed": timeline.failed,
+        "page_faults": timeline.page_faults / seconds,
+        "private_gib": timeline.private * (1 << PAGE_SHIFT) / (1 << 30),
+    }
+    data: dict[str, Any] = {name: np.round(v, 4).tolist() for name, v in series.items()}
+    data |= {"kind": "timeline", "t": np.round(middles, 9).tolist()}
+    data["width"] = np.round(seconds, 9).tolist()
+    caption = (
+        "Conversions per second, to private up and to shared down; failures as crosses; private "
+        f"memory as a line. One bar is {seconds.mean():.3g} s."
+    )
+    return Chart(chart_id, caption, data)
+
+
+def map_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str) -> Chart | None:
+    """Time x guest physical address; None where no memory is known."""
+    query = MapQuery(from_t, to_t, None, None, MAP_WIDTH, MAP_HEIGHT)
+    layout = map_layout(reader, vm, query)
+    if not layout.bands:
+        return None
+    picture = raster_png(reader.raster(row_id(vm), layout.grid()), Measure.PRIVATE, Theme.LIGHT)
+    ticks = _address_ticks(layout)
+    data = {
+        "kind": "map",
+        "image": "data:image/png;base64," + b64encode(picture).decode(),
+        "from": layout.from_t / NS_PER_S,
+        "to": layout.to_t / NS_PER_S,
+        "rows": layout.height,
+        "ticks": [row for row, _ in ticks],
+        "labels": [label for _, label in ticks],
+    }
+    cell = (layout.to_t - layout.from_t) / layout.width / NS_PER_S
+    size = (layout.pages << PAGE_SHIFT) / layout.height / (1 << 20)
+    caption = (
+        "Private fraction of guest memory over time: blue is private, amber shared, hatched "
+        "unknown; places without a memslot are left out. "
+        f"One cell is {size:.3g} MiB x {cell:.3g} s."
+    )
+    return Chart(chart_id, caption, data)
+
+
+def _address_ticks(layout: MapLayout) -> list[tuple[int, str]]:
+    """(row, address) at the lower ends of the bands, and between them where there is room."""
+    step = max(1, layout.height // MOST_ADDRESS_LABELS)
+    rows = sorted({band.row_first for band in layout.bands} | set(range(0, layout.height, step)))
+    ticks: list[tuple[int, str]] = []
+    for row in rows:
+        if not ticks or row - ticks[-1][0] >= step // 2:
+            ticks.append((row, f"{layout.row_first[row] << PAGE_SHIFT:#x}"))
+    return ticks

@@ -1,0 +1,107 @@
+"""A reader that moves guest memory elsewhere: for reports that may leave the house."""
+
+import secrets
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+import numpy as np
+from sqlalchemy import Engine
+
+from app.model.events import (
+    PAGES_PER_1G,
+    Certainty,
+    ChangeArray,
+    EventArray,
+    EventKind,
+    Outcome,
+)
+from app.model.layout import Memslot
+from app.model.raster import Grid, Raster
+from app.store.reader import Reader, Seqs
+
+MOST_GIB = 1 << 16
+
+
+def random_shift() -> int:
+    """Pages: whole GiB, so that huge pages stay where their borders are."""
+    return (1 + secrets.randbelow(MOST_GIB)) * PAGES_PER_1G
+
+
+class ConcealingReader(Reader):
+    """Guest frames are told `shift` pages higher than they are, host addresses not at all.
+
+    Page maps are not moved: only their sums may be told.
+    """
+
+    def __init__(self, engine: Engine, shift: int) -> None:
+        super().__init__(engine)
+        self._shift = np.uint64(shift)
+
+    def memslots(self, vm_id: int, at: int | None = None) -> list[Memslot]:
+        return [self._moved_slot(slot) for slot in super().memslots(vm_id, at)]
+
+    def _moved_slot(self, slot: Memslot) -> Memslot:
+        return replace(slot, base_gfn=slot.base_gfn + int(self._shift), userspace_addr=None)
+
+    def iter_events(
+        self,
+        vm_id: int,
+        *,
+        t_from: int | None = None,
+        t_to: int | None = None,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+        kinds: Collection[EventKind] | None = None,
+        outcomes: Collection[Outcome] | None = None,
+        after_seq: int = -1,
+    ) -> Iterator[tuple[EventArray, Seqs]]:
+        chunks = super().iter_events(
+            vm_id,
+            t_from=t_from,
+            t_to=t_to,
+            gfn_from=self._real(gfn_from),
+            gfn_to=self._real(gfn_to),
+            kinds=kinds,
+            outcomes=outcomes,
+            after_seq=after_seq,
+        )
+        for events, seqs in chunks:
+            moved = events.copy()
+            moved["gfn"][moved["range_certainty"] != Certainty.UNKNOWN] += self._shift
+            yield moved, seqs
+
+    def iter_changes(
+        self,
+        vm_id: int,
+        *,
+        t_from: int | None = None,
+        t_to: int | None = None,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+    ) -> Iterator[ChangeArray]:
+        chunks = super().iter_changes(
+            vm_id,
+            t_from=t_from,
+            t_to=t_to,
+            gfn_from=self._real(gfn_from),
+            gfn_to=self._real(gfn_to),
+        )
+        for changes in chunks:
+            moved = changes.copy()
+            moved["gfn"] += self._shift
+            yield moved
+
+    def _real(self, gfn: int | None) -> int | None:
+        return None if gfn is None else max(0, gfn - int(self._shift))
+
+    def fit(self, vm_id: int, grid: Grid) -> Grid:
+        return self._moved_grid(super().fit(vm_id, self._real_grid(grid)))
+
+    def raster(self, vm_id: int, grid: Grid) -> Raster:
+        return super().raster(vm_id, self._real_grid(grid))
+
+    def _real_grid(self, grid: Grid) -> Grid:
+        return Grid(grid.t_edges, grid.row_first - self._shift, grid.row_end - self._shift)
+
+    def _moved_grid(self, grid: Grid) -> Grid:
+        return Grid(grid.t_edges, grid.row_first + self._shift, grid.row_end + self._shift)

@@ -1,0 +1,56 @@
+/* The figures of a report: drawn from the data in the same file. Drag zooms, double click resets. */
+
+const COLOURS = { private: "#4453c4", shared: "#f0b443", failed: "#c2255c", ink: "#5b6270" };
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+const BASE = {
+  margin: { l: 104, r: 56, t: 30, b: 36 },
+  paper_bgcolor: "white",
+  plot_bgcolor: "white",
+  font: { size: 11, color: COLOURS.ink },
+  showlegend: false,
+  bargap: 0,
+};
+const TIME_AXIS = { title: { text: "seconds since the recording's start" }, gridcolor: "#eceef2" };
+
+const drawings = { timeline: drawTimeline, map: drawMap };
+const figures = JSON.parse(document.getElementById("report-data").textContent);
+for (const [id, figure] of Object.entries(figures)) {
+  drawings[figure.kind](document.getElementById(id), figure);
+}
+
+function drawTimeline(element, { t, width, to_private, to_shared, failed, private_gib }) {
+  const failures = t.filter((_, i) => failed[i] > 0);
+  const bars = (y, color, name) => ({ type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name });
+  const traces = [
+    bars(to_private, COLOURS.private, "to private, per second"),
+    bars(to_shared, COLOURS.shared, "to shared, per second"),
+    { x: t, y: private_gib, yaxis: "y2", mode: "lines", line: { color: COLOURS.ink, width: 1 }, name: "private GiB" },
+    {
+      x: failures,
+      y: failures.map(() => 0),
+      mode: "markers",
+      marker: { symbol: "x-thin", size: 7, line: { color: COLOURS.failed, width: 1.5 } },
+      text: failed.filter((count) => count > 0).map((count) => `${count} failed`),
+      hoverinfo: "text+x",
+    },
+  ];
+  Plotly.newPlot(element, traces, {
+    ...BASE,
+    height: 260,
+    barmode: "relative",
+    xaxis: TIME_AXIS,
+    yaxis: { title: { text: "per second" }, gridcolor: "#eceef2", zerolinecolor: "#d9dce2" },
+    yaxis2: { title: { text: "private GiB" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ".1f" },
+  }, CONFIG);
+}
+
+function drawMap(element, { image, from, to, rows, ticks, labels }) {
+  const picture = { source: image, xref: "x", yref: "y", x: from, sizex: to - from, y: rows, sizey: rows };
+  Plotly.newPlot(element, [{ x: [from, to], y: [0, rows], mode: "markers", marker: { opacity: 0 }, hoverinfo: "skip" }], {
+    ...BASE,
+    height: 440,
+    images: [{ ...picture, sizing: "stretch", layer: "below" }],
+    xaxis: { ...TIME_AXIS, range: [from, to], showgrid: false },
+    yaxis: { range: [0, rows], tickvals: ticks, ticktext: labels, showgrid: false, zeroline: false },
+  }, CONFIG);
+}

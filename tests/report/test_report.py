@@ -1,0 +1,111 @@
+"""A report is one file that has everything, and nothing that was to be left out."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app import cli
+from app.model.events import PAGE_SHIFT, PAGES_PER_1G
+from app.report import build
+from app.store.database import open_database
+from app.store.reader import Reader
+from app.views.storms import Storms
+
+Write = Callable[..., Path]
+LIMIT = 5_000_000
+
+
+def without_library(path: Path) -> str:
+    return path.read_text().replace(build.PLOTLY.read_text(), "")
+
+
+def test_it_is_one_file_that_fetches_nothing(report: Write) -> None:
+    path = report()
+    assert path.stat().st_size < LIMIT
+    text = without_library(path)
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", text)
+    assert "url(" not in re.sub(r"url\(#hatch\)", "", text)
+
+
+def test_it_says_what_the_storm_was_and_where_the_figures_come_from(
+    report: Write, stormy: Path
+) -> None:
+    text = without_library(report())
+    reader = Reader(open_database(str(stormy)))
+    (storm,) = Storms(reader).list(reader.vms()[0]).storms
+    assert f"Storm {storm.id}" in text
+    assert "went back and forth 16,000 times" in text
+    captions = re.findall(r'<figure class="chart">.*?</figure>', text, re.DOTALL)
+    assert len(captions) == 4
+    for caption in captions:
+        assert "simulated clock, ranges seen" in caption
+        assert "events lost" in caption
+    assert "This recording is simulated" in text
+
+
+def test_figures_have_their_numbers(report: Write) -> None:
+    text = without_library(report())
+    found = re.search(r'id="report-data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    figures = json.loads(found[1])
+    timeline = figures["overview-timeline"]
+    asked = sum(
+        rate * width for rate, width in zip(timeline["to_private"], timeline["width"], strict=True)
+    )
+    assert asked > 10_000
+    assert figures["overview-map"]["image"].startswith("data:image/png;base64,")
+
+
+def test_a_redacted_report_names_nothing_and_moves_addresses(report: Write, stormy: Path) -> None:
+    reader = Reader(open_database(str(stormy)))
+    vm = reader.vms()[0]
+    recording = reader.recording(vm.recording_id)
+    facts = Storms(reader).facts(vm, Storms(reader).find(vm, "1"))
+    plain, redacted = without_library(report()), without_library(report("--redact"))
+    secrets = [vm.name, vm.uuid, recording.name, str(vm.pid), *(h.name for h in reader.hosts())]
+    gpas = [run.gpa for run in facts.ping_pong] + [slot.gpa for slot in facts.memslots]
+    for secret in [vm.name, recording.name, *gpas[:3]]:
+        assert secret in plain
+    for secret in [one for one in secrets if one] + [gpa for gpa in gpas if len(gpa) > 4]:
+        assert not re.search(rf"\b{re.escape(secret)}\b", redacted), secret
+    assert "Redacted: names of hosts" in redacted
+    moved = int(re.search(r"at (0x[0-9a-f]+) alone went back", redacted)[1], 16)  # type: ignore[index]
+    shift = (moved >> PAGE_SHIFT) - facts.ping_pong[0].gfn
+    assert shift > 0
+    assert shift % PAGES_PER_1G == 0
+
+
+def test_one_storm_can_be_chosen_and_must_be_there(report: Write, stormy: Path) -> None:
+    assert "Storm c" in without_library(report("--storm", "1"))
+    arguments = ["report", "1", "-o", "x.html", "--storm", "7", "--database", str(stormy)]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert "no storm '7'" in str(result.exception)
+
+
+def test_a_calm_recording_has_a_report_too(small_database: Path, tmp_path: Path) -> None:
+    path = tmp_path / "calm.html"
+    arguments = ["report", "1", "-o", str(path), "--database", str(small_database)]
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 0
+    text = without_library(path)
+    assert "No stretch of this recording is a storm" in text
+    assert "The whole recording" in text
+
+
+def test_what_cannot_be_written_is_said(stormy: Path, tmp_path: Path) -> None:
+    target = tmp_path / "nowhere" / "report.html"
+    arguments = ["report", "1", "-o", str(target), "--database", str(stormy)]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert "No such file" in str(result.exception)
+
+
+def test_without_the_browsers_library_it_says_how_to_get_it(
+    stormy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "PLOTLY", tmp_path / "plotly.min.js")
+    arguments = ["report", "1", "-o", str(tmp_path / "r.html"), "--database", str(stormy)]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert "make run" in str(result.exception)
