@@ -39,6 +39,8 @@ class Threads:
             return
         tids = np.clip(calls["tid"], 0, _THREADS - 1)
         births = calls[calls["code"] == CallCode.NEW_TASK]
+        for tid in self.command_names.keys() & set(births["v"][:, 0].tolist()):
+            del self.command_names[tid]
         self._take_births(births)
         groups = self._group_of[tids]
         if not groups.all():
@@ -51,15 +53,13 @@ class Threads:
             self._learn_name(tid)
         exits = calls["v"][calls["code"] == CallCode.PROCESS_EXIT, 0]
         self._group_of[exits[exits < _THREADS].astype(np.int64)] = 0  # its number may be given anew
-        for tid in exits.tolist():
-            self.command_names.pop(tid, None)
 
     def _take_births(self, births: CallArray) -> None:
         children = births["v"][:, 0].astype(np.int64)
         is_thread = births["v"][:, 1] & CLONE_THREAD != 0
         self._group_of[children[~is_thread]] = children[~is_thread]
-        parents = births["tid"][is_thread]
-        self._group_of[children[is_thread]] = self._group_of[parents]
+        of_parents = self._group_of[births["tid"][is_thread]]
+        self._group_of[children[is_thread]] = np.maximum(of_parents, 0)
 
     def _learn_name(self, tid: int) -> None:
         """While it lives; the kernel keeps the names of a hundred threads that it traced last."""
