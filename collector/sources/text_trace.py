@@ -60,8 +60,11 @@ class TextTrace:
         return 0
 
     def sees(self) -> dict[str, bool]:
-        """By the records met so far."""
-        return capabilities(self._counts)
+        """By the records met so far, and what the head says was recorded."""
+        counts = self._counts.copy()
+        for name in self._head.events:
+            counts[[template.code for template in templates_of(name)]] += 1
+        return capabilities(counts)
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         return self._text.event_counts()

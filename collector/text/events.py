@@ -28,6 +28,7 @@ _EXITS = {
     RecordCode.DUP_ENTER: RecordCode.DUP_EXIT,
 }
 
+_ATTRIBUTES = Template(RecordCode.SET_ATTRIBUTES, "% -- % [%]")
 _NO_VCPU = constant(0, -1)
 _PAGE_CACHE = "dev #:# ino % pfn=% ofs=# order=#"
 _PAGE_CACHE_STORES = (
@@ -76,7 +77,8 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
     "kvm_unmap_hva_range": (
         Template(RecordCode.UNMAP_HVA_RANGE, "mmu notifier unmap range: % -- %"),
     ),
-    "kvm_vm_set_mem_attributes": (Template(RecordCode.SET_ATTRIBUTES, "% -- % [%]"),),
+    "kvm_vm_set_mem_attributes": (_ATTRIBUTES,),
+    "kvm_set_vm_mem_attributes": (_ATTRIBUTES,),  # a name proposed for the same
     "kvm_rmp_fault": (
         Template(
             RecordCode.RMP_FAULT,

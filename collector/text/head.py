@@ -7,6 +7,7 @@ from typing import Self
 
 _HEAD_BYTES = 1 << 18
 _NS = 1_000_000_000
+_EVENT = re.compile(r"# event : name = ([\w-]+:\w+), ")
 _CLOCKS = {
     "monotonic": "mono",
     "monotonic_raw": "mono_raw",
@@ -23,6 +24,7 @@ class TextHead:
     kernel_release: str | None = None
     clock: str = "unknown"
     wall_minus_clock_ns: int | None = None
+    events: tuple[str, ...] = ()  # that were to be recorded, whether any came or not
 
     @classmethod
     def of_perf_script(cls, path: Path) -> Self:
@@ -40,6 +42,7 @@ class TextHead:
             told.get("os release"),
             _clock(told.get("clockid", "")),
             _wall_minus_clock(told.get("reference time", "")),
+            tuple(found[1] for line in lines if (found := _EVENT.match(line))),
         )
 
 

@@ -8,10 +8,11 @@ from app.commands import recipe
 from app.commands.errors import UsageError
 from collector.ftrace.formats import parse_event_format
 from collector.ftrace.recognise import recognise
-from collector.recipes import bpftrace, trace_cmd
+from collector.recipes import bpftrace, perf, trace_cmd
 from collector.records import RecordCode
 from collector.sources.bpftrace_log import looks_like_bpftrace_log
 from collector.sources.bpftrace_shapes import HEAD_FIELDS, SHAPES
+from collector.text.events import templates_of
 
 
 def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
@@ -59,13 +60,20 @@ def test_script_removes_every_probe_that_it_adds() -> None:
     assert removed.split() == added
 
 
-def test_without_a_recorder_both_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_recorder_all_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     recipe.command()
     out = capsys.readouterr().out
     assert "gmemscope recipe trace-cmd >" in out
     assert "gmemscope recipe bpftrace >" in out
+    assert "gmemscope recipe perf >" in out
 
 
 def test_unknown_recorder_is_wrong_usage() -> None:
     with pytest.raises(UsageError):
         recipe.command("strace")
+
+
+def test_perf_script_records_events_that_are_read() -> None:
+    wanted = re.findall(r"^want (\S+)", perf.SCRIPT, re.MULTILINE)
+    assert {"syscalls/sys_enter_ioctl", "kvm/kvm_vm_set_mem_attributes"} <= set(wanted)
+    assert all(templates_of(name.replace("/", ":")) for name in wanted)

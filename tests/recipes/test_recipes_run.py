@@ -1,0 +1,127 @@
+"""What `gmemscope recipe` prints, run as it is printed; the recording says what a VMM did."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from collecting import TRACEFS, need_bpftrace, need_kvm, need_tracefs, run_vmm, wait_until
+from live_truth import check_calls, check_vm, read_truth
+
+from app.model.events import Certainty
+from app.store.database import open_database
+from app.store.reader import Reader
+from app.store.tables import RecordingState
+from app.store.writer import RecordingWriter
+from collector.importer import format_of, import_file
+from collector.recipes import bpftrace, perf, trace_cmd
+
+VMM = Path(__file__).parents[1] / "live" / "vmm.py"
+SCENES = ("--scene", "backings", "--scene", "vcpus")
+
+
+@pytest.fixture(autouse=True)
+def host() -> None:
+    need_kvm()
+    need_tracefs()
+
+
+@contextmanager
+def imported(recording: Path) -> Iterator[Reader]:
+    engine = open_database(recording.with_suffix(".db"))
+    result = import_file(
+        recording, format_of(recording), lambda header: RecordingWriter(engine, header)
+    )
+    assert (result.damage, result.lost_events) == (None, 0)
+    reader = Reader(engine)
+    assert reader.recording(result.recording_id).state == RecordingState.COMPLETE
+    yield reader
+    engine.dispose()
+
+
+def ours(reader: Reader, pid: int) -> list[int]:
+    """The ids of the VMs of a process: others may have been made meanwhile."""
+    return [vm.id for vm in reader.vms() if vm.pid == pid]
+
+
+def test_bpftrace_program_records_everything(tmp_path: Path) -> None:
+    need_bpftrace()
+    program, recording = tmp_path / "gmemscope.bt", tmp_path / "recording.txt"
+    program.write_text(bpftrace.PROGRAM)
+    with recording.open("wb") as out:
+        recorder = subprocess.Popen(["bpftrace", str(program)], stdout=out)
+    try:
+        wait_until(lambda: bpftrace.FIRST_LINE.encode() in recording.read_bytes())
+        run_vmm(tmp_path / "truth.jsonl", *SCENES)
+        recorder.send_signal(signal.SIGINT)
+        recorder.wait(60)
+    finally:
+        recorder.kill()
+        recorder.wait()
+    truth = read_truth(tmp_path / "truth.jsonl")
+    with imported(recording) as reader:
+        start_ns = reader.recordings()[0].clock_start_ns
+        vms = ours(reader, truth[0].created_by["pid"])
+        for vm_id, true in zip(vms, truth, strict=True):
+            check_vm(reader, vm_id, true, start_ns)
+
+
+def test_perf_script_records_calls_and_results(tmp_path: Path) -> None:
+    if shutil.which("perf") is None:
+        pytest.skip("perf is not installed")
+    script, recording = tmp_path / "record.sh", tmp_path / "recording.txt"
+    script.write_text(perf.SCRIPT)
+    truth_file = tmp_path / "truth.jsonl"
+    vmm = [sys.executable, str(VMM), str(truth_file), "--clock", "mono", *SCENES]
+    done = subprocess.run(
+        ["sh", str(script), *vmm],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OUTPUT": str(recording)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    assert list(tmp_path.glob("*.data")) == []
+    truth = read_truth(truth_file)
+    with imported(recording) as reader:
+        start_ns = reader.recordings()[0].clock_start_ns
+        vms = ours(reader, truth[0].created_by["pid"])
+        for vm_id, true in zip(vms, truth, strict=True):
+            for event, _ in check_calls(reader, vm_id, true, start_ns):
+                assert event["range_certainty"] == Certainty.UNKNOWN
+        assert reader.recordings()[0].clock == "mono"
+        assert reader.recordings()[0].coverage["sees"]["hypercalls"]
+
+
+def test_trace_cmd_script_names_probes_that_this_kernel_takes() -> None:
+    """Each probe is made as the script makes it, under a name of the test's own."""
+    probes = re.findall(r"add (\w+) '(.*)'", trace_cmd.SCRIPT)
+    assert probes
+    for name, definition in probes:
+        make_probe(f"gmemscope_test_{name}", definition)
+
+
+def make_probe(name: str, definition: str) -> None:
+    events = TRACEFS / "dynamic_events"
+    if not events.exists():
+        pytest.skip("hardware: this machine's kernel has no dynamic events")
+    try:
+        events.write_text(f"e:gmemscope_test/{name} {definition}\n")
+    except OSError as error:
+        if "eprobe" not in (TRACEFS / "README").read_text():
+            pytest.skip("hardware: this machine's kernel has no event probes")
+        raise AssertionError(definition) from error
+    with events.open("a") as file:
+        file.write(f"-:gmemscope_test/{name}\n")
+
+
+@pytest.mark.parametrize("script", [trace_cmd.SCRIPT, perf.SCRIPT])
+def test_scripts_are_posix_shell(tmp_path: Path, script: str) -> None:
+    path = tmp_path / "script.sh"
+    path.write_text(script)
+    subprocess.run(["sh", "-n", str(path)], check=True)
