@@ -9,20 +9,22 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import EVENT, UNKNOWN_VCPU, Certainty, EventArray, EventKind
-from app.model.layout import GuestMemfd
+from app.model.events import EVENT, EventArray, EventKind
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
 from collector.assemble.event_rows import distrust_unread_structs, event_rows
 from collector.assemble.found import FoundTaker
-from collector.assemble.memslots import GuestMemfdFile, Region
+from collector.assemble.layout_calls import LayoutCalls
+from collector.assemble.live_vm import LiveVm
+from collector.assemble.page_cache import with_runs
+from collector.assemble.process_calls import ProcessCalls
 from collector.assemble.processes import Processes
-from collector.assemble.reuse import changes_layout, is_internal, is_new_vm, region_of
+from collector.assemble.reuse import changes_layout, is_new_vm
 from collector.assemble.vm_ioctls import VmIoctls
-from collector.assemble.vms import Caller, LiveVm, Vcpu, VmmOf, Vms
+from collector.assemble.vms import InodeOf, VmmOf, Vms
 from collector.coverage import Capability
 from collector.host.found import Found
-from collector.records import CALL, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
+from collector.records import CALL, SAW_EXIT, CallArray, CallCode
 from collector.sources.base import SourceDescription
 
 MOST_HELD_CALLS = 1 << 17
@@ -39,6 +41,11 @@ _FLOOD[
         CallCode.PAGE_FAULT,
         CallCode.UNMAP,
         CallCode.RMP_FAULT,
+        CallCode.SET_ATTRIBUTES2,
+        CallCode.REGISTER_REGION,
+        CallCode.UNREGISTER_REGION,
+        CallCode.PAGE_CACHE_ADD,
+        CallCode.PAGE_CACHE_DELETE,
     ]
 ] = True
 
@@ -46,25 +53,40 @@ _FLOOD[
 class Assembler:
     """One recording's calls, batch by batch.
 
-    `vmm_of` is asked once for each process that owns a VM; None: nobody can tell any more.
+    `vmm_of` is asked once for each process that owns a VM, `inode_of` once for each guest_memfd
+    that is created; None: nobody can tell any more.
     """
 
     def __init__(
-        self, sink: RecordingSink, source: SourceDescription, vmm_of: VmmOf | None = None
+        self,
+        sink: RecordingSink,
+        source: SourceDescription,
+        vmm_of: VmmOf | None = None,
+        inode_of: InodeOf | None = None,
     ) -> None:
         self.event_counts: Counter[EventKind] = Counter()
         self.lost_events = 0
         self._sink = sink
         self._source = source.format
         self._start_ns = source.clock_start_ns
-        self._sees_creation = source.sees.get(Capability.VM_CREATION, False)
+        sees_creation = source.sees.get(Capability.VM_CREATION, False)
+        self._sees_creation = sees_creation
         self._processes = Processes(source.thread_groups)
         self._vms = Vms(sink, self._processes, source.command_names, vmm_of)
         self._attribution = Attribution(self._vms, self._processes)
+        self._process_calls = ProcessCalls(self._vms, self._processes)
+        self._layout_calls = LayoutCalls(
+            sink, self._vms, self._append, inode_of, sees_creation=sees_creation
+        )
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
         self._vm_ioctls = VmIoctls(self._held)
         self._open_gaps = 0
+
+    @property
+    def strange_pages(self) -> int:
+        """Page cache events that were dropped, being of no known guest_memfd."""
+        return self._attribution.files.strange_pages
 
     @property
     def unattributed(self) -> LiveVm | None:
@@ -72,7 +94,8 @@ class Assembler:
 
     def add(self, calls: CallArray) -> None:
         """Take the next calls, which must not be older than those before."""
-        self._take(np.concatenate((self._held, distrust_unread_structs(calls))), is_last=False)
+        fresh = with_runs(distrust_unread_structs(calls))
+        self._take(np.concatenate((self._held, fresh)) if len(self._held) else fresh, is_last=False)
         if len(calls):
             self._sink.advance(self._t(int(calls["ts_exit"][-1])))
 
@@ -81,16 +104,15 @@ class Assembler:
         self._take(self._held, is_last=True)
         taker = FoundTaker(self._sink, self._vms, self._processes, self._append)
         taker.take(found, self._t(found.clock_ns))
+        self._vms.tell_names()
 
     def reached(self, ts: int) -> None:
         """No call of a time before `ts` (of the source's clock) is left to be given."""
         self._sink.advance(self._t(ts))
 
     def finish(self) -> None:
-        """All calls were given: decide what was held back and settle the names of the VMs."""
+        """All calls were given: decide what was held back."""
         self._take(self._held, is_last=True)
-        for vm, identity in self._vms.names():
-            self._sink.update_vm(vm.sink_id, identity)
 
     def _take(self, calls: CallArray, *, is_last: bool) -> None:
         self._held, self._rows = calls[:0], event_rows(calls, self._start_ns)
@@ -107,8 +129,9 @@ class Assembler:
             start = at + 1
         else:
             self._flood(calls[start:], self._rows[start:])
-            return
+            start = len(calls)
         self._held = calls[start:].copy()
+        self._vms.tell_names()
 
     def _is_someone_elses_fd(self, calls: CallArray, start: int, at: int) -> bool:
         """Most files that a process closes or duplicates are none of ours: neither known, nor to
@@ -133,9 +156,11 @@ class Assembler:
             self._append(vm, events)
 
     def _append(self, vm: LiveVm, events: EventArray) -> None:
-        kinds, counts = np.unique(events["kind"], return_counts=True)
-        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
-            self.event_counts[EventKind(kind)] += count
+        if not len(events):
+            return
+        for kind, count in enumerate(np.bincount(events["kind"]).tolist()):
+            if count:
+                self.event_counts[EventKind(kind)] += count
         self._sink.append(vm.sink_id, events)
         vm.last_t = int(events["t"][-1]) + max(0, int(events["latency_ns"][-1]))
 
@@ -157,57 +182,21 @@ class Assembler:
         self._learn_processes(calls[at : at + 1])
         later = calls[at + 1 :]
         decided = is_last or len(later) >= MOST_HELD_CALLS
+        entered, t = self._t(int(call["ts_enter"])), self._t(int(call["ts_exit"]))
         match int(call["code"]):
             case CallCode.SET_REGION:
-                self._set_region(call, row)
+                self._layout_calls.set_region(call, row, t, entered=entered)
             case CallCode.CREATE_GUEST_MEMFD:
-                return self._create_guest_memfd(call, row, later, decided)
+                return self._layout_calls.create_guest_memfd(
+                    call, row, t, later, entered=entered, decided=decided
+                )
             case CallCode.UNKNOWN_IOCTL:
                 return self._unknown_ioctl(call, later, decided)
-            case CallCode.CREATE_VM:
-                self._create_vm(call)
-            case CallCode.CREATE_VCPU:
-                self._create_vcpu(call)
-            case CallCode.CLOSE:
-                if int(call["ret"]) == 0:
-                    t = self._t(int(call["ts_exit"]))
-                    self._vms.close(int(call["tid"]), int(call["fd"]), t, is_inferred=False)
-            case CallCode.DUP:
-                self._dup(call)
-            case CallCode.NEW_TASK:
-                child, clone_flags = int(call["v"][0]), int(call["v"][1])
-                self._processes.cloned(int(call["tid"]), child, clone_flags)
-            case CallCode.PROCESS_EXIT:
-                self._process_exit(call)
             case CallCode.LOSS_BEGIN | CallCode.LOSS_END:
                 self._loss(call, row)
+            case _:
+                self._process_calls.follow(call, t)
         return True
-
-    def _create_vm(self, call: np.void) -> None:
-        caller = Caller(int(call["tid"]), int(call["ret"]), 0)
-        t = self._t(int(call["ts_exit"]))
-        vm_type = int(call["v"][0]) if call["flags"] & SAW_STRUCT else None
-        self._vms.create(caller, t, Certainty.SEEN, vm_type, t)
-
-    def _create_vcpu(self, call: np.void) -> None:
-        t = self._t(int(call["ts_exit"]))
-        vm = self._vms.find_or_create(_caller(call), t)
-        if not self._vms.is_unattributed(vm):
-            is_told = call["flags"] & SAW_STRUCT
-            vcpu = Vcpu(vm, int(call["v"][0]) if is_told else UNKNOWN_VCPU)
-            self._vms.open(int(call["tid"]), int(call["ret"]), vcpu, t)
-
-    def _dup(self, call: np.void) -> None:
-        file = self._vms.file(int(call["tid"]), int(call["fd"]))
-        if file is not None and int(call["ret"]) >= 0:
-            t = self._t(int(call["ts_exit"]))
-            self._vms.open(int(call["tid"]), int(call["ret"]), file, t)
-
-    def _process_exit(self, call: np.void) -> None:
-        pid, group_dead = int(call["v"][0]), int(call["v"][1].astype(np.int64))
-        process = self._processes.exited(pid, group_dead)
-        if process is not None:
-            self._vms.end_process(process, self._t(int(call["ts_exit"])))
 
     def _unknown_ioctl(self, call: np.void, later: CallArray, decided: bool) -> bool:
         """An exit without its entry returned what may be an fd: that of a new VM, perhaps."""
@@ -232,93 +221,6 @@ class Assembler:
         end = int(np.flatnonzero(again)[0]) if again.any() else len(later)
         is_new = is_new_vm(vm, later[:end][ours[:end] & (later["fd"][:end] == fd)])
         return False if is_new is None and end < len(later) else is_new
-
-    def _create_guest_memfd(
-        self, call: np.void, row: EventArray, later: CallArray, decided: bool
-    ) -> bool:
-        caller, t = _caller(call), self._t(int(call["ts_exit"]))
-        vm = self._vms.find_or_create(caller, t)
-        if caller.fd < 0 and vm.layout.slots and not self._sees_creation:
-            # Only a pointer names the VM, and memory is reused: a VM that starts with a
-            # guest_memfd may be another one at the same address.
-            is_new = is_new_vm(vm, later[later["kvm"] == np.uint64(caller.kvm)])
-            if is_new is None and not decided:
-                return False
-            if is_new:
-                vm = self._replace(vm, caller, self._t(int(call["ts_enter"])), t)
-        self._append(vm, row)
-        if not self._vms.is_unattributed(vm):
-            self._open_guest_memfd(vm, call, t)
-        return True
-
-    def _open_guest_memfd(self, vm: LiveVm, call: np.void, t: int) -> None:
-        file = GuestMemfdFile()
-        if call["flags"] & SAW_STRUCT:
-            file = GuestMemfdFile(int(call["v"][0]), int(call["v"][1]), Certainty.SEEN)
-            memfd = GuestMemfd(int(call["ret"]), int(call["v"][0]), int(call["v"][1]), t)
-            self._sink.add_guest_memfd(vm.sink_id, memfd)
-        vm.files.append(file)
-        self._vms.open(int(call["tid"]), int(call["ret"]), file, t)
-
-    def _replace(self, vm: LiveVm, caller: Caller, created_t: int, now: int) -> LiveVm:
-        """A new VM has taken over the name of `vm`."""
-        self._vms.end(vm, created_t, is_inferred=True)
-        certainty = Certainty.UNKNOWN if vm.lost_something else Certainty.INFERRED
-        t = None if vm.lost_something else created_t
-        return self._vms.create(caller, t, certainty, None, now)
-
-    def _set_region(self, call: np.void, row: EventArray) -> None:
-        """A memslot call that succeeded, with its arguments."""
-        region = region_of(call)
-        if is_internal(region):
-            return
-        caller, t = _caller(call), self._t(int(call["ts_exit"]))
-        vm = self._vms.find_or_create(caller, t)
-        if self._vms.is_unattributed(vm):
-            self._append(vm, row)
-            return
-        if self._proves_new_vm(vm, region):
-            vm = self._replace(vm, caller, self._t(int(call["ts_enter"])), t)
-        self._append(vm, row)
-        change = vm.layout.apply(region, self._guest_memfd_of(vm, caller.tid, region), t)
-        for as_id, slot in change.deleted:
-            self._sink.delete_memslot(vm.sink_id, as_id, slot, t)
-        if change.memslot is not None:
-            self._sink.set_memslot(vm.sink_id, change.memslot)
-
-    def _proves_new_vm(self, vm: LiveVm, region: Region) -> bool:
-        if self._sees_creation or vm.lost_something or not vm.layout.is_complete:
-            return False
-        return vm.layout.would_refuse(region)
-
-    def _guest_memfd_of(self, vm: LiveVm, tid: int, region: Region) -> GuestMemfdFile | None:
-        """The file behind a slot; one whose creation was not seen is made known here.
-
-        KVM binds only guest_memfds made for the same VM, so an unknown fd is a duplicate of one
-        of them: if they are all alike, so is it.
-        """
-        if not region.uses_guest_memfd or region.size == 0:
-            return None
-        fd = -1 if region.guest_memfd is None else region.guest_memfd
-        file = self._vms.file(tid, fd)
-        if isinstance(file, GuestMemfdFile):
-            self._settle(vm, file)
-            return file
-        seen = [f for f in vm.files if f.flags_certainty == Certainty.SEEN]
-        kinds = {known.flags for known in seen}
-        flags = kinds.pop() if len(kinds) == 1 and vm.layout.is_complete else None
-        file = GuestMemfdFile(flags=flags, flags_certainty=Certainty.INFERRED)
-        vm.files.append(file)
-        if fd >= 0:
-            self._vms.open(tid, fd, file, vm.last_t)
-        return file
-
-    def _settle(self, vm: LiveVm, file: GuestMemfdFile) -> None:
-        """A guest_memfd is bound to the VM that it was made for, and to no other."""
-        if file.stray is not None:
-            self._sink.add_guest_memfd(vm.sink_id, file.stray)
-            vm.files.append(file)
-            file.stray = None
 
     def _loss(self, call: np.void, row: EventArray) -> None:
         begins = call["code"] == CallCode.LOSS_BEGIN
@@ -347,7 +249,3 @@ def _cuts(calls: CallArray) -> npt.NDArray[np.bool_]:
     others = ~_FLOOD[code] & ~is_creation & (code != CallCode.SET_REGION)
     result: npt.NDArray[np.bool_] = others | (is_creation & made) | changes_layout(calls)
     return result
-
-
-def _caller(call: np.void) -> Caller:
-    return Caller(int(call["tid"]), int(call["fd"]), int(call["kvm"]))

@@ -1,4 +1,4 @@
-"""CALL rows -> EVENT rows: one vectorised pass, no knowledge of VMs."""
+"""CALL rows -> EVENT rows: one compiled pass, no knowledge of VMs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +8,14 @@ from app.model.events import (
     PAGE_SHIFT,
     PAGE_SIZE,
     UNKNOWN_LATENCY,
+    Cause,
     Certainty,
     EventArray,
     EventKind,
     Outcome,
     To,
 )
+from app.model.jit import constant, hot_in_place, hot_part
 from collector.records import (
     SAW_ENTER,
     SAW_EXIT,
@@ -23,37 +25,61 @@ from collector.records import (
     CallCode,
 )
 
+EAGAIN = 11
 EFAULT = 14
 FALLOC_FL_PUNCH_HOLE = 2
 KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
-ATTRIBUTES_UNKNOWN = (1 << 64) - 1
+ATTRIBUTES_UNKNOWN = -1
 """In place of an attribute mask: the range is known, the direction is not."""
+MAX_ERRNO = 4095
+LOW = PAGE_SIZE - 1
+NO_VALUE = -1
 
-_KIND_OF_CODE = {
-    CallCode.SET_ATTRIBUTES: EventKind.CONVERSION,
-    CallCode.SET_REGION: EventKind.MEMSLOT,
-    CallCode.CREATE_GUEST_MEMFD: EventKind.GUEST_MEMFD,
-    CallCode.FALLOCATE: EventKind.ALLOCATE,
-    CallCode.HYPERCALL: EventKind.HYPERCALL,
-    CallCode.MEMORY_FAULT: EventKind.MEMORY_FAULT,
-    CallCode.PAGE_FAULT: EventKind.PAGE_FAULT,
-    CallCode.UNMAP: EventKind.UNMAP,
-    CallCode.RMP_FAULT: EventKind.RMP_FAULT,
-    CallCode.LOSS_BEGIN: EventKind.LOSS_BEGIN,
-    CallCode.LOSS_END: EventKind.LOSS_END,
+Codes = npt.NDArray[np.int64]
+
+# What a code means: its kind, whether it is a system call, which of v are the address, the size
+# and aux (NO_VALUE: none), and how its range is known.
+KIND, IS_CALL, ADDRESS_AT, SIZE_AT, AUX_AT, RANGE = range(6)
+BY_STRUCT, ALWAYS, NOT_HERE = range(3)
+"""RANGE: if the user's struct, or the request that led to it, was seen; always; or it takes more
+than the call to tell, a memslot's place say."""
+
+_MEANINGS = {
+    CallCode.SET_ATTRIBUTES: (EventKind.CONVERSION, 1, 0, 1, 2, BY_STRUCT),
+    CallCode.SET_REGION: (EventKind.MEMSLOT, 1, 1, 2, 0, BY_STRUCT),
+    CallCode.CREATE_GUEST_MEMFD: (EventKind.GUEST_MEMFD, 1, NO_VALUE, 0, 1, BY_STRUCT),
+    CallCode.FALLOCATE: (EventKind.ALLOCATE, 1, NO_VALUE, NO_VALUE, 1, NOT_HERE),
+    CallCode.HYPERCALL: (EventKind.HYPERCALL, 0, 0, NO_VALUE, 2, ALWAYS),
+    CallCode.MEMORY_FAULT: (EventKind.MEMORY_FAULT, 0, 0, 1, 2, BY_STRUCT),
+    CallCode.PAGE_FAULT: (EventKind.PAGE_FAULT, 0, 0, NO_VALUE, 1, ALWAYS),
+    CallCode.UNMAP: (EventKind.UNMAP, 0, NO_VALUE, NO_VALUE, 0, NOT_HERE),
+    CallCode.RMP_FAULT: (EventKind.RMP_FAULT, 0, 0, NO_VALUE, 1, ALWAYS),
+    CallCode.LOSS_BEGIN: (EventKind.LOSS_BEGIN, 0, NO_VALUE, NO_VALUE, 0, NOT_HERE),
+    CallCode.LOSS_END: (EventKind.LOSS_END, 0, NO_VALUE, NO_VALUE, 0, NOT_HERE),
+    CallCode.SET_ATTRIBUTES2: (EventKind.CONVERSION, 1, 0, 1, 2, NOT_HERE),
+    CallCode.REGISTER_REGION: (EventKind.REGISTER_REGION, 1, NO_VALUE, NO_VALUE, 0, NOT_HERE),
+    CallCode.UNREGISTER_REGION: (EventKind.UNREGISTER_REGION, 1, NO_VALUE, NO_VALUE, 0, NOT_HERE),
+    CallCode.PAGE_CACHE_ADD: (EventKind.POPULATE, 0, NO_VALUE, NO_VALUE, 1, NOT_HERE),
+    CallCode.PAGE_CACHE_DELETE: (EventKind.DEPOPULATE, 0, NO_VALUE, NO_VALUE, 1, NOT_HERE),
 }
-_KIND = np.zeros(256, dtype=np.uint8)
-for _code, _kind in _KIND_OF_CODE.items():
-    _KIND[_code] = _kind
-_IS_SYSTEM_CALL = np.zeros(256, dtype=bool)
-_IS_SYSTEM_CALL[
-    [
-        CallCode.SET_ATTRIBUTES,
-        CallCode.SET_REGION,
-        CallCode.CREATE_GUEST_MEMFD,
-        CallCode.FALLOCATE,
-    ]
-] = True
+_MEANING_OF_CODE = np.zeros((256, 6), dtype=np.int64)
+for _code, _meaning in _MEANINGS.items():
+    _MEANING_OF_CODE[_code] = _meaning
+
+# Compiled code takes integers from a module, not members of an enum.
+SET_ATTRIBUTES = int(CallCode.SET_ATTRIBUTES)
+SET_ATTRIBUTES2 = int(CallCode.SET_ATTRIBUTES2)
+FALLOCATE = int(CallCode.FALLOCATE)
+HYPERCALL = int(CallCode.HYPERCALL)
+MEMORY_FAULT = int(CallCode.MEMORY_FAULT)
+PAGE_CACHE_ADD = int(CallCode.PAGE_CACHE_ADD)
+PUNCH_HOLE = int(EventKind.PUNCH_HOLE)
+APPLIED, FAILED = int(Outcome.APPLIED), int(Outcome.FAILED)
+UNCONFIRMED = int(Outcome.UNCONFIRMED)
+UNKNOWN, INFERRED = constant(Certainty.UNKNOWN), constant(Certainty.INFERRED)
+SEEN = constant(Certainty.SEEN)
+TO_SHARED, TO_PRIVATE, TO_UNKNOWN = int(To.SHARED), int(To.PRIVATE), int(To.UNKNOWN)
+NO_CAUSE = int(Cause.NONE)
 
 
 def distrust_unread_structs(calls: CallArray) -> CallArray:
@@ -63,130 +89,141 @@ def distrust_unread_structs(calls: CallArray) -> CallArray:
     fault, leaves rubbish where a page was not resident. KVM refuses attribute calls that are
     empty, unaligned or carry flags, so one that worked, or may have, cannot have looked like that.
     """
-    is_struct = calls["flags"] & SAW_STRUCT != 0
-    code, v = calls["code"], calls["v"]
-    bad = is_struct & (calls["ret"] == -EFAULT) & _IS_SYSTEM_CALL[code]
-    bad &= code != CallCode.FALLOCATE
-    may_have_worked = is_struct & ((calls["ret"] == 0) | (calls["flags"] & SAW_EXIT == 0))
-    impossible = ((v[:, 0] | v[:, 1]) & np.uint64(PAGE_SIZE - 1) != 0) | (v[:, 1] == 0)
-    impossible |= v[:, 3] != 0
-    bad |= may_have_worked & (code == CallCode.SET_ATTRIBUTES) & impossible
-    if not bad.any():
+    unread = np.empty(len(calls), dtype=np.bool_)
+    if not find_unread(calls, _MEANING_OF_CODE, unread):
         return calls
     trusted = calls.copy()
-    trusted["flags"][bad] &= np.uint8(0xFF & ~SAW_STRUCT)
+    trusted["flags"][unread] &= np.uint8(0xFF & ~SAW_STRUCT)
     return trusted
 
 
+@hot_in_place
+def find_unread(calls: CallArray, meanings: Codes, unread: npt.NDArray[np.bool_]) -> int:
+    """Mark the calls whose struct was not read; returns how many."""
+    count = 0
+    for i in range(calls.size):
+        call = calls[i]
+        unread[i] = False
+        if call.flags & SAW_STRUCT == 0 or meanings[call.code, IS_CALL] == 0:
+            continue
+        if call.code == FALLOCATE:
+            continue
+        unread[i] = call.ret == -EFAULT
+        is_conversion = call.code == SET_ATTRIBUTES or call.code == SET_ATTRIBUTES2
+        if is_conversion and (call.ret == 0 or call.flags & SAW_EXIT == 0):
+            uneven = np.int64(call.v[0] | call.v[1]) & LOW
+            # (Posts of the in-place series had flags.)
+            has_flags = call.code == SET_ATTRIBUTES and call.v[3] != 0
+            unread[i] = uneven != 0 or call.v[1] == 0 or has_flags
+        if unread[i]:
+            count += 1
+    return count
+
+
 def event_rows(calls: CallArray, start_ns: int) -> EventArray:
-    """One EVENT per CALL, in the same order. Ranges of fallocate and unmap are left unknown.
+    """One EVENT per CALL, in the same order. Ranges that a call alone does not tell (of files and
+    of the VMM's memory) are left unknown.
 
     Codes that are no events (CREATE_VM, CLOSE, ...) give rows of kind 0, which the caller drops.
     """
     events = np.zeros(len(calls), dtype=EVENT)
-    code = calls["code"]
-    events["kind"] = _KIND[code]
-    events["t"] = (calls["ts_enter"] - np.uint64(start_ns)).astype(np.int64)
-    events["tid"] = calls["tid"]
-    events["vcpu"] = calls["vcpu"]
-    events["cause"] = calls["cause"]
-    events["cause_certainty"] = calls["cause_certainty"]
-    events["to"] = To.UNKNOWN
-    _fill_outcome(events, calls)
-    _fill_range(events, calls)
-    _fill_direction(events, calls)
-    _fill_aux(events, calls)
+    fill_rows(events, calls, start_ns, _MEANING_OF_CODE)
     return events
 
 
-def _fill_outcome(events: EventArray, calls: CallArray) -> None:
-    flags, is_call = calls["flags"], _IS_SYSTEM_CALL[calls["code"]]
-    both = flags & (SAW_ENTER | SAW_EXIT) == SAW_ENTER | SAW_EXIT
-    latency = (calls["ts_exit"] - calls["ts_enter"]).astype(np.int64)
-    events["latency_ns"] = np.where(is_call & both, latency, UNKNOWN_LATENCY)
-    returned = flags & SAW_EXIT != 0
-    failed = returned & (calls["ret"] < 0)
-    outcome = np.where(failed, Outcome.FAILED, Outcome.APPLIED)
-    events["outcome"] = np.where(is_call & ~returned, Outcome.UNCONFIRMED, outcome)
-    is_fault = calls["code"] == CallCode.MEMORY_FAULT  # an exit that always comes with an errno
-    events["errno"] = np.where(failed | is_fault, np.clip(-calls["ret"], 0, 4095), 0)
+@hot_in_place
+def fill_rows(events: EventArray, calls: CallArray, start_ns: int, meanings: Codes) -> None:
+    for i in range(calls.size):
+        call, event = calls[i], events[i]
+        code = call.code
+        event.kind = meanings[code, KIND]
+        event.t = np.int64(call.ts_enter) - start_ns
+        event.tid = call.tid
+        event.vcpu = call.vcpu
+        event.cause = call.cause
+        event.cause_certainty = call.cause_certainty
+        event.to = TO_UNKNOWN
+        fill_outcome(events, calls, i, meanings[code, IS_CALL] != 0)
+        fill_range(events, calls, i, meanings)
+        fill_aux(events, calls, i, meanings)
 
 
-def _fill_range(events: EventArray, calls: CallArray) -> None:
-    code, v = calls["code"], calls["v"]
-    address, size = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
-    page = np.uint64(PAGE_SIZE)
-    for which, address_at, size_at in (
-        (CallCode.SET_ATTRIBUTES, 0, 1),
-        (CallCode.SET_REGION, 1, 2),
-        (CallCode.CREATE_GUEST_MEMFD, None, 0),
-        (CallCode.MEMORY_FAULT, 0, 1),
-        (CallCode.PAGE_FAULT, 0, None),
-        (CallCode.RMP_FAULT, 0, None),
-        (CallCode.HYPERCALL, 0, None),
-    ):
-        rows = code == which
-        if address_at is not None:
-            address[rows] = v[rows, address_at]
-        size[rows] = page if size_at is None else v[rows, size_at]
-    events["range_certainty"] = _range_certainty(calls)
-    known = events["range_certainty"] != Certainty.UNKNOWN
-    shift, low = np.uint64(PAGE_SHIFT), np.uint64(PAGE_SIZE - 1)
-    events["gfn"] = np.where(known, address >> shift, 0)
-    events["npages"] = np.where(known, size >> shift, 0)
-    events["address_low"] = np.where(known, address & low, 0)
-    events["size_low"] = np.where(known, size & low, 0)
-    rows = code == CallCode.HYPERCALL
-    events["npages"][rows] = v[rows, 1]
+@hot_part
+def fill_outcome(events: EventArray, calls: CallArray, i: int, is_call: bool) -> None:
+    call, event = calls[i], events[i]
+    returned = call.flags & SAW_EXIT != 0
+    event.latency_ns = UNKNOWN_LATENCY
+    if is_call and returned and call.flags & SAW_ENTER != 0:
+        event.latency_ns = np.int64(call.ts_exit) - np.int64(call.ts_enter)
+    failed = returned and call.ret < 0
+    event.outcome = APPLIED
+    if is_call and not returned:
+        event.outcome = UNCONFIRMED
+    elif failed:
+        event.outcome = FAILED
+    if failed or call.code == MEMORY_FAULT:  # an exit that always comes with an errno
+        event.errno = min(max(-call.ret, 0), MAX_ERRNO)
 
 
-def _range_certainty(calls: CallArray) -> npt.NDArray[np.uint8]:
-    code, flags = calls["code"], calls["flags"]
-    by_struct = np.where(flags & SAW_RANGE_BY_REQUEST != 0, Certainty.INFERRED, Certainty.UNKNOWN)
-    certainty = np.where(flags & SAW_STRUCT != 0, Certainty.SEEN, by_struct)
-    always_seen = np.isin(code, (CallCode.PAGE_FAULT, CallCode.RMP_FAULT, CallCode.HYPERCALL))
-    never_here = np.isin(
-        code, (CallCode.FALLOCATE, CallCode.UNMAP, CallCode.LOSS_BEGIN, CallCode.LOSS_END)
-    )
-    certainty = np.where(always_seen, Certainty.SEEN, certainty)
-    return np.where(never_here, Certainty.UNKNOWN, certainty).astype(np.uint8)
+@hot_part
+def certainty_of_range(calls: CallArray, i: int, how: int) -> int:
+    call = calls[i]
+    if how == ALWAYS:
+        return SEEN
+    may_be_requested = how == BY_STRUCT or call.code == SET_ATTRIBUTES2
+    if how == BY_STRUCT and call.flags & SAW_STRUCT != 0:
+        return SEEN
+    if may_be_requested and call.flags & SAW_RANGE_BY_REQUEST != 0:
+        return INFERRED
+    return UNKNOWN
 
 
-def _fill_direction(events: EventArray, calls: CallArray) -> None:
-    known = events["range_certainty"] != Certainty.UNKNOWN
-    mask = calls["v"][:, 2]
-    private = mask & np.uint64(KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0
-    conversion = (calls["code"] == CallCode.SET_ATTRIBUTES) & known
-    conversion &= mask != np.uint64(ATTRIBUTES_UNKNOWN)
-    events["to"][conversion & private] = To.PRIVATE
-    events["to"][conversion & ~private] = To.SHARED
-    hypercall = calls["code"] == CallCode.HYPERCALL
-    events["to"][hypercall] = calls["v"][hypercall, 3].astype(np.uint8)
+@hot_part
+def fill_range(events: EventArray, calls: CallArray, i: int, meanings: Codes) -> None:
+    call, event = calls[i], events[i]
+    code = call.code
+    certainty = certainty_of_range(calls, i, meanings[code, RANGE])
+    event.range_certainty = certainty
+    if certainty != UNKNOWN:
+        address, size = np.uint64(0), np.uint64(PAGE_SIZE)
+        if meanings[code, ADDRESS_AT] >= 0:
+            address = call.v[meanings[code, ADDRESS_AT]]
+        if meanings[code, SIZE_AT] >= 0:
+            size = call.v[meanings[code, SIZE_AT]]
+        event.gfn = address >> np.uint64(PAGE_SHIFT)
+        event.address_low = address & np.uint64(LOW)
+        event.npages = size >> np.uint64(PAGE_SHIFT)
+        event.size_low = size & np.uint64(LOW)
+    if code == HYPERCALL:
+        event.npages = call.v[1]
+        event.size_low = 0
+        event.to = call.v[3]
+    is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
+    is_told = certainty != UNKNOWN or (code == SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0)
+    if is_conversion and is_told and np.int64(call.v[2]) != ATTRIBUTES_UNKNOWN:
+        is_private = np.int64(call.v[2]) & KVM_MEMORY_ATTRIBUTE_PRIVATE != 0
+        event.to = TO_PRIVATE if is_private else TO_SHARED
 
 
-def _fill_aux(events: EventArray, calls: CallArray) -> None:
-    code, v = calls["code"], calls["v"]
-    for which, at in (
-        (CallCode.SET_ATTRIBUTES, 2),
-        (CallCode.SET_REGION, 0),
-        (CallCode.CREATE_GUEST_MEMFD, 1),
-        (CallCode.FALLOCATE, 1),
-        (CallCode.HYPERCALL, 2),
-        (CallCode.MEMORY_FAULT, 2),
-        (CallCode.PAGE_FAULT, 1),
-        (CallCode.UNMAP, 0),
-        (CallCode.RMP_FAULT, 1),
-        (CallCode.LOSS_BEGIN, 0),
-        (CallCode.LOSS_END, 0),
-    ):
-        rows = code == which
-        events["aux"][rows] = v[rows, at]
-    unread = (code == CallCode.SET_ATTRIBUTES) & (calls["v"][:, 2] == np.uint64(ATTRIBUTES_UNKNOWN))
-    unread |= (
-        _IS_SYSTEM_CALL[code]
-        & (code != CallCode.FALLOCATE)
-        & (events["range_certainty"] == Certainty.UNKNOWN)
-    )
-    events["aux"][unread] = 0
-    punches = (code == CallCode.FALLOCATE) & (v[:, 0] & np.uint64(FALLOC_FL_PUNCH_HOLE) != 0)
-    events["kind"][punches] = EventKind.PUNCH_HOLE
+@hot_part
+def fill_aux(events: EventArray, calls: CallArray, i: int, meanings: Codes) -> None:
+    call, event = calls[i], events[i]
+    code = call.code
+    if meanings[code, AUX_AT] < 0:
+        return
+    aux = call.v[meanings[code, AUX_AT]]
+    if code == FALLOCATE:
+        if call.v[0] & np.uint64(FALLOC_FL_PUNCH_HOLE) != 0:
+            event.kind = PUNCH_HOLE
+    elif meanings[code, IS_CALL] != 0:
+        was_told = event.range_certainty != UNKNOWN or call.flags & SAW_STRUCT != 0
+        if not was_told:
+            aux = np.uint64(0)
+    is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
+    if is_conversion and np.int64(aux) == ATTRIBUTES_UNKNOWN:
+        aux = np.uint64(0)
+    if code == SET_ATTRIBUTES2 and call.ret == -EAGAIN and call.v[4] != 0:
+        aux = call.v[4]
+    if code >= PAGE_CACHE_ADD:
+        aux <<= np.uint64(PAGE_SHIFT)
+    event.aux = aux

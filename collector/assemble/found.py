@@ -14,9 +14,10 @@ from app.model.layout import (
 )
 from app.store.protocol import RecordingSink
 from collector.assemble.found_rows import population_rows, state_rows
+from collector.assemble.live_vm import Caller, LiveVm, Vcpu
 from collector.assemble.memslots import GuestMemfdFile
 from collector.assemble.processes import Processes
-from collector.assemble.vms import Caller, LiveVm, Vcpu, Vms
+from collector.assemble.vms import Vms
 from collector.host.found import Found, FoundMemfd, FoundMemslot, FoundStrays, FoundVm, VmmFacts
 
 Append = Callable[[LiveVm, EventArray], None]
@@ -53,8 +54,9 @@ class FoundTaker:
         for fd, vcpu_id in one.vcpus.items():
             if not isinstance(self._vms.file(pid, fd), Vcpu):
                 self._vms.open(pid, fd, Vcpu(vm, vcpu_id), t)
-        for tid in one.threads or ():
+        for tid, vcpu_id in (one.threads or {}).items():
             self._processes.learn(tid, pid)
+            self._vms.runs(tid, Vcpu(vm, vcpu_id))
         files = {memfd.ino: self._memfd(vm, pid, memfd, t) for memfd in one.memfds}
         self._memslots(vm, one, files, t, may_use_memfds=bool(vm.files) or has_strays)
         self._events(vm, one, files, t)
@@ -82,8 +84,7 @@ class FoundTaker:
             uuid=facts.uuid or known.uuid,
         )
         if identity != known:
-            vm.identity = identity
-            self._sink.update_vm(vm.sink_id, identity)
+            self._vms.identify(vm, identity)
 
     def _memfd(self, vm: LiveVm, pid: int, memfd: FoundMemfd, t: int) -> GuestMemfdFile:
         """The file of the assembler's, open under all its numbers."""
@@ -94,6 +95,7 @@ class FoundTaker:
             vm.files.append(file)
             self._sink.add_guest_memfd(vm.sink_id, row_of(memfd))
         self._open_all(pid, memfd.fds, file, t)
+        self._vms.know_inode(file, (memfd.dev, memfd.ino))
         return file
 
     def _open_all(self, pid: int, fds: Iterable[int], file: GuestMemfdFile, t: int) -> None:
@@ -170,7 +172,8 @@ def _file_of(memfd: FoundMemfd, stray: GuestMemfd | None = None) -> GuestMemfdFi
     if flags is None and memfd.can_be_mapped is not None:
         flags = GUEST_MEMFD_FLAG_MMAP if memfd.can_be_mapped else 0
     certainty = Certainty.UNKNOWN if flags is None else Certainty.SEEN
-    return GuestMemfdFile(memfd.size, flags, certainty, stray)
+    inode = memfd.dev, memfd.ino
+    return GuestMemfdFile(memfd.size, flags, certainty, inode, stray=stray)
 
 
 def _backing(

@@ -3,14 +3,14 @@
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-import numpy.typing as npt
-
 from app.model.events import PAGE_SHIFT, Certainty
 from app.model.layout import KVM_MEM_GUEST_MEMFD, KVM_MEM_READONLY, GuestMemfd, Memslot, backing_of
 
 KVM_USER_MEM_SLOTS = 32764
 """x86: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the like)."""
+
+Inode = tuple[int, int]
+"""st_dev and st_ino, as stat(2) tells them."""
 
 NO_ID = -(1 << 31)
 """Below all ids, those of slots of unknown id too."""
@@ -19,11 +19,14 @@ NO_ID = -(1 << 31)
 @dataclass(eq=False, slots=True)
 class GuestMemfdFile:
     """An open guest_memfd, whichever fd numbers name it. `flags` is None if its creation was not
-    seen."""
+    seen, `inode` if nothing told it."""
 
     size: int | None = None
     flags: int | None = None
     flags_certainty: Certainty = Certainty.UNKNOWN
+    inode: Inode | None = None
+    holds_attributes: bool = False  # its pages were converted in place: they are its, not gfns'
+    placements: set[int] = field(default_factory=set)  # gfns of its start while it held some
     stray: GuestMemfd | None = None  # which VM it is of is not known yet: what will be told then
 
 
@@ -79,7 +82,6 @@ class LiveMemslots:
     is_complete: bool
     slots: dict[tuple[int, int], BoundSlot] = field(default_factory=dict)
     _by_gfn: list[tuple[int, int, int]] = field(default_factory=list)  # as_id, base_gfn, slot
-    _hva_index: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] | None = None
 
     def apply(self, region: Region, file: GuestMemfdFile | None, t: int) -> LayoutChange:
         """Carry out a call that succeeded at `t`.
@@ -106,7 +108,6 @@ class LiveMemslots:
         """Add a slot that was found, where `meets` says that none is."""
         self.slots[memslot.as_id, memslot.slot] = BoundSlot(memslot, file)
         insort(self._by_gfn, (memslot.as_id, memslot.base_gfn, memslot.slot))
-        self._hva_index = None
 
     def meets(self, as_id: int, base_gfn: int, npages: int) -> bool:
         """Whether a live slot of the address space shares a page with a range."""
@@ -142,21 +143,10 @@ class LiveMemslots:
     def bound_to(self, file: GuestMemfdFile) -> list[Memslot]:
         return [bound.memslot for bound in self.slots.values() if bound.file is file]
 
-    def hva_ranges(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-        """Sorted starts of the live slots' hva ranges, and the running maximum of their ends."""
-        if self._hva_index is None:
-            slots = [bound.memslot for bound in self.slots.values()]
-            live = sorted(range_ for slot in slots if (range_ := hva_range(slot)) is not None)
-            starts = np.array([hva for hva, _ in live], dtype=np.uint64)
-            ends = np.array([end for _, end in live], dtype=np.uint64)
-            self._hva_index = (starts, np.maximum.accumulate(ends) if len(ends) else ends)
-        return self._hva_index
-
     def _delete(self, key: tuple[int, int]) -> LayoutChange:
         return LayoutChange((key,)) if self._forget(key) else LayoutChange()
 
     def _forget(self, key: tuple[int, int]) -> bool:
-        self._hva_index = None
         bound = self.slots.pop(key, None)
         if bound is None:
             return False

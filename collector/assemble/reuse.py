@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from collector.assemble.live_vm import LiveVm
 from collector.assemble.memslots import KVM_USER_MEM_SLOTS, LiveMemslots, Region
-from collector.assemble.vms import LiveVm
 from collector.records import SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallArray, CallCode, signed32
 
 _VM_CALLS = (

@@ -7,7 +7,13 @@ import numpy.typing as npt
 
 from collector.records import CallArray, CallCode
 
-VM_IOCTLS = (CallCode.SET_ATTRIBUTES, CallCode.SET_REGION, CallCode.CREATE_GUEST_MEMFD)
+VM_IOCTLS = (
+    CallCode.SET_ATTRIBUTES,
+    CallCode.SET_REGION,
+    CallCode.CREATE_GUEST_MEMFD,
+    CallCode.REGISTER_REGION,
+    CallCode.UNREGISTER_REGION,
+)
 
 
 class VmIoctls:

@@ -1,54 +1,26 @@
 """Which VM a call belongs to: by struct kvm *, by process and fd, or by elimination."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-from app.model.events import Certainty, PageState
+from app.model.events import UNKNOWN_VCPU, Certainty, PageState
 from app.model.layout import VmIdentity
 from app.store.protocol import RecordingSink
-from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
+from collector.assemble.live_vm import Caller, LiveVm, OpenFile, Vcpu
+from collector.assemble.memslots import GuestMemfdFile, Inode, LiveMemslots
+from collector.assemble.names import told_apart
 from collector.assemble.processes import Processes
 from collector.host.found import VmmFacts
-
-
-@dataclass(eq=False, slots=True)
-class LiveVm:
-    """A VM and what names it now."""
-
-    sink_id: int
-    identity: VmIdentity
-    process: int | None
-    layout: LiveMemslots
-    fds: set[int] = field(default_factory=set)
-    files: list[GuestMemfdFile] = field(default_factory=list)
-    last_t: int = 0
-    lost_something: bool = False
-    has_ended: bool = False
-
-    @property
-    def kvm(self) -> int | None:
-        return self.identity.kvm_pointer
-
-
-@dataclass(eq=False, slots=True)
-class Vcpu:
-    vm: LiveVm
-    vcpu_id: int
-
 
 VmmOf = Callable[[int], VmmFacts | None]
 """Tells what a process is, while it lives; None if it is gone."""
 
-OpenFile = LiveVm | Vcpu | GuestMemfdFile
+KERNEL_MINOR_BITS = 20
+"""MINORBITS (include/linux/kdev_t.h): stat(2) tells devices otherwise than kernel events do."""
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who made a call on what. `fd` and `kvm` as in CALL: negative and 0 if unknown."""
-
-    tid: int
-    fd: int
-    kvm: int
+InodeOf = Callable[[int, int], Inode | None]
+"""Tells which guest_memfd a process has open under an fd; None if it is gone."""
 
 
 class Vms:
@@ -69,7 +41,9 @@ class Vms:
         self._files: dict[tuple[int, int], OpenFile] = {}
         self._by_pointer: dict[int, LiveVm] = {}
         self._of_thread: dict[int, LiveVm] = {}
+        self._memfds: dict[tuple[int, int], GuestMemfdFile] = {}
         self._hints: dict[tuple[int, int], int] = {}
+        self._names_are_told = True
         self._unattributed: LiveVm | None = None
         self._all: list[LiveVm] = []
         self.is_losing = False  # between the ends of a gap
@@ -98,7 +72,7 @@ class Vms:
                 is_unattributed=True,
             )
             sink_id = self._sink.add_vm(identity)
-            self._unattributed = LiveVm(sink_id, identity, None, LiveMemslots(False))
+            self._unattributed = LiveVm(sink_id, identity, identity, None, LiveMemslots(False))
         return self._unattributed
 
     def is_unattributed(self, vm: LiveVm) -> bool:
@@ -118,14 +92,27 @@ class Vms:
         self._files[(self.owner(tid), fd)] = file
         if isinstance(file, LiveVm):
             file.fds.add(fd)
+        elif isinstance(file, Vcpu):
+            file.vm.vcpu_fds += 1
+        elif file.inode is not None:
+            self.know_inode(file, file.inode)
 
     def close(self, tid: int, fd: int, t: int, *, is_inferred: bool) -> None:
-        """A VM ends with its last fd. (vCPU fds could keep it alive; VMMs close them first.)"""
+        """A VM ends with the last fd, its own or a vCPU's, by which it could be run or changed.
+
+        (Its guest_memfds keep struct kvm in memory longer still, but nothing can be done to it.)
+        Where closing was not seen, that of vCPUs was not either: the VM's own fds alone count.
+        """
         file = self._files.pop((self.owner(tid), fd), None)
         if isinstance(file, LiveVm):
             file.fds.discard(fd)
-            if not file.fds:
+            if not file.fds and (is_inferred or not file.vcpu_fds):
                 self.end(file, t, is_inferred=is_inferred)
+        elif isinstance(file, Vcpu):
+            vm = file.vm
+            vm.vcpu_fds -= 1
+            if not vm.fds and not vm.vcpu_fds and vm.identity.vm_fd is not None:
+                self.end(vm, t, is_inferred=is_inferred)
 
     def end(self, vm: LiveVm, t: int, *, is_inferred: bool) -> None:
         if vm.has_ended:
@@ -136,13 +123,45 @@ class Vms:
             del self._by_pointer[vm.kvm]
         self._files = {k: f for k, f in self._files.items() if not _belongs(f, vm)}
         self._of_thread = {tid: v for tid, v in self._of_thread.items() if v is not vm}
+        self._memfds = {i: f for i, f in self._memfds.items() if f not in vm.files}
         self._sink.end_vm(vm.sink_id, t, is_inferred=is_inferred)
 
-    def end_process(self, process: int, t: int) -> None:
+    def end_process(self, process: int, t: int, *, is_inferred: bool = False) -> None:
+        """The process is gone, and all its files with it."""
         for vm in list(self.of_process(process)):
-            self.end(vm, t, is_inferred=False)
+            self.end(vm, t, is_inferred=is_inferred)
         self._files = {key: f for key, f in self._files.items() if key[0] != process}
         self._vmms.pop(process, None)
+
+    def exec(self, process: int, t: int) -> None:
+        """The process runs another program: KVM opens VMs and vCPUs close-on-exec, but not
+        guest_memfds (anon_inode_getfd in virt/kvm/kvm_main.c; get_unused_fd_flags(0) in
+        virt/kvm/guest_memfd.c). Inferred: a VMM could have cleared that flag."""
+        for vm in list(self.of_process(process)):
+            self.end(vm, t, is_inferred=True)
+        self._vmms.pop(process, None)
+
+    def thread_exited(self, tid: int) -> None:
+        """Its number may become another thread's."""
+        self._of_thread.pop(tid, None)
+        for vm in self.live():
+            vm.vcpu_of_thread.pop(tid, None)
+
+    def runs(self, tid: int, vcpu: Vcpu) -> None:
+        """The thread runs a vCPU."""
+        self._of_thread[tid] = vcpu.vm
+        if vcpu.vcpu_id != UNKNOWN_VCPU:
+            vcpu.vm.vcpu_of_thread[tid] = vcpu.vcpu_id
+
+    def know_inode(self, file: GuestMemfdFile, inode: Inode) -> None:
+        """By that, the page cache names the file."""
+        file.inode = inode
+        device = os.major(inode[0]) << KERNEL_MINOR_BITS | os.minor(inode[0])
+        self._memfds[device, inode[1]] = file
+
+    def memfd(self, device: int, ino: int) -> GuestMemfdFile | None:
+        """The guest_memfd with that inode, if it was told; the device as kernel events have it."""
+        return self._memfds.get((device, ino))
 
     def create(
         self, caller: Caller, t: int | None, certainty: Certainty, vm_type: int | None, now: int
@@ -167,7 +186,9 @@ class Vms:
             process_start_ns=None if vmm is None else vmm.start_ns,
             uuid=None if vmm is None else vmm.uuid,
         )
-        vm = LiveVm(self._sink.add_vm(identity), identity, process, LiveMemslots(known))
+        sink_id = self._sink.add_vm(identity)
+        vm = LiveVm(sink_id, identity, identity, process, LiveMemslots(known))
+        self._names_are_told = False
         vm.lost_something = self.is_losing
         self._all.append(vm)
         if has_fd:
@@ -236,21 +257,22 @@ class Vms:
         alive = list(self.live() if process is None else self.of_process(process))
         return alive[0] if len(alive) == 1 else None
 
-    def names(self) -> Iterable[tuple[LiveVm, VmIdentity]]:
-        """Identities with names that tell the VMs of one VMM apart, where they changed."""
-        taken: dict[str, int] = {}
-        for vm in self._all:
-            taken[vm.identity.name] = taken.get(vm.identity.name, 0) + 1
-        used: dict[str, int] = {}
-        for vm in self._all:
-            if taken[vm.identity.name] == 1:
-                continue
-            where = f" vm fd {vm.identity.vm_fd}" if vm.identity.vm_fd is not None else " vm"
-            name = f"{vm.identity.name}{where}"
-            used[name] = used.get(name, 0) + 1
-            if used[name] > 1:
-                name = f"{name} #{used[name]}"
-            yield vm, replace(vm.identity, name=name)
+    def identify(self, vm: LiveVm, identity: VmIdentity) -> None:
+        """More is known of a VM; the sink learns it with its name."""
+        vm.identity = identity
+        self._names_are_told = False
+
+    def tell_names(self) -> None:
+        """Tell the sink what became known of VMs, with names that tell them apart."""
+        if self._names_are_told:
+            return
+        names = told_apart([vm.identity for vm in self._all])
+        for vm, name in zip(self._all, names, strict=True):
+            identity = replace(vm.identity, name=name)
+            if identity != vm.told:
+                vm.told = identity
+                self._sink.update_vm(vm.sink_id, identity)
+        self._names_are_told = True
 
     def _by_fd(self, caller: Caller) -> LiveVm | None:
         key = (self.owner(caller.tid), caller.fd)
@@ -269,15 +291,13 @@ class Vms:
     def _adopt(self, vm: LiveVm, caller: Caller, now: int) -> None:
         """Remember by which pointer and fd the VM was met this time."""
         if caller.kvm and vm.kvm is None:
-            vm.identity = replace(vm.identity, kvm_pointer=caller.kvm)
+            self.identify(vm, replace(vm.identity, kvm_pointer=caller.kvm))
             self._by_pointer[caller.kvm] = vm
-            self._sink.update_vm(vm.sink_id, vm.identity)
         if caller.fd < 0 or caller.fd in vm.fds:
             return
         self.open(caller.tid, caller.fd, vm, now)
         if vm.identity.vm_fd is None:
-            vm.identity = replace(vm.identity, vm_fd=caller.fd)
-            self._sink.update_vm(vm.sink_id, vm.identity)
+            self.identify(vm, replace(vm.identity, vm_fd=caller.fd))
 
     def _end_predecessor(self, caller: Caller, t: int) -> None:
         """The fd names another VM now, so the one it named before was closed."""

@@ -88,7 +88,10 @@ def test_later_calls_are_those_of_the_vm_under_any_of_its_numbers() -> None:
     run.call(AT + 30, CallCode.SET_ATTRIBUTES, 20, 0x2000, 0x1000, 8)
     assert len(run.vm.conversions) == 2
     run.call(AT + 40, CallCode.CLOSE, 20)
-    assert run.vm.ended == (AT + 40 - START, False)
+    run.call(AT + 50, CallCode.CLOSE, 10)
+    assert run.vm.ended is None
+    run.call(AT + 60, CallCode.CLOSE, 11)
+    assert run.vm.ended == (AT + 60 - START, False)
 
 
 def test_vm_that_calls_made_known_is_completed_and_not_doubled() -> None:

@@ -1,0 +1,161 @@
+"""What is done to the VMM's own memory, in guest pages: MMU-notifier unmaps, and regions that
+KVM_MEMORY_ENCRYPT_REG_REGION and UNREG_REGION name.
+
+The latter have two dialects. KVM pins an hva range for SEV (arch/x86/kvm/svm/sev.c,
+sev_mem_enc_register_region); in the 2022 private-memory series the same call took a gpa and was
+itself the conversion. Nothing says which a kernel speaks but what it is told: a VM speaks the
+latter if a memslot was set with that series' KVM_MEM_PRIVATE (1 << 2, by the old call, which knows
+no such flag today), or if an address lies in a memslot's gpas and in no memslot's hvas.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Cause,
+    Certainty,
+    EventArray,
+    EventKind,
+    To,
+)
+from collector.assemble.groups import IndexArray
+from collector.assemble.live_vm import LiveVm
+from collector.assemble.placing import (
+    Extra,
+    Mapping,
+    Offsets,
+    extra,
+    is_overlapping,
+    mappings_of_hva,
+    meets,
+    pieces,
+    place_within_one,
+)
+from collector.assemble.processes import Processes
+from collector.assemble.vms import Vms
+from collector.records import SAW_STRUCT, CallArray, CallCode
+
+KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
+Mask = npt.NDArray[np.bool_]
+REGIONS = (CallCode.REGISTER_REGION, CallCode.UNREGISTER_REGION)
+
+
+class Unmaps:
+    """KVM reports an unmapped range once for each VM of the process, with nothing to tell them
+    apart: each VM that it meets gets it, and what repeats at once is that report."""
+
+    def __init__(self, vms: Vms, processes: Processes) -> None:
+        self._vms = vms
+        self._processes = processes
+
+    def place(self, calls: CallArray, rows: EventArray) -> Iterator[tuple[LiveVm, Extra]]:
+        which = np.flatnonzero(calls["code"] == CallCode.UNMAP)
+        if not len(which):
+            return
+        which = which[~self._is_repeated(calls, which)]
+        for vm in [vm for vm in self._vms.live() if vm.layout.slots]:
+            yield from _unmapped(vm, self._of(vm, calls, which), calls, rows)
+
+    def _is_repeated(self, calls: CallArray, which: IndexArray) -> Mask:
+        tids, v = calls["tid"][which], calls["v"][which, :2]
+        same = (tids[1:] == tids[:-1]) & (v[1:] == v[:-1]).all(axis=1)
+        result = np.concatenate((np.zeros(1, dtype=bool), same))
+        for tid in np.unique(tids[result]).tolist():
+            if not self._has_several(tid):
+                result &= tids != tid
+        return result
+
+    def _has_several(self, tid: int) -> bool:
+        process = self._processes.of(tid)
+        alive = self._vms.live() if process is None else self._vms.of_process(process)
+        return len(list(alive)) > 1
+
+    def _of(self, vm: LiveVm, calls: CallArray, which: IndexArray) -> IndexArray:
+        """Those that may be of the VM's process."""
+        tids = calls["tid"][which]
+        strangers = [t for t in np.unique(tids).tolist() if not self._may_be_of(t, vm)]
+        return which[~np.isin(tids, strangers)] if strangers else which
+
+    def _may_be_of(self, tid: int, vm: LiveVm) -> bool:
+        process = self._processes.of(tid)
+        return process is None or vm.process is None or process == vm.process
+
+
+def _unmapped(
+    vm: LiveVm, which: IndexArray, calls: CallArray, rows: EventArray
+) -> Iterator[tuple[LiveVm, Extra]]:
+    mappings = mappings_of_hva(bound.memslot for bound in vm.layout.slots.values())
+    starts, ends = calls["v"][which, 0], calls["v"][which, 1]
+    met = meets(mappings, starts, ends)
+    which, starts, ends = which[met], starts[met], ends[met]
+    if not len(which):
+        return
+    within = np.zeros(len(which), dtype=bool)
+    if not is_overlapping(mappings):
+        found = rows[which]
+        at, sizes = np.arange(len(which)), ends - starts
+        within = place_within_one(mappings, found, at, starts, sizes, Certainty.SEEN)
+        found["npages"] += found["size_low"] != 0
+        found["address_low"] = found["size_low"] = 0
+        yield vm, Extra(2 * which[within] + 2, found[within])
+    for i in np.flatnonzero(~within).tolist():
+        row, start, end = rows[which[i]], int(starts[i]), int(ends[i])
+        yield vm, extra(int(which[i]), pieces(mappings, row, start, end, Certainty.SEEN))
+
+
+def place_regions(
+    vm: LiveVm, which: IndexArray, calls: CallArray, rows: EventArray
+) -> list[tuple[int, Extra]]:
+    """Say what pages a VM's registrations mean; what several rows replace is returned with them."""
+    told = which[calls["flags"][which] & SAW_STRUCT != 0]
+    starts = calls["v"][told, 0]
+    sizes = calls["v"][told, 1]
+    mappings = mappings_of_hva(bound.memslot for bound in vm.layout.slots.values())
+    if _speaks_gpa(vm, mappings, starts, starts + sizes):
+        _convert(which, told, calls, rows)
+        return []
+    rows["cause"][which], rows["cause_certainty"][which] = Cause.NONE, Certainty.UNKNOWN
+    if not mappings:
+        return []
+    within = np.zeros(len(told), dtype=bool)
+    if not is_overlapping(mappings):
+        within = place_within_one(mappings, rows, told, starts, sizes, Certainty.INFERRED)
+    replaced = []
+    for i in np.flatnonzero(~within).tolist():
+        at, start = int(told[i]), int(starts[i])
+        found = pieces(mappings, rows[at], start, start + int(sizes[i]), Certainty.INFERRED)
+        if found:
+            replaced.append((at, extra(at, found)))
+    return replaced
+
+
+def _speaks_gpa(vm: LiveVm, mappings: list[Mapping], starts: Offsets, ends: Offsets) -> bool:
+    if vm.regions_are_gpas:
+        return True
+    slots = sorted(
+        (bound.memslot for bound in vm.layout.slots.values()), key=lambda slot: slot.base_gfn
+    )
+    in_gpas = [
+        Mapping(slot.base_gfn << PAGE_SHIFT, slot.end_gfn << PAGE_SHIFT, 0) for slot in slots
+    ]
+    vm.regions_are_gpas = bool(
+        (meets(in_gpas, starts, ends) & ~meets(mappings, starts, ends)).any()
+    )
+    return vm.regions_are_gpas
+
+
+def _convert(which: IndexArray, told: IndexArray, calls: CallArray, rows: EventArray) -> None:
+    is_register = calls["code"][which] == CallCode.REGISTER_REGION
+    rows["kind"][which] = EventKind.CONVERSION
+    rows["to"][which] = np.where(is_register, To.PRIVATE, To.SHARED)
+    rows["aux"][which] = np.where(is_register, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
+    shift, low = np.uint64(PAGE_SHIFT), np.uint64(PAGE_SIZE - 1)
+    for name, at in (("gfn", 0), ("npages", 1)):
+        rows[name][told] = calls["v"][told, at] >> shift
+    for name, at in (("address_low", 0), ("size_low", 1)):
+        rows[name][told] = calls["v"][told, at] & low
+    rows["range_certainty"][told] = Certainty.SEEN

@@ -1,0 +1,54 @@
+"""A VM that is followed through a recording, and what a descriptor may name."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.model.layout import VmIdentity
+from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
+
+
+@dataclass(eq=False, slots=True)
+class LiveVm:
+    """A VM and what names it now. `told` is what the sink knows of it."""
+
+    sink_id: int
+    identity: VmIdentity
+    told: VmIdentity
+    process: int | None
+    layout: LiveMemslots
+    fds: set[int] = field(default_factory=set)
+    vcpu_fds: int = 0
+    vcpu_of_thread: dict[int, int] = field(default_factory=dict)
+    files: list[GuestMemfdFile] = field(default_factory=list)
+    last_t: int = 0
+    regions_are_gpas: bool = False  # see hva_ranges
+    lost_something: bool = False
+    has_ended: bool = False
+
+    @property
+    def kvm(self) -> int | None:
+        return self.identity.kvm_pointer
+
+
+@dataclass(eq=False, slots=True)
+class Vcpu:
+    vm: LiveVm
+    vcpu_id: int
+
+
+OpenFile = LiveVm | Vcpu | GuestMemfdFile
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who made a call on what. `fd` and `kvm` as in CALL: negative and 0 if unknown."""
+
+    tid: int
+    fd: int
+    kvm: int
+
+
+def caller_of(call: np.void) -> Caller:
+    """Of a row of CALL."""
+    return Caller(int(call["tid"]), int(call["fd"]), int(call["kvm"]))

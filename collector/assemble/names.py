@@ -1,0 +1,39 @@
+"""What to call VMs so that people can tell them apart."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from app.model.layout import VmIdentity
+
+Process = tuple[int | None, int | None]
+"""pid and start time: a pid alone may be used again."""
+
+
+def told_apart(identities: Sequence[VmIdentity]) -> list[str]:
+    """A name for each VM. Those of one process differ by their fd, those of several by their pid;
+    what is left is numbered: a descriptor, and where nothing tells of starts a pid, is used again.
+    """
+    vms_of: defaultdict[str, Counter[Process]] = defaultdict(Counter)
+    for identity in identities:
+        vms_of[identity.name][_process(identity)] += 1
+    used: Counter[str] = Counter()
+    return [_numbered(_name(one, vms_of[one.name]), used) for one in identities]
+
+
+def _name(identity: VmIdentity, vms_of: Counter[Process]) -> str:
+    name = identity.name
+    if len(vms_of) > 1 and identity.pid is not None:
+        name = f"{name} (pid {identity.pid})"
+    if vms_of[_process(identity)] > 1:
+        fd = "" if identity.vm_fd is None else f" fd {identity.vm_fd}"
+        name = f"{name} vm{fd}"
+    return name
+
+
+def _numbered(name: str, used: Counter[str]) -> str:
+    used[name] += 1
+    return name if used[name] == 1 else f"{name} #{used[name]}"
+
+
+def _process(identity: VmIdentity) -> Process:
+    return identity.pid, identity.process_start_ns

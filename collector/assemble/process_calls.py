@@ -1,0 +1,87 @@
+"""Calls by which VMs, vCPUs, descriptors, threads and processes come and go."""
+
+import numpy as np
+
+from app.model.events import UNKNOWN_VCPU, Certainty
+from collector.assemble.live_vm import Caller, Vcpu, caller_of
+from collector.assemble.processes import CLONE_THREAD, Processes
+from collector.assemble.vms import Vms
+from collector.records import SAW_STRUCT, CallCode
+
+
+class ProcessCalls:
+    """Carries them out, one by one. `t` is when a call returned."""
+
+    def __init__(self, vms: Vms, processes: Processes) -> None:
+        self._vms = vms
+        self._processes = processes
+
+    def follow(self, call: np.void, t: int) -> None:
+        match int(call["code"]):
+            case CallCode.CREATE_VM:
+                self._create_vm(call, t)
+            case CallCode.CREATE_VCPU:
+                self._create_vcpu(call, t)
+            case CallCode.VCPU_RUN:
+                self._run_vcpu(call)
+            case CallCode.CLOSE:
+                self._close(call, t)
+            case CallCode.DUP:
+                self._dup(call, t)
+            case CallCode.NEW_TASK:
+                self._new_task(call, t)
+            case CallCode.PROCESS_EXEC:
+                self._exec(call, t)
+            case CallCode.PROCESS_EXIT:
+                self._process_exit(call, t)
+
+    def _create_vm(self, call: np.void, t: int) -> None:
+        caller = Caller(int(call["tid"]), int(call["ret"]), 0)
+        vm_type = int(call["v"][0]) if call["flags"] & SAW_STRUCT else None
+        self._vms.create(caller, t, Certainty.SEEN, vm_type, t)
+
+    def _create_vcpu(self, call: np.void, t: int) -> None:
+        """It makes the fd known. Who created a vCPU need not be the one who runs it."""
+        vm = self._vms.find_or_create(caller_of(call), t)
+        if not self._vms.is_unattributed(vm):
+            is_told = call["flags"] & SAW_STRUCT
+            vcpu = Vcpu(vm, int(call["v"][0]) if is_told else UNKNOWN_VCPU)
+            self._vms.open(int(call["tid"]), int(call["ret"]), vcpu, t)
+
+    def _run_vcpu(self, call: np.void) -> None:
+        file = self._vms.file(int(call["tid"]), int(call["fd"]))
+        if isinstance(file, Vcpu):
+            self._vms.runs(int(call["tid"]), file)
+
+    def _close(self, call: np.void, t: int) -> None:
+        if int(call["ret"]) == 0:
+            self._vms.close(int(call["tid"]), int(call["fd"]), t, is_inferred=False)
+
+    def _dup(self, call: np.void, t: int) -> None:
+        file = self._vms.file(int(call["tid"]), int(call["fd"]))
+        if file is not None and int(call["ret"]) >= 0:
+            self._vms.open(int(call["tid"]), int(call["ret"]), file, t)
+
+    def _new_task(self, call: np.void, t: int) -> None:
+        """What had the number of the new task before is gone, whether its end was seen or not."""
+        child, clone_flags = int(call["v"][0]), int(call["v"][1])
+        self._vms.thread_exited(child)
+        if not clone_flags & CLONE_THREAD:
+            self._vms.end_process(child, t, is_inferred=True)
+        self._processes.cloned(int(call["tid"]), child, clone_flags)
+
+    def _exec(self, call: np.void, t: int) -> None:
+        """The calling thread becomes the only one of its process, and takes its number."""
+        pid, old_tid = int(call["v"][0]), int(call["v"][1])
+        process = self._processes.of(old_tid)
+        for tid in (pid, old_tid):
+            self._vms.thread_exited(tid)
+        self._vms.exec(pid if process is None else process, t)
+        self._processes.learn(pid, pid)
+
+    def _process_exit(self, call: np.void, t: int) -> None:
+        pid, group_dead = int(call["v"][0]), int(call["v"][1].astype(np.int64))
+        self._vms.thread_exited(pid)
+        process = self._processes.exited(pid, group_dead)
+        if process is not None:
+            self._vms.end_process(process, t)
