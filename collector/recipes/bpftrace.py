@@ -10,6 +10,7 @@ from collector.recipes.bpftrace_probes import BASIC, Probe, Watch, exits
 FIRST_LINE = "# gmemscope.bt v2"
 HEARTBEAT_MS = 250
 """How often each CPU says that it has said everything up to now."""
+FLUSH_MS = 100
 
 _COMMENT = """\
 #!/usr/bin/env bpftrace
@@ -72,7 +73,7 @@ def live_program(
         last = _TOLD
     watches = [_available(watch, fields_of) for watch in (*BASIC, last, *further)]
     # What is printed is handed on in blocks; this hands on what there is.
-    flush = f"interval:ms:{HEARTBEAT_MS}\n{{\n  print(@flush);\n}}\n"
+    flush = f"interval:ms:{FLUSH_MS}\n{{\n  print(@flush);\n}}\n"
     return _assembled([w for w in watches if w.probes], narrowing, flush)
 
 

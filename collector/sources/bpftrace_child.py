@@ -20,7 +20,7 @@ from collector.sources.live import HostCannot, SourceEnded
 
 READY = b"# gmemscope.bt"
 """The program's first line. bpftrace prints it when all its probes are attached."""
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 240.0
 SILENCE_S = 20.0
 """The live program says something four times a second; when silent for so long, it hangs."""
 STOP_TIMEOUT_S = 15.0
@@ -28,7 +28,7 @@ BUFFER_PAGES = 4096
 """Of 4 KiB for each CPU. The default of 64 loses events from 0.2 M/s on."""
 MAP_KEYS = 1 << 16
 """Of threads, processes and descriptors at a time; the default is 4096."""
-TICK_S = 0.1
+TICK_S = 0.2
 
 _PIPE_BYTES = 1 << 20
 _NARROW_BYTES = 1 << 12
@@ -105,7 +105,7 @@ class BpftraceChild:
                 )
 
     def read(self, stop: Event) -> bytes:
-        """What it has said since the last time, a tenth of a second ago at least.
+        """What it has said since the last time, TICK_S ago at least.
 
         Raises SourceEnded if the child is dead or hangs, after giving what it had said.
         """

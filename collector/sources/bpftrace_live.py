@@ -24,7 +24,8 @@ from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
 MARGIN_NS = 20_000_000
 """A CPU may be interrupted between taking an event's time and writing the event down."""
 MOST_HOLD_NS = 5_000_000_000
-"""How long to wait for a CPU that says nothing. What it says later of that time is a loss."""
+"""How much longer than for the others to wait for a CPU that says nothing. What it says later of
+that time is a loss."""
 
 
 class BpftraceLive:
@@ -41,6 +42,7 @@ class BpftraceLive:
         self._cpus = online_cpus()
         self._held = np.zeros(0, dtype=CALL)
         self._reached_ns = self._start.clock_ns
+        self._attached_ns = self._start.clock_ns
 
     @property
     def bytes_read(self) -> int:
@@ -69,6 +71,7 @@ class BpftraceLive:
         # Compile what reads its lines, lest they pile up meanwhile.
         BpftraceReader(Path("bpftrace")).take(FIRST_LINE.encode() + b"\nT 1 0\n")
         self._child.start(self._on_host.program.text, stop)
+        self._attached_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         problem: SourceEnded | None = None
@@ -88,8 +91,10 @@ class BpftraceLive:
 
     def _said_ns(self) -> int:
         """Until when everything was read that happened."""
-        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        said = max(self._reader.said_by(self._cpus) - MARGIN_NS, now - MOST_HOLD_NS)
+        online = set(online_cpus())
+        self._cpus = [cpu for cpu in self._cpus if cpu in online] or self._cpus
+        said = self._reader.said_by(self._cpus) - MARGIN_NS
+        said = max(said, self._reader.newest_ns - MOST_HOLD_NS)
         since = self._reader.loss_since
         return said if since is None else min(said, since)
 
@@ -102,7 +107,8 @@ class BpftraceLive:
         settled, _ = without_late(calls[:count], np.uint64(self._reached_ns))
         self._directions.decide(settled)
         self._reached_ns = self._reader.settled_ns = until_ns
-        return LiveBatch(self._files.with_closes(settled), until_ns, max(0, now - until_ns))
+        lag = max(0, now - max(until_ns, self._attached_ns))
+        return LiveBatch(self._files.with_closes(settled), until_ns, lag)
 
     def __enter__(self) -> Self:
         return self

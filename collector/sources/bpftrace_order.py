@@ -14,11 +14,13 @@ def split_sorted(calls: CallArray, count: int) -> tuple[CallArray, CallArray]:
 
 def in_order(calls: CallArray) -> CallArray:
     """Sorted by return. A gap begins after what returned at the same instant, ends before it."""
-    is_begin = calls["code"] == CallCode.LOSS_BEGIN
-    is_end = calls["code"] == CallCode.LOSS_END
+    code, ends = calls["code"], calls["ts_exit"]
+    is_begin, is_end = code == CallCode.LOSS_BEGIN, code == CallCode.LOSS_END
+    if not is_end.any():
+        return calls if (ends[1:] >= ends[:-1]).all() else calls[np.argsort(ends, kind="stable")]
     is_empty = is_end & (calls["v"][:, 1] == calls["ts_exit"])
     rank = np.where(is_begin | is_empty, 2, np.where(is_end, 0, 1))
-    ordered: CallArray = calls[np.lexsort((rank, calls["ts_exit"]))]
+    ordered: CallArray = calls[np.lexsort((rank, ends))]
     return ordered
 
 
