@@ -13,6 +13,7 @@ import typer
 
 from app.commands.errors import HostError, UsageError
 from app.commands.options import Database, Json, open_engine
+from app.commands.ownership import make_for_owner
 from app.commands.signals import stopped_by_signals
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def command(
     wishes = Wishes(tuple(pid or ()), backing=backing, faults=faults)
     name = choose_source(source, wishes)
     with stopped_by_signals() as stop:
+        make_for_owner(database)
         engine = open_engine(database)
         refuse_second_writer(engine)
         collected = record(engine, name, wishes, tuple(qmp or ()), duration, stop)
