@@ -88,6 +88,13 @@ _TRACEPOINTS |= {
 }
 
 
+_FILTERED: dict[str, tuple[RecordCode, tuple[Source, ...]]] = {
+    "syscalls:sys_enter_fcntl": (RecordCode.DUP_ENTER, _sources("fd")),
+    "syscalls:sys_exit_fcntl": (RecordCode.DUP_EXIT, _sources("ret")),
+}
+"""What they mean where collector.ftrace.tracepoints.DUPLICATES filtered them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Fields that tell what an event of any name is."""
@@ -184,10 +191,13 @@ class Recognised:
     returns: list[ReturnProbe] = field(default_factory=list)  # not yet in `plans`
 
 
-def recognise(formats: Iterable[EventFormat]) -> Recognised:
+def recognise(formats: Iterable[EventFormat], *, is_filtered: bool = False) -> Recognised:
+    """`is_filtered`: the events passed the filters of a live recording."""
     recognised = Recognised()
     for event in formats:
         plan = _tracepoint(event) or _probe(event)
+        if is_filtered and event.full_name in _FILTERED:
+            plan = _plan(event, *_FILTERED[event.full_name])
         if plan is not None:
             recognised.plans.append(plan)
             if event.field(ENTRY_ADDRESS) is not None:

@@ -28,6 +28,12 @@ BASIC: dict[str, str | None] = {
 }
 """system/event -> the filter."""
 
+DUPLICATES: dict[str, str | None] = {
+    "syscalls/sys_enter_fcntl": "cmd==0||cmd==1030",  # F_DUPFD, F_DUPFD_CLOEXEC
+    "syscalls/sys_exit_fcntl": None,
+}
+"""fcntl as the dup it may be. What is read back needs the filter: others have results alike."""
+
 FAULTS: dict[str, str | None] = {"kvm/kvm_page_fault": None, "kvm/kvm_unmap_hva_range": None}
 
 _PAGE_CACHE = ("mm_filemap_add_to_page_cache", "mm_filemap_delete_from_page_cache")

@@ -125,7 +125,7 @@ class TracefsInstance:
 
 
 def _wanted(wishes: Wishes, memfd_device: int | None) -> dict[str, str | None]:
-    wanted = dict(tracepoints.BASIC)
+    wanted = tracepoints.BASIC | tracepoints.DUPLICATES
     if wishes.faults:
         wanted |= tracepoints.FAULTS
     if wishes.backing and memfd_device is not None:

@@ -48,7 +48,7 @@ class TracefsLive:
         self._is_behind = False
         self._watched_at = time.monotonic()
         self._instance = TracefsInstance(wishes, device)
-        self._plan = decode_plan(recognise(self._instance.formats).plans)
+        self._plan = decode_plan(recognise(self._instance.formats, is_filtered=True).plans)
         self._sees = self._capabilities()
         self._scratch = Scratch(self._instance.page_size)
         self._cpus: list[TracefsCpu] = []

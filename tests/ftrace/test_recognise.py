@@ -195,6 +195,13 @@ def test_descriptor_that_a_system_call_keeps_in_eight_bytes_is_an_int() -> None:
     ]
 
 
+def test_fcntl_is_a_dup_only_where_a_filter_left_nothing_else() -> None:
+    event = made("syscalls:sys_enter_fcntl", "unsigned int fd", "unsigned int cmd")
+    assert known(event) is None
+    (plan,) = recognise([event], is_filtered=True).plans
+    assert plan.code == RecordCode.DUP_ENTER
+
+
 def test_gmem_fields_are_told_by_a_flag() -> None:
     with_gmem = made("a:b", *u64s("fd slot flags gpa size hva gmem_off gmem_fd"))
     without = made("a:b", *u64s("fd slot flags gpa size hva"))
