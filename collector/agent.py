@@ -11,7 +11,7 @@ import numpy as np
 
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.assemble.assembler import Assembler
-from collector.assemble.vms import VmmOf
+from collector.assemble.vms import InodeOf, VmmOf
 from collector.clock_watch import ClockWatch
 from collector.counters import Counters, Meter
 from collector.coverage import describe_coverage
@@ -40,6 +40,7 @@ class Surroundings:
     host: dict[str, Any] = field(default_factory=dict)  # facts, for the coverage
     notes: tuple[str, ...] = ()  # sentences for people, for the coverage
     vmm_of: VmmOf | None = None
+    inode_of: InodeOf | None = None
     database: Path | None = None  # to tell how large it is
 
 
@@ -82,7 +83,7 @@ class _Run:
         self._around = around
         self._found = around.found
         description = source.describe()
-        self._assembler = Assembler(sink, description, around.vmm_of)
+        self._assembler = Assembler(sink, description, around.vmm_of, around.inode_of)
         self._clocks = ClockWatch(description.clock)
         self._meter = Meter(around.database)
         began = time.monotonic()

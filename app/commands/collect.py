@@ -181,6 +181,7 @@ def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surrounding
     """Note what the host is, then give up what only looking at it needed."""
     from collector.agent import Surroundings
     from collector.doctor.findings import host_coverage
+    from collector.host.descriptors import inode_of
     from collector.host.processes import vmm_of
     from collector.host_facts import gather
     from collector.privileges import drop, needed_to_go_on
@@ -191,7 +192,7 @@ def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surrounding
     left = drop(keep)
     for note in (*notes, *left.notes):
         print(f"gmemscope: {note}", file=sys.stderr)
-    return Surroundings(found, host, (*notes, *left.notes), vmm_of, database)
+    return Surroundings(found, host, (*notes, *left.notes), vmm_of, inode_of, database)
 
 
 def database_file(engine: "Engine") -> Path | None:

@@ -48,6 +48,17 @@ def is_vm(pid: int, fd: int) -> bool:
     return called_by(pid, fd) == _VM
 
 
+def inode_of(pid: int, fd: int) -> tuple[int, int] | None:
+    """st_dev and st_ino of a guest_memfd; None: it is gone, or may not be looked at."""
+    if not _MEMFD.fullmatch(called_by(pid, fd)):
+        return None
+    try:
+        stat = (PROC / str(pid) / "fd" / str(fd)).stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
 def called_by(pid: int, fd: int) -> str:
     """What the kernel calls an open file; empty if it was closed."""
     try:

@@ -11,6 +11,7 @@ from collecting import need_kvm
 from hosting import HERE, found_of, holding_vmm, open_files
 
 from collector.host import discovery, scan
+from collector.host.descriptors import inode_of
 from collector.host.found import FoundPopulation
 
 
@@ -47,6 +48,15 @@ def test_guest_memfds_are_told_apart_by_their_inodes(tmp_path: Path) -> None:
         stat = Path(f"/proc/{held['pid']}/fd/{held['mappable_fd']}").stat()
         assert (mappable.dev, mappable.ino) == (stat.st_dev, stat.st_ino)
         assert large.population == (FoundPopulation(0, 512 * 512, 0),)
+
+
+def test_inode_is_told_of_guest_memfds_alone(tmp_path: Path) -> None:
+    with holding_vmm(tmp_path, "one") as held:
+        (vm,) = found_of(held["pid"])
+        for memfd in vm.memfds:
+            assert inode_of(held["pid"], memfd.fds[0]) == (memfd.dev, memfd.ino)
+        assert inode_of(held["pid"], vm.fds[0]) is None
+        assert inode_of(held["pid"], 9999) is None
 
 
 def test_pages_that_exist_are_counted_in_ranges_of_2_mib(tmp_path: Path) -> None:
