@@ -18,6 +18,7 @@ from app.pages.home import Hosts
 from app.settings import Settings
 from app.store.database import default_database, open_database
 from app.store.reader import Reader
+from app.views.backing import Accounts
 from app.views.rasters import Rasters
 from app.views.storms import Storms
 
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
     app.state.storms = Storms(reader)
+    app.state.accounts = Accounts(reader)
     app.state.hosts = Hosts(reader)
     app.state.feed = ChangeFeed(reader.heads)
     add_problem_handlers(app)

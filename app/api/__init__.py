@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.api import (
+    backing,
     coverage,
     events,
     health,
@@ -30,7 +31,18 @@ are RFC 9457 problem details.
 """
 
 resources = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
-for resource in (recordings, coverage, vms, state, rasters, timeline, events, storms, stream):
+for resource in (
+    recordings,
+    coverage,
+    vms,
+    state,
+    rasters,
+    timeline,
+    events,
+    storms,
+    backing,
+    stream,
+):
     resources.include_router(resource.router)
 
 router = APIRouter()

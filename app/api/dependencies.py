@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Request
 from app.api.feed import ChangeFeed
 from app.settings import Settings
 from app.store.reader import Reader
+from app.views.backing import Accounts
 from app.views.rasters import Rasters
 from app.views.storms import Storms
 
@@ -23,6 +24,10 @@ def storms_of(request: Request) -> Storms:
     return cast(Storms, request.app.state.storms)
 
 
+def accounts_of(request: Request) -> Accounts:
+    return cast(Accounts, request.app.state.accounts)
+
+
 def feed_of(request: Request) -> ChangeFeed:
     return cast(ChangeFeed, request.app.state.feed)
 
@@ -34,6 +39,7 @@ def settings_of(request: Request) -> Settings:
 ReaderOf = Annotated[Reader, Depends(reader_of)]
 RastersOf = Annotated[Rasters, Depends(rasters_of)]
 StormsOf = Annotated[Storms, Depends(storms_of)]
+AccountsOf = Annotated[Accounts, Depends(accounts_of)]
 FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
 SettingsOf = Annotated[Settings, Depends(settings_of)]
 RecordingId = Annotated[int, Path(ge=1, description="The recording's id.")]

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.pages import coverage, explorer, home, recording, storms
+from app.pages import backing, coverage, explorer, home, recording, storms
 
 router = APIRouter()
 router.include_router(home.router)
@@ -10,3 +10,4 @@ router.include_router(explorer.router)
 router.include_router(recording.router)
 router.include_router(coverage.router)
 router.include_router(storms.router)
+router.include_router(backing.router)

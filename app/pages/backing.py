@@ -1,0 +1,57 @@
+"""What backs a VM's pages over time, and what may lie twice."""
+
+from fastapi import APIRouter, Response
+
+from app.api.dependencies import AccountsOf, ReaderOf, VmId
+from app.pages.rendering import PageRoute, page
+from app.views.backing import BackingPoint
+from app.views.recordings import find_recording
+
+HEIGHT = 100
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/vms/{vm_id}/backing", include_in_schema=False)
+def show_backing(reader: ReaderOf, accounts: AccountsOf, vm_id: VmId) -> Response:
+    """The accounts of a VM's memory."""
+    vm = reader.vm(vm_id)
+    backing = accounts.of(vm, None, None)
+    return page(
+        "backing.html",
+        vm=vm,
+        recording=find_recording(reader, vm.recording_id),
+        backing=backing,
+        areas=_areas(backing.points),
+        band=_band(backing.points),
+        height=HEIGHT,
+        worst=max(backing.points, key=lambda point: point.stale_private.upper, default=None),
+    )
+
+
+def _areas(points: list[BackingPoint]) -> list[tuple[str, str]]:
+    """(class, path data) of private, shared, unknown, stacked from below."""
+    most = max((p.private + p.shared + p.unknown for p in points), default=0) or 1
+    below = [0.0] * len(points)
+    areas = []
+    for name in ("private", "shared", "unknown"):
+        above = [b + getattr(p, name) / most * HEIGHT for b, p in zip(below, points, strict=True)]
+        areas.append((name, _area(below, above)))
+        below = above
+    return areas
+
+
+def _band(points: list[BackingPoint]) -> str:
+    """From the lower to the upper bound of what may lie twice, on a scale of its own."""
+    most = max((p.stale_private.upper for p in points), default=0) or 1
+    return _area(
+        [p.stale_private.lower / most * HEIGHT for p in points],
+        [p.stale_private.upper / most * HEIGHT for p in points],
+    )
+
+
+def _area(below: list[float], above: list[float]) -> str:
+    """Path data: one unit of width a point."""
+    there = "L".join(f"{x} {HEIGHT - y:.1f}" for x, y in enumerate(above))
+    back = "L".join(f"{x} {HEIGHT - y:.1f}" for x, y in reversed(list(enumerate(below))))
+    return f"M{there}L{back}z"

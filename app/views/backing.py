@@ -1,0 +1,200 @@
+"""What may lie twice: halves of pages that a conversion left behind and nobody freed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from app.model.events import EVENT, PAGE_SHIFT, EventKind, Outcome, PageState, To, effect_time
+from app.model.halves import Halves
+from app.model.layout import Backing, Memslot
+from app.model.pagemap import PageMap
+from app.model.runsets import RunSet
+from app.store.cache import ByteCache
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.row_ids import row_id
+from app.views.time_axis import edges_of, stretch_of
+
+POINTS = 60
+RUNS_SHOWN = 20
+CACHE_BYTES = 4 << 20
+_VIEW_BYTES = 64 << 10
+_KINDS = (
+    EventKind.CONVERSION,
+    EventKind.STATE_READ,
+    EventKind.PUNCH_HOLE,
+    EventKind.ALLOCATE,
+    EventKind.POPULATE,
+    EventKind.DEPOPULATE,
+    EventKind.UNMAP,
+    EventKind.LOSS_BEGIN,
+    EventKind.LOSS_END,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A number of pages that is not known better than this."""
+
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackingPoint:
+    """The accounts at one instant, in pages. Only mixed memslots have two halves."""
+
+    t: int
+    private: int
+    shared: int
+    unknown: int
+    hva_only: Annotated[
+        int, Field(description="Pages in memslots that userspace_addr backs alone.")
+    ]
+    gmem_only: Annotated[int, Field(description="Pages that a mappable guest_memfd backs alone.")]
+    mixed: Annotated[int, Field(description="Pages in memslots with both.")]
+    private_half: Annotated[Bounds, Field(description="guest_memfd pages that exist, of mixed.")]
+    stale_private: Annotated[
+        Bounds, Field(description="Shared pages whose guest_memfd page (may) still exist.")
+    ]
+    stale_shared: Annotated[
+        Bounds, Field(description="Private pages whose shared half may still exist.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRun:
+    """Pages that were converted to shared while their private half was not freed."""
+
+    gfn: int
+    npages: int
+    gpa: str
+    since_t: Annotated[int | None, Field(description="The conversion that left them behind.")]
+    seq: Annotated[int | None, Field(description="Its number.")]
+    tid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackingView:
+    """The accounts over time, and where at the end pages may lie twice."""
+
+    vm: int
+    points: list[BackingPoint]
+    stale_private: Annotated[list[StaleRun], Field(description="At the last point, largest first.")]
+    stale_private_runs: Annotated[int, Field(description="How many there are in all.")]
+    punched_pages: Annotated[int, Field(description="By holes punched into guest_memfds.")]
+    frees_are_seen: Annotated[bool, Field(description="A freed page was seen at least once.")]
+
+
+class Accounts:
+    """Keeps accounts; they are kept until the VM has news."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._cache = ByteCache(CACHE_BYTES)
+
+    def of(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
+        """At up to `POINTS` instants of a stretch. It costs one pass over all events before."""
+        return self._cache.get(
+            (vm.id, vm.revision, from_t, to_t),
+            lambda: self._keep(vm, from_t, to_t),
+            lambda _: _VIEW_BYTES,
+        )
+
+    def _keep(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
+        vm_id = row_id(vm)
+        start, end = stretch_of(self._reader, vm_id, from_t, to_t)
+        if vm.ended_t is not None and to_t is None:
+            end = max(start + 1, min(end, vm.ended_t))
+        instants = (edges_of(start, end, POINTS)[1:] - 1).tolist()
+        halves, points, punched, freed = Halves(vm.start_state), [], 0, False
+        stale = RunSet(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        for t, events in self._until(vm_id, instants):
+            is_free = np.isin(events["kind"], (EventKind.PUNCH_HOLE, EventKind.DEPOPULATE))
+            is_free &= events["outcome"] == Outcome.APPLIED
+            punched += int(events["npages"][is_free].sum())
+            freed |= bool(is_free.any())
+            halves.add(events)
+            if t is not None:
+                point, stale = _point(t, self._reader.page_map_at(vm_id, t), halves)
+                points.append(point)
+        runs = self._largest(vm_id, stale, instants[-1])
+        return BackingView(vm_id, points, runs, len(stale.first), punched, freed)
+
+    def _until(self, vm_id: int, instants: list[int]) -> Iterator[tuple[int | None, np.ndarray]]:
+        """Events in order, cut after each instant; with the instant that a part reaches."""
+        waiting = list(instants)
+        for events, _ in self._reader.iter_events(vm_id, t_to=instants[-1] + 1, kinds=_KINDS):
+            times, done = effect_time(events), 0
+            while waiting and waiting[0] < int(times[-1]):
+                cut = int(np.searchsorted(times, waiting[0], side="right"))
+                yield waiting.pop(0), events[done:cut]
+                done = cut
+            yield None, events[done:]
+        nothing = np.zeros(0, EVENT)
+        for t in waiting:
+            yield t, nothing
+
+    def _largest(self, vm_id: int, stale: RunSet, t: int) -> list[StaleRun]:
+        sizes = stale.end - stale.first
+        order = np.argsort(-sizes, kind="stable")[:RUNS_SHOWN]
+        return [
+            self._stale_run(vm_id, int(stale.first[i]), int(sizes[i]), t) for i in order.tolist()
+        ]
+
+    def _stale_run(self, vm_id: int, gfn: int, npages: int, t: int) -> StaleRun:
+        """With the last conversion to shared of its first page."""
+        last = None
+        chunks = self._reader.iter_events(
+            vm_id, t_to=t + 1, gfn_from=gfn, gfn_to=gfn + 1, kinds=(EventKind.CONVERSION,)
+        )
+        for events, seqs in chunks:
+            left = (events["to"] == To.SHARED) & (events["outcome"] == Outcome.APPLIED)
+            for i in np.flatnonzero(left)[-1:]:
+                last = (int(effect_time(events[i : i + 1])[0]), int(seqs[i]), int(events["tid"][i]))
+        since, seq, tid = last or (None, None, None)
+        return StaleRun(gfn, npages, hex(gfn << PAGE_SHIFT), since, seq, tid)
+
+
+def _point(t: int, page_map: PageMap, halves: Halves) -> tuple[BackingPoint, RunSet]:
+    """The accounts at `t`, and the pages whose private half may be stale."""
+    totals, runs = page_map.totals(), page_map.runs()
+    slots = page_map.memslots
+    mixed = _covered(slots, Backing.MIXED)
+    shared = RunSet.of(runs, PageState.SHARED).meet(mixed)
+    open_ = RunSet.of(runs, PageState.SHARED, PageState.UNKNOWN).meet(mixed)
+    private = RunSet.of(runs, PageState.PRIVATE, PageState.UNKNOWN).meet(mixed)
+    stale = halves.private_may.possible(open_)
+    point = BackingPoint(
+        t=t,
+        private=totals.private,
+        shared=totals.shared,
+        unknown=totals.unknown,
+        hva_only=_covered(slots, Backing.HVA).pages,
+        gmem_only=_covered(slots, Backing.GMEM).pages,
+        mixed=mixed.pages,
+        private_half=Bounds(
+            halves.private_known.certain(mixed).pages, halves.private_may.possible(mixed).pages
+        ),
+        stale_private=Bounds(halves.private_known.certain(shared).pages, stale.pages),
+        stale_shared=Bounds(0, halves.shared_may.possible(private).pages),
+    )
+    return point, stale
+
+
+def _covered(slots: tuple[Memslot, ...], backing: Backing) -> RunSet:
+    """The pages that memslots of one backing cover, each once."""
+    ranges = sorted((s.base_gfn, s.end_gfn) for s in slots if s.backing is backing)
+    merged: list[list[int]] = []
+    for first, end in ranges:
+        if merged and first <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([first, end])
+    return RunSet(
+        np.array([first for first, _ in merged], np.int64),
+        np.array([end for _, end in merged], np.int64),
+    )
