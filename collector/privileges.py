@@ -7,6 +7,7 @@ Linux keeps capabilities per thread (capabilities(7)), and a new thread has its 
 import ctypes
 import errno
 import os
+import resource
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 CAPABILITIES = {
     "CAP_DAC_OVERRIDE": 1,
     "CAP_DAC_READ_SEARCH": 2,
+    "CAP_IPC_LOCK": 14,
     "CAP_SYS_PTRACE": 19,
     "CAP_SYS_ADMIN": 21,
     "CAP_PERFMON": 38,
@@ -127,8 +129,11 @@ def missing_for(source: str, tracefs: Path = TRACEFS) -> tuple[str, ...]:
         may_write = os.access(tracefs / "instances", os.W_OK | os.X_OK, effective_ids=True)
         needed = set() if may_write else {"CAP_DAC_OVERRIDE"}
     else:
-        # CAP_SYS_ADMIN is what both were until Linux 5.8, and still includes them.
-        needed = set() if "CAP_SYS_ADMIN" in has else {"CAP_BPF", "CAP_PERFMON"}
+        # CAP_BPF and CAP_PERFMON are part of CAP_SYS_ADMIN, which bpftrace needs besides to list
+        # the kernel's types (BPF_BTF_GET_NEXT_ID, kernel/bpf/syscall.c).
+        needed = {"CAP_SYS_ADMIN"}
+        if resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] != resource.RLIM_INFINITY:
+            needed |= {"CAP_IPC_LOCK"}  # for its buffers (perf_mmap, kernel/events/core.c)
         if not os.access(tracefs / "events", os.R_OK | os.X_OK, effective_ids=True):
             needed |= {"CAP_DAC_READ_SEARCH"}
     return tuple(sorted(needed - has))

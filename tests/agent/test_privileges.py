@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -103,17 +104,21 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A tracefs that this process may not write, and no capabilities."""
     monkeypatch.setattr(privileges, "effective_capabilities", lambda: ())
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (8 << 20, 8 << 20))
     return tmp_path
 
 
 def test_missing_capabilities_are_named_by_source(nobody: Path) -> None:
     assert missing_for("tracefs", nobody) == ("CAP_DAC_OVERRIDE",)
-    assert missing_for("bpftrace", nobody) == ("CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_PERFMON")
+    lacking = ("CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_SYS_ADMIN")
+    assert missing_for("bpftrace", nobody) == lacking
 
 
-def test_sys_admin_includes_bpf(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(privileges, "effective_capabilities", lambda: ("CAP_SYS_ADMIN",))
-    assert missing_for("bpftrace", nobody) == ("CAP_DAC_READ_SEARCH",)
+def test_memory_that_may_be_locked_without_limit_needs_no_capability(
+    nobody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (0, resource.RLIM_INFINITY))
+    assert missing_for("bpftrace", nobody) == ("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")
 
 
 def test_tracefs_of_a_group_needs_no_capability(tmp_path: Path) -> None:
