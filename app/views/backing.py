@@ -45,7 +45,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class BackingPoint:
-    """The accounts at one instant, in pages. Only mixed memslots have two halves."""
+    """The accounts at one instant, in pages. Only mixed memslots have two halves.
+
+    Of unknown pages neither half can be told to be stale: they are not in these bounds.
+    """
 
     t: int
     private: int
@@ -165,9 +168,8 @@ def _point(t: int, page_map: PageMap, halves: Halves) -> tuple[BackingPoint, Run
     slots = page_map.memslots
     mixed = _covered(slots, Backing.MIXED)
     shared = RunSet.of(runs, PageState.SHARED).meet(mixed)
-    open_ = RunSet.of(runs, PageState.SHARED, PageState.UNKNOWN).meet(mixed)
-    private = RunSet.of(runs, PageState.PRIVATE, PageState.UNKNOWN).meet(mixed)
-    stale = halves.private_may.possible(open_)
+    private = RunSet.of(runs, PageState.PRIVATE).meet(mixed)
+    stale = halves.private_may.possible(shared)
     point = BackingPoint(
         t=t,
         private=totals.private,
