@@ -57,6 +57,7 @@ EXAMPLE: JsonDict = {
     "max": 122,
     "image": "/api/v1/vms/1/raster.png?from=0&to=60000000000&width=1000&height=512"
     "&measure=private&theme=light&revision=7",
+    "tag": '"4f1c2a9be07d4e0c8a6b5d3f2e1c0b9a"',
 }
 
 
@@ -81,6 +82,7 @@ class RasterOut(BaseModel):
     measure: Measure
     max: int = Field(description="Most conversions in a cell; the top of their logarithmic scale.")
     image: str | None = Field(description="The picture of exactly this; null: no rows.")
+    tag: str = Field(description="The ETag of that picture: raster.png of the same query has it.")
 
 
 class CellOut(BaseModel):
@@ -138,6 +140,7 @@ def show_raster(
         measure=measure,
         max=0 if raster is None else int(raster.conversions.max()),
         image=None if raster is None else image_url(vm, query, measure, theme),
+        tag=picture_tag(vm, layout, measure, theme),
     )
 
 

@@ -7,7 +7,7 @@ import { Inspector } from "./inspector.js";
 import { Lanes } from "./lanes.js";
 import { LiveReader, endOf } from "./live.js";
 import { MapPlot } from "./map.js";
-import { plotWidth, publishMargins } from "./plot.js";
+import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
 import { selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
@@ -29,6 +29,7 @@ class Explorer {
   recording = null;
   /** When the recording's writer stored something last (Date.now()), while it is alive. */
   storedAt = null;
+  changedAt = -Infinity;
   #reads = new Latest();
   #eventReads = new Latest();
 
@@ -116,17 +117,24 @@ class Explorer {
     if (this.isLive) new LiveReader(this);
   }
 
-  /** The window, the cursor or the measure changed: show at once what can be, ask for the rest. */
+  /**
+   * The window, the cursor or the measure changed: ask for it at once, or, while it keeps changing,
+   * as soon as it pauses; show meanwhile what can be shown.
+   */
   viewChanged() {
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.preview());
+    const isFirst = performance.now() - this.changedAt > SETTLE_MS;
+    this.changedAt = performance.now();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.read(), SETTLE_MS);
+    if (isFirst) this.read();
+    else this.timer = setTimeout(() => this.read(), SETTLE_MS);
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.preview(isFirst));
   }
 
-  preview() {
+  /** Move what is drawn; the timeline only if its answer is long in coming, for that takes long. */
+  preview(isFirst) {
     this.map.preview(this.view);
-    this.timeline.preview(this.view);
+    if (!isFirst) this.timeline.preview(this.view);
     this.placeMarks();
   }
 
@@ -276,11 +284,12 @@ class Explorer {
   }
 
   resized() {
-    const width = this.root.clientWidth;
-    const isFirst = this.width === undefined;
-    if (width === this.width) return;
-    this.width = width;
+    forgetSizes();
     publishMargins(this.root);
+    const size = `${plotWidth(this.map.figure)} × ${this.map.height}`;
+    const isFirst = this.size === undefined;
+    if (size === this.size) return;
+    this.size = size;
     if (!isFirst) this.viewChanged();
   }
 

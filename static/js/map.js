@@ -6,8 +6,8 @@
 import { bandImage } from "./band_image.js";
 import { BandAxis, addressTicks, formatAddress } from "./gpa.js";
 import { Overlay } from "./overlay.js";
-import { PLOT_CONFIG, baseLayout, plotWidth, timeAxisUpdate } from "./plot.js";
-import { address, fetchImage, fetchJson } from "./rest.js";
+import { loadPicture } from "./picture.js";
+import { PLOT_CONFIG, baseLayout, plotWidth, sizeOf, timeAxisUpdate } from "./plot.js";
 import { formatSize } from "./units.js";
 
 const MARGIN = { t: 10, b: 24 };
@@ -31,7 +31,7 @@ export class MapPlot {
   }
 
   get height() {
-    return this.figure.clientHeight - MARGIN.t - MARGIN.b;
+    return sizeOf(this.figure).height - MARGIN.t - MARGIN.b;
   }
 
   /** What to ask the server for, so that one cell is one pixel. */
@@ -56,10 +56,7 @@ export class MapPlot {
   async load(view, signal) {
     this.layout = view.layout;
     const parameters = this.parameters(view);
-    const theme = document.documentElement.dataset.theme;
-    const path = `/api/v1/vms/${this.vmId}/raster`;
-    const raster = await fetchJson(address(path, { ...parameters, theme }), signal);
-    const picture = raster.image ? await fetchImage(raster.image, signal) : null;
+    const { raster, picture } = await loadPicture(`/api/v1/vms/${this.vmId}`, parameters, signal);
     return { parameters, raster, picture };
   }
 
@@ -68,8 +65,8 @@ export class MapPlot {
     this.parametersShown = parameters;
     this.raster = raster;
     this.axis = BandAxis.ofRaster(raster.bands, this.height, GAP);
-    const width = this.figure.clientWidth;
-    const layout = baseLayout(view, width, this.figure.clientHeight, MARGIN, true);
+    const { width, height } = sizeOf(this.figure);
+    const layout = baseLayout(view, width, height, MARGIN, true);
     const ticks = addressTicks(this.axis, PIXELS_PER_ADDRESS_LABEL);
     layout.yaxis = {
       range: [0, this.height],
@@ -113,7 +110,7 @@ export class MapPlot {
   /** Move what is drawn to the view's window while the server paints the new one. */
   preview(view) {
     if (!this.raster || this.axis.isEmpty) return;
-    const update = timeAxisUpdate(view, this.figure.clientWidth, true);
+    const update = timeAxisUpdate(view, sizeOf(this.figure).width, true);
     const { from, to } = view.addresses;
     const range = [this.axis.positionOf(from), this.axis.positionOf(to)];
     update["yaxis.range"] = range;

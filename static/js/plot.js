@@ -23,10 +23,25 @@ export function publishMargins(root) {
   root.style.setProperty("--plot-right", `${r}px`);
 }
 
+const sizes = new Map();
+
+/** An element's size. Kept: to ask for it again after each change costs a layout of the page. */
+export function sizeOf(element) {
+  if (!sizes.has(element)) {
+    sizes.set(element, { width: element.clientWidth, height: element.clientHeight });
+  }
+  return sizes.get(element);
+}
+
+/** Ask for sizes anew: the page has another one. */
+export function forgetSizes() {
+  sizes.clear();
+}
+
 /** Pixels of the plotting area of an element that is as wide as the plots. */
 export function plotWidth(element) {
   const { l, r } = sideMargins();
-  return Math.max(1, Math.round(element.clientWidth) - l - r);
+  return Math.max(1, Math.round(sizeOf(element).width) - l - r);
 }
 
 /** A colour of the style sheet, resolved for the current theme: Plotly knows no CSS variables. */

@@ -36,9 +36,11 @@ export async function fetchAll(path) {
   return items;
 }
 
+/** A picture, and the tag that names what it shows. */
 export async function fetchImage(url, signal) {
   const response = await ask(url, signal, "image/png");
-  return createImageBitmap(await response.blob());
+  const bitmap = await createImageBitmap(await response.blob());
+  return { bitmap, tag: response.headers.get("etag") };
 }
 
 async function ask(url, signal, accept) {

@@ -5,8 +5,9 @@
 
 import { BandAxis, PAGE_SIZE, formatAddress } from "./gpa.js";
 import { hatchUnknown } from "./hatch.js";
-import { plotWidth } from "./plot.js";
-import { address, fetchImage, fetchJson } from "./rest.js";
+import { loadPicture } from "./picture.js";
+import { plotWidth, sizeOf } from "./plot.js";
+import { address, fetchJson } from "./rest.js";
 import { formatTime } from "./time.js";
 import { formatCount, formatSize } from "./units.js";
 
@@ -27,20 +28,18 @@ export class Strip {
     const at = view.instant;
     const height = plotWidth(this.canvas.parentElement);
     const column = { from: at, to: at + 1, width: 1, height, ...view.addressParameters };
-    const theme = document.documentElement.dataset.theme;
     const path = `/api/v1/vms/${this.vmId}`;
     const instant = { from: at, to: at + 1, buckets: 1 };
-    const [raster, totals] = await Promise.all([
-      fetchJson(address(`${path}/raster`, { ...column, theme }), signal),
+    const [{ raster, picture }, totals] = await Promise.all([
+      loadPicture(path, column, signal),
       fetchJson(address(`${path}/timeline`, instant), signal),
     ]);
-    const picture = raster.image ? await fetchImage(raster.image, signal) : null;
     return { at, raster, picture, totals };
   }
 
   draw(view, { at, raster, picture }) {
     const width = plotWidth(this.canvas.parentElement);
-    const height = this.canvas.clientHeight;
+    const { height } = sizeOf(this.canvas);
     const scale = window.devicePixelRatio || 1;
     this.canvas.width = width * scale;
     this.canvas.height = height * scale;

@@ -5,7 +5,9 @@
 
 import { PAGE_SIZE } from "./gpa.js";
 import { Overlay } from "./overlay.js";
-import { NARROW, PLOT_CONFIG, baseLayout, colour, plotWidth, timeAxisUpdate } from "./plot.js";
+import {
+  NARROW, PLOT_CONFIG, baseLayout, colour, plotWidth, sizeOf, timeAxisUpdate,
+} from "./plot.js";
 import { address, fetchJson } from "./rest.js";
 import { formatDuration, formatTime } from "./time.js";
 import { formatCount, formatRate, formatSize, niceStep } from "./units.js";
@@ -38,15 +40,13 @@ export class Timeline {
     const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
     const up = answer.to_private.map((count, i) => count / seconds[i]);
     const down = answer.to_shared.map((count, i) => -count / seconds[i]);
-    const width = this.figure.clientWidth;
-    const layout = baseLayout(view, width, this.figure.clientHeight, MARGIN, false);
-    layout.barmode = "relative";
-    layout.bargap = 0;
+    const { width, height } = sizeOf(this.figure);
+    const layout = baseLayout(view, width, height, MARGIN, false);
     layout.yaxis = rateAxis(up, down, layout.xaxis.gridcolor);
     layout.yaxis2 = bytesAxis(answer);
     const traces = [
-      bars(middle, up, colour("private")),
-      bars(middle, down, colour("shared")),
+      steps(edges, up, colour("private")),
+      steps(edges, down, colour("shared")),
       privateLine(edges, answer.private),
       failures(middle, answer.failed),
     ];
@@ -56,7 +56,8 @@ export class Timeline {
 
   preview(view) {
     if (this.answer === null) return;
-    window.Plotly.relayout(this.figure, timeAxisUpdate(view, this.figure.clientWidth, false));
+    const { width } = sizeOf(this.figure);
+    window.Plotly.relayout(this.figure, timeAxisUpdate(view, width, false));
     this.placeMarks(view);
   }
 
@@ -94,8 +95,18 @@ export class Timeline {
   }
 }
 
-function bars(x, y, fill) {
-  return { type: "bar", x, y, marker: { color: fill, line: { width: 0 } }, hoverinfo: "skip" };
+/** Bars without gaps as one outline: drawn several times faster than a shape for each bucket. */
+function steps(edges, rates, fillcolor) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    x: edges,
+    y: [...rates, 0],
+    line: { shape: "hv", width: 0 },
+    fill: "tozeroy",
+    fillcolor,
+    hoverinfo: "skip",
+  };
 }
 
 /** Pages at each bucket's right edge, as a step line of bytes. */

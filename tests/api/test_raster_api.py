@@ -30,6 +30,7 @@ def test_edges_are_exact(client: httpx.Client) -> None:
     edges = client.get("/api/v1/vms/1/raster?from=0&to=1000&width=100&height=64").json()
 
     image = edges.pop("image")
+    assert client.get(image).headers["etag"] == edges.pop("tag")
     assert edges == {
         "from": 0,
         "to": 1000,
