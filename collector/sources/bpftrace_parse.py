@@ -10,6 +10,7 @@ import numpy.typing as npt
 from app.model.jit import constant, hot_in_place, signed
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_causes import direction_of
+from collector.assemble.pairing_rows import sign_extended
 from collector.records import SAW_GMEM
 from collector.sources import bpftrace_shapes as shapes
 
@@ -27,7 +28,7 @@ TICKS = 1
 FIRST_NS = 0  # the earliest time of all; 0: none
 STOP_AT_TICK = 1  # return after the next tick
 HAS_CAUSES = 2  # exits to user space are watched
-IS_TICK = 3  # the last line was a tick
+TICK_NS = 3  # the last tick of this reading; 0: there was none
 SHARED = 4
 
 MOST_FIELDS = 16
@@ -97,8 +98,8 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
     out[n, s.CALL_RET] = fields[4]
     for k in range(7):
         out[n, s.CALL_V + k] = fields[shapes.HEAD_FIELDS + k] if k < count else 0
-    if table[letter, shapes.FLAGS] & SAW_GMEM and out[n, s.CALL_V + 5] >> 31:  # guest_memfd -1
-        out[n, s.CALL_V + 5] -= 1 << 32
+    if table[letter, shapes.FLAGS] & SAW_GMEM:
+        out[n, s.CALL_V + 5] = sign_extended(out[n, s.CALL_V + 5])  # guest_memfd
     return True
 
 
@@ -126,7 +127,7 @@ def parse(
 
     Stops where a line is none of ours, where `out` is full, and after a tick if it was told to.
     """
-    shared[IS_TICK] = 0
+    shared[TICK_NS] = 0
     while at < end and n < len(out):
         letter = signed(text[at])
         count = table[letter, shapes.FIELDS]
@@ -140,7 +141,7 @@ def parse(
                 break
             cpus[fields[1], TICKS] += 1
             speaks(cpus, shared, fields[1], fields[0], fields[0])
-            shared[IS_TICK] = 1
+            shared[TICK_NS] = fields[0]
             at = after
             if shared[STOP_AT_TICK]:
                 break

@@ -127,12 +127,13 @@ class BpftraceReader:
                 count,
             )
             self.offset += at - before
-            if self._shared[hot.IS_TICK] and self.newest_ns > self._lost_said:
+            tick = int(self._shared[hot.TICK_NS])
+            if tick > self._lost_said:
                 self.end_gap(self.newest_ns)
             if count == ROWS:
                 self._keep(count)
                 count = 0
-            elif at < end and not self._shared[hot.IS_TICK]:
+            elif at < end and not tick:
                 after = content.index(b"\n", at) + 1
                 self._understand(content[at : after - 1])
                 self.offset += after - at
