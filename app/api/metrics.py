@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
+from app.api import collector_metrics
 from app.api.dependencies import ReaderOf
 from app.store.reader import Reader
 from app.store.tables import RecordingState
 
 router = APIRouter(tags=["health"])
 CONTENT_TYPE = "text/plain; version=0.0.4"
-Samples = Iterator[tuple[str, int]]
+Samples = Iterator[tuple[str, float]]
 """Labels in braces, and the value."""
 Read = Callable[[Reader], Samples]
 
@@ -64,4 +65,5 @@ FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
     ("gmemscope_effective_pages_total", "counter", "Pages that really changed.", effective_pages),
     ("gmemscope_pages", "gauge", "Pages in live memslots by state.", pages),
     ("gmemscope_lost_events_total", "counter", "Events known to be lost.", lost_events),
+    *collector_metrics.FAMILIES,
 )

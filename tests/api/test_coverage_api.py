@@ -80,6 +80,20 @@ def test_what_a_recording_does_not_say_is_null(client: httpx.Client) -> None:
     ]
 
 
+def test_counters_of_who_records_now_are_metrics(tmp_path: Path, serve: Serve) -> None:
+    path = tmp_path / "now.db"
+    engine = open_database(path)
+    counted = {"events": 7, "bytes": 4096, "lag_ns": 2_500_000, "waited_s": 0.5, "cpu_s": 1.5}
+    header = RecordingHeader("l", "tracefs", "h", "mono", 0, coverage={"collector": counted})
+    with serve(Settings(database_url=str(path))) as client:
+        with RecordingWriter(engine, header, is_live=True):
+            lines = client.get("/metrics").text.splitlines()
+            assert 'gmemscope_collector_calls_total{recording="1"} 7' in lines
+            assert 'gmemscope_collector_lag_seconds{recording="1"} 0.0025' in lines
+        assert "collector_calls_total{" not in client.get("/metrics").text
+    engine.dispose()
+
+
 def test_recording_that_is_not_there_is_a_problem(client: httpx.Client) -> None:
     answer = client.get("/api/v1/recordings/99/coverage")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

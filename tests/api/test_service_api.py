@@ -2,6 +2,8 @@
 
 import httpx
 
+from app.api.metrics import FAMILIES
+
 DESCRIBED = {
     "/api/v1/recordings",
     "/api/v1/recordings/{recording_id}",
@@ -37,7 +39,7 @@ def test_metrics_count_what_is_stored(client: httpx.Client) -> None:
     assert 'gmemscope_conversions_total{vm="1",outcome="applied"} 4' in samples
     assert 'gmemscope_conversions_total{vm="1",outcome="failed"} 1' in samples
     assert 'gmemscope_lost_events_total{recording="1"} 3' in samples
-    assert answer.text.count("# TYPE ") == answer.text.count("# HELP ") == 5
+    assert answer.text.count("# TYPE ") == answer.text.count("# HELP ") == len(FAMILIES)
 
 
 def test_openapi_describes_every_resource(client: httpx.Client) -> None:

@@ -1,0 +1,51 @@
+"""Counters of the collectors that record now, for Prometheus. Label: recording."""
+
+from collections.abc import Callable, Iterator
+
+from app.store.reader import Reader
+from app.store.tables import RecordingState
+
+Samples = Iterator[tuple[str, float]]
+Read = Callable[[Reader], Samples]
+
+
+def counter(name: str, scale: float = 1) -> Read:
+    """Read one of coverage["collector"] (collector.counters.Counters) of each live recording."""
+
+    def read(reader: Reader) -> Samples:
+        for recording in reader.recordings():
+            counted = recording.coverage.get("collector", {})
+            if recording.state == RecordingState.WRITING and name in counted:
+                yield f'{{recording="{recording.id}"}}', counted[name] * scale
+
+    return read
+
+
+FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
+    ("gmemscope_collector_calls_total", "counter", "Calls read.", counter("events")),
+    ("gmemscope_collector_read_bytes_total", "counter", "Bytes read.", counter("bytes")),
+    (
+        "gmemscope_collector_lag_seconds",
+        "gauge",
+        "How old what was read last was.",
+        counter("lag_ns", 1e-9),
+    ),
+    (
+        "gmemscope_collector_waited_seconds_total",
+        "counter",
+        "How long reading waited for the store.",
+        counter("waited_s"),
+    ),
+    (
+        "gmemscope_collector_cpu_seconds_total",
+        "counter",
+        "CPU of the collector and its children.",
+        counter("cpu_s"),
+    ),
+    (
+        "gmemscope_collector_max_memory_bytes",
+        "gauge",
+        "Most memory of the collector, without its children.",
+        counter("max_rss_bytes"),
+    ),
+)
