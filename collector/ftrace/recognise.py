@@ -140,6 +140,12 @@ _EVENT_PROBES = (
     Shape(RecordCode.IOCTL_ENTER, _sources("fd", "cmd", "arg")),
 )
 
+USER_PROBES = frozenset(shape.code for shape in _EVENT_PROBES) - {
+    RecordCode.FALLOCATE_ENTER,
+    RecordCode.IOCTL_ENTER,
+}
+"""What only event probes tell."""
+
 _KPROBES = (
     Shape(
         RecordCode.VM_IOCTL,

@@ -32,7 +32,7 @@ from collector.ftrace.kallsyms import read_kallsyms
 from collector.ftrace.lanes import Lanes
 from collector.ftrace.merge import merge
 from collector.ftrace.plan import DecodePlan, decode_plan
-from collector.ftrace.recognise import recognise
+from collector.ftrace.recognise import USER_PROBES, recognise
 from collector.ftrace.returns import settle_returns
 from collector.records import RecordArray
 from collector.sources.base import InputError
@@ -142,6 +142,11 @@ class TraceDat:
     def events_present(self) -> tuple[str, ...]:
         """ "system:name" of the events whose formats the file has, ftrace's own left out."""
         return tuple(e.full_name for e in self.contents.formats if e.system != "ftrace")
+
+    @property
+    def probes_gathered(self) -> tuple[int, ...]:
+        """The RecordCodes of probes that read the structs of calls."""
+        return tuple(plan.code for plan in self._plan.events if plan.code in USER_PROBES)
 
     @property
     def events_gathered(self) -> tuple[str, ...]:

@@ -101,8 +101,13 @@ class TraceDatFile:
         )
 
     def sees(self) -> dict[str, bool]:
-        """By the records met so far: all events of a system have formats, recorded or not."""
-        return capabilities(self._counts)
+        """By the records met so far: all events of a system have formats, recorded or not.
+
+        But nobody adds a probe that he does not record.
+        """
+        counts = self._counts.copy()
+        counts[[int(code) for code in self._trace.probes_gathered]] += 1
+        return capabilities(counts)
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Events by name met so far: those that were used, and those that tell us nothing."""

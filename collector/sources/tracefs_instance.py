@@ -106,13 +106,20 @@ class TracefsInstance:
         try:
             if (self.path / "tracing_on").read_text().strip() != "1":
                 return f"somebody switched the tracing instance {self.path.name} off"
-            if f"[{CLOCK}]" not in (self.path / "trace_clock").read_text():
+            if not self.has_its_clock:
                 return f"somebody changed the clock of the tracing instance {self.path.name}"
             enabled = set((self.path / "set_event").read_text().split())
         except OSError as error:
             return f"the tracing instance {self.path.name} is not to be read: {error.strerror}"
         off = [event.full_name for event in self.formats if event.full_name not in enabled]
         return f"somebody switched {', '.join(off)} off in {self.path.name}" if off else None
+
+    @property
+    def has_its_clock(self) -> bool:
+        """Else nothing that is in its buffers can be used."""
+        with suppress(OSError):
+            return f"[{CLOCK}]" in (self.path / "trace_clock").read_text()
+        return False
 
     def stop(self) -> None:
         self.tell("tracing_on", "0")

@@ -24,12 +24,10 @@ from collector.sources.tracefs_threads import Threads
 
 TICK_S = 0.2
 """Sub-buffers fill up meanwhile: reading them one event at a time would cost far more."""
-MARGIN_NS = 20_000_000
-"""An event is in its buffer by then, even if its writer was interrupted."""
+MARGIN_NS = 50_000_000
+"""An event is in its buffer by then, even if its writer was interrupted for a while."""
 PATIENCE_NS = 2_000_000_000
 """A call that takes longer is given as unconfirmed: all that came after it waits for it."""
-WATCH_S = 1.0
-"""How often to see whether somebody meddled with the instance."""
 
 
 class TracefsLive:
@@ -46,7 +44,7 @@ class TracefsLive:
         self._pairing = Pairing()
         self._threads = Threads()
         self._is_behind = False
-        self._watched_at = time.monotonic()
+        self._late, self._latest_ns = 0, 0  # events written late, and by how much at most
         self._instance = TracefsInstance(wishes, device)
         self._plan = decode_plan(recognise(self._instance.formats, is_filtered=True).plans)
         self._sees = self._capabilities()
@@ -88,19 +86,21 @@ class TracefsLive:
             host=self._start.host,
             kernel_release=self._start.kernel_release,
             sees=self._sees,
-            notes=self._notes(),
+            notes=tuple(self._notes()),
             events_present=tuple(event.full_name for event in self._instance.formats),
             command_names=self._threads.command_names,
             wall_start_ns=self._start.wall_ns,
         )
 
-    def _notes(self) -> tuple[str, ...]:
-        if not self._has_no_memfds:
-            return self._instance.notes()
-        return (
-            *self._instance.notes(),
-            "KVM makes no guest_memfd here, so their page cache was not recorded.",
-        )
+    def _notes(self) -> Iterator[str]:
+        yield from self._instance.notes()
+        if self._has_no_memfds:
+            yield "KVM makes no guest_memfd here, so their page cache was not recorded."
+        if self._late:
+            yield (
+                f"{self._late} events were written late and are shown up to "
+                f"{self._latest_ns / 1e6:.0f} ms after they happened: a CPU stood still meanwhile."
+            )
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         counts = self._scratch.counts
@@ -112,21 +112,17 @@ class TracefsLive:
         Pairing().add(np.zeros(1, RECORD))
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
-        while not stop.wait(0.0 if self._is_behind else TICK_S):
-            self._watch()
-            yield self._batch(is_last=False)
-        self._instance.stop()
-        yield self._batch(is_last=True)
+        problem = None
+        while problem is None and not stop.wait(0.0 if self._is_behind else TICK_S):
+            problem = self._instance.problem()
+            if problem is None:
+                yield self._batch(is_last=False)
+        if problem is None or self._instance.has_its_clock:
+            self._instance.stop()
+            yield self._batch(is_last=True)
         calls = self._pairing.finish()
         self._threads.complete(calls)
         yield LiveBatch(calls, self._reached_ns, 0)
-
-    def _watch(self) -> None:
-        """Raises SourceEnded."""
-        if time.monotonic() - self._watched_at < WATCH_S:
-            return
-        self._watched_at = time.monotonic()
-        problem = self._instance.problem()
         if problem is not None:
             raise SourceEnded(problem)
 
@@ -158,9 +154,8 @@ class TracefsLive:
 
     def _settled(self, records: RecordArray, until: int) -> CallArray:
         self._move_begins(records)
+        self._move_late(records)
         records = records[np.argsort(records["ts"], kind="stable")]
-        if len(records) and int(records["ts"][0]) < self._read_to:
-            raise SourceEnded("the kernel's ring buffers gave events out of order")
         count = int(np.searchsorted(records["ts"], np.uint64(until), side="right"))
         self._held, self._read_to = records[count:].copy(), until
         calls = self._pairing.add(records[:count])
@@ -177,6 +172,23 @@ class TracefsLive:
         ends = records["code"] == RecordCode.LOSS_END
         records["ts"][begins] = np.maximum(records["ts"][begins], at)
         records["v"][:, 1][ends] = np.maximum(records["v"][:, 1][ends], at)
+
+    def _move_late(self, records: RecordArray) -> None:
+        """An event has the time at which its writing began; that may have been interrupted.
+
+        A CPU of a virtual machine may stand still meanwhile. Raises SourceEnded if that cannot be
+        the reason.
+        """
+        at = np.uint64(self._read_to)
+        late = records["ts"] < at
+        if not late.any():
+            return
+        most = self._read_to - int(records["ts"].min())
+        if most > PATIENCE_NS:
+            raise SourceEnded("the kernel's ring buffers gave events out of order")
+        records["ts"][late] = at
+        self._late += int(late.sum())
+        self._latest_ns = max(self._latest_ns, most)
 
     def close(self) -> None:
         for cpu in self._cpus:

@@ -26,7 +26,7 @@ from collecting import (
 from app.store.database import open_database
 from app.store.reader import Reader
 from collector.coverage import Capability
-from collector.records import CallArray, CallCode
+from collector.records import RECORD, CallArray, CallCode
 from collector.sources import tracefs_instance
 from collector.sources.live import SourceEnded, Wishes
 from collector.sources.tracefs_cpu import Lost
@@ -168,6 +168,20 @@ def test_meddling_is_noticed(file: str, word: str, problem: str) -> None:
         with pytest.raises(SourceEnded, match=problem):
             for _ in batches:
                 pass
+
+
+def test_event_that_was_written_late_keeps_its_place_in_the_order() -> None:
+    with TracefsLive(Wishes((os.getpid(),))) as source:
+        next(source.batches(Event()))
+        late = np.zeros(2, RECORD)
+        late["ts"] = source._read_to - 7_000_000, source._read_to + 1
+        source._move_late(late)
+        assert late["ts"].tolist() == [source._read_to, source._read_to + 1]
+        (note,) = [note for note in source.describe().notes if "written late" in note]
+        assert note.startswith("1 events were written late and are shown up to 7 ms after")
+        late["ts"][0] = source._read_to - 3_000_000_000
+        with pytest.raises(SourceEnded, match="out of order"):
+            source._move_late(late)
 
 
 @pytest.fixture
