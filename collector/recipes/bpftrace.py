@@ -118,7 +118,7 @@ def _begin(sees: frozenset[Capability], narrowing: Narrowing, *, is_live: bool) 
 _FORK = Probe(
     ("sched:sched_process_fork",),
     "  @ours[(uint64)args->child_pid] = 1;",
-    "@ours[pid]",
+    "@ours[(uint64)pid]",
 )
 
 
@@ -126,7 +126,9 @@ def _narrowed(probe: Probe) -> Probe:
     """A call whose entry is left out leaves no line at its return."""
     if all(":sys_exit_" in point for point in probe.points):
         return probe
-    condition = f"@ours[pid] && ({probe.condition})" if probe.condition else "@ours[pid]"
+    condition = (
+        f"@ours[(uint64)pid] && ({probe.condition})" if probe.condition else "@ours[(uint64)pid]"
+    )
     return replace(probe, condition=condition)
 
 

@@ -93,8 +93,8 @@ _IOCTL_ENTER = f"""\
   $arg = (uint64)args->arg;
   if ({_IS_WATCHED}) {{
     @call[tid] = ((uint64)nsecs, $cmd, $fd, $arg);
-    if (!@vmm[pid]) {{
-      @vmm[pid] = 1;
+    if (!@vmm[(uint64)pid]) {{
+      @vmm[(uint64)pid] = 1;
     }}
   }}
   if ($cmd == {KVM_RUN:#x}) {{
@@ -103,7 +103,7 @@ _IOCTL_ENTER = f"""\
     if ($run != $mark) {{
       @run[tid] = $mark;
       if (($run & 0xffffffff) != $mark) {{
-        @vmm[pid] = 1;
+        @vmm[(uint64)pid] = 1;
         {_event("Q", fd="$fd")}
       }}
     }}
@@ -127,7 +127,7 @@ _IOCTL_EXIT = f"""\
       {_line("U", _HEAD_OF_CALL, "$call.3")}
     }}
     if (args->ret >= 0 && ($call.1 == {KVM_CREATE_VM:#x} || $call.1 == {KVM_CREATE_GUEST_MEMFD:#x})) {{
-      @file[pid, $ret] = 1;
+      @file[(uint64)pid, $ret] = 1;
     }}
   }}"""
 
@@ -183,7 +183,7 @@ def _enter(kind: int, fd: str, argument: str = "(uint64)0") -> str:
 
 
 def _is_ours(fd: str) -> str:
-    return f"@file[pid, (uint64){fd} & 0xffffffff]"
+    return f"@file[(uint64)pid, (uint64){fd} & 0xffffffff]"
 
 
 def _exit_of_file(body: str) -> str:
@@ -196,7 +196,7 @@ def _exit_of_file(body: str) -> str:
 
 _CLOSED = f"""\
       if (args->ret >= 0) {{
-        delete(@file[pid, $call.2]);
+        delete(@file[(uint64)pid, $call.2]);
       }}
       {_line("C", "$call.0, nsecs - $call.0, $who, $where, $ret")}"""
 # dup2() and dup3() onto a descriptor of ours close it, unless they make another one of ours.
@@ -240,7 +240,7 @@ _FILES = Watch(
                 f"""\
     if ($call.1 == {_DUP}) {{
       if (args->ret >= 0) {{
-        @file[pid, $ret] = 1;
+        @file[(uint64)pid, $ret] = 1;
       }}
       {_line("P", _HEAD_OF_CALL)}
     }} else {{
@@ -254,7 +254,7 @@ _FILES = Watch(
         Probe(
             ("syscalls:sys_enter_close_range",),
             "  " + _enter(_CLOSE_RANGE, "args->fd", "(uint64)args->max_fd & 0xffffffff"),
-            "@vmm[pid] && args->flags == 0",
+            "@vmm[(uint64)pid] && args->flags == 0",
         ),
         Probe(
             ("syscalls:sys_exit_close_range",),
@@ -321,7 +321,7 @@ _EXECS = Watch(
         Probe(
             ("sched:sched_process_exec",),
             f"  {_event('N', '(uint64)args->pid', '(uint64)args->old_pid')}",
-            "@vmm[pid]",
+            "@vmm[(uint64)pid]",
         ),
     ),
 )
@@ -338,11 +338,11 @@ def exits(group_dead: str) -> Watch:
   if (@run[tid]) {{
     delete(@run[tid]);
   }}
-  if (@vmm[pid]) {{
+  if (@vmm[(uint64)pid]) {{
     $dead = (uint64)({group_dead});
     {_event("O", "(uint64)tid", "$dead")}
     if ($dead == 1) {{
-      delete(@vmm[pid]);
+      delete(@vmm[(uint64)pid]);
     }}
   }}""",
             ),

@@ -25,7 +25,9 @@ SILENCE_S = 20.0
 """The live program says something four times a second; when silent for so long, it hangs."""
 STOP_TIMEOUT_S = 15.0
 BUFFER_PAGES = 4096
-"""Of 4 KiB for each CPU. The default of 64 loses events from 0.2 M/s on."""
+"""Of 4 KiB for each CPU, where there are few. The default of 64 loses events from 0.2 M/s on."""
+ALL_BUFFERS_PAGES = 1 << 18
+LEAST_BUFFER_PAGES = 512
 MAP_KEYS = 1 << 16
 """Of threads, processes and descriptors at a time; the default is 4096."""
 TICK_S = 0.2
@@ -36,10 +38,17 @@ _MOST_BYTES = 1 << 22  # at once
 _DRY_S = 0.003  # nothing comes for so long: it has said what there is
 _LAST_WORDS = 4  # lines
 _ENVIRONMENT = {
-    "BPFTRACE_PERF_RB_PAGES": str(BUFFER_PAGES),
     "BPFTRACE_MAP_KEYS_MAX": str(MAP_KEYS),
     "BPFTRACE_MAX_MAP_KEYS": str(MAP_KEYS),  # its name since bpftrace 0.20
 }
+
+
+def buffer_pages() -> int:
+    """For each CPU; the perf buffer wants a power of two."""
+    pages, cpus = BUFFER_PAGES, os.cpu_count() or 1
+    while pages > LEAST_BUFFER_PAGES and pages * cpus > ALL_BUFFERS_PAGES:
+        pages //= 2
+    return pages
 
 
 class BpftraceChild:
@@ -68,7 +77,7 @@ class BpftraceChild:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **_ENVIRONMENT, "BPFTRACE_PERF_RB_PAGES": str(buffer_pages())},
             start_new_session=True,
         )
         for descriptor in (self._output, self._errors):
