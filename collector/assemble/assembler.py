@@ -12,6 +12,7 @@ import numpy.typing as npt
 from app.model.events import EVENT, EventArray, EventKind
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
+from collector.assemble.bystanders import Bystanders
 from collector.assemble.event_rows import distrust_unread_structs, event_rows
 from collector.assemble.found import FoundTaker
 from collector.assemble.layout_calls import LayoutCalls
@@ -20,7 +21,6 @@ from collector.assemble.page_cache import with_runs
 from collector.assemble.process_calls import ProcessCalls
 from collector.assemble.processes import Processes
 from collector.assemble.reuse import changes_layout, is_new_vm
-from collector.assemble.vm_ioctls import VmIoctls
 from collector.assemble.vms import InodeOf, VmmOf, Vms
 from collector.coverage import Capability
 from collector.host.found import Found
@@ -80,7 +80,6 @@ class Assembler:
         )
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
-        self._vm_ioctls = VmIoctls(self._held)
         self._open_gaps = 0
 
     @property
@@ -116,11 +115,15 @@ class Assembler:
 
     def _take(self, calls: CallArray, *, is_last: bool) -> None:
         self._held, self._rows = calls[:0], event_rows(calls, self._start_ns)
-        self._vm_ioctls = VmIoctls(calls)
+        bystanders = Bystanders(calls, _FLOOD, self._vms, self._processes)
+        cuts = np.flatnonzero(_cuts(calls))
+        columns = (cuts, *(calls[name][cuts] for name in ("code", "tid", "fd")))
         start = 0
-        for i in np.flatnonzero(_cuts(calls)):
-            at = int(i)
-            if self._is_someone_elses_fd(calls, start, at):
+        for at, code, tid, fd in zip(*(column.tolist() for column in columns), strict=True):
+            if bystanders.is_of_none_of_our_files(at, start, code, tid, fd):
+                continue
+            if bystanders.is_of_strangers(at, code):
+                self._follow(calls, at, is_last=is_last)
                 continue
             self._flood(calls[start:at], self._rows[start:at])
             start = at
@@ -133,25 +136,10 @@ class Assembler:
         self._held = calls[start:].copy()
         self._vms.tell_names()
 
-    def _is_someone_elses_fd(self, calls: CallArray, start: int, at: int) -> bool:
-        """Most files that a process closes or duplicates are none of ours: neither known, nor to
-        become known by the VM ioctls of the flood that begins at `start`: a thread of no known
-        process knows what its own made known, another one what was made known by that fd."""
-        call = calls[at]
-        if call["code"] not in (CallCode.CLOSE, CallCode.DUP):
-            return False
-        tid = int(call["tid"])
-        if self._vms.file(tid, int(call["fd"])) is not None:
-            return False
-        if self._processes.of(tid) is None:
-            return self._vm_ioctls.last_by_thread(at) < start
-        return self._vm_ioctls.last_on_fd(at) < start
-
     def _flood(self, calls: CallArray, rows: EventArray) -> None:
         """Calls that change neither VMs nor layout."""
         if not len(calls):
             return
-        self._learn_processes(calls)
         for vm, events in self._attribution.events_by_vm(calls, rows):
             self._append(vm, events)
 
@@ -164,13 +152,6 @@ class Assembler:
         self._sink.append(vm.sink_id, events)
         vm.last_t = int(events["t"][-1]) + max(0, int(events["latency_ns"][-1]))
 
-    def _learn_processes(self, calls: CallArray) -> None:
-        told = calls[calls["tgid"] != 0]
-        if len(told):
-            pairs = np.unique(told["tid"].astype(np.int64) << 32 | told["tgid"])
-            for pair in pairs.tolist():
-                self._processes.learn(pair >> 32, pair & 0xFFFFFFFF)
-
     def _t(self, ts: int) -> int:
         return ts - self._start_ns
 
@@ -179,7 +160,8 @@ class Assembler:
     def _follow(self, calls: CallArray, at: int, *, is_last: bool) -> bool:
         """Carry out one rare call. False: what it means depends on calls not given yet."""
         call, row = calls[at], self._rows[at : at + 1]
-        self._learn_processes(calls[at : at + 1])
+        if call["tgid"]:
+            self._processes.learn(int(call["tid"]), int(call["tgid"]))
         later = calls[at + 1 :]
         decided = is_last or len(later) >= MOST_HELD_CALLS
         entered, t = self._t(int(call["ts_enter"])), self._t(int(call["ts_exit"]))

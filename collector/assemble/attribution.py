@@ -13,14 +13,14 @@ from app.model.events import (
     To,
     effect_time,
 )
-from collector.assemble.file_ranges import FileRanges
+from collector.assemble.file_ranges import PAGE_CACHE, FileRanges, Placed
 from collector.assemble.groups import GroupClass, Groups, IndexArray, group
 from collector.assemble.hva_ranges import REGIONS, Unmaps, place_regions
-from collector.assemble.live_vm import Caller, LiveVm, Vcpu, caller_of
+from collector.assemble.live_vm import Caller, LiveVm, Vcpu
 from collector.assemble.placing import Extra
 from collector.assemble.processes import Processes
 from collector.assemble.vms import Vms
-from collector.records import SAW_EXIT, CallArray
+from collector.records import SAW_EXIT, CallArray, CallCode
 
 EBADF = 9
 DROPPED = -1
@@ -34,6 +34,7 @@ class Attribution:
         self.files = FileRanges(vms)
         self._unmaps = Unmaps(vms, processes)
         self._vms = vms
+        self._processes = processes
         self._found: list[LiveVm] = []
         self._extras: list[tuple[LiveVm, Extra]] = []
 
@@ -43,10 +44,16 @@ class Attribution:
         """The events of each VM, in order. Rows that are none of a guest's are dropped."""
         self._found, self._extras = [], []
         groups = group(calls)
+        self._learn_processes(calls, groups)
         owner = self._owners(calls, rows, groups)
-        self._place_files(calls, rows, groups, owner)
-        self._place_regions(calls, rows, owner)
-        self._extras += self._unmaps.place(calls, rows)
+        self._own(owner, self.files.place(calls, rows, groups))
+        counts = np.bincount(calls["code"], minlength=256)
+        if counts[list(PAGE_CACHE)].any():
+            self._own(owner, self.files.place_pages(calls, rows))
+        if counts[list(REGIONS)].any():
+            self._place_regions(calls, rows, owner)
+        if counts[CallCode.UNMAP]:
+            self._extras += self._unmaps.place(calls, rows)
         self._extras += self._doubts(calls, rows, owner)
         rows, owner = self._with_extras(rows, owner)
         for index, vm in enumerate(self._found):
@@ -68,10 +75,10 @@ class Attribution:
         target = np.full(len(groups.first) + 1, DROPPED, dtype=np.int64)  # the last: of no group
         vcpu_of = np.full(len(groups.first) + 1, UNKNOWN_VCPU, dtype=np.int16)
         for g in groups.numbers(GroupClass.VM_IOCTL):
-            call, t = calls[groups.first[g]], int(rows["t"][groups.first[g]])
-            target[g] = self._index(self._vm_of(call, t, groups.was_accepted[g]))
+            t = int(rows["t"][groups.first[g]])
+            target[g] = self._index(self._vm_of(groups.callers[g], t, groups.was_accepted[g]))
         for g in groups.numbers(GroupClass.VCPU):  # whose threads those may have made known
-            target[g], vcpu_of[g] = self._of_vcpu(calls[groups.first[g]])
+            target[g], vcpu_of[g] = self._of_vcpu(groups.callers[g])
         if (vcpu_of != UNKNOWN_VCPU).any():
             unknown = rows["vcpu"] == UNKNOWN_VCPU
             rows["vcpu"][unknown] = vcpu_of[groups.of[unknown]]
@@ -88,23 +95,30 @@ class Attribution:
         if is_alien.any():
             owner[is_alien] = self._index(self._vms.unattributed)
 
-    def _vm_of(self, call: np.void, t: int, was_accepted: bool) -> LiveVm:
-        caller = caller_of(call)
+    def _vm_of(self, caller: Caller, t: int, was_accepted: bool) -> LiveVm:
         if was_accepted or caller.kvm:
             return self._vms.find_or_create(caller, t)
         return self._vms.find(caller) or self._vms.unattributed
 
-    def _of_vcpu(self, call: np.void) -> tuple[int, int]:
+    def _of_vcpu(self, caller: Caller) -> tuple[int, int]:
         """Its VM, and its number if its fd tells."""
-        tid, fd = int(call["tid"]), int(call["fd"])
+        tid, fd = caller.tid, caller.fd
         file = self._vms.file(tid, fd) if fd >= 0 else None
         vm = self._vms.of_thread(tid, fd) or self._vms.unattributed
         return self._index(vm), file.vcpu_id if isinstance(file, Vcpu) else UNKNOWN_VCPU
 
-    def _place_files(
-        self, calls: CallArray, rows: EventArray, groups: Groups, owner: IndexArray
-    ) -> None:
-        owned, extras = self.files.place(calls, rows, groups)
+    def _learn_processes(self, calls: CallArray, groups: Groups) -> None:
+        for caller, process in zip(groups.callers, groups.processes, strict=True):
+            if process:
+                self._processes.learn(caller.tid, process)
+        unmaps = calls[calls["code"] == CallCode.UNMAP]
+        for tid, process in set(zip(unmaps["tid"].tolist(), unmaps["tgid"].tolist(), strict=True)):
+            if process:
+                self._processes.learn(tid, process)
+
+    def _own(self, owner: IndexArray, found: Placed) -> None:
+        """Take in what was found of files."""
+        owned, extras = found
         for vm, members in owned:
             if len(members):
                 owner[members] = self._index(vm or self._vms.unattributed)

@@ -34,7 +34,7 @@ from collector.records import SAW_STRUCT, CallArray, CallCode
 PAGE_CACHE = (CallCode.PAGE_CACHE_ADD, CallCode.PAGE_CACHE_DELETE)
 Owned = tuple[LiveVm | None, IndexArray]
 """The calls that are of a VM. None: of one that cannot be told."""
-Found = tuple[list[Owned], list[tuple[LiveVm, Extra]]]
+Placed = tuple[list[Owned], list[tuple[LiveVm, Extra]]]
 
 
 class FileRanges:
@@ -45,12 +45,11 @@ class FileRanges:
         self.strange_pages = 0
         """Page cache events of files that are no known guest_memfds: dropped."""
 
-    def place(self, calls: CallArray, rows: EventArray, groups: Groups) -> Found:
+    def place(self, calls: CallArray, rows: EventArray, groups: Groups) -> Placed:
         owned: list[Owned] = []
         extras: list[tuple[LiveVm, Extra]] = []
         for members in groups.members(GroupClass.FILE):
-            call = calls[members[0]]
-            tid, fd = int(call["tid"]), int(call["fd"])
+            tid, fd = int(calls["tid"][members[0]]), int(calls["fd"][members[0]])
             is_conversion = calls["code"][members] == CallCode.SET_ATTRIBUTES2
             for some, place in (
                 (members[is_conversion], self._conversions),
@@ -60,12 +59,11 @@ class FileRanges:
                     found = place(tid, fd, some, calls, rows)
                     owned += found[0]
                     extras += found[1]
-        found = self._page_cache(calls, rows)
-        return owned + found[0], extras + found[1]
+        return owned, extras
 
     def _fallocates(
         self, tid: int, fd: int, members: IndexArray, calls: CallArray, rows: EventArray
-    ) -> Found:
+    ) -> Placed:
         """Of files that are no guest_memfds nothing is kept."""
         file, certainty = self._guest_memfd(tid, fd)
         if file is None:
@@ -83,7 +81,7 @@ class FileRanges:
         sizes: Offsets,
         rows: EventArray,
         certainty: Certainty,
-    ) -> Found:
+    ) -> Placed:
         """Translate file ranges; where no slot is known they stay of the VM, without a range."""
         owned: list[Owned] = []
         extras: list[tuple[LiveVm, Extra]] = []
@@ -103,7 +101,7 @@ class FileRanges:
 
     def _conversions(
         self, tid: int, fd: int, members: IndexArray, calls: CallArray, rows: EventArray
-    ) -> Found:
+    ) -> Placed:
         file = self._vms.file(tid, fd) if fd >= 0 else None
         if isinstance(file, LiveVm):
             _take_gpas(members, calls, rows)
@@ -134,12 +132,11 @@ class FileRanges:
                 found.append((vm, Extra(np.full(len(state), 2 * at, dtype=np.int64), state)))
         return found
 
-    def _page_cache(self, calls: CallArray, rows: EventArray) -> Found:
+    def place_pages(self, calls: CallArray, rows: EventArray) -> Placed:
+        """The page cache events among the calls."""
         which = np.flatnonzero(np.isin(calls["code"], PAGE_CACHE))
         owned: list[Owned] = []
         extras: list[tuple[LiveVm, Extra]] = []
-        if not len(which):
-            return owned, extras
         v = calls["v"][which]
         inodes, of_inode = np.unique(v[:, (2, 0)], axis=0, return_inverse=True)
         for number, (device, ino) in enumerate(inodes.tolist()):

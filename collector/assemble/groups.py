@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.jit import constant, hot_in_place
+from collector.assemble.live_vm import Caller
 from collector.assemble.vm_ioctls import VM_IOCTLS
 from collector.records import SAW_EXIT, CallArray, CallCode
 
@@ -36,6 +37,7 @@ _CLASS_OF_CODE = {
 _CLASSES = np.zeros(256, dtype=np.uint8)
 for _class, _codes in _CLASS_OF_CODE.items():
     _CLASSES[list(_codes)] = _class
+_BY_NUMBER = list(GroupClass)
 _FIRST_SLOTS = 1 << 10
 _RETURNED = constant(SAW_EXIT)
 
@@ -48,6 +50,8 @@ class Groups:
     first: list[int]  # [groups] the first call of each
     was_accepted: list[bool]  # [groups] KVM took one of its calls, or may have
     class_of: list[GroupClass]  # [groups]
+    callers: list[Caller]  # [groups]
+    processes: list[int]  # [groups] CALL's tgid
 
     def numbers(self, wanted: GroupClass) -> list[int]:
         """The groups of a class."""
@@ -75,12 +79,15 @@ def group(calls: CallArray) -> Groups:
         if count >= 0:
             break
         slots *= 8
-    codes = calls["code"][first[:count]]
+    first = first[:count]
+    names = zip(*(calls[name][first].tolist() for name in ("tid", "fd", "kvm")), strict=True)
     return Groups(
         of,
-        first[:count].tolist(),
+        first.tolist(),
         accepted[:count].tolist(),
-        [GroupClass(one) for one in _CLASSES[codes].tolist()],
+        [_BY_NUMBER[one] for one in _CLASSES[calls["code"][first]].tolist()],
+        [Caller(*name) for name in names],
+        calls["tgid"][first].tolist(),
     )
 
 

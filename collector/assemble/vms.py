@@ -39,6 +39,7 @@ class Vms:
         self._processes = processes
         self._command_names = command_names
         self._files: dict[tuple[int, int], OpenFile] = {}
+        self._owners: set[int] | None = None  # of the files; None: to be found out
         self._by_pointer: dict[int, LiveVm] = {}
         self._of_thread: dict[int, LiveVm] = {}
         self._memfds: dict[tuple[int, int], GuestMemfdFile] = {}
@@ -86,10 +87,17 @@ class Vms:
         process = self._processes.of(tid)
         return tid if process is None else process
 
+    def owns_files(self, task: int) -> bool:
+        """Whether something of ours is open in a process, or a thread stands for one."""
+        if self._owners is None:
+            self._owners = {owner for owner, _ in self._files}
+        return task in self._owners or task in self._of_thread
+
     def open(self, tid: int, fd: int, file: OpenFile, t: int) -> None:
         """`fd` now names `file` in the thread's process; whatever it named before was closed."""
         self.close(tid, fd, t, is_inferred=True)
         self._files[(self.owner(tid), fd)] = file
+        self._owners = None
         if isinstance(file, LiveVm):
             file.fds.add(fd)
         elif isinstance(file, Vcpu):
@@ -104,6 +112,7 @@ class Vms:
         Where closing was not seen, that of vCPUs was not either: the VM's own fds alone count.
         """
         file = self._files.pop((self.owner(tid), fd), None)
+        self._owners = None
         if isinstance(file, LiveVm):
             file.fds.discard(fd)
             if not file.fds and (is_inferred or not file.vcpu_fds):
@@ -122,15 +131,19 @@ class Vms:
         if vm.kvm is not None and self._by_pointer.get(vm.kvm) is vm:
             del self._by_pointer[vm.kvm]
         self._files = {k: f for k, f in self._files.items() if not _belongs(f, vm)}
+        self._owners = None
         self._of_thread = {tid: v for tid, v in self._of_thread.items() if v is not vm}
         self._memfds = {i: f for i, f in self._memfds.items() if f not in vm.files}
         self._sink.end_vm(vm.sink_id, t, is_inferred=is_inferred)
 
     def end_process(self, process: int, t: int, *, is_inferred: bool = False) -> None:
         """The process is gone, and all its files with it."""
+        if not self.owns_files(process):
+            return
         for vm in list(self.of_process(process)):
             self.end(vm, t, is_inferred=is_inferred)
         self._files = {key: f for key, f in self._files.items() if key[0] != process}
+        self._owners = None
         self._vmms.pop(process, None)
 
     def exec(self, process: int, t: int) -> None:
