@@ -5,8 +5,10 @@ from fastapi import APIRouter
 from app.api import (
     backing,
     coverage,
+    diff,
     events,
     health,
+    history,
     metrics,
     rasters,
     recordings,
@@ -41,6 +43,8 @@ for resource in (
     events,
     storms,
     backing,
+    diff,
+    history,
     stream,
 ):
     resources.include_router(resource.router)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.pages import backing, coverage, explorer, home, recording, storms
+from app.pages import backing, coverage, diff, explorer, history, home, recording, storms
 
 router = APIRouter()
 router.include_router(home.router)
@@ -11,3 +11,5 @@ router.include_router(recording.router)
 router.include_router(coverage.router)
 router.include_router(storms.router)
 router.include_router(backing.router)
+router.include_router(diff.router)
+router.include_router(history.router)

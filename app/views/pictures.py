@@ -22,7 +22,7 @@ SPARK_HEIGHT = 24
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Neighbouring bins of a strip in one colour; place and width as shares of `STRIP_WIDTH`."""
+    """Neighbouring bins of a strip in one colour; place and width as shares of the strip's."""
 
     x: float
     width: float
@@ -39,7 +39,7 @@ class Spark:
     failed: list[int]
 
 
-def strip_cells(strip: AddressStrip) -> list[Cell]:
+def strip_cells(strip: AddressStrip, strip_width: int = STRIP_WIDTH) -> list[Cell]:
     """Colours from low to high addresses; mostly unknown bins are hatched."""
     known = np.maximum(1 - strip.unknown, 1e-9)
     steps = np.rint(strip.private / known * (RAMP_STEPS - 1)).astype(int).clip(0, RAMP_STEPS - 1)
@@ -48,7 +48,7 @@ def strip_cells(strip: AddressStrip) -> list[Cell]:
         for step, unknown in zip(steps, strip.unknown, strict=True)
     ]
     cells = []
-    per_bin = STRIP_WIDTH / len(fills)
+    per_bin = strip_width / len(fills)
     first = 0
     for fill, group in groupby(fills):
         bins = len(list(group))

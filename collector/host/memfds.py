@@ -44,7 +44,9 @@ class Counting:
         except (OtherFileError, ProcessLookupError):
             return memfd
         except OSError as error:
-            reason = f"The pages of guest_memfds cannot be counted: {error.strerror}."
+            reason = (
+                f"The pages of guest_memfds cannot be counted by cachestat(2): {error.strerror}."
+            )
             self._notes[reason] = None
             return memfd
         self._note_rest(pid, memfd, sum(one.npages for one in found) << PAGE_SHIFT)

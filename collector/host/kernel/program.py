@@ -1,5 +1,6 @@
 """Kernel memory by drgn. It needs debug information (DWARF) of the kernel that is read."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def open_kernel(vmcore: Path | None = None, vmlinux: Path | None = None) -> Prog
     except ImportError:
         reason = "drgn is not installed: pip install 'gmemscope[drgn]'"
         raise NoDrgnError(reason) from None
+    logging.getLogger("drgn").addHandler(logging.NullHandler())  # what matters is said below
     program = drgn.Program()
     try:
         if vmcore is not None:

@@ -1,0 +1,58 @@
+"""Two moments side by side."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from app.api.dependencies import ReaderOf
+from app.api.formats import OnlyJson
+from app.store.tables import Vm
+from app.views.diffs import Diff, diff, moment, rows_between
+
+router = APIRouter(tags=["diff"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is to be compared, as a link says it."""
+
+    vm: int
+    at: int | None
+    event: int | None
+    vm_b: int | None
+    at_b: int | None
+    event_b: int | None
+
+
+def sides(
+    vm: Annotated[int, Query(ge=1, description="The first VM's id.")],
+    at: Annotated[
+        int | None, Query(ge=0, description="When, ns. Default: the last instant.")
+    ] = None,
+    event: Annotated[
+        int | None, Query(ge=0, description="Count `at` from the effect of this event.")
+    ] = None,
+    vm_b: Annotated[int | None, Query(ge=1, description="Default: the first VM.")] = None,
+    at_b: Annotated[int | None, Query(ge=0)] = None,
+    event_b: Annotated[int | None, Query(ge=0)] = None,
+) -> Sides:
+    return Sides(vm, at, event, vm_b, at_b, event_b)
+
+
+SidesOf = Annotated[Sides, Depends(sides)]
+
+
+def vms_of(reader: ReaderOf, sides: Sides) -> tuple[Vm, Vm]:
+    """Raises NotFound."""
+    first = reader.vm(sides.vm)
+    return first, first if sides.vm_b is None else reader.vm(sides.vm_b)
+
+
+@router.get("/diff", dependencies=[OnlyJson])
+def show_diff(reader: ReaderOf, chosen: SidesOf) -> Diff:
+    """What became private, shared or unknown between two moments of one VM, or of two VMs."""
+    first, second = vms_of(reader, chosen)
+    a = moment(reader, first, chosen.at, chosen.event)
+    b = moment(reader, second, chosen.at_b, chosen.event_b)
+    return diff(a, b, rows_between(reader, a, b))

@@ -1,0 +1,133 @@
+"""Two moments side by side: of one VM, or of two VMs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from app.model.differing import DifferenceArray, differing, side_by_side, transitions
+from app.model.events import PAGE_SHIFT, PageState, effect_time
+from app.model.pagemap import Totals
+from app.store.errors import NotFound
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.row_ids import row_id
+
+RUNS_SHOWN = 1000
+STATE_NAMES = {
+    PageState.SHARED: "shared",
+    PageState.PRIVATE: "private",
+    PageState.UNKNOWN: "unknown",
+    PageState.NO_MEMSLOT: "no memslot",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A VM at an instant; with `event`, so long after that event's effect."""
+
+    vm: int
+    vm_name: str
+    recording: int
+    at: int
+    event: int | None
+    totals: Totals
+    mixed_2m: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Pages that were in one state on the one side and in another on the other."""
+
+    before: str
+    after: str
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingRun:
+    """Neighbouring pages that differ alike."""
+
+    gfn: int
+    npages: int
+    gpa: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What is different in the second moment."""
+
+    a: Moment
+    b: Moment
+    same_pages: Annotated[int, Field(description="In the same state on both sides.")]
+    transitions: Annotated[list[Transition], Field(description="Most pages first.")]
+    runs: Annotated[list[DifferingRun], Field(description="By gpa; the first of them.")]
+    runs_in_all: int
+
+
+def moment(reader: Reader, vm: Vm, at: int | None, event: int | None) -> Moment:
+    """At `at`; with an event's number, so long after it took effect. Default: the last instant.
+
+    Raises NotFound if the VM has no such event.
+    """
+    vm_id = row_id(vm)
+    if event is not None:
+        events, seqs = reader.events(vm_id, after_seq=event - 1, limit=1)
+        if not len(seqs) or int(seqs[0]) != event:
+            raise NotFound(f"VM {vm_id} has no event {event}")
+        at = int(effect_time(events)[0]) + (at or 0)
+    if at is None:
+        first, end = reader.span(vm_id)
+        at = end if vm.ended_t is None else max(first, vm.ended_t - 1)
+    page_map = reader.page_map_at(vm_id, at)
+    return Moment(
+        vm_id, vm.name, vm.recording_id, at, event, page_map.totals(), page_map.mixed_blocks
+    )
+
+
+def rows_between(reader: Reader, a: Moment, b: Moment) -> DifferenceArray:
+    """All pages that either moment has, side by side."""
+    maps = (reader.page_map_at(one.vm, one.at) for one in (a, b))
+    before, after = (page_map.runs() for page_map in maps)
+    return side_by_side(before, after)
+
+
+def diff(a: Moment, b: Moment, rows: DifferenceArray) -> Diff:
+    matrix = transitions(rows)
+    changed = differing(rows)
+    found = [
+        Transition(STATE_NAMES[before], STATE_NAMES[after], int(matrix[before, after]))
+        for before in PageState
+        for after in PageState
+        if before != after and matrix[before, after]
+    ]
+    found.sort(key=lambda one: -one.pages)
+    return Diff(
+        a,
+        b,
+        int(np.trace(matrix)),
+        found,
+        [_run(row) for row in changed[:RUNS_SHOWN]],
+        len(changed),
+    )
+
+
+def largest(rows: DifferenceArray, count: int) -> Sequence[DifferingRun]:
+    """The largest runs that differ."""
+    changed = differing(rows)
+    order = np.argsort(-changed["npages"].astype(np.int64), kind="stable")[:count]
+    return [_run(changed[i]) for i in order]
+
+
+def _run(row: np.void) -> DifferingRun:
+    return DifferingRun(
+        int(row["gfn"]),
+        int(row["npages"]),
+        hex(int(row["gfn"]) << PAGE_SHIFT),
+        STATE_NAMES[PageState(int(row["before"]))],
+        STATE_NAMES[PageState(int(row["after"]))],
+    )
