@@ -23,7 +23,7 @@ READY = b"# gmemscope.bt"
 START_TIMEOUT_S = 240.0
 SILENCE_S = 20.0
 """The live program says something four times a second; when silent for so long, it hangs."""
-STOP_TIMEOUT_S = 15.0
+WAIT_S = 15.0
 BUFFER_PAGES = 4096
 """Of 4 KiB for each CPU, where there are few. The default of 64 loses events from 0.2 M/s on."""
 ALL_BUFFERS_PAGES = 1 << 18
@@ -36,6 +36,7 @@ _PIPE_BYTES = 1 << 20
 _NARROW_BYTES = 1 << 12
 _MOST_BYTES = 1 << 22  # at once
 _DRY_S = 0.003  # nothing comes for so long: it has said what there is
+_LAST_TICK_S = 0.05  # between readings when it is about to end
 _LAST_WORDS = 4  # lines
 _ENVIRONMENT = {
     "BPFTRACE_MAP_KEYS_MAX": str(MAP_KEYS),
@@ -119,7 +120,8 @@ class BpftraceChild:
         Raises SourceEnded if the child is dead or hangs, after giving what it had said.
         """
         wait = 0.0 if self.is_behind else self._read_at + TICK_S - time.monotonic()
-        stop.wait(max(0.0, wait))
+        if stop.wait(max(0.0, wait)):
+            time.sleep(_LAST_TICK_S)
         content = self._drained()
         self._read_at = time.monotonic()
         if content:
@@ -173,19 +175,6 @@ class BpftraceChild:
             if line.strip():
                 self._last_words.append(line.decode(errors="replace").strip())
 
-    def finish(self) -> bytes:
-        """Ask it to end and return what it still had to say; kill it if it does not."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
-        self._resize(_PIPE_BYTES)
-        parts = [self._early]
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        with suppress(SourceEnded):
-            while time.monotonic() < deadline:
-                parts.append(self._read_some(TICK_S))
-        self.kill()
-        return b"".join(parts)
-
     def kill(self) -> None:
         """Make sure that it is gone; harmless if it is."""
         if self._process is None:
@@ -200,7 +189,7 @@ class BpftraceChild:
     def _death(self) -> str:
         assert self._process is not None
         try:
-            status = self._process.wait(STOP_TIMEOUT_S)
+            status = self._process.wait(WAIT_S)
         except subprocess.TimeoutExpired:
             return "closed its output"
         self._hear_complaints()

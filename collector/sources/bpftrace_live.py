@@ -23,9 +23,14 @@ from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
 
 MARGIN_NS = 20_000_000
 """A CPU may be interrupted between taking an event's time and writing the event down."""
+END_TIMEOUT_S = 15.0
 MOST_HOLD_NS = 5_000_000_000
 """How much longer than for the others to wait for a CPU that says nothing. What it says later of
 that time is a loss."""
+
+
+def _now() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class BpftraceLive:
@@ -71,22 +76,24 @@ class BpftraceLive:
         # Compile what reads its lines, lest they pile up meanwhile.
         BpftraceReader(Path("bpftrace")).take(FIRST_LINE.encode() + b"\nT 1 0\n")
         self._child.start(self._on_host.program.text, stop)
-        self._attached_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._attached_ns = _now()
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         problem: SourceEnded | None = None
-        while not stop.is_set() and problem is None:
+        ends_ns: int | None = None  # once it was asked to
+        while problem is None and (ends_ns is None or self._reached_ns < ends_ns):
+            if ends_ns is None and stop.is_set():
+                ends_ns, patience_ends = _now(), time.monotonic() + END_TIMEOUT_S
             try:
                 self._reader.take(self._child.read(stop))
+                if ends_ns is not None and time.monotonic() > patience_ends:
+                    raise SourceEnded("bpftrace was too far behind to wait for what happened last")
             except SourceEnded as error:
                 problem = error
             yield self._settled(self._said_ns())
-        if problem is None:
-            self._reader.take(self._child.finish())
-        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        self._reader.end_gap(now)
-        yield self._settled(now)
         if problem is not None:
+            self._reader.end_gap(self._reader.newest_ns)
+            yield self._settled(self._reader.newest_ns)
             raise problem
 
     def _said_ns(self) -> int:
@@ -100,7 +107,7 @@ class BpftraceLive:
 
     def _settled(self, until_ns: int) -> LiveBatch:
         until_ns = max(until_ns, self._reached_ns)
-        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        now = _now()
         calls = in_order(np.concatenate((self._held, self._reader.batch())))
         count = int(np.searchsorted(calls["ts_exit"], np.uint64(until_ns), side="right"))
         self._held = calls[count:].copy()

@@ -21,10 +21,17 @@ call() { printf 'V %x 64 700000007 %x %x 0\n' "$1" $((($2 << 40) + 4)) "$3"; }
 tick() { printf 'T %x %x\n' "$1" "$2"; }
 now=$(python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME))')
 later=$((now + 100000000))
-end() { tick $((later + 100000000)) 0; tick $((later + 100000000)) 1; }
+alive() {
+    while :; do
+        read -r up rest < /proc/uptime
+        for cpu in "$@"; do tick "${up%.*}${up#*.}0000000" "$cpu"; done
+        sleep 0.1
+    done
+}
 """
 """`call TIME CPU RESULT` says that a VM was created, `tick TIME CPU` that a CPU said all,
-`end` that both did, later."""
+`alive CPU...` that
+they do so from now on."""
 
 PATIENCE_S = 30.0
 MakeSource = Callable[[str], BpftraceLive]
@@ -65,30 +72,40 @@ def calls_of(source: BpftraceLive, count: int) -> CallArray:
 
 def test_lines_of_two_cpus_come_in_order(source_of: MakeSource) -> None:
     lines = "call $((now + 5000)) 0 6; call $((now + 1000)) 1 5; tick $later 0; tick $later 1\n"
-    calls = calls_of(source_of(READY + CALLS + lines + "exec sleep 30"), 2)
+    calls = calls_of(source_of(READY + CALLS + lines + "alive 0 1"), 2)
     assert calls["ret"].tolist() == [5, 6]
 
 
 def test_call_waits_until_every_cpu_has_said_all(source_of: MakeSource) -> None:
-    script = READY + CALLS + "call $now 0 5; tick $later 0; exec sleep 30"
-    source, stop = source_of(script), Event()
-    given, after_all = [], 0
+    source, stop = source_of(READY + CALLS + "call $now 0 5; sleep 1; alive 0 1"), Event()
+    waited = 0
     with source:
         source.start(stop)
         for batch in source.batches(stop):
-            given.append(batch.calls["ret"].tolist())
-            after_all += source.bytes_read > 80
-            if after_all == 3:
+            if len(batch.calls):
+                assert batch.calls["ret"].tolist() == [5]
                 stop.set()
-    assert [rets for rets in given if rets] == [[5]]
-    assert given[-1] == [5]  # when it ends
+            waited += source.bytes_read > 60 and not stop.is_set()
+    assert waited > 1
+
+
+def test_end_that_is_not_reached_is_told(
+    source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bpftrace_live, "END_TIMEOUT_S", 0.5)
+    stop = Event()
+    with source_of(READY + CALLS + "tick $now 0; exec sleep 30") as source:
+        source.start(stop)
+        with pytest.raises(SourceEnded, match="too far behind"):
+            for _ in source.batches(stop):
+                stop.set()
 
 
 def test_cpu_that_says_nothing_is_not_waited_for_for_ever(
     source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bpftrace_live, "MOST_HOLD_NS", 300_000_000)
-    lines = "call $now 0 5; tick $((now + 400000000)) 0; sleep 1; call $now 1 6; exec sleep 30"
+    lines = "call $now 0 5; tick $((now + 400000000)) 0; sleep 1; call $now 1 6; alive 0"
     calls = calls_of(source_of(READY + CALLS + lines), 3)
     assert calls["code"].tolist() == [CallCode.CREATE_VM, CallCode.LOSS_BEGIN, CallCode.LOSS_END]
     assert calls["v"][1, 0] == 1
@@ -96,8 +113,8 @@ def test_cpu_that_says_nothing_is_not_waited_for_for_ever(
 
 def test_lost_events_make_a_gap_from_what_all_had_said(source_of: MakeSource) -> None:
     rounds = "for i in 1 2 3; do for c in 0 1; do tick $((now + i * 1000000)) $c; done; done\n"
-    lines = "echo Lost 12 events; call $((now + 5000000)) 1 6; tick $later 0; end\n"
-    calls = calls_of(source_of(READY + CALLS + rounds + lines + "exec sleep 30"), 3)
+    lines = "echo Lost 12 events; call $((now + 5000000)) 1 6; tick $later 0\n"
+    calls = calls_of(source_of(READY + CALLS + rounds + lines + "alive 0 1"), 3)
     codes = [CallCode(int(code)) for code in calls["code"]]
     assert codes == [CallCode.LOSS_BEGIN, CallCode.CREATE_VM, CallCode.LOSS_END]
     begin, end = calls[0], calls[2]
@@ -107,8 +124,8 @@ def test_lost_events_make_a_gap_from_what_all_had_said(source_of: MakeSource) ->
 
 
 def test_line_that_is_none_is_a_loss(source_of: MakeSource) -> None:
-    lines = "echo V 12 xyz; tick $later 0; end\n"
-    calls = calls_of(source_of(READY + CALLS + lines + "exec sleep 30"), 2)
+    lines = "echo V 12 xyz; tick $later 0\n"
+    calls = calls_of(source_of(READY + CALLS + lines + "alive 0 1"), 2)
     assert calls["code"].tolist() == [CallCode.LOSS_BEGIN, CallCode.LOSS_END]
 
 
@@ -153,7 +170,5 @@ def test_missing_program_is_named() -> None:
 
 def test_large_output_comes_whole(source_of: MakeSource) -> None:
     lines = "i=0; while [ $i -lt 20000 ]; do call $((now + i)) 0 5; i=$((i + 1)); done\n"
-    calls = calls_of(
-        source_of(READY + CALLS + lines + "tick $later 0; tick $later 1; exec sleep 30"), 20000
-    )
+    calls = calls_of(source_of(READY + CALLS + lines + "alive 0 1"), 20000)
     assert len(calls) == 20000
