@@ -122,12 +122,13 @@ class Overviews:
 
 
 def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
-    """Sorts what needs a look most first: losses, failures, what is live, what is newest."""
+    """Sorts what needs a look most first: of what is live and then of the rest, losses, failures,
+    what is newest."""
     has_lost = bool(one.recording.losses) or one.recording.state == "incomplete"
     return (
+        not one.is_live,
         not has_lost,
         not one.vm.failed,
-        not one.is_live,
         -one.recording.id,
         row_id(one.vm),
     )

@@ -1,11 +1,17 @@
 /** The events in view, or under the cursor: a table that loads on demand. */
 
+import {
+  causeText, changedText, isLoss, kindText, kindTitle, lacksRange, outcomeText, sizeText, threadText,
+  vcpuText,
+} from "./event_words.js";
 import { formatAddress } from "./gpa.js";
 import { address, fetchJson } from "./rest.js";
 import { clockAt, formatDuration, formatTime } from "./time.js";
-import { formatCount, formatSize } from "./units.js";
+import { formatCount } from "./units.js";
 
 const PAGE_LENGTH = 100;
+/** Rows that the page keys go on. */
+const PAGE_STEP = 10;
 
 export class EventsTable {
   count = 0;
@@ -18,6 +24,7 @@ export class EventsTable {
   constructor(parts, subject) {
     this.parts = parts;
     this.subject = subject;
+    parts.body.addEventListener("keydown", (event) => this.walk(event));
   }
 
   /** Ask for the first page of what `filter` selects. */
@@ -29,8 +36,10 @@ export class EventsTable {
   /** Show an answer of `load`. */
   draw(view, { filter, isUnderCursor, answer }) {
     Object.assign(this, { view, filter, isUnderCursor, count: 0 });
+    const focused = this.links.indexOf(document.activeElement);
     this.parts.body.replaceChildren();
     this.append(answer);
+    if (focused >= 0) this.focusOn(focused);
   }
 
   /** Load the page after the last one shown. */
@@ -45,7 +54,32 @@ export class EventsTable {
     this.next = next;
     this.count += items.length;
     this.parts.body.append(...items.map((event) => this.row(event)));
+    if (this.links[0] && !this.links.some((link) => link.tabIndex === 0)) this.links[0].tabIndex = 0;
     this.say();
+  }
+
+  get links() {
+    return [...this.parts.body.querySelectorAll("a[data-t]")];
+  }
+
+  /** Tab comes to one event; arrow keys go on from there. */
+  walk(event) {
+    const here = this.links.indexOf(event.target);
+    const steps = {
+      ArrowUp: here - 1, ArrowDown: here + 1, PageUp: here - PAGE_STEP, PageDown: here + PAGE_STEP,
+      Home: 0, End: Infinity,
+    };
+    if (here < 0 || !(event.key in steps)) return;
+    event.preventDefault();
+    this.focusOn(steps[event.key]);
+  }
+
+  focusOn(index) {
+    const { links } = this;
+    const link = links[Math.min(Math.max(index, 0), links.length - 1)];
+    if (!link) return;
+    for (const each of links) each.tabIndex = each === link ? 0 : -1;
+    link.focus();
   }
 
   urlOf(parameters) {
@@ -75,10 +109,11 @@ export class EventsTable {
       cell(sizeText(event)),
       cell(outcomeText(event), `errno ${event.errno}`, "outcome"),
       cell(causeText(event), `cause ${event.cause ?? "none"}, ${event.cause_certainty}`),
-      cell(event.vcpu === null ? `tid ${event.tid}` : `vCPU ${event.vcpu}`, `tid ${event.tid}`),
+      cell(vcpuText(event), "", "number"),
+      cell(threadText(event), "", "number"),
       cell(event.latency_ns === null ? "–" : formatDuration(event.latency_ns),
         event.latency_ns === null ? "" : `${event.latency_ns} ns`, "number"),
-      cell(isCall(event) ? formatCount(event.effective_pages) : "–", "", "number"),
+      cell(changedText(event), "", "number"),
     );
     return row;
   }
@@ -89,6 +124,7 @@ export class EventsTable {
     link.href = this.view.searchAt(event.t_effect, event.gpa);
     link.textContent = formatTime(event.t, 9);
     link.dataset.t = event.t_effect;
+    link.tabIndex = -1;
     if (event.gpa !== null) link.dataset.gpa = event.gpa;
     const { clock, clock_start_ns } = this.subject.recording;
     link.title = `${clock} ${event.clock_ns ?? clockAt(clock_start_ns, event.t)} ns`;
@@ -99,19 +135,12 @@ export class EventsTable {
   }
 }
 
-/** Kinds that always concern pages, whether the recording says which or not. */
-const HAS_RANGE = new Set(["conversion", "hypercall", "memory_fault", "page_fault"]);
-
-const isLoss = (event) => event.kind.startsWith("loss_");
-
 /** A cell as wide as all columns after the time: nothing else is known of a loss. */
 function spanning(text) {
   const wide = cell(text, "", "lost");
-  wide.colSpan = 8;
+  wide.colSpan = 9;
   return wide;
 }
-
-const isCall = (event) => event.kind === "conversion";
 
 function cell(text, title = "", className = "") {
   const element = document.createElement("td");
@@ -121,34 +150,11 @@ function cell(text, title = "", className = "") {
   return element;
 }
 
-function kindText({ kind, to, aux }) {
-  const words = kind.replaceAll("_", " ");
-  if (kind === "loss_begin") return `events lost: ${lostText(aux)}`;
-  if (kind === "conversion") return to === "unknown" ? "conversion, direction unknown" : `to ${to}`;
-  return to === null || to === "unknown" ? words : `${words}: to ${to}`;
-}
-
-const lostText = (aux) => (Number(aux) ? formatCount(Number(aux)) : "not counted");
-
-const kindTitle = ({ kind, seq }) => `${kind.replaceAll("_", " ")}, number ${seq} of this VM`;
-
-function rangeCell({ kind, gpa, gfn, range_certainty }) {
-  if (gpa === null) return HAS_RANGE.has(kind) ? unknownRange() : cell("–");
+function rangeCell(event) {
+  const { gpa, gfn, range_certainty } = event;
+  if (gpa === null) return lacksRange(event) ? unknownRange() : cell("–");
   const mark = range_certainty === "inferred" ? " (inferred)" : "";
   return cell(formatAddress(gpa) + mark, `gfn 0x${gfn.toString(16)}, ${range_certainty}`, "address");
 }
 
 const unknownRange = () => cell("unknown", "The recording does not say which pages.");
-
-function sizeText({ size, gpa }) {
-  return gpa === null ? "–" : formatSize(size);
-}
-
-function outcomeText({ outcome, errno_name, errno }) {
-  return outcome === "failed" ? `failed ${errno_name ?? errno}` : outcome;
-}
-
-function causeText({ cause, cause_certainty }) {
-  if (!cause) return "–";
-  return cause_certainty === "inferred" ? `${cause} (inferred)` : cause;
-}

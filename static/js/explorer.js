@@ -243,8 +243,8 @@ class Explorer {
   async loadEvents(signal) {
     const size = { width: plotWidth(this.map.figure), height: this.map.height };
     const { filter, isUnderCursor } = selectedEvents(this.view, size);
-    const kind = byId("events-filter").value;
-    const only = kind === "failed" ? { outcome: "failed" } : { kind };
+    const kinds = byId("events-filter").value;
+    const only = kinds === "failed" ? { outcome: "failed" } : { kind: kinds.split(" ") };
     return this.events.load({ ...filter, ...only }, isUnderCursor, signal);
   }
 

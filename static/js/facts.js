@@ -79,6 +79,7 @@ export function historyRows({ conversions, isComplete, since }, page) {
 }
 
 function sinceText(event) {
+  if (event.kind === "state_read") return `${formatTime(event.t_effect)} or before: read from the kernel then`;
   if (event.kind !== "conversion") return `${formatTime(event.t_effect)}, events were lost`;
   const who = event.vcpu === null ? `thread ${event.tid}` : `vCPU ${event.vcpu}`;
   const why = event.cause ? `, ${event.cause} (${event.cause_certainty})` : "";

@@ -4,14 +4,13 @@ import { PAGE_SIZE, toHex } from "./gpa.js";
 import { address, fetchJson } from "./rest.js";
 
 const MOST_EVENTS = 2000;
-const KINDS = ["conversion", "loss_begin", "loss_end"];
+const KINDS = ["conversion", "state_read", "loss_begin", "loss_end"];
 
 /** Ask for everything that may have changed the state of a page up to an instant. */
 export async function loadHistory(vmId, page, t, signal) {
   const range = { gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
-  const parameters = { to: t + 1, ...range, limit: MOST_EVENTS };
-  const kinds = KINDS.map((kind) => `&kind=${kind}`).join("");
-  return fetchJson(address(`/api/v1/vms/${vmId}/events`, parameters) + kinds, signal);
+  const parameters = { to: t + 1, ...range, limit: MOST_EVENTS, kind: KINDS };
+  return fetchJson(address(`/api/v1/vms/${vmId}/events`, parameters), signal);
 }
 
 /**
@@ -34,6 +33,7 @@ export function summarise({ items, next }, state) {
 
 /** The state that an event left the page in; null where it changed nothing. */
 function stateAfter({ kind, outcome, to, range_certainty }) {
+  if (kind === "state_read") return to;
   if (kind !== "conversion") return "unknown";
   if (outcome === "failed") return null;
   return outcome === "unconfirmed" || range_certainty === "unknown" ? "unknown" : to;

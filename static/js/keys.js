@@ -26,6 +26,7 @@ const GESTURES = [
   ["click", "keep the cursor here"],
   ["back", "what was shown before selecting, following a link or showing all"],
   ["arrows", "move the cursor, when the map has the focus; with shift, ten cells"],
+  ["arrows", "go from event to event, when one of the table has the focus; Enter shows it"],
 ];
 
 /** Fill the help's list. */

@@ -9,11 +9,13 @@ export class Refused extends Error {
   }
 }
 
-/** Address of a resource with those parameters that have a value. */
+/** Address of a resource with those parameters that have a value, or several. */
 export function address(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+    for (const one of [value].flat()) {
+      if (one !== null && one !== undefined && one !== "") query.append(name, one);
+    }
   }
   const text = query.toString();
   return text ? `${path}?${text}` : path;

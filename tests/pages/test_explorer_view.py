@@ -100,3 +100,21 @@ def test_single_pages_can_be_told_apart(explorer: Explorer) -> None:
     page = explorer("?gpa_from=0x100000000&gpa_to=0x100010000")
     expect(page.locator("#strip-caption")).to_contain_text("64.0 KiB, 16 pages")
     expect(page.locator("#cell-size")).to_contain_text("1 cell = 4.0 KiB")
+
+
+def test_tab_comes_to_one_event_and_arrows_go_on(explorer: Explorer) -> None:
+    page = explorer()
+    links = page.locator("#events-body a[data-t]")
+    assert links.count() > 50
+    expect(page.locator("#events-body a[tabindex='0']")).to_have_count(1)
+    page.locator(".events .table-scroll").focus()
+    page.keyboard.press("Tab")
+    expect(links.nth(0)).to_be_focused()
+    for key, index in (("ArrowDown", 1), ("PageDown", 11), ("ArrowUp", 10)):
+        page.keyboard.press(key)
+        expect(links.nth(index)).to_be_focused()
+    t = links.nth(10).get_attribute("data-t")
+    settled(page, lambda: page.keyboard.press("Enter"))
+    assert query_of(page)["t"] == t
+    page.keyboard.press("Tab")
+    expect(page.locator("#events-body a:focus")).to_have_count(0)

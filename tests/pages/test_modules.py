@@ -101,3 +101,31 @@ def test_raster_rows_become_pixels_with_a_gap_for_each_hole(
     assert in_module("gpa.js", f"{axis}.addressAt(45)") is None
     assert in_module("gpa.js", f"{axis}.addressAt(50)") == 0x100000
     assert in_module("gpa.js", f"{axis}.holes()[0].to") == 0x100000
+
+
+KINDS = {
+    "{kind: 'memslot', aux: '0x400000007', npages: 512}": "memslot 7 set",
+    "{kind: 'memslot', aux: '0x2', npages: 0}": "memslot 2 deleted",
+    "{kind: 'guest_memfd', aux: '0x0'}": "guest_memfd created",
+    "{kind: 'register_region', aux: '0x0'}": "host memory registered for encryption",
+    "{kind: 'populate', aux: '0x0'}": "guest_memfd pages allocated",
+    "{kind: 'population', aux: '0x10', npages: 512}": (
+        "counted: 16 of 512 pages of guest_memfd exist"
+    ),
+    "{kind: 'population', aux: '0x10', npages: null}": "counted: 16 pages of guest_memfd exist",
+    "{kind: 'state_read', to: 'private'}": "state read from the kernel: private",
+    "{kind: 'loss_begin', aux: '0x0'}": "events lost: not counted",
+    "{kind: 'memory_fault', to: 'shared'}": "memory fault: to shared",
+    "{kind: 'conversion', to: 'unknown'}": "conversion, direction unknown",
+}
+
+
+def test_kinds_of_events_in_words(in_module: Callable[[str, str], Any]) -> None:
+    words = in_module("event_words.js", f"[{', '.join(KINDS)}].map(m.kindText)")
+    assert words == list(KINDS.values())
+
+
+def test_since_when_a_state_that_was_read_has_been(in_module: Callable[[str, str], Any]) -> None:
+    items = "[{kind: 'loss_begin'}, {kind: 'state_read', to: 'shared', t_effect: 7}]"
+    found = in_module("history.js", f"m.summarise({{items: {items}, next: null}}, 'shared')")
+    assert found["since"]["t_effect"] == 7
