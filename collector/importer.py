@@ -17,6 +17,12 @@ from collector.sources.base import InputError, SourceDescription
 from collector.sources.bpftrace_log import BpftraceLog, looks_like_bpftrace_log
 from collector.sources.perf_script import PerfScript, looks_like_perf_script
 from collector.sources.trace_dat import TraceDatFile
+from collector.sources.trace_text import (
+    TraceFile,
+    TraceReport,
+    looks_like_trace_file,
+    looks_like_trace_report,
+)
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
 _HEAD_BYTES = 1 << 16
@@ -46,6 +52,8 @@ FORMATS: dict[str, Callable[[Path], ImportedFile]] = {
     "trace.dat": TraceDatFile,
     "bpftrace": BpftraceLog,
     "perf-script": PerfScript,
+    "trace-report": TraceReport,
+    "trace": TraceFile,
 }
 
 
@@ -82,8 +90,12 @@ def format_of(path: Path) -> str:
         return "trace.dat"
     if looks_like_bpftrace_log(head):
         return "bpftrace"
+    if looks_like_trace_file(head):
+        return "trace"
     if looks_like_perf_script(head):
         return "perf-script"
+    if looks_like_trace_report(head):
+        return "trace-report"
     raise InputError(path, 0, f"this is none of the formats known ({', '.join(FORMATS)})")
 
 

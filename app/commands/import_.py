@@ -24,7 +24,11 @@ AUTO = "auto"
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings to import.")]
 Format = Annotated[
     str,
-    typer.Option("--format", metavar="FORMAT", help="auto, trace.dat, bpftrace or perf-script."),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="auto, trace.dat, bpftrace, perf-script, trace-report or trace.",
+    ),
 ]
 Again = Annotated[
     bool, typer.Option("--again", help="Import a file even if it was imported already.")

@@ -120,7 +120,7 @@ _ATTRIBUTE_TRACEPOINTS = (
     ),
 )
 
-_EVENT_PROBES = (
+EVENT_PROBES = (
     Shape(
         RecordCode.USER_SET_ATTRIBUTES,
         (
@@ -140,13 +140,13 @@ _EVENT_PROBES = (
     Shape(RecordCode.IOCTL_ENTER, _sources("fd", "cmd", "arg")),
 )
 
-USER_PROBES = frozenset(shape.code for shape in _EVENT_PROBES) - {
+USER_PROBES = frozenset(shape.code for shape in EVENT_PROBES) - {
     RecordCode.FALLOCATE_ENTER,
     RecordCode.IOCTL_ENTER,
 }
 """What only event probes tell."""
 
-_KPROBES = (
+KPROBES = (
     Shape(
         RecordCode.VM_IOCTL,
         (
@@ -225,11 +225,11 @@ def _tracepoint(event: EventFormat) -> EventPlan | None:
 def _probe(event: EventFormat) -> EventPlan | None:
     if not _is_probe(event) or event.field(FUNCTION_ADDRESS) is not None:
         return None
-    return _by_shape(event, _EVENT_PROBES if event.field(ENTRY_ADDRESS) is None else _KPROBES)
+    return _by_shape(event, EVENT_PROBES if event.field(ENTRY_ADDRESS) is None else KPROBES)
 
 
 def _by_shape(event: EventFormat, shapes: Iterable[Shape]) -> EventPlan | None:
-    names = frozenset(_canonical(name) for name in event.own_names if not _is_address(name))
+    names = frozenset(canonical(name) for name in event.own_names if not _is_address(name))
     for shape in shapes:
         if shape.fits(names):
             return _plan(event, shape.code, shape.sources, shape.flags)
@@ -252,7 +252,7 @@ def _plan(
     event: EventFormat, code: RecordCode, sources: Iterable[Source], flags: int = 0
 ) -> EventPlan | None:
     """The plan, or None if the event lacks a field that nothing can stand in for."""
-    fields = {_canonical(f.name): f for f in event.fields} | {f.name: f for f in event.fields}
+    fields = {canonical(f.name): f for f in event.fields} | {f.name: f for f in event.fields}
     values = []
     for source in sources:
         found = fields.get(source.name)
@@ -283,7 +283,7 @@ def _is_probe(event: EventFormat) -> bool:
     return all(_PROBE_TYPE.fullmatch(field.declaration) for field in own)
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
     return _ALIASES.get(name, name)
 
 

@@ -21,7 +21,7 @@ _MOST = 64  # probes of each kind that can be told apart
 
 _ENOUGH_VOTES = 256
 
-_RETURN_OF_ENTRY = {
+RETURN_OF_ENTRY = {
     RecordCode.VM_IOCTL: RecordCode.VM_IOCTL_RETURN,
     RecordCode.SET_MEMSLOT: RecordCode.SET_MEMSLOT_RETURN,
     RecordCode.GMEM_FALLOCATE: RecordCode.GMEM_FALLOCATE_RETURN,
@@ -143,7 +143,7 @@ class _Survey:
             return RecordCode.FALLOCATE_EXIT if fallocate > ioctl else RecordCode.IOCTL_EXIT
         for plan, entry in zip(self.kprobes, self.entries, strict=True):
             if entry and abs(entry - self.functions[i]) <= NEAR:
-                return _RETURN_OF_ENTRY.get(RecordCode(plan.code))
+                return RETURN_OF_ENTRY.get(RecordCode(plan.code))
         return None
 
 

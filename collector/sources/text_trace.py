@@ -10,7 +10,7 @@ from collector.assemble.pairing import Pairing
 from collector.records import CallArray, RecordArray, RecordCode
 from collector.sources.base import SourceDescription
 from collector.sources.trace_dat import LOOK_AHEAD_RECORDS, capabilities
-from collector.text.events import templates_of
+from collector.text.events import KnownEvents, by_name
 from collector.text.head import TextHead
 from collector.text.lines import TextRecords
 
@@ -27,7 +27,7 @@ class TextTrace:
         self.path = path
         self._format = format_name
         self._head = head
-        self._text = TextRecords(path, templates_of)
+        self._text = TextRecords(path, KnownEvents().templates_of, head.overwritten)
         self._counts = np.zeros(256, np.int64)
         self._batches = self._text.batches()
         self._seen_ahead = self._look_ahead()
@@ -63,7 +63,7 @@ class TextTrace:
         """By the records met so far, and what the head says was recorded."""
         counts = self._counts.copy()
         for name in self._head.events:
-            counts[[template.code for template in templates_of(name)]] += 1
+            counts[[template.code for template in by_name(name)]] += 1
         return capabilities(counts)
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:

@@ -7,6 +7,7 @@ filemap}.h, and what kernel/trace/trace_syscalls.c prints of system calls.
 from errno import EFAULT
 
 from collector.records import RecordCode
+from collector.text.probes import Probes
 from collector.text.templates import Store, Template, constant
 
 MEMORY_FAULT = 39
@@ -110,14 +111,42 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
 }
 
 
-def templates_of(name: str) -> tuple[Template, ...]:
-    """How the lines of an event look; none if it tells us nothing. perf names the system too."""
+class KnownEvents:
+    """What an event is by its name, or, if it is a probe, by what it prints."""
+
+    def __init__(self) -> None:
+        self._probes = Probes()
+
+    def templates_of(self, name: str, payload: str) -> tuple[Template, ...]:
+        """How the lines of an event look; none if it tells us nothing."""
+        return (
+            by_name(name)
+            or in_trace_file(name, payload)
+            or self._probes.templates_of(name, payload)
+        )
+
+
+def by_name(name: str) -> tuple[Template, ...]:
+    """By a name as perf and trace-cmd print it; perf names the system too."""
     name = name.rsplit(":", 1)[-1]
     for prefix in ("sys_enter_", "sys_exit_"):
         call = _SYSTEM_CALLS.get(name.removeprefix(prefix))
         if name.startswith(prefix) and call is not None:
             code, pattern = call
-            if prefix == "sys_enter_":
-                return (Template(code, pattern),)
-            return (Template(_EXITS[code], "%"),)
+            return (
+                Template(code, pattern) if prefix == "sys_enter_" else Template(_EXITS[code], "%"),
+            )
     return _EVENTS.get(name, ())
+
+
+def in_trace_file(name: str, payload: str) -> tuple[Template, ...]:
+    """System calls in the tracing file `trace`: `sys_ioctl(fd: 5, ...)` and `sys_ioctl -> 0x0`."""
+    call = _SYSTEM_CALLS.get(name.removeprefix("sys_"))
+    if call is None or not name.startswith("sys_"):
+        return ()
+    code, pattern = call
+    return (
+        Template(code, f"({pattern}")
+        if payload.startswith("(")
+        else Template(_EXITS[code], "-> %"),
+    )

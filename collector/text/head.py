@@ -8,6 +8,7 @@ from typing import Self
 _HEAD_BYTES = 1 << 18
 _NS = 1_000_000_000
 _EVENT = re.compile(r"# event : name = ([\w-]+:\w+), ")
+_ENTRIES = re.compile(r"^# entries-in-buffer/entries-written: (\d+)/(\d+) ", re.MULTILINE)
 _CLOCKS = {
     "monotonic": "mono",
     "monotonic_raw": "mono_raw",
@@ -25,6 +26,7 @@ class TextHead:
     clock: str = "unknown"
     wall_minus_clock_ns: int | None = None
     events: tuple[str, ...] = ()  # that were to be recorded, whether any came or not
+    overwritten: int = 0  # events that are older than all that are there
 
     @classmethod
     def of_perf_script(cls, path: Path) -> Self:
@@ -44,6 +46,13 @@ class TextHead:
             _wall_minus_clock(told.get("reference time", "")),
             tuple(found[1] for line in lines if (found := _EVENT.match(line))),
         )
+
+    @classmethod
+    def of_trace_file(cls, path: Path) -> Self:
+        """From the comment that the tracing file `trace` begins with."""
+        with path.open("rb") as file:
+            found = _ENTRIES.search(file.read(_HEAD_BYTES).decode(errors="replace"))
+        return cls(overwritten=0 if found is None else max(0, int(found[2]) - int(found[1])))
 
 
 def _clock(clockid: str) -> str:

@@ -11,7 +11,7 @@ from collector.records import RECORD, RecordArray
 from collector.sources.base import InputError
 from collector.text import scanning
 from collector.text.header import HEADER_SIZE, Text
-from collector.text.losses import find_losses, gap, in_order, loss_rows
+from collector.text.losses import TextLoss, find_losses, gap, in_order, loss_rows
 from collector.text.scanning import COMM, COMM_END, NAME_SLOTS, TGID
 from collector.text.templates import NO_PLAN, Template, TemplateTables
 
@@ -22,7 +22,7 @@ HELD_ROWS = 1 << 15
 """Events that come out of order are put in order as far as they are no further apart."""
 UNKNOWN_CPU = 0xFFFF
 _MOST_NAMES = NAME_SLOTS // 2
-_NOT_EVENTS = ("PERF_RECORD_", "CPU:")
+_NOT_EVENTS = "PERF_RECORD_"
 
 _NOISE = re.compile(
     rb"\s*$|CPU:\d+ \[|cpus=\d+$|version = |trace-cmd: |Warning:|Processed \d+ |Check IO/CPU"
@@ -31,14 +31,17 @@ _NOISE = re.compile(
 )
 """What the tools say besides events, and what lands in the file with 2>&1."""
 
-TemplatesOf = Callable[[str], tuple[Template, ...]]
+TemplatesOf = Callable[[str, str], tuple[Template, ...]]
+"""Of an event's name and what its first line says."""
 
 
 class TextRecords:
     """The records of one file, read once from front to back."""
 
-    def __init__(self, path: Path, templates_of: TemplatesOf) -> None:
+    def __init__(self, path: Path, templates_of: TemplatesOf, overwritten: int = 0) -> None:
+        """`overwritten`: how many events, older than all that are there, are known to be lost."""
         self.path = path
+        self._overwritten = overwritten
         self.bytes_read = 0
         self.command_names: dict[int, str] = {}
         self.thread_groups: dict[int, int] = {}
@@ -75,7 +78,7 @@ class TextRecords:
         for records in self._scanned():
             held = np.concatenate((held, records))
             if losses is None and len(held):
-                losses = loss_rows(find_losses(self.path), int(held["ts"].min()))
+                losses = self._losses(held)
             if losses is not None and len(held) > 2 * HELD_ROWS:
                 ready, held, losses = _split(held, losses)
                 ready, emitted_to = _without_late(ready, emitted_to)
@@ -83,6 +86,15 @@ class TextRecords:
         ready = in_order(held if losses is None else np.concatenate((held, losses)))
         ready, _ = _without_late(ready, emitted_to)
         yield ready
+
+    def _losses(self, first: RecordArray) -> RecordArray:
+        losses = find_losses(self.path)
+        if self._overwritten:
+            starts = [
+                int(first["ts"][first["cpu"] == cpu].min()) for cpu in np.unique(first["cpu"])
+            ]
+            losses.append(TextLoss(None, max(starts), UNKNOWN_CPU, self._overwritten))
+        return loss_rows(losses, int(first["ts"].min()))
 
     def raise_if_damaged(self) -> None:
         if self.is_cut and self.unreadable == 1:
@@ -165,7 +177,9 @@ class TextRecords:
         while self._keys[slot]:
             slot = (slot + 1) & (NAME_SLOTS - 1)
         self._keys[slot], self._names[slot] = key, name
-        self._plan_of[slot] = self._tables.add(self._templates_of(name))
+        payload = chunk[int(self._state[scanning.PAYLOAD]) : int(self._state[scanning.LINE_END])]
+        templates = self._templates_of(name, payload.decode(errors="replace").strip())
+        self._plan_of[slot] = self._tables.add(templates)
 
     def _note_unreadable(self, chunk: bytes) -> None:
         """A line that cannot be read is an event that is lost: place and count are known."""

@@ -16,7 +16,7 @@ from conversion_truth import PRIVATE, Truth, read_truth
 
 from app.model.events import Cause, Certainty, EventKind, Outcome, To
 
-EVERYTHING = ("convwork/bpf.txt", "convwork/probes.dat")
+EVERYTHING = ("convwork/bpf.txt", "convwork/probes.dat", "convwork/probes.report.txt")
 RANGES = (
     "tp-convwork/full.dat",
     "tp-convwork/lean.dat",
@@ -25,9 +25,11 @@ RANGES = (
 REQUESTS = (
     "convwork/full.dat",
     "convwork/lean.dat",
+    "convwork/lean.report.txt",
     "convwork/perf.script.txt",
     "convwork2/ident.dat",
     "convwork2/perf.script.pidtid.txt",
+    "convwork2/tracefs.trace.tgid.txt",
 )
 ALL = EVERYTHING + RANGES + REQUESTS
 
@@ -36,7 +38,7 @@ Case = tuple[Imports, Truth]
 
 def case(recordings: Path, name: str) -> Case:
     path = recordings / name
-    return imported(path), read_truth(path.with_name(f"{path.stem}.truth.jsonl"))
+    return imported(path), read_truth(path.with_name(f"{path.name.split('.')[0]}.truth.jsonl"))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -146,6 +148,7 @@ def test_closing_is_seen_where_it_was_recorded(recordings: Path) -> None:
         ("lossy/extract.dat", 12424),
         ("lossy/starved.dat", 12183),
         ("lossy/perf.script.txt", 903),
+        ("lossy/tracefs.trace.txt", 3048),
     ],
 )
 def test_what_a_lossy_recording_says_is_true(recordings: Path, name: str, lost: int) -> None:

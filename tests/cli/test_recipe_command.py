@@ -12,7 +12,7 @@ from collector.recipes import bpftrace, perf, trace_cmd
 from collector.records import RecordCode
 from collector.sources.bpftrace_log import looks_like_bpftrace_log
 from collector.sources.bpftrace_shapes import HEAD_FIELDS, SHAPES
-from collector.text.events import templates_of
+from collector.text.events import by_name
 
 
 def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
@@ -76,4 +76,4 @@ def test_unknown_recorder_is_wrong_usage() -> None:
 def test_perf_script_records_events_that_are_read() -> None:
     wanted = re.findall(r"^want (\S+)", perf.SCRIPT, re.MULTILINE)
     assert {"syscalls/sys_enter_ioctl", "kvm/kvm_vm_set_mem_attributes"} <= set(wanted)
-    assert all(templates_of(name.replace("/", ":")) for name in wanted)
+    assert all(by_name(name.replace("/", ":")) for name in wanted)
