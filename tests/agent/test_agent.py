@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,6 +14,7 @@ from live_double import LiveDouble, conversion, created_vm, loss
 from sqlalchemy import Engine
 
 from app.model.events import EventArray, Outcome
+from app.store import database
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
@@ -188,6 +190,41 @@ def test_full_disk_ends_the_recording_which_says_so(small_disk: Engine, tmp_path
     recording = Reader(engine).recording(1)
     assert recording.state == "incomplete"
     assert recording.incomplete_reason is not None
+    engine.dispose()
+
+
+def test_database_that_another_process_locks_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one of ours, which know the writer's lock: the sqlite3 shell, say."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    engine, other = open_database(tmp_path / "agent.db"), open_database(tmp_path / "agent.db")
+    locked: list[Any] = []
+
+    def lock() -> None:
+        if locked or not Reader(engine).vms(1):
+            time.sleep(0.6)  # so that the next batch is committed
+            return
+        locked.append(other.raw_connection())
+        locked[0].cursor().execute("BEGIN IMMEDIATE")
+        time.sleep(0.6)
+
+    batches = [(created_vm(100), 200), (conversion(300, 1), 400), (conversion(500, 2), 600)]
+    with pytest.raises(StoreError, match="another process holds the database locked"):
+        run(engine, LiveDouble([*batches, (conversion(700, 3), 800)], lock))
+    locked[0].close()
+    other.dispose()
+    engine.dispose()
+    with closing_database(tmp_path / "agent.db") as reader:
+        recording = reader.recording(1)
+        assert recording.state == "incomplete", "whoever opens it next knows"
+        assert len(reader.vms(1)) == 1
+
+
+@contextmanager
+def closing_database(path: Path) -> Iterator[Reader]:
+    engine = open_database(path)
+    yield Reader(engine)
     engine.dispose()
 
 
