@@ -70,6 +70,7 @@ class FoundTaker:
     def _create(self, one: FoundVm, t: int) -> LiveVm:
         caller = Caller(one.process.pid, one.fds[0] if one.fds else -1, one.kvm_pointer or 0)
         vm = self._vms.create(caller, None, Certainty.UNKNOWN, one.vm_type, t)
+        self._vms.thread_exited(caller.tid)  # no call told that its main thread means this VM
         vm.layout.is_complete = one.memslots_are_complete
         return vm
 

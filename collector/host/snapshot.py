@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def snapshot_of_host(pids: Collection[int], qmp: Sequence[Path], vmlinux: Path |
         host=platform.node(),
         kernel_release=os.uname().release,
         wall_ns=time.time_ns() - ago_ns,
-        facts=asdict(gather()),
+        facts=gather().as_json(),
     )
 
 

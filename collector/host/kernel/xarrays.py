@@ -98,6 +98,9 @@ class Walk:
         if not self._leaves:
             return
         slots = np.frombuffer(b"".join(self._leaves), np.uint64)
+        is_marker = (slots & np.uint64(_TAG) == _INTERNAL) & (slots != _ZERO_ENTRY)
+        if is_marker.any():
+            raise TornError
         base = np.repeat(np.array(self._bases, np.uint64), self.layout.fanout)
         index = base + np.tile(np.arange(self.layout.fanout, dtype=np.uint64), len(self._bases))
         self._bases, self._leaves = [], []
