@@ -20,7 +20,7 @@ CLOCK = "mono"
 
 
 class TracefsInstance:
-    """Recording while it exists. `remove` leaves nothing behind."""
+    """Records from `begin` on, while it exists. `remove` leaves nothing behind."""
 
     def __init__(
         self, wishes: Wishes, memfd_device: int | None = None, root: Path = TRACEFS
@@ -42,7 +42,6 @@ class TracefsInstance:
             self.page_size = self._page_size()
             self.probes.add()
             self._enable(self._probe_filters())
-            self.tell("tracing_on", "1")
         except (OSError, ValueError) as error:
             self.remove()
             raise HostCannot(f"the tracing instance cannot be set up: {error}") from error
@@ -120,6 +119,9 @@ class TracefsInstance:
         with suppress(OSError):
             return f"[{CLOCK}]" in (self.path / "trace_clock").read_text()
         return False
+
+    def begin(self) -> None:
+        self.tell("tracing_on", "1")
 
     def stop(self) -> None:
         self.tell("tracing_on", "0")

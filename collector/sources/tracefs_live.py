@@ -37,15 +37,17 @@ class TracefsLive:
         """Raises HostCannot."""
         device = memfd_device() if wishes.backing else None
         self._has_no_memfds = wishes.backing and device is None
-        self._start = Start.now(time.CLOCK_MONOTONIC)
-        self._reached_ns = self._start.clock_ns
-        self._read_to = self._start.clock_ns
         self._held = np.zeros(0, RECORD)
         self._pairing = Pairing()
         self._threads = Threads()
         self._is_behind = False
         self._late, self._latest_ns = 0, 0  # events written late, and by how much at most
         self._instance = TracefsInstance(wishes, device)
+        # Setting it up takes a while, in which nothing is recorded.
+        self._start = Start.now(time.CLOCK_MONOTONIC)
+        self._instance.begin()
+        self._reached_ns = self._start.clock_ns
+        self._read_to = self._start.clock_ns
         self._plan = decode_plan(recognise(self._instance.formats, is_filtered=True).plans)
         self._sees = self._capabilities()
         self._scratch = Scratch(self._instance.page_size)

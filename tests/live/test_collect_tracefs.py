@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -129,6 +130,24 @@ def test_next_start_removes_what_a_killed_one_left(collecting: Collecting) -> No
         instance = instance_of(again)
         assert again.end(None)["state"] == "complete"
         assert not instance.exists()
+
+
+def test_no_time_is_claimed_before_the_kernel_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[int] = []
+    begin = tracefs_instance.TracefsInstance.begin
+
+    def noted(instance: tracefs_instance.TracefsInstance) -> None:
+        assert "0" in (instance.path / "tracing_on").read_text()
+        assert len((instance.path / "set_event").read_text().split()) == len(instance.formats)
+        began.append(time.monotonic_ns())
+        begin(instance)
+
+    ready = time.monotonic_ns()
+    monkeypatch.setattr(tracefs_instance.TracefsInstance, "begin", noted)
+    with TracefsLive(Wishes()) as source:
+        claimed = source.describe().clock_start_ns
+        assert "1" in (source._instance.path / "tracing_on").read_text()
+    assert ready < claimed < began[0]
 
 
 def test_two_collectors_record_the_same(tmp_path: Path, collecting: Collecting) -> None:
