@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 
 from sqlalchemy import Connection, delete, insert
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from app.store.change_codec import encode_changes
 from app.store.event_codec import encode_events
@@ -89,6 +89,11 @@ class SegmentRows:
         return self._next_number - 1
 
 
+_SEGMENTS = SQLModel.metadata.tables["segment"]
+_INSERT = insert(_SEGMENTS).returning(_SEGMENTS.c.id)
+"""Built once: a statement costs more to build than to execute, and commits come in a rhythm."""
+
+
 def _insert_summary(connection: Connection, segment_id: int, part: Part, pages: int) -> None:
     summary = summarise_segment(part.changes, part.events, part.times(), pages)
     if not summary.is_storable:
@@ -108,22 +113,19 @@ def _insert_summary(connection: Connection, segment_id: int, part: Part, pages: 
 def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_tail: bool) -> int:
     first_t, last_t = part.times()
     first_gfn, end_gfn = part.gfns()
-    return connection.execute(
-        insert(Segment)
-        .values(
-            vm_id=vm_id,
-            number=number,
-            is_tail=is_tail,
-            first_seq=part.start.events,
-            event_count=len(part.events),
-            first_change=part.start.changes,
-            change_count=len(part.changes),
-            first_t=first_t,
-            last_t=last_t,
-            first_gfn=first_gfn,
-            end_gfn=end_gfn,
-            event_blob=encode_events(part.events, first_t),
-            change_blob=encode_changes(part.changes, part.events, part.start.events, first_t),
-        )
-        .returning(col(Segment.id))
-    ).scalar_one()
+    values = {
+        "vm_id": vm_id,
+        "number": number,
+        "is_tail": is_tail,
+        "first_seq": part.start.events,
+        "event_count": len(part.events),
+        "first_change": part.start.changes,
+        "change_count": len(part.changes),
+        "first_t": first_t,
+        "last_t": last_t,
+        "first_gfn": first_gfn,
+        "end_gfn": end_gfn,
+        "event_blob": encode_events(part.events, first_t),
+        "change_blob": encode_changes(part.changes, part.events, part.start.events, first_t),
+    }
+    return int(connection.execute(_INSERT, values).scalar_one())

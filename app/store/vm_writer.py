@@ -3,20 +3,25 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
-from sqlmodel import col
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlmodel import SQLModel, col
 
 from app.model.applying import first_disorder
 from app.model.events import EventArray, effect_time
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
 from app.model.pagemap import PageMap
 from app.store.segment_rows import SegmentRows
-from app.store.tables import GuestMemfdRow, Keyframe, MemslotRow, Vm
+from app.store.tables import GuestMemfdRow, Keyframe, MemslotRow
 from app.store.vm_buffer import VmBuffer
 from app.store.vm_totals import VmTotals
 
 KEYFRAME_SEGMENTS = 2
 """A page map is kept after so many segments' worth of events: seeking replays no more of them."""
+
+
+_VMS = SQLModel.metadata.tables["vm"]
+_UPDATE_VM = update(_VMS).where(_VMS.c.id == bindparam("vm"))
+"""Built once: a statement costs more to build than to execute, and commits come in a rhythm."""
 
 
 def identity_values(identity: VmIdentity) -> dict[str, Any]:
@@ -122,11 +127,8 @@ class VmWriter:
             self.rows.add_tail(connection, self.buffer)
         self._revision += 1
         values = self._totals.values(self.buffer.page_map) | self._values
-        connection.execute(
-            update(Vm)
-            .where(col(Vm.id) == self.vm_id)
-            .values(revision=self._revision, last_t=self.last_t, **values)
-        )
+        values |= {"vm": self.vm_id, "revision": self._revision, "last_t": self.last_t}
+        connection.execute(_UPDATE_VM, values)
         self._values = {}
 
     def _seal(self, connection: Connection) -> None:

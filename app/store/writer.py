@@ -8,8 +8,8 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Update, insert, select, update
-from sqlmodel import col
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlmodel import SQLModel, col
 
 from app.model.events import EventArray
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
@@ -29,6 +29,10 @@ that is, a fifth of the time goes into them at most."""
 MAX_HELD_SEGMENTS = 8
 """Segments' worth of events held over all VMs; beyond, the largest are sealed early, so that many
 VMs need no more memory than few."""
+
+_RECORDINGS = SQLModel.metadata.tables["recording"]
+_UPDATE = update(_RECORDINGS).where(_RECORDINGS.c.id == bindparam("recording"))
+"""Built once: a statement costs more to build than to execute, and commits come in a rhythm."""
 
 
 class RecordingWriter:
@@ -174,7 +178,7 @@ class RecordingWriter:
         if self._is_torn:
             # What came after would follow a hole: what the last commit holds is whole.
             with self._transaction() as connection:
-                connection.execute(self._update(self._recording_values))
+                self._update(connection, self._recording_values)
         else:
             self._commit(finish=True)
 
@@ -228,11 +232,11 @@ class RecordingWriter:
             "losses": self._loss_count,
             "lost_events": self._lost_events,
         }
-        connection.execute(self._update(self._recording_values | sums))
+        self._update(connection, self._recording_values | sums)
         self._recording_values = {}
 
-    def _update(self, values: dict[str, Any]) -> Update:
-        return update(Recording).where(col(Recording.id) == self.recording_id).values(values)
+    def _update(self, connection: Connection, values: dict[str, Any]) -> None:
+        connection.execute(_UPDATE, values | {"recording": self.recording_id})
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
