@@ -26,6 +26,8 @@ document.addEventListener("htmx:after:swap", () => {
   readAt = Date.now();
   banner.hidden = true;
   showAge();
+  // It has ended: the rest of the page, badges above all, says so only when it is read anew.
+  if (!isLive()) window.location.reload();
 });
 // A request that fails does not reject: htmx tells so by events.
 document.addEventListener("htmx:error", showLost);

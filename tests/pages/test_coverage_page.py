@@ -99,7 +99,8 @@ def test_counters_go_on_while_it_is_recorded_and_stop_at_its_end(
     expect(page.locator(".lanes li")).to_have_text(["CPU 1"])
     live.__exit__(None, None, None)
     expect(page.locator("#state")).to_have_attribute("data-live", "no")
-    expect(page.get_by_text("At the end of the recording")).to_be_visible()
+    expect(page.get_by_text("Last counted at")).to_be_visible()
+    expect(page.locator(".badge.live")).to_have_count(0)
     live.__enter__()  # so that the fixture can leave it once more
 
 
