@@ -23,7 +23,9 @@ class EventKind(IntEnum):
     """What a row of `EVENT` describes, and what its range and `aux` then mean."""
 
     CONVERSION = 1
-    """KVM_SET_MEMORY_ATTRIBUTES; aux: the raw attribute mask asked for."""
+    """KVM_SET_MEMORY_ATTRIBUTES, or KVM_SET_MEMORY_ATTRIBUTES2 in one memslot; aux: the raw
+    attribute mask asked for. Where the latter was refused with EAGAIN (a page was in use), aux is
+    that page's file offset in bytes, if seen."""
     HYPERCALL = 2
     """KVM_HC_MAP_GPA_RANGE seen by kvm:kvm_hypercall; aux: a2. Never changes a page by itself."""
     MEMORY_FAULT = 3
