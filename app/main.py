@@ -12,11 +12,13 @@ from starlette.staticfiles import StaticFiles
 from app import api, pages, security
 from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
+from app.api.import_jobs import ImportJobs
 from app.api.problems import add_problem_handlers
 from app.pages.errors import answer_http_error
 from app.pages.home import Hosts
 from app.settings import Settings
 from app.store.database import default_database, open_database
+from app.store.location import database_path
 from app.store.reader import Reader
 from app.views.backing import Accounts
 from app.views.rasters import Rasters
@@ -33,10 +35,12 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = open_database(settings.database_url or default_database())
     reader = Reader(engine)
+    imports = ImportJobs(database_path(engine), settings.upload_limit_bytes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await imports.close()
         engine.dispose()
 
     app = FastAPI(
@@ -52,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
+    app.state.imports = imports
     app.state.storms = Storms(reader)
     app.state.accounts = Accounts(reader)
     app.state.hosts = Hosts(reader)

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     token: SecretStr | None = None
     """Who may read. Needed as soon as the dashboard listens beyond this machine."""
 
+    upload_limit_bytes: int = 16 << 30
+    """How large a file the import page takes; larger ones are imported by `gmemscope import`."""
+
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the dashboard."""

@@ -9,6 +9,7 @@ from app.api import (
     events,
     health,
     history,
+    imports,
     metrics,
     rasters,
     recordings,
@@ -45,6 +46,7 @@ for resource in (
     backing,
     diff,
     history,
+    imports,
     stream,
 ):
     resources.include_router(resource.router)

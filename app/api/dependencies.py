@@ -5,6 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from app.api.feed import ChangeFeed
+from app.api.import_jobs import ImportJobs
 from app.settings import Settings
 from app.store.reader import Reader
 from app.views.backing import Accounts
@@ -28,6 +29,10 @@ def accounts_of(request: Request) -> Accounts:
     return cast(Accounts, request.app.state.accounts)
 
 
+def imports_of(request: Request) -> ImportJobs:
+    return cast(ImportJobs, request.app.state.imports)
+
+
 def feed_of(request: Request) -> ChangeFeed:
     return cast(ChangeFeed, request.app.state.feed)
 
@@ -40,6 +45,7 @@ ReaderOf = Annotated[Reader, Depends(reader_of)]
 RastersOf = Annotated[Rasters, Depends(rasters_of)]
 StormsOf = Annotated[Storms, Depends(storms_of)]
 AccountsOf = Annotated[Accounts, Depends(accounts_of)]
+ImportsOf = Annotated[ImportJobs, Depends(imports_of)]
 FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
 SettingsOf = Annotated[Settings, Depends(settings_of)]
 RecordingId = Annotated[int, Path(ge=1, description="The recording's id.")]

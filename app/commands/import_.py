@@ -1,9 +1,13 @@
 """`gmemscope import`: a recording from a file."""
 
 import json
+import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from app.store.tables import Recording
+    from app.store.writer import RecordingWriter
     from collector.importer import Imported, Progress
 
 REDRAW_S = 0.2
@@ -33,12 +38,21 @@ Format = Annotated[
 Again = Annotated[
     bool, typer.Option("--again", help="Import a file even if it was imported already.")
 ]
+Watched = Annotated[
+    bool,
+    typer.Option(
+        hidden=True,
+        help="For a program that watches: progress as JSON lines, and nothing is kept of an import "
+        "that is interrupted.",
+    ),
+]
 
 
 def command(
     files: Files,
     format_name: Format = AUTO,
     again: Again = False,
+    watched: Watched = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +69,7 @@ def command(
     engine = open_engine(database)
     summaries, bad = [], []
     for path in files:
-        summary, problem = import_one(engine, path, format_name, again=again)
+        summary, problem = import_one(engine, path, format_name, again=again, watched=watched)
         if problem is not None:
             bad.append(problem)
             print(f"gmemscope: {problem}", file=sys.stderr)
@@ -71,7 +85,7 @@ def command(
 
 
 def import_one(
-    engine: "Engine", path: Path, format_name: str, *, again: bool
+    engine: "Engine", path: Path, format_name: str, *, again: bool, watched: bool = False
 ) -> tuple[dict[str, Any] | None, str | None]:
     """(what became a recording, what was wrong with the file), either of them None."""
     from app.store.writer import RecordingWriter
@@ -84,11 +98,11 @@ def import_one(
         known = None if again else find_imported(engine, sha256)
         if known is not None:
             return summarise(engine, known.id, lost_events=None) | {"already_imported": True}, None
-        with progress_line(path) as report:
+        with ending_cleanly(engine, watched) as opened, progress_line(path, watched) as report:
             imported = import_file(
                 path,
                 chosen,
-                lambda header: RecordingWriter(engine, header),
+                lambda header: opened(RecordingWriter(engine, header)),
                 sha256=sha256,
                 report=report,
             )
@@ -167,11 +181,39 @@ def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
     return lines + [f"  not in this recording: {cost}" for cost in summary["missing"]]
 
 
-class progress_line:  # noqa: N801 -- a context manager, used like a function
-    """A line on the terminal that tells how far an import has come; silent elsewhere."""
+@contextmanager
+def ending_cleanly(
+    engine: "Engine", watched: bool
+) -> "Iterator[Callable[[RecordingWriter], RecordingWriter]]":
+    """If watched, SIGTERM interrupts, and what an interrupted import wrote is removed."""
+    from app.store.delete import delete_recording
 
-    def __init__(self, path: Path) -> None:
+    written: list[RecordingWriter] = []
+
+    def remember(writer: "RecordingWriter") -> "RecordingWriter":
+        written.append(writer)
+        return writer
+
+    if watched:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield remember
+    except KeyboardInterrupt:
+        if watched:
+            for writer in written:
+                delete_recording(engine, writer.recording_id)
+        raise
+
+
+class progress_line:  # noqa: N801 -- a context manager, used like a function
+    """A line on the terminal that tells how far an import has come; silent elsewhere.
+
+    If watched, JSON lines: calls, bytes_read (null if not known), file_bytes.
+    """
+
+    def __init__(self, path: Path, watched: bool) -> None:
         self._path = path
+        self._watched = watched
         self._shown_at = 0.0
         self._is_shown = False
 
@@ -180,7 +222,13 @@ class progress_line:  # noqa: N801 -- a context manager, used like a function
 
     def __call__(self, progress: "Progress") -> None:
         now = time.monotonic()
-        if not sys.stderr.isatty() or now - self._shown_at < REDRAW_S:
+        if now - self._shown_at < REDRAW_S:
+            return
+        if self._watched:
+            self._shown_at = now
+            print(json.dumps(asdict(progress)), file=sys.stderr, flush=True)
+            return
+        if not sys.stderr.isatty():
             return
         self._shown_at, self._is_shown = now, True
         share = ""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.pages import backing, coverage, diff, explorer, history, home, recording, storms
+from app.pages import backing, coverage, diff, explorer, history, home, importing, recording, storms
 
 router = APIRouter()
 router.include_router(home.router)
@@ -13,3 +13,4 @@ router.include_router(storms.router)
 router.include_router(backing.router)
 router.include_router(diff.router)
 router.include_router(history.router)
+router.include_router(importing.router)

@@ -9,7 +9,8 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from app.store.errors import StoreError, WriterBusy
+from app.store.errors import WriterBusy
+from app.store.location import database_path
 
 PATIENCE_S = 2.0
 """Opening a database holds the lock for a moment; a writer outwaits that before it gives up."""
@@ -66,13 +67,8 @@ def is_held_by(engine: Engine, process: int | None) -> bool:
 
 
 def _lock_path(engine: Engine) -> Path:
-    database = engine.url.database
-    if engine.dialect.name != "sqlite" or not database:
-        raise StoreError(
-            f"{engine.url.render_as_string()}: only SQLite files can be written by this version"
-        )
-    name = database.removeprefix("file:").partition("?")[0]
-    return Path(f"{name}.lock")
+    path = database_path(engine)
+    return path.with_name(f"{path.name}.lock")
 
 
 def _try_lock(descriptor: int, mode: int = fcntl.LOCK_EX) -> bool:

@@ -1,0 +1,102 @@
+"""Importing files that a browser sends."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from app.api.dependencies import ImportsOf
+from app.api.formats import OnlyJson
+from app.api.import_jobs import ImportRefused, Job
+from app.api.problems import problem_response
+from app.store.errors import NotFound
+
+router = APIRouter(prefix="/imports", tags=["imports"], dependencies=[OnlyJson])
+
+CONTENT_TYPE = "application/octet-stream"
+"""A form of another web site cannot send this: its browser would have to ask us first."""
+
+JobId = Annotated[int, Path(ge=1, description="The import's number.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportView:
+    """How far an import has come."""
+
+    id: int
+    name: str
+    state: Annotated[str, Field(description="running, done, failed or cancelled")]
+    file_bytes: int
+    bytes_read: Annotated[int | None, Field(description="Null: not read from front to back.")]
+    calls: int
+    problem: Annotated[str | None, Field(description="What was wrong with the file.")]
+    summary: Annotated[
+        dict[str, Any] | None, Field(description="As `gmemscope import --json` prints it.")
+    ]
+
+
+def view_of(job: Job) -> ImportView:
+    return ImportView(
+        job.id,
+        job.name,
+        job.state,
+        job.file_bytes,
+        job.bytes_read,
+        job.calls,
+        job.problem,
+        job.summary,
+    )
+
+
+def found(jobs: ImportsOf, number: int) -> Job:
+    """Raises NotFound."""
+    job = jobs.job(number)
+    if job is None:
+        raise NotFound(f"there is no import {number}")
+    return job
+
+
+@router.post("", status_code=202, response_model=ImportView)
+async def begin_import(
+    request: Request,
+    jobs: ImportsOf,
+    name: Annotated[str, Query(min_length=1, max_length=255, description="The file's name.")],
+    format_name: Annotated[
+        str, Query(alias="format", pattern="^[a-z.-]+$", description="As `gmemscope import`'s.")
+    ] = "auto",
+) -> Response | ImportView:
+    """Send a file as the body (`application/octet-stream`); it is imported in the background."""
+    if request.headers.get("content-type") != CONTENT_TYPE:
+        return problem_response(request.url.path, 415, f"send the file as {CONTENT_TYPE}")
+    length = request.headers.get("content-length", "")
+    try:
+        job = await jobs.receive(
+            name, int(length) if length.isdecimal() else None, request.stream(), format_name
+        )
+    except ImportRefused as error:
+        return problem_response(request.url.path, error.status, str(error))
+    return JSONResponse(
+        content=_as_json(view_of(job)),
+        status_code=202,
+        headers={"Location": f"/api/v1/imports/{job.id}"},
+    )
+
+
+def _as_json(view: ImportView) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in view.__slots__}
+
+
+@router.get("/{import_id}")
+async def show_import(jobs: ImportsOf, import_id: JobId) -> ImportView:
+    """How far an import has come, and what became of it."""
+    return view_of(found(jobs, import_id))
+
+
+@router.delete("/{import_id}")
+async def cancel_import(jobs: ImportsOf, import_id: JobId) -> ImportView:
+    """End an import; nothing of it is kept."""
+    job = found(jobs, import_id)
+    await jobs.cancel(job)
+    return view_of(job)
