@@ -22,6 +22,9 @@ from collector.sources.base import SourceDescription
 COUNTING_S = 60.0
 """Nothing waits meanwhile, but the user."""
 
+SHOWN_NS = 1_000_000
+"""A picture of it needs some width."""
+
 STATE_UNKNOWN = "Which pages are private is not known: the kernel's memory was not read. "
 ONE_INSTANT = "A snapshot: how it was at one instant, and nothing of what led to it."
 
@@ -36,6 +39,7 @@ class Snapshot:
     wall_ns: int | None  # UNIX time of the instant
     origin: str | None = None  # base name of the vmcore
     facts: dict[str, Any] | None = None  # of the live host
+    took_ns: int = 0  # from that instant until all was read
 
 
 def snapshot_of_host(pids: Collection[int], qmp: Sequence[Path], vmlinux: Path | None) -> Snapshot:
@@ -52,6 +56,7 @@ def snapshot_of_host(pids: Collection[int], qmp: Sequence[Path], vmlinux: Path |
         kernel_release=os.uname().release,
         wall_ns=time.time_ns() - ago_ns,
         facts=gather().as_json(),
+        took_ns=ago_ns,
     )
 
 
@@ -83,7 +88,7 @@ def _clocks(program: Program) -> tuple[int | None, int | None]:
 
 
 def record(snapshot: Snapshot, open_sink: Callable[[RecordingHeader], RecordingSink]) -> int:
-    """Make a recording of it, all at its time 0; returns its id."""
+    """Make a recording of it, all at its time 0 and as long as reading took; returns its id."""
     found, coverage = snapshot.found, _coverage(snapshot)
     name = snapshot.origin or f"{snapshot.host} snapshot"
     header = RecordingHeader(
@@ -104,6 +109,7 @@ def record(snapshot: Snapshot, open_sink: Callable[[RecordingHeader], RecordingS
         assembler = Assembler(sink, source)
         assembler.found(found)
         assembler.finish()
+        sink.advance(max(snapshot.took_ns, SHOWN_NS))
         return sink.recording_id
 
 

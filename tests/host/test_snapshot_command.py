@@ -81,7 +81,8 @@ def test_without_the_kernel_there_are_the_vms_and_their_guest_memfds(
     assert "Which pages are private is not known" in summary["notes"][-1]
     reader = Reader(open_database(str(database)))
     recording = reader.recording(summary["recording"])
-    assert (recording.source, recording.state, recording.last_t) == ("snapshot", "complete", 0)
+    assert (recording.source, recording.state) == ("snapshot", "complete")
+    assert recording.last_t >= 1_000_000  # as long as reading took, so that it can be drawn
     assert recording.coverage["notes"][1:] == summary["notes"]
     assert recording.coverage["missing"] == []
     assert "kernel" in recording.coverage["host"]
