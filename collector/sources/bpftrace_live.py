@@ -24,7 +24,7 @@ from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
 MARGIN_NS = 20_000_000
 """A CPU may be interrupted between taking an event's time and writing the event down."""
 END_TIMEOUT_S = 15.0
-MOST_HOLD_NS = 5_000_000_000
+MOST_HOLD_NS = 30_000_000_000
 """How much longer than for the others to wait for a CPU that says nothing. What it says later of
 that time is a loss."""
 
@@ -86,6 +86,7 @@ class BpftraceLive:
                 ends_ns, patience_ends = _now(), time.monotonic() + END_TIMEOUT_S
             try:
                 self._reader.take(self._child.read(stop))
+                self._watch_cpus()
                 if ends_ns is not None and time.monotonic() > patience_ends:
                     raise SourceEnded("bpftrace was too far behind to wait for what happened last")
             except SourceEnded as error:
@@ -96,10 +97,19 @@ class BpftraceLive:
             yield self._settled(self._reader.newest_ns)
             raise problem
 
+    def _watch_cpus(self) -> None:
+        """Raises SourceEnded if there is a CPU that bpftrace does not listen to.
+
+        It listens to those that were online when it started, until they go offline.
+        """
+        online = online_cpus()
+        unheard = [cpu for cpu in online if cpu not in self._cpus]
+        if unheard:
+            raise SourceEnded(f"CPU {unheard[0]} came online, and bpftrace does not listen to it")
+        self._cpus = online
+
     def _said_ns(self) -> int:
         """Until when everything was read that happened."""
-        online = set(online_cpus())
-        self._cpus = [cpu for cpu in self._cpus if cpu in online] or self._cpus
         said = self._reader.said_by(self._cpus) - MARGIN_NS
         said = max(said, self._reader.newest_ns - MOST_HOLD_NS)
         since = self._reader.loss_since

@@ -89,6 +89,17 @@ def test_call_waits_until_every_cpu_has_said_all(source_of: MakeSource) -> None:
     assert waited > 1
 
 
+def test_cpu_that_comes_online_is_not_recorded(
+    source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, online = source_of(READY + CALLS + "alive 0 1"), [0, 1]
+    monkeypatch.setattr(bpftrace_live, "online_cpus", lambda: list(online))
+    with source:
+        source.start(Event())
+        with pytest.raises(SourceEnded, match="CPU 2 came online"):
+            online.extend(2 for _ in source.batches(Event()))
+
+
 def test_end_that_is_not_reached_is_told(
     source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
