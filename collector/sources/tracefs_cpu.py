@@ -6,6 +6,7 @@ counted by the stats as they are when it is met. If the writer overwrote more me
 is told too large and the next one that much smaller: the sum is the kernel's.
 """
 
+import errno
 import os
 import re
 from dataclasses import dataclass, replace
@@ -107,6 +108,12 @@ class TracefsCpu:
             length = os.readv(self._pipe, [self._scratch.bytes[begin : begin + size].data])
         except BlockingIOError:
             return None
+        except OSError as error:
+            if error.errno == errno.ENODEV:  # it has never been online
+                return None
+            raise SourceEnded(
+                f"{self._stats.parent} is not to be read: {error.strerror}"
+            ) from error
         if length == 0:
             return None
         self._scratch.bytes[begin + length : begin + size] = 0
