@@ -25,7 +25,7 @@ COUNTING_S = 60.0
 SHOWN_NS = 1_000_000
 """A picture of it needs some width."""
 
-STATE_UNKNOWN = "Which pages are private is not known: the kernel's memory was not read. "
+STATE_UNKNOWN = "Which pages are private is not known, for the kernel's memory was not read: "
 ONE_INSTANT = "A snapshot: how it was at one instant, and nothing of what led to it."
 
 
