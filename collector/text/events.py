@@ -15,12 +15,12 @@ MEMORY_FAULT = 39
 _NO_REASON = (1 << 32) - 1
 
 _SYSTEM_CALLS: dict[str, tuple[RecordCode, str]] = {
-    "ioctl": (RecordCode.IOCTL_ENTER, "fd: %, cmd: %, arg: %"),
-    "fallocate": (RecordCode.FALLOCATE_ENTER, "fd: %, mode: %, offset: %, len: %"),
-    "close": (RecordCode.CLOSE_ENTER, "fd: %"),
-    "dup": (RecordCode.DUP_ENTER, "fildes: %"),
-    "dup2": (RecordCode.DUP_ENTER, "oldfd: %"),
-    "dup3": (RecordCode.DUP_ENTER, "oldfd: %"),
+    "ioctl": (RecordCode.IOCTL_ENTER, "fd: $, cmd: %, arg: %"),
+    "fallocate": (RecordCode.FALLOCATE_ENTER, "fd: $, mode: %, offset: %, len: %"),
+    "close": (RecordCode.CLOSE_ENTER, "fd: $"),
+    "dup": (RecordCode.DUP_ENTER, "fildes: $"),
+    "dup2": (RecordCode.DUP_ENTER, "oldfd: $"),
+    "dup3": (RecordCode.DUP_ENTER, "oldfd: $"),
 }
 _EXITS = {
     RecordCode.IOCTL_ENTER: RecordCode.IOCTL_EXIT,

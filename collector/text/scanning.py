@@ -156,12 +156,15 @@ def fits(
     while step < last:
         instruction = instructions[step]
         step += 1
-        if instruction == t.NUMBER or instruction == t.HEX:
-            begin = at
-            at = after_number(text, at, end, instruction == t.HEX)
+        if instruction <= t.INT:
+            begin, is_hex = at, instruction != t.NUMBER
+            at = after_number(text, at, end, is_hex)
             if at == begin:
                 return False
-            put(rows, n, stores, store, number_in(text, begin, at, instruction == t.HEX))
+            number = number_in(text, begin, at, is_hex)
+            if instruction == t.INT:
+                number = (number << 32) >> 32
+            put(rows, n, stores, store, number)
             store += 1
         elif instruction == t.ANYTHING:
             at = found_next(text, at, end, instructions, step, last)

@@ -2,8 +2,8 @@
 
 A pattern is the text that the kernel's TP_printk makes of an event, with these in place of what
 varies:  # a decimal number, or a hexadecimal one with 0x;  % a hexadecimal one, with 0x or without;
-~ anything, up to what follows in the pattern. A blank stands for one or more. What a line has
-beyond its pattern is passed over: kernels add fields at the end.
+$ such a one that is a 32-bit int;  ~ anything, up to what follows in the pattern. A blank stands for
+one or more. What a line has beyond its pattern is passed over: kernels add fields at the end.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from collector.records import RecordCode
 
-NUMBER, HEX, ANYTHING = 1, 2, 3
+NUMBER, HEX, INT, ANYTHING = 1, 2, 3, 4
 """Instructions of a pattern; all others are characters."""
-_INSTRUCTIONS = {"#": NUMBER, "%": HEX, "~": ANYTHING}
+_INSTRUCTIONS = {"#": NUMBER, "%": HEX, "$": INT, "~": ANYTHING}
 
 NO_PLAN = -1
 
@@ -55,7 +55,7 @@ class Template:
         return bytes(_INSTRUCTIONS.get(character, ord(character)) for character in self.pattern)
 
     def all_stores(self) -> tuple[Store, ...]:
-        numbers = sum(self.pattern.count(mark) for mark in "#%")
+        numbers = sum(self.pattern.count(mark) for mark in "#%$")
         stores = self.stores or tuple(Store(index) for index in range(numbers))
         if len(stores) != numbers:
             raise ValueError(f"{len(stores)} places for {numbers} numbers: {self.pattern}")

@@ -171,6 +171,11 @@ def test_results_are_signed(written: WriteText) -> None:
     assert [int(call["ret"]) for call in calls] == [-22, 5]
 
 
+def test_file_descriptors_are_ints(written: WriteText) -> None:
+    calls, _ = calls_of(written(convert(10, -9).replace(b"fd: 0x00000005", b"fd: 0xffffffff")))
+    assert [int(call["fd"]) for call in calls] == [-1]
+
+
 def test_what_tools_say_besides_events_is_passed_over(written: WriteText) -> None:
     noise = (
         b"libtraceevent: No such file or directory\n"
