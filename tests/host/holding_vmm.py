@@ -4,7 +4,8 @@
 
 one: a VM with a slot of each backing, three guest_memfds, a vCPU that sleeps in KVM_RUN, and a
 second number for the VM and for a guest_memfd; a child holds them too. two: two VMs, one of which
-has a guest_memfd. It ends when its standard input does.
+has a guest_memfd. When a line comes in it makes the calls of `go_on`, by second numbers where there
+are any. It ends when its standard input does.
 """
 
 import ctypes
@@ -39,7 +40,7 @@ def one(vmm: Vmm) -> dict[str, Any]:
     vm = vmm.create_vm()
     mixed = vmm.create_guest_memfd(vm, 2 * M2, 0)
     mappable = vmm.create_guest_memfd(vm, M2, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
-    vmm.create_guest_memfd(vm, 512 * M2, 0)
+    large = vmm.create_guest_memfd(vm, 512 * M2, 0)
     vmm.region(vm, 0, 0, M2)
     vmm.region2(vm, 1, 0x1000_0000, 2 * M2, mixed)
     vmm.region2(vm, 2, 0x1_0000_0000, M2, mappable)
@@ -50,6 +51,7 @@ def one(vmm: Vmm) -> dict[str, Any]:
         "vm_fds": [vm, vmm.dup(vm)],
         "mixed_fds": [mixed, vmm.dup(mixed)],
         "mappable_fd": mappable,
+        "large_fd": large,
         "vcpus": sleeping_vcpu(vm),
         "child": child(),
     }
@@ -59,6 +61,13 @@ def two(vmm: Vmm) -> dict[str, Any]:
     first, second = vmm.create_vm(), vmm.create_vm()
     memfd = vmm.create_guest_memfd(second, M2, 0)
     return {"vm_fds": [first, second], "memfd": memfd}
+
+
+def go_on(vmm: Vmm, held: dict[str, Any]) -> None:
+    """A slot of the last VM gets a guest_memfd that it had before, of which a page is allocated."""
+    vm, memfd = held["vm_fds"][-1], held.get("memfd", held.get("large_fd"))
+    vmm.region2(vm, 9, 0x2_0000_0000, M2, memfd)
+    vmm.fallocate(memfd, KEEP_SIZE, 2 * K4, K4)
 
 
 def sleeping_vcpu(vm: int) -> dict[str, Any]:
@@ -84,10 +93,14 @@ def child() -> int:
 def main() -> None:
     truth, scene = Path(sys.argv[1]), sys.argv[2]
     with Path(os.devnull).open("w") as nowhere:
-        held = {"one": one, "two": two}[scene](Vmm(nowhere, "boot"))
-    truth.write_text(json.dumps(held | {"pid": os.getpid()}))
-    print("ready", flush=True)
-    sys.stdin.read()
+        vmm = Vmm(nowhere, "boot")
+        held = {"one": one, "two": two}[scene](vmm)
+        truth.write_text(json.dumps(held | {"pid": os.getpid()}))
+        print("ready", flush=True)
+        if sys.stdin.readline():
+            go_on(vmm, held)
+            print("done", flush=True)
+        sys.stdin.read()
     os._exit(0)
 
 
