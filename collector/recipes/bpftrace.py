@@ -141,7 +141,8 @@ def _text(probe: Probe) -> str:
 PROGRAM = recipe().text
 
 HOW_TO = """\
-# Needs bpftrace 0.17 or later and root on the KVM host. Records everything.
+# Needs bpftrace 0.17 or later and root on the KVM host. Records everything. Wait a second before
+# Ctrl-C: what bpftrace has not printed by then it drops.
 gmemscope recipe bpftrace > gmemscope.bt        # here; copy it to the host
 echo "# host $(uname -n) $(uname -r)" > recording.txt                    # there
 sudo BPFTRACE_PERF_RB_PAGES=4096 bpftrace gmemscope.bt >> recording.txt 2>&1   # Ctrl-C ends it

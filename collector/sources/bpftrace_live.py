@@ -16,7 +16,7 @@ from collector.sources.base import SourceDescription
 from collector.sources.bpftrace_child import BpftraceChild
 from collector.sources.bpftrace_files import OpenFiles
 from collector.sources.bpftrace_host import host_program, online_cpus
-from collector.sources.bpftrace_order import in_order, without_late
+from collector.sources.bpftrace_order import UNKNOWN_COUNT, in_order, loss, without_late
 from collector.sources.bpftrace_reader import BpftraceReader, Directions
 from collector.sources.bpftrace_shapes import SHAPES
 from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
@@ -93,9 +93,16 @@ class BpftraceLive:
                 problem = error
             yield self._settled(self._said_ns())
         if problem is not None:
-            self._reader.end_gap(self._reader.newest_ns)
-            yield self._settled(self._reader.newest_ns)
+            if len(self._held) or self._reader.loss_since is not None:
+                yield self._incomplete()
             raise problem
+
+    def _incomplete(self) -> LiveBatch:
+        """What came of the time of which not every CPU has said everything."""
+        newest = max(self._reader.newest_ns, self._reached_ns)
+        self._reader.end_gap(newest)
+        self._held = np.concatenate((self._held, loss(self._reached_ns, newest, UNKNOWN_COUNT)))
+        return self._settled(newest)
 
     def _watch_cpus(self) -> None:
         """Raises SourceEnded if there is a CPU that bpftrace does not listen to.

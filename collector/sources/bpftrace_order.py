@@ -5,6 +5,7 @@ import numpy as np
 from collector.records import CALL, CallArray, CallCode
 
 UNKNOWN_CPU = 0xFFFF
+UNKNOWN_COUNT = 0
 
 
 def split_sorted(calls: CallArray, count: int) -> tuple[CallArray, CallArray]:

@@ -15,7 +15,7 @@ from collector.coverage import Capability
 from collector.records import CALL, CallArray, CallCode
 from collector.sources import bpftrace_parse as hot
 from collector.sources.base import InputError
-from collector.sources.bpftrace_order import loss
+from collector.sources.bpftrace_order import UNKNOWN_COUNT, loss
 from collector.sources.bpftrace_shapes import COUNT, NAME, SHAPES, shape_table
 
 Words = npt.NDArray[np.int64]
@@ -28,6 +28,7 @@ _LOST = re.compile(rb"(?:WARNING: )?Lost (\d+) events")
 _NAME = re.compile(NAME + rb" ([0-9a-f]{1,16}) (.{0,15})")
 _NOISE = re.compile(rb"|[#@].*|Attach(?:ing|ed) .*|(?:INFO|WARNING|ERROR): .*|\^C")
 """What bpftrace says of itself, of its maps, and what may be between: nothing is lost by it."""
+_OFFLINE_NS = 30_000_000_000  # a CPU that is silent for so long
 _ROUNDS = 3
 """One CPU may have been read twice before another one was."""
 
@@ -65,6 +66,7 @@ class BpftraceReader:
     _has_begun: bool = False  # the program's own first line was met
     _partial: bytes = b""
     _found: list[CallArray] = field(default_factory=list)
+    _newest_call: int = 0  # its return
     _lost: int = 0
     _lost_from: int = 0
     _lost_said: int = 0  # the newest time known when it was told
@@ -142,6 +144,7 @@ class BpftraceReader:
 
     def _keep(self, count: int) -> None:
         if count:
+            self._newest_call = max(self._newest_call, int(self._rows[:count, 1].max()))
             self._found.append(self._rows[:count].copy().view(CALL).reshape(count))
 
     def _understand(self, line: bytes) -> None:
@@ -200,6 +203,17 @@ class BpftraceReader:
         if self._partial.strip():
             self._note_unreadable()
         self.end_gap(self.newest_ns)
+        self._distrust_end()
+
+    def _distrust_end(self) -> None:
+        """Ended by a signal, bpftrace drops what it has not printed, of one CPU more than of
+        another: of the time before the newest call something may be missing."""
+        ticked = self._cpus[:, hot.TICKS] >= _ROUNDS
+        online = np.flatnonzero(ticked & (self._cpus[:, hot.SAID] >= self.newest_ns - _OFFLINE_NS))
+        if len(online):
+            said = max(self.said_by(online.tolist()), self.settled_ns)
+            if self._newest_call > said:
+                self._found.append(loss(said, self._newest_call, UNKNOWN_COUNT))
 
     def raise_if_damaged(self) -> None:
         if self._partial.strip() and self.unreadable == 1:

@@ -105,7 +105,14 @@ def test_header_tells_host_and_coverage(tmp_path: Path) -> None:
 
 
 def test_lost_events_lie_between_what_all_cpus_had_said_and_the_next_tick(tmp_path: Path) -> None:
-    text = TICKS + CREATE + PRIVATE + "T 2500 1\nLost 3 events\n" + SHARED + "T 2000 0\nT 4000 0\n"
+    text = (
+        TICKS
+        + CREATE
+        + PRIVATE
+        + "T 2500 1\nLost 3 events\n"
+        + SHARED
+        + "T 2000 0\nT 4000 0\nT 4000 1\n"
+    )
     run = imported(log(tmp_path, HEADER + text))
     start = run.header.clock_start_ns
     lost = Loss(0x2064 - start, 0x4000 - start, 3, None, "bpftrace")
@@ -113,6 +120,14 @@ def test_lost_events_lie_between_what_all_cpus_had_said_and_the_next_tick(tmp_pa
     kinds = run.sink.vms[0].events["kind"].tolist()
     expected = [EventKind.CONVERSION, EventKind.LOSS_BEGIN, EventKind.CONVERSION]
     assert kinds == [*expected, EventKind.LOSS_END]
+
+
+def test_after_the_last_word_of_a_cpu_anything_may_be_missing(tmp_path: Path) -> None:
+    complete = HEADER + TICKS + CREATE + PRIVATE + "T 3000 0\nT 3000 1\n"
+    assert imported(log(tmp_path, complete)).sink.losses == []
+    run = imported(log(tmp_path, complete + SHARED))
+    start = run.header.clock_start_ns
+    assert run.sink.losses == [Loss(0x3000 - start, 0x3064 - start, None, None, "bpftrace")]
 
 
 def test_before_all_cpus_spoke_anything_may_be_lost(tmp_path: Path) -> None:
@@ -147,7 +162,7 @@ def test_before_all_cpus_spoke_anything_may_be_lost(tmp_path: Path) -> None:
 )
 def test_what_is_not_exactly_a_line_is_a_lost_call(tmp_path: Path, line: str) -> None:
     before = HEADER + TICKS + CREATE
-    run = imported(log(tmp_path, f"{before}{line}\n{SHARED}T 4000 0\n"))
+    run = imported(log(tmp_path, f"{before}{line}\n{SHARED}T 4000 0\nT 4000 1\n"))
     assert run.result.damage is not None
     assert run.result.damage.offset == len(before)
     assert [loss.count for loss in run.sink.losses] == [1]
