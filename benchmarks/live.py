@@ -32,7 +32,8 @@ FLAT_OUT = 0
 NOBODY = "nobody"
 PEERS = {"bpftrace printf": "bpftrace", "trace_pipe, regex": "trace-pipe"}
 OURS = {"gmemscope, bpftrace": "bpftrace", "gmemscope, tracefs": "tracefs"}
-CAUGHT_UP_TICKS = 10  # in half a second: a fifth of a core
+SAMPLES, IDLE_SAMPLES, SAMPLE_S = 20, 5, 0.05
+"""It idles when any of its threads runs in so many samples at most: all of them poll."""
 PATIENCE_S = 120.0
 
 
@@ -47,6 +48,14 @@ class Load(NamedTuple):
         return f"{self.rate:,} calls/s" if self.rate else "flat out"
 
 
+class Seen(NamedTuple):
+    """Calls that it saw, events that it says were lost, and in how many stretches of time."""
+
+    calls: int
+    told_lost: int
+    told_gaps: int
+
+
 class Turn(NamedTuple):
     """What one load did under one watcher. Seconds, of the watcher; ns, of the traced program."""
 
@@ -57,6 +66,16 @@ class Turn(NamedTuple):
     cpu_meanwhile: float  # until the program had made its calls
     seen: int
     told_lost: int
+    told_gaps: int
+
+    @property
+    def cpu_per_call(self) -> float:
+        """Of the calls that it saw: what was lost cost it nothing."""
+        return self.cpu / max(1, self.seen)
+
+    @property
+    def share_not_seen(self) -> float:
+        return (self.calls - self.seen) / self.calls
 
 
 class Program:
@@ -117,16 +136,18 @@ class Watcher:
         return 0.0 if self._process is None else sum(map(ticks, tree(self._process.pid))) / TICKS
 
     def catch_up(self) -> None:
-        """Wait until it idles."""
-        deadline, idle = time.monotonic() + PATIENCE_S, 0
-        while self._process is not None and idle < 2 and time.monotonic() < deadline:
-            before = self.cpu()
-            time.sleep(0.5)
-            is_idle = (self.cpu() - before) * TICKS <= CAUGHT_UP_TICKS
-            idle = idle + 1 if is_idle else 0
+        """Wait until it idles: that it gets little CPU may also mean that others get it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._process is not None and time.monotonic() < deadline:
+            busy = 0
+            for _ in range(SAMPLES):
+                time.sleep(SAMPLE_S)
+                busy += any(map(is_running, tree(self._process.pid)))
+            if busy <= IDLE_SAMPLES:
+                return
 
-    def end(self) -> dict[int, tuple[int, int]]:
-        """fd of the VM -> (calls that it saw, events that it says were lost)."""
+    def end(self) -> dict[int, Seen]:
+        """fd of the VM -> what it saw of it."""
         if self._process is None:
             return {}
         if self.name in PEERS:
@@ -138,17 +159,22 @@ class Watcher:
             raise RuntimeError(f"{self.name} failed: {errors}")
         if self.name in PEERS:
             counts = json.loads(output.splitlines()[-1])
-            return {int(fd): (count, 0) for fd, count in counts.items()}
+            return {int(fd): Seen(count, 0, 0) for fd, count in counts.items()}
         return stored(self._database)
 
 
-def stored(database: Path) -> dict[int, tuple[int, int]]:
+def stored(database: Path) -> dict[int, Seen]:
     with sqlite3.connect(database) as connection:
-        rows = connection.execute("select vm_fd, requested, lost_events from vm where vm_fd > 0")
-        counts = {fd: (requested, lost) for fd, requested, lost in rows}
+        rows = connection.execute(
+            "select vm_fd, requested, lost_events, events_by_kind from vm where vm_fd > 0"
+        )
+        found = {
+            fd: Seen(requested, lost, json.loads(kinds).get("loss_begin", 0))
+            for fd, requested, lost, kinds in rows
+        }
     for file in database.parent.glob(f"{database.name}*"):
         file.unlink()
-    return counts
+    return found
 
 
 def tree(pid: int) -> list[int]:
@@ -160,10 +186,23 @@ def tree(pid: int) -> list[int]:
     return pids
 
 
+def is_running(pid: int) -> bool:
+    """Whether any of its threads runs or waits for a CPU."""
+    states = [stat(path)[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return "R" in states
+
+
+def stat(path: Path) -> list[str]:
+    """The fields behind the command, whose name may hold anything; of a thread that is gone: Z."""
+    try:
+        return path.read_text().rsplit(") ", 1)[1].split()
+    except OSError:
+        return ["Z"]
+
+
 def ticks(pid: int) -> int:
     """User and system time so far, that of children it waited for included."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return sum(map(int, fields[11:15]))
+    return sum(map(int, stat(Path(f"/proc/{pid}/stat"))[11:15]))
 
 
 @contextmanager
@@ -190,44 +229,38 @@ def watch(name: str, loads: list[Load]) -> list[Turn]:
         counts = watcher.end()
     turns = []
     for result, cpu, meanwhile in played:
-        seen, lost = counts.get(int(result["fd"]), (0, 0))
-        calls = int(result["calls"])
+        seen = counts.get(int(result["fd"]), Seen(0, 0, 0))
         times = result["elapsed"], result["call_ns"], cpu, meanwhile
-        turns.append(Turn(calls, *times, seen, lost))
+        turns.append(Turn(int(result["calls"]), *times, *seen))
     return turns
 
 
-def typical(turns: list[Turn]) -> Turn:
-    """The median of each column."""
-    columns = [median(column) for column in zip(*turns, strict=True)]
-    return Turn._make(columns)
-
-
 def row(name: str, turns: list[Turn], costs: dict[str, list[Turn]]) -> list[str]:
-    turn, base = typical(turns), typical(costs[NOBODY])
-    done = f"{turn.calls / turn.elapsed:,.0f}"
+    """Medians over the turns; of what was lost, the worst turn."""
+    done = f"{median(turn.calls / turn.elapsed for turn in turns):,.0f}"
+    call_ns = median(turn.call_ns for turn in turns)
     if name == NOBODY:
-        return [name, done, f"{turn.call_ns:.0f} ns", *[""] * (len(PEERS) + 4)]
-    ratios = [
-        f"{median(per_call(b) / per_call(a) for a, b in zip(turns, costs[peer], strict=True)):.1f}x"
-        if peer in costs
-        else ""
-        for peer in PEERS
-    ]
+        return [name, done, f"{call_ns:.0f} ns", *[""] * (len(PEERS) + 4)]
+    slower = median(
+        turn.call_ns - base.call_ns for turn, base in zip(turns, costs[NOBODY], strict=True)
+    )
+    told = f"{max(turn.told_lost for turn in turns):,} in {max(turn.told_gaps for turn in turns)}"
     return [
         name,
         done,
-        f"{turn.call_ns:.0f} ns ({turn.call_ns - base.call_ns:+.0f})",
-        f"{per_call(turn) * 1e6:.2f} us",
-        f"{100 * turn.cpu_meanwhile / turn.elapsed:.1f} %",
-        f"{100 * (turn.calls - turn.seen) / turn.calls:.2f} %",
-        f"{turn.told_lost:,.0f}" if name in OURS else "not told",
-        *ratios,
+        f"{call_ns:.0f} ns ({slower:+.0f})",
+        f"{median(turn.cpu_per_call for turn in turns) * 1e6:.2f} us",
+        f"{median(100 * turn.cpu_meanwhile / turn.elapsed for turn in turns):.1f} %",
+        f"{100 * max(turn.share_not_seen for turn in turns):.2f} %",
+        told if name in OURS else "not told",
+        *(ratio(turns, costs[peer]) if peer in costs else "" for peer in PEERS),
     ]
 
 
-def per_call(turn: Turn) -> float:
-    return turn.cpu / turn.calls
+def ratio(turns: list[Turn], peer: list[Turn]) -> str:
+    """How often our CPU per call goes into the peer's."""
+    pairs = zip(turns, peer, strict=True)
+    return f"{median(b.cpu_per_call / a.cpu_per_call for a, b in pairs):.1f}x"
 
 
 def missing() -> str | None:
@@ -250,7 +283,7 @@ def measure(loads: list[Load], turns: int) -> None:
     for _ in range(turns):
         for name in watchers:
             costs[name].append(watch(name, loads))
-    heads = ["watched by", "calls/s", "one call", "CPU per call", "of one core", "not seen"]
+    heads = ["watched by", "calls/s", "one call", "CPU per call seen", "of one core", "not seen"]
     heads += ["lost, as told", *(f"CPU of {peer}" for peer in PEERS)]
     for i, load in enumerate(loads):
         of_load = {name: [turn[i] for turn in costs[name]] for name in watchers}

@@ -2,8 +2,8 @@
 
 A pattern is the text that the kernel's TP_printk makes of an event, with these in place of what
 varies:  # a decimal number, or a hexadecimal one with 0x;  % a hexadecimal one, with 0x or without;
-$ such a one that is a 32-bit int;  ~ anything, up to what follows in the pattern. A blank stands for
-one or more. What a line has beyond its pattern is passed over: kernels add fields at the end.
+$ such a one that is a 32-bit int;  ~ anything, up to what follows in the pattern. A blank is one or
+more. What a line has beyond its pattern is passed over: kernels add fields at the end.
 """
 
 from collections.abc import Sequence
