@@ -101,7 +101,7 @@ class Overviews:
                 host.empty.append(recording)
         for host in hosts.values():
             host.vms.sort(key=urgency)
-        return sorted(hosts.values(), key=lambda host: [urgency(vm) for vm in host.vms[:1]])
+        return sorted(hosts.values(), key=host_urgency)
 
     def _vm(self, vm: Vm, recording: RecordingView) -> VmOverview:
         is_live = recording.is_live and vm.ended_t is None
@@ -132,6 +132,12 @@ def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
         -one.recording.id,
         row_id(one.vm),
     )
+
+
+def host_urgency(host: HostOverview) -> tuple[bool, list[tuple[bool, bool, bool, int, int]]]:
+    """Sorts hosts by what needs a look most; those where nothing was seen and nobody looks last."""
+    is_over = not host.vms and not any(recording.is_live for recording in host.empty)
+    return is_over, [urgency(vm) for vm in host.vms[:1]]
 
 
 def life_of(vm: Vm, recording: RecordingView) -> tuple[int, int]:
@@ -201,11 +207,16 @@ def concerns_of(vm: Vm, recording: RecordingView) -> tuple[Concern, ...]:
     """Why this VM needs a look, worst first."""
     concerns = []
     if recording.losses:
-        concerns.append(Concern("events lost", recording.lost_events or None))
+        what = "event lost" if recording.lost_events == 1 else "events lost"
+        concerns.append(Concern(what, recording.lost_events or None))
     if recording.state == "incomplete":
         concerns.append(Concern("recording incomplete", None))
     if vm.failed:
-        concerns.append(Concern("failed conversions", vm.failed))
+        concerns.append(Concern(f"failed {conversions(vm.failed)}", vm.failed))
     if vm.unconfirmed:
-        concerns.append(Concern("unconfirmed conversions", vm.unconfirmed))
+        concerns.append(Concern(f"unconfirmed {conversions(vm.unconfirmed)}", vm.unconfirmed))
     return tuple(concerns)
+
+
+def conversions(count: int) -> str:
+    return "conversion" if count == 1 else "conversions"

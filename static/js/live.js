@@ -32,7 +32,10 @@ export class LiveReader {
   take({ up_to, isOnlyTime }) {
     const { view } = this.page;
     const end = endOf(up_to);
-    if (end > view.span[1] && view.grow(end)) this.#mustDraw = true;
+    if (end > view.span[1]) {
+      this.page.storedAt = Date.now();
+      if (view.grow(end)) this.#mustDraw = true;
+    }
     if (isOnlyTime) this.#pace.askSeldom();
     else this.#pace.ask();
   }

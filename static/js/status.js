@@ -9,6 +9,7 @@ import { formatCount, formatSize } from "./units.js";
 const STALE_MS = 3000;
 /** Of a number that changes all the time. */
 const SHOWN_DECIMALS = 1;
+const END_DECIMALS = 3;
 
 export class Status {
   /** @param {Record<string, HTMLElement>} parts following, follow, age, totals, failed, lost, banner */
@@ -23,7 +24,7 @@ export class Status {
     following.hidden = follow.hidden = !page.isLive;
     following.className = view.isFollowing ? "following" : "paused";
     following.textContent = view.isFollowing ? "following" : "paused, this window stays";
-    follow.textContent = view.isFollowing ? "pause" : "resume following";
+    follow.textContent = view.isFollowing ? "pause" : "resume following (l)";
     const { text, title, isBad } = page.isLive ? liveAge(view, page) : endOf(page);
     age.textContent = text;
     age.title = title;
@@ -93,7 +94,7 @@ function liveAge(view, { storedAt }) {
 /** Why nothing is added any more. */
 function endOf({ vm, recording }) {
   const last = vm.span[1];
-  const end = formatTime(last);
+  const end = formatTime(last, END_DECIMALS);
   if (recording.state === "incomplete") {
     const wall = wallTimeAt(recording.wall_start_ns, last);
     const since = wall === null || recording.source === "simulator" ? end : `${wall}, ${end}`;

@@ -55,9 +55,10 @@ export class View extends EventTarget {
     const query = new URLSearchParams(this.search);
     const { from, to } = this.time;
     if (this.isFollowing) {
+      // What is linked may have been asked for before the window moved on.
       query.delete("live");
-      query.set("from", from);
-      query.set("to", to);
+      query.set("from", Math.min(from, t));
+      query.set("to", Math.max(to, t + 1));
     }
     query.set("t", t);
     if (gpa !== null) query.set("gpa", gpa);
