@@ -1,13 +1,18 @@
 """One CPU's sub-buffers as a live recording reads them: what was lost is told exactly once."""
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tracefile import EXIT_ID, FORMATS, ioctl_exit, page
 
 from collector.ftrace.formats import parse_event_format
 from collector.ftrace.plan import decode_plan
 from collector.ftrace.recognise import recognise
 from collector.records import RecordArray, RecordCode
+from collector.sources.live import SourceEnded
 from collector.sources.tracefs_cpu import Scratch, TracefsCpu
 
 START = 500
@@ -59,6 +64,34 @@ def test_ends_at_a_sub_buffer_that_is_being_filled(tmp_path: Path) -> None:
     read = cpu.read()
     assert (read.pages, read.is_drained, len(read.records)) == (0, True, 0)
     cpu.close()
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENODEV])
+def test_cpu_that_has_never_been_online_has_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "readv", refusing(number))
+    cpu = cpu_of(tmp_path)
+    read = cpu.read()
+    assert (len(read.records), read.is_drained) == (0, True)
+    cpu.close()
+
+
+def test_buffer_that_cannot_be_read_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "readv", refusing(errno.EIO))
+    cpu = cpu_of(tmp_path)
+    with pytest.raises(SourceEnded, match="not to be read: Input/output error"):
+        cpu.read()
+    cpu.close()
+
+
+def refusing(number: int) -> Callable[..., int]:
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
 
 
 def test_gap_without_a_number_is_counted_by_the_stats(tmp_path: Path) -> None:
