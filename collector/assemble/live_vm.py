@@ -4,8 +4,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.model.events import Certainty, PageState
 from app.model.layout import VmIdentity
 from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
+
+UNATTRIBUTED = VmIdentity(
+    name="unattributed",
+    pid=None,
+    vm_fd=None,
+    created_t=None,
+    created_certainty=Certainty.UNKNOWN,
+    start_state=PageState.UNKNOWN,
+    is_unattributed=True,
+)
+"""Holds what belongs to no VM that could be told."""
 
 
 @dataclass(eq=False, slots=True)

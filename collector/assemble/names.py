@@ -1,23 +1,31 @@
 """What to call VMs so that people can tell them apart."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from app.model.layout import VmIdentity
+from collector.assemble.live_vm import LiveVm
 
 Process = tuple[int | None, int | None]
 """pid and start time: a pid alone may be used again."""
 
 
-def told_apart(identities: Sequence[VmIdentity]) -> list[str]:
-    """A name for each VM. Those of one process differ by their fd, those of several by their pid;
-    what is left is numbered: a descriptor, and where nothing tells of starts a pid, is used again.
+def told_apart(vms: Sequence[LiveVm]) -> Iterator[tuple[LiveVm, VmIdentity]]:
+    """The VMs that are to be called otherwise than the sink was told, or of which more is known.
+
+    Those of one process differ by their fd, those of several by their pid; what is left is
+    numbered: a descriptor, and where nothing tells of starts a pid, is used again.
     """
     vms_of: defaultdict[str, Counter[Process]] = defaultdict(Counter)
-    for identity in identities:
-        vms_of[identity.name][_process(identity)] += 1
+    for vm in vms:
+        vms_of[vm.identity.name][_process(vm.identity)] += 1
     used: Counter[str] = Counter()
-    return [_numbered(_name(one, vms_of[one.name]), used) for one in identities]
+    for vm in vms:
+        name = _numbered(_name(vm.identity, vms_of[vm.identity.name]), used)
+        identity = replace(vm.identity, name=name)
+        if identity != vm.told:
+            yield vm, identity
 
 
 def _name(identity: VmIdentity, vms_of: Counter[Process]) -> str:

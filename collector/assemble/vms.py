@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.model.events import UNKNOWN_VCPU, Certainty, PageState
 from app.model.layout import VmIdentity
 from app.store.protocol import RecordingSink
-from collector.assemble.live_vm import Caller, LiveVm, OpenFile, Vcpu
+from collector.assemble.live_vm import UNATTRIBUTED, Caller, LiveVm, OpenFile, Vcpu
 from collector.assemble.memslots import GuestMemfdFile, Inode, LiveMemslots
 from collector.assemble.names import told_apart
 from collector.assemble.processes import Processes
@@ -63,17 +63,10 @@ class Vms:
     def unattributed(self) -> LiveVm:
         """Where events go whose VM cannot be told; made when first needed."""
         if self._unattributed is None:
-            identity = VmIdentity(
-                name="unattributed",
-                pid=None,
-                vm_fd=None,
-                created_t=None,
-                created_certainty=Certainty.UNKNOWN,
-                start_state=PageState.UNKNOWN,
-                is_unattributed=True,
+            sink_id = self._sink.add_vm(UNATTRIBUTED)
+            self._unattributed = LiveVm(
+                sink_id, UNATTRIBUTED, UNATTRIBUTED, None, LiveMemslots(False)
             )
-            sink_id = self._sink.add_vm(identity)
-            self._unattributed = LiveVm(sink_id, identity, identity, None, LiveMemslots(False))
         return self._unattributed
 
     def is_unattributed(self, vm: LiveVm) -> bool:
@@ -279,12 +272,9 @@ class Vms:
         """Tell the sink what became known of VMs, with names that tell them apart."""
         if self._names_are_told:
             return
-        names = told_apart([vm.identity for vm in self._all])
-        for vm, name in zip(self._all, names, strict=True):
-            identity = replace(vm.identity, name=name)
-            if identity != vm.told:
-                vm.told = identity
-                self._sink.update_vm(vm.sink_id, identity)
+        for vm, identity in told_apart(self._all):
+            vm.told = identity
+            self._sink.update_vm(vm.sink_id, identity)
         self._names_are_told = True
 
     def _by_fd(self, caller: Caller) -> LiveVm | None:
