@@ -21,7 +21,7 @@ _RANGE = re.compile(
 _BLOCK = re.compile(
     r"\s*(\S.*?)\s+\d+ \S+\s+0x[0-9a-f]+ 0x[0-9a-f]+ 0x([0-9a-f]+) 0x([0-9a-f]+)\s+r[ow]"
 )
-"""Name, page size, offset, used, total, and since QEMU 8.1 the host's address (system/physmem.c,
+"""Name, page size, offset, used, total, and in newer versions the address (system/physmem.c,
 ram_block_format)."""
 
 
