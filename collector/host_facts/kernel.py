@@ -21,6 +21,7 @@ OPTIONS = (
     "FTRACE_SYSCALLS",
     "KPROBES",
     "KPROBE_EVENTS",
+    "PROBE_EVENTS",
     "EPROBE_EVENTS",
     "BPF_SYSCALL",
     "BPF_EVENTS",
@@ -76,6 +77,10 @@ def options_of(text: str) -> dict[str, str]:
         option = name.removeprefix("CONFIG_")
         if equals and option in found:
             found[option] = value
+    if "CONFIG_EPROBE_EVENTS" not in text:
+        # They had no option of their own and came with any other kind of probes
+        # (kernel/trace/Makefile, trace_eprobe.o).
+        found["EPROBE_EVENTS"] = found["PROBE_EVENTS"]
     return found
 
 

@@ -132,6 +132,12 @@ def test_option_that_is_not_mentioned_is_not_built() -> None:
     assert (options["KVM"], options["EPROBE_EVENTS"], options["KPROBES"]) == ("m", "n", "n")
 
 
+def test_event_probes_without_an_option_of_their_own_come_with_other_probes() -> None:
+    assert options_of("CONFIG_PROBE_EVENTS=y\n")["EPROBE_EVENTS"] == "y"
+    text = "CONFIG_PROBE_EVENTS=y\n# CONFIG_EPROBE_EVENTS is not set\n"
+    assert options_of(text)["EPROBE_EVENTS"] == "n"
+
+
 def test_lockdown_is_the_word_in_brackets() -> None:
     assert lockdown_of("none [integrity] confidentiality") == "integrity"
     assert lockdown_of("none") is None
