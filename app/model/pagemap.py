@@ -20,6 +20,7 @@ from app.model.events import (
 )
 from app.model.keyframe import Keyframe, decode, encode
 from app.model.layout import Memslot
+from app.model.liveslots import LiveSlots, SlotKey
 from app.model.pagetree import (
     DEFAULT,
     FLIPPED,
@@ -42,9 +43,6 @@ from app.model.slotcover import (
     recovered,
 )
 from app.model.transitions import Operation
-
-SlotKey = tuple[int, int]
-"""Address space and slot id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +69,14 @@ class PageMap:
     def __init__(self, start_state: PageState) -> None:
         self._tree = new_tree(start_state)
         self._cover = EVERYTHING
-        self._slots: dict[SlotKey, Memslot] = {}
+        self._slots = LiveSlots()
         self.layout_is_known = False
         self.last_t = np.iinfo(np.int64).min
 
     @property
     def memslots(self) -> tuple[Memslot, ...]:
         """The live memslots, by address space and id."""
-        return tuple(self._slots[key] for key in sorted(self._slots))
+        return self._slots.in_order()
 
     @property
     def mixed_blocks(self) -> int:
@@ -119,15 +117,15 @@ class PageMap:
 
     def _relayout(self, key: SlotKey, added: Memslot | None, t: int) -> ChangeArray:
         self._advance_to(t)
-        removed = self._slots.pop(key, None)
+        removed = self._slots.pop(key)
         if added is not None:
-            self._slots[key] = added
+            self._slots.put(added)
         ranges = [(s.base_gfn, s.end_gfn) for s in (removed, added) if s is not None]
         old, new = self._cover, self._cover
         if not self.layout_is_known:
             new, ranges = NOTHING, [(0, GFN_LIMIT)]
         for first, end in ranges:
-            new = recovered(new, first, end, self._slots.values())
+            new = recovered(new, first, end, self._slots.touching(first, end))
         hulls = block_hulls(ranges)
         mixed_before = self._count_mixed(old, hulls)
         if self.layout_is_known or added is None:
@@ -247,9 +245,9 @@ class PageMap:
         return page_map
 
     def _adopt(self, memslots: Iterable[Memslot]) -> None:
-        self._slots = {(slot.as_id, slot.slot): slot for slot in memslots}
-        self.layout_is_known |= bool(self._slots)
-        self._cover = cover_of(self._slots.values()) if self.layout_is_known else EVERYTHING
+        self._slots = LiveSlots(memslots)
+        self.layout_is_known |= bool(len(self._slots))
+        self._cover = cover_of(self._slots.in_order()) if self.layout_is_known else EVERYTHING
 
     def runs(
         self, first_gfn: int = 0, end_gfn: int = GFN_LIMIT, within_memslots: bool = True

@@ -61,9 +61,8 @@ def _joined(cover: CoverArray) -> CoverArray:
     return joined
 
 
-def recovered(cover: CoverArray, first: int, end: int, memslots: Iterable[Memslot]) -> CoverArray:
-    """`cover` with [first, end) made anew from all live memslots, at the cost of those there."""
-    touching = [slot for slot in memslots if slot.base_gfn < end and slot.end_gfn > first]
+def recovered(cover: CoverArray, first: int, end: int, touching: Iterable[Memslot]) -> CoverArray:
+    """`cover` with [first, end) made anew from all live memslots with a page there."""
     inside = _clipped(cover_of(touching), first, end)
     parts = (_clipped(cover, 0, first), inside, _clipped(cover, end, GFN_LIMIT))
     return _joined(np.concatenate(parts))
