@@ -21,6 +21,13 @@ KEYFRAME_SEGMENTS = 2
 
 _VMS = SQLModel.metadata.tables["vm"]
 _UPDATE_VM = update(_VMS).where(_VMS.c.id == bindparam("vm"))
+_MEMSLOTS = SQLModel.metadata.tables["memslot"]
+_END_MEMSLOT = (
+    update(_MEMSLOTS)
+    .where(_MEMSLOTS.c.vm_id == bindparam("vm"), _MEMSLOTS.c.as_id == bindparam("space"))
+    .where(_MEMSLOTS.c.slot == bindparam("number"), _MEMSLOTS.c.to_t.is_(None))
+    .values(to_t=bindparam("end"))
+)
 """Built once: a statement costs more to build than to execute, and commits come in a rhythm."""
 
 
@@ -147,14 +154,10 @@ class VmWriter:
         self._counted = 0
 
     def _write_memslots(self, connection: Connection) -> None:
-        for as_id, slot, t in self._ended_memslots:
-            connection.execute(
-                update(MemslotRow)
-                .where(col(MemslotRow.vm_id) == self.vm_id)
-                .where(col(MemslotRow.as_id) == as_id, col(MemslotRow.slot) == slot)
-                .where(col(MemslotRow.to_t).is_(None))
-                .values(to_t=t)
-            )
+        if self._ended_memslots:
+            keys = ("vm", "space", "number", "end")
+            ends = [dict(zip(keys, (self.vm_id, *e), strict=True)) for e in self._ended_memslots]
+            connection.execute(_END_MEMSLOT, ends)
         if self._memslots:
             rows = [_memslot_values(self.vm_id, memslot) for memslot in self._memslots]
             connection.execute(insert(MemslotRow), rows)
