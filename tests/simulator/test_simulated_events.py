@@ -145,7 +145,8 @@ def test_implicit_only_guests_never_ask(perform: Callable) -> None:
 
 def test_kexec_takes_every_shared_page_back(perform: Callable) -> None:
     performance = perform("kexec")
-    (storm,) = performance.planted("storm")
+    storm, reboot = performance.planted("storm")
+    assert storm.to_t < reboot.from_t
     shared: set[tuple[int, int]] = set()
     for call in performance.heard.of_kind(EventKind.CONVERSION):
         if call["t"] > storm.to_t:
