@@ -34,8 +34,8 @@ def sides(
         int | None, Query(ge=0, description="Count `at` from the effect of this event.")
     ] = None,
     vm_b: Annotated[int | None, Query(ge=1, description="Default: the first VM.")] = None,
-    at_b: Annotated[int | None, Query(ge=0)] = None,
-    event_b: Annotated[int | None, Query(ge=0)] = None,
+    at_b: Annotated[int | None, Query(ge=0, description="As `at`, of the second.")] = None,
+    event_b: Annotated[int | None, Query(ge=0, description="As `event`, of the second.")] = None,
 ) -> Sides:
     return Sides(vm, at, event, vm_b, at_b, event_b)
 

@@ -54,6 +54,8 @@ def test_a_vm_is_shown_as_it_last_was(client: httpx.Client) -> None:
         "name": "guest-a",
         "recording": 1,
         "pid": 100,
+        "process_start_ns": None,
+        "guest_uuid": None,
         "vm_fd": 5,
         "vm_type": 4,
         "created_t": 0,

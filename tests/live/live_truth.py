@@ -177,9 +177,7 @@ def check_contents(event: EventArray, call: Call) -> None:
             assert event["aux"] == call["addr"]
 
 
-def check_slot(
-    slot: MemslotRow, expected: TrueSlot, start_ns: int, vm_ended_t: int | None
-) -> None:
+def check_slot(slot: MemslotRow, expected: TrueSlot, start_ns: int, vm_ended_t: int | None) -> None:
     call = expected.call
     assert (slot.slot, slot.flags, slot.userspace_addr) == (
         call["slot"],
