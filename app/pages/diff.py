@@ -15,6 +15,7 @@ from app.pages.rendering import PageRoute, page
 from app.views.diffs import diff, largest, moment, rows_between
 from app.views.overview import AddressStrip
 from app.views.pictures import STRIP_HEIGHT, Cell, strip_cells
+from app.views.recordings import find_recording
 
 BINS = 500
 RUNS_SHOWN = 50
@@ -38,6 +39,7 @@ def show_diff(
     return page(
         "diff.html",
         found=diff(a, b, rows),
+        recordings=[find_recording(reader, i) for i in dict.fromkeys((a.recording, b.recording))],
         runs=largest(rows, RUNS_SHOWN),
         strips=[("A", _states(rows, "before")), ("B", _states(rows, "after"))],
         changes=_changes(rows),

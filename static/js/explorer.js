@@ -11,6 +11,7 @@ import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
 import { selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
+import { Storms } from "./storms.js";
 import { Strip } from "./strip.js";
 import { formatDuration } from "./time.js";
 import { Timeline } from "./timeline.js";
@@ -55,6 +56,7 @@ class Explorer {
     this.view.readUrl(window.location.search, this.isLive);
     this.listen();
     await this.read();
+    this.storms.keepReading();
   }
 
   get isLive() {
@@ -99,6 +101,7 @@ class Explorer {
     this.timeline = new Timeline(
       byId("timeline"), byId("timeline-overlay"), byId("timeline-readout"), vmId,
     );
+    this.storms = new Storms(byId("storms"), this);
     this.lanes = new Lanes(byId("lanes"));
     this.strip = new Strip(byId("strip"), byId("strip-caption"), vmId);
     this.inspector = new Inspector(byId("inspector"), byId("inspector-title"), subject);
@@ -144,6 +147,7 @@ class Explorer {
     this.lanes.draw(view, this.memslots);
     this.map.overlay.placeCursor(view);
     this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
+    this.timeline.overlay.placeStorms(view, this.storms.found);
     this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;

@@ -78,6 +78,11 @@ export function historyRows({ conversions, isComplete, since }, page) {
   return since === null ? [history] : [{ term: "since", text: sinceText(since) }, history];
 }
 
+/** To the page of its own that has every event of a page, with its state afterwards. */
+export function lifeRow(vmId, page) {
+  return { term: "its events", text: "life of this page", href: `/vms/${vmId}/pages/${toHex(page)}` };
+}
+
 function sinceText(event) {
   if (event.kind === "state_read") return `${formatTime(event.t_effect)} or before: read from the kernel then`;
   if (event.kind !== "conversion") return `${formatTime(event.t_effect)}, events were lost`;

@@ -1,6 +1,6 @@
 /** What is under the pointer or the cursor: address, slot, state, and the exact counts of the cell. */
 
-import { cellRows, historyRows, memslotRows, placeRows, stateRow } from "./facts.js";
+import { cellRows, historyRows, lifeRow, memslotRows, placeRows, stateRow } from "./facts.js";
 import { PAGE_SIZE, floorPage, toHex } from "./gpa.js";
 import { loadHistory, summarise } from "./history.js";
 import { Latest, Refused, address, fetchJson } from "./rest.js";
@@ -65,6 +65,7 @@ export class Inspector {
       ...memslotRows(memslots, page, t),
       stateRow(run),
       ...(history && run ? historyRows(summarise(history, run.state), page) : []),
+      ...(isKept ? [lifeRow(this.subject.vmId, page)] : []),
       ...cellRows(counts),
     ];
     this.title.textContent = isKept ? "Under the cursor" : "Under the pointer";

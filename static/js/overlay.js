@@ -1,13 +1,14 @@
 /** Marks over a plot: cursor, hover, brush, losses. Positions are shares of the plotting area. */
 
 import { formatCount } from "./units.js";
-import { formatTime } from "./time.js";
+import { formatDuration, formatTime } from "./time.js";
 
 export class Overlay {
   /** @param {HTMLElement} element covers exactly the plotting area */
   constructor(element) {
     this.element = element;
     this.losses = this.add("div", "losses");
+    this.storms = this.add("div", "storms");
     this.hover = this.add("div", "mark mark-hover");
     this.cursor = this.add("div", "mark mark-cursor");
     this.brush = this.add("div", "brush");
@@ -43,9 +44,12 @@ export class Overlay {
 
   /** Cover the time in which events were lost, at least two pixels wide. */
   placeLosses(view, losses) {
-    const { from, to } = view.time;
-    const shown = losses.filter((loss) => loss.to >= from && loss.from <= to);
-    this.losses.replaceChildren(...shown.map((loss) => lossBand(view, loss)));
+    this.losses.replaceChildren(...shownOf(view, losses).map((loss) => lossBand(view, loss)));
+  }
+
+  /** Mark the time of each storm along the upper edge. */
+  placeStorms(view, storms) {
+    this.storms.replaceChildren(...shownOf(view, storms).map((storm) => stormBand(view, storm)));
   }
 
   /** Show the brushed rectangle, in shares of the area; y counts from the top. */
@@ -62,13 +66,32 @@ export class Overlay {
   }
 }
 
-function lossBand(view, loss) {
-  const left = Math.max(0, Overlay.shareOf(view, loss.from));
-  const right = Math.min(1, Overlay.shareOf(view, loss.to));
+/** Those of several stretches of time of which anything is in view. */
+function shownOf(view, stretches) {
+  const { from, to } = view.time;
+  return stretches.filter((stretch) => stretch.to >= from && stretch.from <= to);
+}
+
+function bandOf(view, { from, to }, className) {
+  const left = Math.max(0, Overlay.shareOf(view, from));
+  const right = Math.min(1, Overlay.shareOf(view, to));
   const band = document.createElement("div");
-  band.className = "loss";
+  band.className = className;
   band.style.left = `${left * 100}%`;
   band.style.width = `max(2px, ${(right - left) * 100}%)`;
+  return band;
+}
+
+function stormBand(view, storm) {
+  const band = bandOf(view, storm, "storm");
+  const { kind, calls, from, to } = storm;
+  const length = formatDuration(to - from);
+  band.title = `storm ${storm.id}: ${formatCount(calls)} ${kind} in ${length} from ${formatTime(from)}`;
+  return band;
+}
+
+function lossBand(view, loss) {
+  const band = bandOf(view, loss, "loss");
   const count = loss.count === null ? "an unknown number of" : formatCount(loss.count);
   band.title = `${count} events lost, ${formatTime(loss.from)} to ${formatTime(loss.to)}`;
   return band;

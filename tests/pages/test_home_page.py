@@ -38,6 +38,9 @@ def test_row_leads_to_the_explorer(open_page: OpenPage, dashboard: Dashboard) ->
     page = open_page(dashboard.url)
     page.get_by_role("link", name="demo-cvm").click()
     expect(page).to_have_url(re.compile(r"/vms/1$"))
+    page.go_back()
+    page.get_by_role("link", name="import").click()
+    expect(page.get_by_role("heading", name="Import a recording")).to_be_visible()
 
 
 def test_empty_database_shows_three_ways_in_until_something_arrives(

@@ -1,0 +1,66 @@
+/** The storms of the VM: how many there are, where they are on the timeline, and keys from one to the next. */
+
+import { fetchJson } from "./rest.js";
+import { formatCount } from "./units.js";
+
+/** Looking for storms costs the server more than drawing does. */
+const REST_MS = 30_000;
+/** So much of a storm's length is shown before and after it; the storm's own page agrees. */
+const CONTEXT = 0.25;
+
+export class Storms {
+  /** In the order of their beginnings: {id, kind, from, to, calls, ...}. */
+  found = [];
+
+  /**
+   * @param {HTMLAnchorElement} link to the page of all storms; says how many there are
+   * @param {Explorer} page
+   */
+  constructor(link, page) {
+    this.link = link;
+    this.page = page;
+  }
+
+  /** Read them now, and, while the recording grows or an answer is missing, again and again. */
+  async keepReading() {
+    const isRead = await this.read().then(() => true, () => false);
+    if (!isRead || this.page.isLive) setTimeout(() => this.keepReading(), REST_MS);
+  }
+
+  async read() {
+    const { storms } = await fetchJson(`${this.page.path}/storms`);
+    this.found = storms.sort((a, b) => a.from - b.from);
+    const count = storms.length === 1 ? "1 storm" : `${formatCount(storms.length)} storms`;
+    this.link.textContent = storms.length === 0 ? "no storm" : count;
+    document.getElementById("legend-storms").hidden = storms.length === 0;
+    this.page.placeMarks();
+  }
+
+  /** The first that begins after the cursor, or, without a cursor in it, after the window's start. */
+  showNext() {
+    const { time, isWhole } = this.page.view;
+    const after = this.cursor ?? (isWhole ? -1 : time.from);
+    this.show(this.found.find((storm) => storm.from > after));
+  }
+
+  showPrevious() {
+    const before = this.cursor ?? this.page.view.time.to;
+    this.show(this.found.findLast((storm) => storm.from < before));
+  }
+
+  /** The cursor's instant if it is in view. */
+  get cursor() {
+    const { t, time } = this.page.view;
+    return t !== null && t >= time.from && t < time.to ? t : null;
+  }
+
+  /** Zoom to a storm, with the cursor at its beginning. */
+  show(storm) {
+    if (!storm) return;
+    const { view } = this.page;
+    const around = (storm.to - storm.from) * CONTEXT;
+    this.page.keepInHistory();
+    view.t = storm.from;
+    view.showTime(storm.from - around, storm.to + around);
+  }
+}
