@@ -47,7 +47,6 @@ class BpftraceLive:
         self._cpus = online_cpus()
         self._held = np.zeros(0, dtype=CALL)
         self._reached_ns = self._start.clock_ns
-        self._attached_ns = self._start.clock_ns
 
     @property
     def bytes_read(self) -> int:
@@ -76,7 +75,9 @@ class BpftraceLive:
         # Compile what reads its lines, lest they pile up meanwhile.
         BpftraceReader(Path("bpftrace")).take(FIRST_LINE.encode() + b"\nT 1 0\n")
         self._child.start(self._on_host.program.text, stop)
-        self._attached_ns = _now()
+        # It takes up to a minute, in which nothing is recorded, or only some kinds of calls.
+        self._start = Start.now(time.CLOCK_BOOTTIME)
+        self._reached_ns = self._reader.start_ns = self._start.clock_ns
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         problem: SourceEnded | None = None
@@ -126,12 +127,13 @@ class BpftraceLive:
         until_ns = max(until_ns, self._reached_ns)
         now = _now()
         calls = in_order(np.concatenate((self._held, self._reader.batch())))
+        calls = calls[calls["ts_enter"] >= np.uint64(self._start.clock_ns)]
         count = int(np.searchsorted(calls["ts_exit"], np.uint64(until_ns), side="right"))
         self._held = calls[count:].copy()
         settled, _ = without_late(calls[:count], np.uint64(self._reached_ns))
         self._directions.decide(settled)
         self._reached_ns = self._reader.settled_ns = until_ns
-        lag = max(0, now - max(until_ns, self._attached_ns))
+        lag = max(0, now - until_ns)
         return LiveBatch(self._files.with_closes(settled), until_ns, lag)
 
     def __enter__(self) -> Self:

@@ -17,6 +17,7 @@ from collector.sources.live import HostCannot, SourceEnded, Wishes
 
 READY = 'echo "Attaching 8 probes..."; echo "# gmemscope.bt v2; times"\n'
 CALLS = """
+sleep 0.3
 call() { printf 'V %x 64 700000007 %x %x 0\n' "$1" $((($2 << 40) + 4)) "$3"; }
 tick() { printf 'T %x %x\n' "$1" "$2"; }
 now=$(python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME))')
@@ -74,6 +75,15 @@ def test_lines_of_two_cpus_come_in_order(source_of: MakeSource) -> None:
     lines = "call $((now + 5000)) 0 6; call $((now + 1000)) 1 5; tick $later 0; tick $later 1\n"
     calls = calls_of(source_of(READY + CALLS + lines + "alive 0 1"), 2)
     assert calls["ret"].tolist() == [5, 6]
+
+
+def test_no_time_is_claimed_before_every_probe_is_attached(source_of: MakeSource) -> None:
+    lines = "call $((now - 5000000000)) 0 5; call $later 0 6; tick $later 1\n"
+    source = source_of("sleep 0.5\n" + READY + CALLS + lines + "alive 0 1")
+    made = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    calls = calls_of(source, 1)
+    assert source.describe().clock_start_ns - made > 400_000_000
+    assert calls["ret"].tolist() == [6]
 
 
 def test_call_waits_until_every_cpu_has_said_all(source_of: MakeSource) -> None:
