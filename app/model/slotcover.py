@@ -27,6 +27,9 @@ def cover_of(memslots: Iterable[Memslot]) -> CoverArray:
     A page in several address spaces is hva-only if every memslot over it is.
     """
     slots = list(memslots)
+    if len(slots) <= 1:  # nearly always, where one comes or goes
+        pieces = [(slot.base_gfn, slot.end_gfn, _place(slot)) for slot in slots]
+        return np.array(pieces, np.int64).reshape(-1, NOTHING.shape[1])
     first = np.array([slot.base_gfn for slot in slots], np.int64)
     end = np.array([slot.end_gfn for slot in slots], np.int64)
     can_be_private = np.array([slot.backing.can_be_private for slot in slots], np.int64)
@@ -36,6 +39,10 @@ def cover_of(memslots: Iterable[Memslot]) -> CoverArray:
     place = np.where(private > 0, Place.CAN_BE_PRIVATE, Place.HVA_ONLY)
     place[over == 0] = Place.NO_MEMSLOT
     return _joined(np.column_stack((edges[:-1], edges[1:], place[:-1])))
+
+
+def _place(memslot: Memslot) -> Place:
+    return Place.CAN_BE_PRIVATE if memslot.backing.can_be_private else Place.HVA_ONLY
 
 
 def _depth(
