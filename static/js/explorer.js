@@ -4,18 +4,19 @@ import { Controls } from "./controls.js";
 import { EventsTable } from "./events.js";
 import { BandAxis } from "./gpa.js";
 import { Inspector } from "./inspector.js";
+import { JumpBox } from "./jump.js";
 import { Lanes } from "./lanes.js";
+import { showLegend } from "./legend.js";
 import { LiveReader, endOf } from "./live.js";
 import { MapPlot } from "./map.js";
+import { Markers } from "./markers.js";
 import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
 import { selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
 import { Storms } from "./storms.js";
 import { Strip } from "./strip.js";
-import { formatDuration } from "./time.js";
 import { Timeline } from "./timeline.js";
-import { formatCount, formatSize } from "./units.js";
 import { View } from "./view.js";
 
 const SETTLE_MS = 60;
@@ -102,6 +103,8 @@ class Explorer {
       byId("timeline"), byId("timeline-overlay"), byId("timeline-readout"), vmId,
     );
     this.storms = new Storms(byId("storms"), this);
+    this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
+    this.jump = new JumpBox(byId("jump"), this);
     this.lanes = new Lanes(byId("lanes"));
     this.strip = new Strip(byId("strip"), byId("strip-caption"), vmId);
     this.inspector = new Inspector(byId("inspector"), byId("inspector-title"), subject);
@@ -148,6 +151,7 @@ class Explorer {
     this.map.overlay.placeCursor(view);
     this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
     this.timeline.overlay.placeStorms(view, this.storms.found);
+    this.markers.place(view);
     this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
@@ -208,7 +212,7 @@ class Explorer {
   drawMap(answer) {
     this.learnLayout(answer.raster);
     this.map.draw(this.view, answer, this.memslots);
-    this.showLegend();
+    showLegend(this.view, this.map);
     this.placeMarks();
     this.inspectCursor();
   }
@@ -229,18 +233,6 @@ class Explorer {
     if (this.memslots.length || view.gpaFrom !== null || view.gpaTo !== null) return;
     const ranges = raster.bands.map((band) => [Number(band.gpa_from), Number(band.gpa_to)]);
     view.layout = BandAxis.ofRanges(ranges);
-  }
-
-  showLegend() {
-    const { raster, axis } = this.map;
-    const isPrivate = this.view.measure === "private";
-    byId("map-empty").hidden = !axis.isEmpty;
-    byId("legend-private").hidden = !isPrivate;
-    byId("legend-conversions").hidden = isPrivate;
-    byId("most-conversions").textContent = formatCount(raster.max);
-    byId("cell-size").textContent = axis.isEmpty
-      ? ""
-      : `1 cell = ${formatSize(raster.cell_bytes)} × ${formatDuration(raster.cell_ns)}`;
   }
 
   /** Events under the cursor or in view, of the kind that is chosen. */
@@ -282,8 +274,8 @@ class Explorer {
   }
 
   inspectCursor() {
-    const { t, gpa, time } = this.view;
-    if (t === null || gpa === null || t < time.from || t >= time.to) this.inspector.clear();
+    const { cursorInView: t, gpa } = this.view;
+    if (t === null || gpa === null) this.inspector.clear();
     else this.inspect({ t, gpa, isKept: true });
   }
 

@@ -17,7 +17,11 @@ const BINDINGS = [
   { key: "0", label: "the whole recording", does: (view, page) => page.showWhole() },
   { key: "l", label: "follow the live recording, or pause", does: (view, page) => page.toggleFollowing() },
   { key: "m", label: "private fraction or conversions", does: (view) => view.nextMeasure() },
-  { key: "Escape", label: "clear the cursor", does: (view) => view.setCursor(null, null) },
+  { key: "A", label: "set marker A at the cursor", does: (view) => view.setMarker("a") },
+  { key: "B", label: "set marker B at the cursor", does: (view) => view.setMarker("b") },
+  { key: "x", label: "compare memory at A and at B", does: (view, page) => page.markers.compare() },
+  { key: "/", label: "go to an address or a time", does: (view, page) => page.jump.open() },
+  { key: "Escape", label: "clear the cursor, then the markers", does: (view) => view.clear() },
   { key: "?", label: "this help", does: (view, page) => page.help.showModal() },
 ];
 

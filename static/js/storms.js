@@ -38,20 +38,15 @@ export class Storms {
 
   /** The first that begins after the cursor, or, without a cursor in it, after the window's start. */
   showNext() {
-    const { time, isWhole } = this.page.view;
-    const after = this.cursor ?? (isWhole ? -1 : time.from);
+    const { time, isWhole, cursorInView } = this.page.view;
+    const after = cursorInView ?? (isWhole ? -1 : time.from);
     this.show(this.found.find((storm) => storm.from > after));
   }
 
   showPrevious() {
-    const before = this.cursor ?? this.page.view.time.to;
+    const { time, cursorInView } = this.page.view;
+    const before = cursorInView ?? time.to;
     this.show(this.found.findLast((storm) => storm.from < before));
-  }
-
-  /** The cursor's instant if it is in view. */
-  get cursor() {
-    const { t, time } = this.page.view;
-    return t !== null && t >= time.from && t < time.to ? t : null;
   }
 
   /** Zoom to a storm, with the cursor at its beginning. */

@@ -19,6 +19,8 @@ export class View extends EventTarget {
   /** The cursor, set by a click or by the keyboard: an instant and, on the map, an address. */
   t = null;
   gpa = null;
+  /** Two instants to compare, each null until it is set. */
+  markers = { a: null, b: null };
   measure = MEASURES[0];
   isFollowing = false;
 
@@ -39,6 +41,7 @@ export class View extends EventTarget {
       return text && /^(0x[0-9a-f]{1,13}|\d{1,16})$/i.test(text) ? parseAddress(text) : null;
     };
     [this.from, this.to, this.t] = [number("from"), number("to"), number("t")];
+    this.markers = { a: number("a"), b: number("b") };
     [this.gpaFrom, this.gpaTo, this.gpa] = [gpa("gpa_from"), gpa("gpa_to"), gpa("gpa")];
     if (this.from !== null && this.to !== null && this.to <= this.from) this.from = this.to = null;
     if (this.gpaFrom !== null && this.gpaTo !== null && this.gpaTo <= this.gpaFrom) {
@@ -77,6 +80,8 @@ export class View extends EventTarget {
     put("gpa_to", this.gpaTo, toHex);
     put("t", this.t);
     put("gpa", this.gpa, toHex);
+    put("a", this.markers.a);
+    put("b", this.markers.b);
     if (this.measure !== MEASURES[0]) query.set("measure", this.measure);
     if (this.isFollowing && this.from !== null) query.set("live", "1");
     const text = query.toString();
@@ -112,6 +117,12 @@ export class View extends EventTarget {
   /** The instant whose state is shown: the cursor's, else the last of the window with memory. */
   get instant() {
     return this.t ?? Math.max(this.span[0], Math.min(this.time.to - 1, this.lastMemory));
+  }
+
+  /** The cursor's instant if the window has it, else null. */
+  get cursorInView() {
+    const { from, to } = this.time;
+    return this.t !== null && this.t >= from && this.t < to ? this.t : null;
   }
 
   /** What `instant` is, in words. */
@@ -200,6 +211,23 @@ export class View extends EventTarget {
     this.t = t === null ? null : Math.round(Math.min(Math.max(t, this.span[0]), this.span[1]));
     this.gpa = gpa;
     this.changed();
+  }
+
+  /** Set marker "a" or "b" at the instant whose state is shown. */
+  setMarker(name) {
+    this.markers[name] = this.instant;
+    this.changed();
+  }
+
+  clearMarkers() {
+    this.markers = { a: null, b: null };
+    this.changed();
+  }
+
+  /** Clear the cursor; if there is none, the markers. */
+  clear() {
+    if (this.t === null && this.gpa === null) this.clearMarkers();
+    else this.setCursor(null, null);
   }
 
   setMeasure(measure) {

@@ -1,5 +1,6 @@
 """The browser's modules, asked directly: numbers as people read them, and the address axis."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -129,3 +130,21 @@ def test_since_when_a_state_that_was_read_has_been(in_module: Callable[[str, str
     items = "[{kind: 'loss_begin'}, {kind: 'state_read', to: 'shared', t_effect: 7}]"
     found = in_module("history.js", f"m.summarise({{items: {items}, next: null}}, 'shared')")
     assert found["since"]["t_effect"] == 7
+
+
+PLACES: dict[str, Any] = {
+    "0x1_8000_0000": {"gpa": 0x180000000},
+    "gpa:0X180000000": {"gpa": 0x180000000},
+    "gfn:0x180000": {"gpa": 0x180000000},
+    "gfn 16": {"gpa": 0x10000},
+    f"t+12.345{THIN}678 s": {"t": 12_345_678_000},
+    "t+3": {"t": 3_000_000_000},
+    "41 µs": {"t": 41_000},
+    "12": None,
+    "tomorrow": None,
+}
+
+
+def test_places_as_people_write_them(in_module: Callable[[str, str], Any]) -> None:
+    found = in_module("jump.js", f"{json.dumps(list(PLACES))}.map(m.parseJump)")
+    assert found == list(PLACES.values())
