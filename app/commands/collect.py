@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,6 +80,8 @@ def command(
     """
     # numpy's own threads would keep the privileges of this one (collector.privileges).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # pyarrow's own allocator keeps what it was asked for once.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from collector.sources.live import Wishes
 
     if duration is not None and duration <= 0:
@@ -87,6 +90,7 @@ def command(
     name = choose_source(source, wishes)
     with stopped_by_signals() as stop:
         make_for_owner(database)
+        migrate_apart(database)
         engine = open_engine(database)
         refuse_second_writer(engine)
         collected = record(engine, name, wishes, tuple(qmp or ()), duration, stop)
@@ -134,6 +138,21 @@ def require_host(pids: tuple[int, ...]) -> None:
     for pid in pids:
         if not Path(f"/proc/{pid}").is_dir():
             raise HostError(f"there is no process {pid}")
+
+
+def migrate_apart(database: str | None) -> None:
+    """Create or migrate it in a child: Alembic would stay in the agent's memory, 12 MB of it.
+
+    Whatever goes wrong there goes wrong again, and is told, when the agent opens the database.
+    """
+    from app.store import database as _imported_before_the_fork  # noqa: F401
+
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            open_engine(database)
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
 def refuse_second_writer(engine: "Engine") -> None:

@@ -70,6 +70,9 @@ def _usual_aux(to: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
 def _threads(events: EventArray) -> pa.Array:
     """A dictionary column of tid << 16 | vcpu: a vCPU's thread says both in one index."""
     vcpu = events["vcpu"].astype(np.int64) & 0xFFFF
-    encoded = pa.array((events["tid"].astype(np.int64) << 16) | vcpu).dictionary_encode()
-    narrow = pa.uint8() if len(encoded.dictionary) <= 1 << 8 else pa.int32()
-    return pa.DictionaryArray.from_arrays(encoded.indices.cast(narrow), encoded.dictionary)
+    threads = (events["tid"].astype(np.int64) << 16) | vcpu
+    # pyarrow's own encoding would load all of pyarrow.compute: 14 MB, in the agent too.
+    dictionary = np.unique(threads)
+    narrow = np.uint8 if len(dictionary) <= 1 << 8 else np.int32
+    indices = np.searchsorted(dictionary, threads).astype(narrow)
+    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(dictionary))
