@@ -169,7 +169,7 @@ class RecordingWriter:
             ).scalar_one()
 
     def _finish(self, error: BaseException | None) -> None:
-        reason = self._incomplete_reason if error is None else str(error) or type(error).__name__
+        reason = self._incomplete_reason if error is None else reason_of(error)
         self._recording_values |= {
             "state": RecordingState.COMPLETE if reason is None else RecordingState.INCOMPLETE,
             "incomplete_reason": reason,
@@ -250,3 +250,10 @@ def _host_id(connection: Connection, name: str) -> int:
     if found is not None:
         return found
     return connection.execute(insert(Host).values(name=name).returning(col(Host.id))).scalar_one()
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a recording is incomplete, for people."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted before everything that was recorded was stored"
+    return str(error) or type(error).__name__
