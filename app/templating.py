@@ -16,6 +16,7 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.filters |= {
+    "address": text.address,
     "count": text.count,
     "plural": text.plural,
     "size": text.size,

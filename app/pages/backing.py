@@ -7,7 +7,8 @@ from app.pages.rendering import PageRoute, page
 from app.views.backing import BackingPoint
 from app.views.recordings import find_recording
 
-HEIGHT = 100
+WIDTH, HEIGHT = 1000, 100
+"""Of the pictures, in their own units."""
 
 router = APIRouter(route_class=PageRoute)
 
@@ -24,6 +25,7 @@ def show_backing(reader: ReaderOf, accounts: AccountsOf, vm_id: VmId) -> Respons
         backing=backing,
         areas=_areas(backing.points),
         band=_band(backing.points),
+        width=WIDTH,
         height=HEIGHT,
         worst=max(backing.points, key=lambda point: point.stale_private.upper, default=None),
     )
@@ -51,7 +53,8 @@ def _band(points: list[BackingPoint]) -> str:
 
 
 def _area(below: list[float], above: list[float]) -> str:
-    """Path data: one unit of width a point."""
-    there = "L".join(f"{x} {HEIGHT - y:.1f}" for x, y in enumerate(above))
-    back = "L".join(f"{x} {HEIGHT - y:.1f}" for x, y in reversed(list(enumerate(below))))
+    """Path data: the points at equal distances over the whole width."""
+    step = WIDTH / max(1, len(above) - 1)
+    there = "L".join(f"{x * step:.1f} {HEIGHT - y:.1f}" for x, y in enumerate(above))
+    back = "L".join(f"{x * step:.1f} {HEIGHT - y:.1f}" for x, y in reversed(list(enumerate(below))))
     return f"M{there}L{back}z"

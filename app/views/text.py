@@ -35,6 +35,11 @@ def pages(number: int) -> str:
     return size(number * PAGE_SIZE)
 
 
+def address(hexadecimal: str) -> str:
+    """ "0x110000000" -> "0x1_1000_0000": two groups at least, so that columns line up."""
+    return f"0x{int(hexadecimal, 16):011_x}"
+
+
 def time(ns: int) -> str:
     """12345678000 -> "t+12.345 678 s"; nanoseconds only when there are any."""
     seconds, fraction = divmod(ns, NS_PER_S)

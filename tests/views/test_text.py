@@ -48,6 +48,12 @@ def test_duration(ns: int, expected: str) -> None:
     assert text.duration(ns) == expected
 
 
+def test_address() -> None:
+    assert text.address("0x110000000") == "0x1_1000_0000"
+    assert text.address("0x0") == "0x0_0000_0000"
+    assert text.address("0xfffffffffffff") == "0xf_ffff_ffff_ffff"
+
+
 def test_losses_of_unknown_number() -> None:
     assert text.lost(0, 2) == "an unknown number of events lost"
     assert text.lost(1502, 1) == "1\u2009502 events lost"
