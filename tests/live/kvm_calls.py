@@ -117,12 +117,13 @@ class Vmm:
         return ret
 
     def fallocate_that_ends_us(self, memfd: int, length: int) -> None:
-        """Written down before it is made, for it is not to return."""
+        """Written down before it is made, for it is not to return; if it does, that as well."""
         told = {"mode": KEEP_SIZE, "offset": 0, "len": length}
         self._write("fallocate", self._now(), memfd, None, told)
         self._truth.flush()
         print("calling", flush=True)
-        libc.fallocate(memfd, KEEP_SIZE, 0, length)
+        ret = result(libc.fallocate(memfd, KEEP_SIZE, 0, length))
+        self._write("returned", self._now(), memfd, ret, {})
 
     def dup(self, fd: int) -> int:
         return self._duplicate(fd, lambda: libc.dup(fd))

@@ -4,12 +4,14 @@ One recording of each source holds all scenes. What a source tells of each call 
 full. Where it says that it cannot see something, that is unknown and not guessed.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from collecting import (
+    PATIENCE_S,
     Collecting,
     need_bpftrace,
     need_kvm,
@@ -83,7 +85,23 @@ def play(folder: Path, clock: str) -> None:
         with start_vmm(folder / f"{name}.jsonl", *options) as vmm:
             assert vmm.stdout is not None
             assert vmm.stdout.readline() == last_words
+            if scene == "killed":
+                await_work_in_kernel(vmm.pid)
             vmm.kill()
+
+
+def await_work_in_kernel(pid: int) -> None:
+    """Until a process has spent some time in a system call: that call has begun."""
+    deadline = time.monotonic() + PATIENCE_S
+    before = system_ticks(pid)
+    while system_ticks(pid) < before + 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def system_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return int(fields[12])
 
 
 def check_summary(collecting: Collecting) -> None:
