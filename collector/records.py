@@ -101,6 +101,10 @@ class RecordCode(IntEnum):
     """filemap:mm_filemap_add_to_page_cache: pfn, i_ino, index, s_dev, order."""
     PAGE_CACHE_DELETE = 34
     """filemap:mm_filemap_delete_from_page_cache: pfn, i_ino, index, s_dev, order."""
+    CLOSE_RANGE_ENTER = 35
+    """fd, max_fd, flags."""
+    CLOSE_RANGE_EXIT = 36
+    """ret."""
 
 
 CALL = np.dtype(
@@ -189,6 +193,8 @@ class CallCode(IntEnum):
     """i_ino, index, s_dev, order."""
     VCPU_RUN = 25
     """The thread runs the vCPU behind `fd`: told once for each thread and fd. Nothing else."""
+    CLOSE_RANGE = 26
+    """max_fd, flags."""
 
 
 def signed32(number: int) -> int:

@@ -37,7 +37,12 @@ class Bystanders:
         """Most files that a process closes or duplicates are none of ours: neither known, nor to
         become known by the VM ioctls of the flood that begins at `start`: a thread of no known
         process knows what its own made known, another one what was made known by that fd."""
+        if code == CallCode.CLOSE_RANGE:
+            tasks = {tid, self._vms.owner(tid)}
+            return not tasks & self._busy and not any(map(self._vms.owns_files, tasks))
         if code not in _OF_DESCRIPTORS or self._vms.file(tid, fd) is not None:
+            return False
+        if code == CallCode.DUP and self._vms.file(tid, int(self._calls["ret"][at])) is not None:
             return False
         if self._processes.of(tid) is None:
             return self._vm_ioctls.last_by_thread(at) < start

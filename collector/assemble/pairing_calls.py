@@ -34,7 +34,7 @@ def settle(
     for k in range(7):
         out[n - 1, s.CALL_V + k] = table[at, s.V + k]
     # Registering a region was how the 2022 private-memory series converted.
-    if code == s.SET_ATTRIBUTES or code >= s.SET_ATTRIBUTES2:
+    if code == s.SET_ATTRIBUTES or s.SET_ATTRIBUTES2 <= code <= s.UNREGISTER_REGION:
         ask(table, at, shared, out, n - 1)
     return n
 

@@ -34,7 +34,7 @@ Words = npt.NDArray[np.int64]
 def syscall_enter(
     table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
 ) -> int:
-    """The entries of ioctl, fallocate, close and dup."""
+    """The entries of ioctl, fallocate, close, close_range and dup."""
     record = (records[i, 1] >> 48) & 0xFF
     fd, cmd = records[i, 2], records[i, 3]
     code = s.CLOSE
@@ -44,12 +44,16 @@ def syscall_enter(
         code = s.FALLOCATE
     elif record == s.R_DUP_ENTER:
         code = s.DUP
+    elif record == s.R_CLOSE_RANGE_ENTER:
+        code = s.CLOSE_RANGE
     is_met = table[at, s.MET] == s.MET_USER and table[at, s.FD] == fd
     if is_met and may_be(table[at, s.CODE], code):
         table[at, s.CODE] = code
     n = enter(table, at, shared, out, n, ts, code, s.MET_SYS_ENTER, fd, s.NONE)
     if record == s.R_FALLOCATE_ENTER:
         read_copy(table, at, records, i, 1, 3)
+    elif record == s.R_CLOSE_RANGE_ENTER:
+        read_copy(table, at, records, i, 1, 2)
     elif record == s.R_IOCTL_ENTER:
         table[at, s.CMD] = cmd
         if code == s.CREATE_VM or code == s.CREATE_VCPU:
@@ -69,7 +73,7 @@ def syscall_enter(
 def ioctl_exit(table: Words, at: int, shared: Words, out: Words, n: int, ts: int, ret: int) -> int:
     shared[s.HAS_IOCTL_EXITS] = 1
     code = table[at, s.CODE]
-    if code == s.FALLOCATE or code == s.CLOSE or code == s.DUP:
+    if code == s.FALLOCATE or code == s.CLOSE or code == s.DUP or code == s.CLOSE_RANGE:
         n = abandon(table, at, shared, out, n)
         code = 0
     since = ts - table[at, s.LAST_EXIT_TS]
@@ -166,6 +170,7 @@ def other_record(
         (record == s.R_FALLOCATE_EXIT and open_code == s.FALLOCATE)
         or (record == s.R_CLOSE_EXIT and open_code == s.CLOSE)
         or (record == s.R_DUP_EXIT and open_code == s.DUP)
+        or (record == s.R_CLOSE_RANGE_EXIT and open_code == s.CLOSE_RANGE)
     ):
         n = leave(table, at, shared, out, n, ts, value)
     elif record == s.R_UNMAP_HVA_RANGE:
@@ -193,6 +198,7 @@ def take_record(
         or record == s.R_FALLOCATE_ENTER
         or record == s.R_CLOSE_ENTER
         or record == s.R_DUP_ENTER
+        or record == s.R_CLOSE_RANGE_ENTER
     ):
         return syscall_enter(table, at, shared, out, n, ts, records, i)
     if record == s.R_VM_IOCTL:

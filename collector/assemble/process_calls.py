@@ -6,7 +6,10 @@ from app.model.events import UNKNOWN_VCPU, Certainty
 from collector.assemble.live_vm import Caller, Vcpu, caller_of
 from collector.assemble.processes import CLONE_THREAD, Processes
 from collector.assemble.vms import Vms
-from collector.records import SAW_STRUCT, CallCode
+from collector.records import SAW_EXIT, SAW_STRUCT, CallCode
+
+FD_MASK = 0xFFFFFFFF
+"""close_range() takes unsigned numbers."""
 
 
 class ProcessCalls:
@@ -26,6 +29,8 @@ class ProcessCalls:
                 self._run_vcpu(call)
             case CallCode.CLOSE:
                 self._close(call, t)
+            case CallCode.CLOSE_RANGE:
+                self._close_range(call, t)
             case CallCode.DUP:
                 self._dup(call, t)
             case CallCode.NEW_TASK:
@@ -57,10 +62,27 @@ class ProcessCalls:
         if int(call["ret"]) == 0:
             self._vms.close(int(call["tid"]), int(call["fd"]), t, is_inferred=False)
 
+    def _close_range(self, call: np.void, t: int) -> None:
+        """Flags make it close nothing, or only what the thread shares with no other from then on
+        (CLOSE_RANGE_CLOEXEC and _UNSHARE, include/uapi/linux/close_range.h)."""
+        first, last = int(call["fd"]) & FD_MASK, int(call["v"][0]) & FD_MASK
+        if int(call["ret"]) != 0 or int(call["v"][1]) != 0:
+            return
+        tid = int(call["tid"])
+        for fd in self._vms.fds(tid):
+            if first <= fd <= last:
+                self._vms.close(tid, fd, t, is_inferred=False)
+
     def _dup(self, call: np.void, t: int) -> None:
-        file = self._vms.file(int(call["tid"]), int(call["fd"]))
-        if file is not None and int(call["ret"]) >= 0:
-            self._vms.open(int(call["tid"]), int(call["ret"]), file, t)
+        """dup2() closes what the new number named before."""
+        tid, fd, ret = int(call["tid"]), int(call["fd"]), int(call["ret"])
+        if ret < 0 or not call["flags"] & SAW_EXIT or ret == fd:
+            return
+        file = self._vms.file(tid, fd)
+        if file is not None:
+            self._vms.open(tid, ret, file, t)
+        else:
+            self._vms.close(tid, ret, t, is_inferred=True)
 
     def _new_task(self, call: np.void, t: int) -> None:
         """What had the number of the new task before is gone, whether its end was seen or not."""

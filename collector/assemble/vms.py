@@ -75,6 +75,11 @@ class Vms:
     def file(self, tid: int, fd: int) -> OpenFile | None:
         return self._files.get((self.owner(tid), fd))
 
+    def fds(self, tid: int) -> list[int]:
+        """What is known to be open in the thread's process."""
+        owner = self.owner(tid)
+        return [fd for process, fd in self._files if process == owner]
+
     def owner(self, tid: int) -> int:
         """The thread's process; while that is unknown, the thread stands for itself."""
         process = self._processes.of(tid)

@@ -57,6 +57,11 @@ _TRACEPOINTS: dict[str, tuple[RecordCode, tuple[Source, ...]]] = {
     "syscalls:sys_exit_fallocate": (RecordCode.FALLOCATE_EXIT, _sources("ret")),
     "syscalls:sys_enter_close": (RecordCode.CLOSE_ENTER, _sources("fd")),
     "syscalls:sys_exit_close": (RecordCode.CLOSE_EXIT, _sources("ret")),
+    "syscalls:sys_enter_close_range": (
+        RecordCode.CLOSE_RANGE_ENTER,
+        _sources("fd", "max_fd", "flags"),
+    ),
+    "syscalls:sys_exit_close_range": (RecordCode.CLOSE_RANGE_EXIT, _sources("ret")),
     "syscalls:sys_enter_dup": (RecordCode.DUP_ENTER, _sources("fildes")),
     "syscalls:sys_enter_dup2": (RecordCode.DUP_ENTER, _sources("oldfd")),
     "syscalls:sys_enter_dup3": (RecordCode.DUP_ENTER, _sources("oldfd")),

@@ -11,6 +11,8 @@ BASIC: dict[str, str | None] = {
     "syscalls/sys_exit_fallocate": None,
     "syscalls/sys_enter_close": "fd>2",
     "syscalls/sys_exit_close": None,
+    "syscalls/sys_enter_close_range": "flags==0",
+    "syscalls/sys_exit_close_range": None,
     "syscalls/sys_enter_dup": None,
     "syscalls/sys_exit_dup": None,
     "syscalls/sys_enter_dup2": None,

@@ -46,6 +46,15 @@ def summary(call: np.void) -> tuple[int, int, int, list[int]]:
     return int(call["code"]), int(call["fd"]), int(call["ret"]), call["v"][:3].tolist()
 
 
+def test_close_range_is_paired_with_its_return() -> None:
+    (call,) = paired(
+        record(10, 1, RecordCode.CLOSE_RANGE_ENTER, 3, 0xFFFFFFFF, 0),
+        record(12, 1, RecordCode.CLOSE_RANGE_EXIT, 0),
+    )
+    assert summary(call) == (CallCode.CLOSE_RANGE, 3, 0, [0xFFFFFFFF, 0, 0])
+    assert (call["ts_exit"], call["cause"]) == (12, Cause.NONE)
+
+
 @pytest.mark.parametrize(
     "on_the_way_in",
     [

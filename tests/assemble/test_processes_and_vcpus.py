@@ -27,6 +27,14 @@ def close(ts: int, fd: int) -> CallArray:
     return call(ts, CallCode.CLOSE, fd)
 
 
+def close_range(ts: int, first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> CallArray:
+    return call(ts, CallCode.CLOSE_RANGE, first, last, flags)
+
+
+def dup(ts: int, fd: int, ret: int) -> CallArray:
+    return call(ts, CallCode.DUP, fd, ret=ret)
+
+
 def exited(ts: int, tid: int, group_dead: int = 1) -> CallArray:
     return call(ts, CallCode.PROCESS_EXIT, -1, tid, group_dead, tid=tid, pid=0)
 
@@ -84,6 +92,29 @@ def test_vcpu_fd_keeps_a_vm_alive() -> None:
     assert run.vm.ended is None
     run.tell(close(20, VCPU_FD))
     assert run.vm.ended == (20, False)
+
+
+def test_close_range_closes_what_lies_in_it() -> None:
+    run = Live().tell(create_vm(1), create_vcpu(2, 0), close_range(10, VM_FD + 1))
+    assert run.vm.ended is None
+    run.tell(close_range(20, 3, VM_FD - 1), close_range(21, VM_FD, VM_FD, flags=4))
+    assert run.vm.ended is None
+    run.tell(close_range(30, VM_FD, VM_FD))
+    assert run.vm.ended == (30, False)
+
+
+def test_close_range_of_another_process_closes_nothing_here() -> None:
+    other = close_range(10, 3)
+    other["tid"] = other["tgid"] = PID + 1000
+    run = Live().tell(create_vm(1), other, convert(20))
+    assert run.vm.ended is None
+
+
+def test_file_of_others_duplicated_over_a_vm_ends_it() -> None:
+    run = Live().tell(create_vm(1), dup(10, 2, ret=-9), dup(11, VM_FD, ret=VM_FD))
+    assert run.vm.ended is None
+    run.tell(dup(20, 2, ret=VM_FD))
+    assert run.vm.ended == (20, True)
 
 
 def test_vm_fd_keeps_a_vm_alive_whose_vcpus_are_closed() -> None:
