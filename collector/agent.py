@@ -154,6 +154,7 @@ class _Run:
     def _cover(self) -> None:
         counters = self.counters
         counters.kinds = {k.name.lower(): n for k, n in self._assembler.event_counts.items()}
+        counters.strange_pages = self._assembler.strange_pages
         counters.slept_s = self._clocks.slept_ns / 1e9
         self._meter.measure(counters)
         self._sink.update_coverage(self._coverage())

@@ -18,6 +18,7 @@ class Counters:
 
     events: int = 0  # calls, as the source gave them
     kinds: dict[str, int] = field(default_factory=dict)  # events stored, by kind
+    strange_pages: int = 0  # of the page cache, of no guest_memfd that is known: not stored
     bytes: int = 0  # read by the source
     batches: int = 0
     lost: int = 0
