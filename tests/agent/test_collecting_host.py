@@ -101,9 +101,9 @@ def test_folder_of_another_user_keeps_what_writing_there_needs(tmp_path: Path) -
         assert collecting.end()["state"] == "complete"
     assert "CAP_DAC_OVERRIDE was kept" in collecting.error_text
     engine = open_database(tmp_path / "live.db")
-    (note,) = Reader(engine).recording(1).coverage["notes"][-1:]
+    notes = Reader(engine).recording(1).coverage["notes"]  # VMs of others on this host add more
     engine.dispose()
-    assert note.startswith("CAP_DAC_OVERRIDE was kept")
+    assert sum(note.startswith("CAP_DAC_OVERRIDE was kept") for note in notes) == 1
 
 
 def test_second_collector_coexists_or_is_told_who_writes(tmp_path: Path) -> None:
