@@ -147,7 +147,7 @@ def test_click_keeps_the_cursor_and_filters_the_events(explorer: Explorer) -> No
     assert {"t", "gpa"} <= set(query_of(page))
     expect(page.locator("#events-caption")).to_contain_text("under the cursor")
     expect(page.locator("#inspector")).to_contain_text("page history")
-    expect(page.locator("#inspector a")).to_have_attribute("href", re.compile("gpa_from=0x"))
+    expect(page.locator("#inspector a").first).to_have_attribute("href", re.compile("gpa_from=0x"))
     settled(page, lambda: page.keyboard.press("Escape"))
     assert query_of(page) == {}
     expect(page.locator("#events-caption")).to_contain_text("in view")
