@@ -27,7 +27,6 @@ class HostProgram:
     """A program for this host, with what it took for granted."""
 
     program: Program
-    files: tuple[tuple[int, int], ...]  # (process, descriptor) of VMs and guest_memfds by then
     notes: tuple[str, ...]
 
 
@@ -48,7 +47,7 @@ def host_program(wishes: Wishes) -> HostProgram:
     narrowing = Narrowing(wishes.pids, vmms[:_MOST_FILES], files[:_MOST_FILES])
     knows_types = _BTF.exists()
     program = live_program(fields_of, narrowing, knows_types=knows_types, further=further)
-    return HostProgram(program, files, tuple(notes))
+    return HostProgram(program, tuple(notes))
 
 
 def fields_of(point: str) -> frozenset[str] | None:

@@ -14,7 +14,6 @@ from collector.recipes.bpftrace import FIRST_LINE
 from collector.records import CALL
 from collector.sources.base import SourceDescription
 from collector.sources.bpftrace_child import BpftraceChild
-from collector.sources.bpftrace_files import OpenFiles
 from collector.sources.bpftrace_host import host_program, online_cpus
 from collector.sources.bpftrace_order import UNKNOWN_COUNT, in_order, loss, without_late
 from collector.sources.bpftrace_reader import BpftraceReader, Directions
@@ -41,7 +40,6 @@ class BpftraceLive:
         self._start = Start.now(time.CLOCK_BOOTTIME)
         self._child = BpftraceChild(command)
         self._on_host = host_program(wishes)
-        self._files = OpenFiles(self._on_host.files)
         self._directions = Directions()
         self._reader = BpftraceReader(Path("bpftrace"), self._start.clock_ns)
         self._cpus = online_cpus()
@@ -134,7 +132,7 @@ class BpftraceLive:
         self._directions.decide(settled)
         self._reached_ns = self._reader.settled_ns = until_ns
         lag = max(0, now - until_ns)
-        return LiveBatch(self._files.with_closes(settled), until_ns, lag)
+        return LiveBatch(settled, until_ns, lag)
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,6 @@ import numpy as np
 from collector.coverage import Capability
 from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import SourceDescription
-from collector.sources.bpftrace_files import OpenFiles
 from collector.sources.bpftrace_line_reader import LINES_PER_BATCH, VERSION, LineReader
 from collector.sources.bpftrace_lines import LINES, is_call
 from collector.sources.bpftrace_order import split_sorted, without_late
@@ -92,10 +91,10 @@ class BpftraceLog:
 
     def batches(self) -> Iterator[CallArray]:
         """Calls by the time of their return. Raises InputError at the end if lines were damaged."""
-        files, directions = OpenFiles(), Directions()
+        directions = Directions()
         for ready in self._ordered():
             directions.decide(ready)
-            yield files.with_closes(ready)
+            yield ready
         self._reader.raise_if_damaged()
 
     def _ordered(self) -> Iterator[CallArray]:

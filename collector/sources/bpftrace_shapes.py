@@ -16,8 +16,6 @@ from collector.records import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCod
 HEAD_FIELDS = 5
 TICK = ord("T")
 NAME = b"n"
-CLOSE_RANGE = 255
-"""In place of a CallCode: close_range(fd, v[0]), which becomes a CLOSE of each descriptor."""
 
 _CALL = SAW_ENTER | SAW_EXIT
 _STRUCT = _CALL | SAW_STRUCT
@@ -48,7 +46,7 @@ SHAPES: dict[str, Shape] = {
     "F": Shape("FALLOCATE", CallCode.FALLOCATE, _STRUCT, 3),
     "C": Shape("CLOSE", CallCode.CLOSE, _CALL, 0),
     "P": Shape("DUP", CallCode.DUP, _CALL, 0),
-    "W": Shape("CLOSE_RANGE", CLOSE_RANGE, _CALL, 1),
+    "W": Shape("CLOSE_RANGE", CallCode.CLOSE_RANGE, _CALL, 1),
     "Q": Shape("RUN", CallCode.VCPU_RUN, SAW_ENTER, 0),
     "H": Shape("kvm_hypercall", CallCode.HYPERCALL, SAW_ENTER, 3),
     "X": Shape("kvm_userspace_exit", CallCode.MEMORY_FAULT, SAW_ENTER, 0),

@@ -88,11 +88,10 @@ def test_other_kinds_of_lines(tmp_path: Path) -> None:
     assert calls["v"][5].tolist()[:4] == [0x3000, 1, 0x10, To.PRIVATE]
 
 
-def test_close_range_closes_what_is_ours(tmp_path: Path) -> None:
-    text = CREATE + f"M 1100 1 {WHO} 5 9 4000 0\nP 1200 1 {WHO} 5 b\nW 1300 5 {WHO} 6 0 ffffffff\n"
-    calls = calls_of(log(tmp_path, HEADER + text))
-    closes = calls[calls["code"] == CallCode.CLOSE]
-    assert (closes["fd"].tolist(), closes["ts_exit"].tolist()) == ([9, 11], [0x1305, 0x1305])
+def test_close_range_is_a_call(tmp_path: Path) -> None:
+    (call,) = calls_of(log(tmp_path, HEADER + f"W 1300 5 {WHO} 6 0 ffffffff\n"))
+    assert (call["code"], call["fd"], call["ret"]) == (CallCode.CLOSE_RANGE, 6, 0)
+    assert (call["ts_exit"], call["v"].tolist()[:2]) == (0x1305, [0xFFFFFFFF, 0])
 
 
 def test_header_tells_host_and_coverage(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def descriptors(vmm: Vmm) -> int:
     fourth = vmm.dup3(again, FREE_FD)
     vmm.close(fourth)
     vmm.region(again, 1, 0, M2)
-    vmm.close(again)
+    vmm.close_range(again)
     last = vmm.create_vm()
     vmm.region(last, 5, 0, 2 * M2)
     return last
