@@ -3,8 +3,9 @@
 import { fetchJson } from "./rest.js";
 import { formatCount } from "./units.js";
 
-/** Looking for storms costs the server more than drawing does. */
-const REST_MS = 30_000;
+/** Looking for storms costs the server more than drawing does: seconds, of ten million events. */
+const LEAST_REST_MS = 30_000;
+const REST_PER_WORK = 20;
 /** So much of a storm's length is shown before and after it; the storm's own page agrees. */
 const CONTEXT = 0.25;
 
@@ -23,8 +24,11 @@ export class Storms {
 
   /** Read them now, and, while the recording grows or an answer is missing, again and again. */
   async keepReading() {
+    const asked = performance.now();
     const isRead = await this.read().then(() => true, () => false);
-    if (!isRead || this.page.isLive) setTimeout(() => this.keepReading(), REST_MS);
+    if (isRead && !this.page.isLive) return;
+    const rest = Math.max(LEAST_REST_MS, (performance.now() - asked) * REST_PER_WORK);
+    setTimeout(() => this.keepReading(), rest);
   }
 
   async read() {
