@@ -1,4 +1,4 @@
-/** Markers A and B: two instants, drawn over the plots and held by the URL, and the way to compare them. */
+/** Markers A and B: two instants, drawn over the plots, held by the URL, and compared. */
 
 import { Overlay } from "./overlay.js";
 import { address } from "./rest.js";

@@ -1,4 +1,4 @@
-/** The storms of the VM: how many there are, where they are on the timeline, and keys from one to the next. */
+/** The storms of the VM: how many, where on the timeline, and keys from one to the next. */
 
 import { fetchJson } from "./rest.js";
 import { formatCount } from "./units.js";
