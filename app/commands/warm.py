@@ -48,10 +48,12 @@ def look_at_everything(engine: "Engine") -> None:
     from app.views.exports import Export, export_batches
     from app.views.last_instant import last_instant
     from app.views.rasters import MapQuery, Rasters, map_layout
+    from app.views.stretches import stretch_view
     from app.views.timelines import timeline_of
 
     reader = Reader(engine)
     for vm in reader.vms():
+        stretch_view(reader, vm, 0, last_instant(reader, vm) + 1)
         middle = last_instant(reader, vm) // 2
         whole = MapQuery(None, None, None, None, width=100, height=100)
         Rasters(reader).draw(vm, map_layout(reader, vm, whole))
