@@ -66,7 +66,8 @@ _REGION = (
 EVENT_PROBES = (
     _event_probe(  # the first 32 bytes of both structs are alike
         "set_attributes",
-        "address=+u0($arg):x64 size=+u8($arg):x64 attributes=+u16($arg):x64 flags=+u24($arg):x64",
+        "cmd=$cmd:x32 address=+u0($arg):x64 size=+u8($arg):x64 attributes=+u16($arg):x64 "
+        "flags=+u24($arg):x64",
         KVM_SET_MEMORY_ATTRIBUTES,
         KVM_SET_MEMORY_ATTRIBUTES2,
     ),
@@ -83,7 +84,7 @@ EVENT_PROBES = (
     ),
     _event_probe(
         "enc_region",
-        "addr=+u0($arg):x64 size=+u8($arg):x64",
+        "cmd=$cmd:x32 addr=+u0($arg):x64 size=+u8($arg):x64",
         KVM_MEMORY_ENCRYPT_REG_REGION,
         KVM_MEMORY_ENCRYPT_UNREG_REGION,
     ),
