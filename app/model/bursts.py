@@ -76,6 +76,7 @@ class Burst:
 
     from_t: int
     to_t: int
+    calls: int
     in_boot: bool
 
 
@@ -107,7 +108,7 @@ def find_bursts(
         from_t, to_t, calls = _exact(bins, first, last, threshold, instants_in)
         in_boot = boot_end_t is not None and from_t < boot_end_t
         if calls >= (rule.boot_min_calls if in_boot else rule.min_calls):
-            bursts.append(Burst(from_t, to_t, in_boot))
+            bursts.append(Burst(from_t, to_t, calls, in_boot))
     return Bursts(tuple(bursts), baseline, threshold, boot_end_t)
 
 
