@@ -42,7 +42,7 @@ MakeSource = Callable[[str], BpftraceLive]
 def source_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSource:
     """A host of two CPUs with a script for bpftrace."""
     monkeypatch.setattr(bpftrace_live, "online_cpus", lambda: [0, 1])
-    monkeypatch.setattr(bpftrace_live, "host_program", lambda wishes: HostProgram(recipe(), (), ()))
+    monkeypatch.setattr(bpftrace_live, "host_program", lambda wishes: HostProgram(recipe(), ()))
 
     def make(script: str) -> BpftraceLive:
         command = tmp_path / "bpftrace"
