@@ -123,7 +123,8 @@ class StretchSums:
         np.add.at(self._states, changes["before"][inside], -npages)
         is_by_call = (changes["before"] != PageState.NO_MEMSLOT) & (changes["event"] >= 0)
         is_by_call &= changes["after"] < PageState.UNKNOWN
-        self._changed.append(np.unique(changes["event"][is_by_call]))
+        changed = changes["event"][is_by_call]  # ascending: each event's rows follow each other
+        self._changed.append(changed[np.diff(changed, prepend=-1) != 0])
         self._mixed.append(changes[changes["mixed_delta"] != 0])
         self._flips.append(flips_among(changes))
 
@@ -133,7 +134,7 @@ class StretchSums:
         self._others[EventKind.CONVERSION] = 0
         return Stretch(
             tallies=self._tallies,
-            noop=len(np.setdiff1d(np.concatenate(self._candidates), np.concatenate(self._changed))),
+            noop=_without(np.concatenate(self._candidates), np.concatenate(self._changed)),
             pages_asked=self._pages_asked,
             asked_to_private=int(self._asked[To.PRIVATE]),
             asked_to_shared=int(self._asked[To.SHARED]),
@@ -152,6 +153,14 @@ class StretchSums:
             flip_runs=flip_runs(flips),
             flips=flips,
         )
+
+
+def _without(candidates: Ints, changed: Ints) -> int:
+    """How many of the candidates are not among the changed; both ascend."""
+    if not len(changed):
+        return len(candidates)
+    at = np.minimum(np.searchsorted(changed, candidates), len(changed) - 1)
+    return int(np.count_nonzero(changed[at] != candidates))
 
 
 def _breakers(mixed: ChangeArray) -> tuple[Breaker, ...]:
