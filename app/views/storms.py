@@ -123,7 +123,7 @@ class Storms:
         raise NotFound(f"VM {vm.id} has no storm {storm_id!r}")
 
     def facts(self, vm: Vm, storm: StormRow) -> StretchView:
-        """Everything that is counted about a storm: seconds of work where it has millions of calls."""
+        """Everything that is counted about a storm: seconds of work if it has millions of calls."""
         return self._cache.get(
             (vm.id, vm.revision, storm.from_t, storm.to_t),
             lambda: stretch_view(self._reader, vm, storm.from_t, storm.to_t),
