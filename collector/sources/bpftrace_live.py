@@ -23,9 +23,12 @@ from collector.sources.live import LiveBatch, SourceEnded, Start, Wishes
 MARGIN_NS = 20_000_000
 """A CPU may be interrupted between taking an event's time and writing the event down."""
 END_TIMEOUT_S = 15.0
+LEAST_HOLD_NS = 300_000_000
 MOST_HOLD_NS = 30_000_000_000
-"""How much longer than for the others to wait for a CPU that says nothing. What it says later of
-that time is a loss."""
+"""How much longer than for the others to wait for a CPU that says nothing: an idle one has no clock
+that would make it speak. It is waited for longer when bpftrace itself is behind. What it says later
+of that time is a loss."""
+_DELAY_DECAY = 0.9
 
 
 def _now() -> int:
@@ -44,7 +47,8 @@ class BpftraceLive:
         self._reader = BpftraceReader(Path("bpftrace"), self._start.clock_ns)
         self._cpus = online_cpus()
         self._held = np.zeros(0, dtype=CALL)
-        self._reached_ns = self._start.clock_ns
+        self._reached_ns = self._newest_ns = self._start.clock_ns
+        self._delay_ns = 0  # how old the newest line was when it was read, of late
 
     @property
     def bytes_read(self) -> int:
@@ -117,7 +121,13 @@ class BpftraceLive:
     def _said_ns(self) -> int:
         """Until when everything was read that happened."""
         said = self._reader.said_by(self._cpus) - MARGIN_NS
-        said = max(said, self._reader.newest_ns - MOST_HOLD_NS)
+        newest = self._reader.newest_ns
+        if newest > self._newest_ns:
+            delay = _now() - newest
+            self._delay_ns = max(delay, int(self._delay_ns * _DELAY_DECAY))
+            self._newest_ns = newest
+        hold = max(LEAST_HOLD_NS, min(2 * self._delay_ns, MOST_HOLD_NS))
+        said = max(said, newest - hold)
         since = self._reader.loss_since
         return said if since is None else min(said, since)
 

@@ -18,6 +18,7 @@ _SYSTEM_CALLS: dict[str, tuple[RecordCode, str]] = {
     "ioctl": (RecordCode.IOCTL_ENTER, "fd: $, cmd: %, arg: %"),
     "fallocate": (RecordCode.FALLOCATE_ENTER, "fd: $, mode: %, offset: %, len: %"),
     "close": (RecordCode.CLOSE_ENTER, "fd: $"),
+    "close_range": (RecordCode.CLOSE_RANGE_ENTER, "fd: $, max_fd: $, flags: %"),
     "dup": (RecordCode.DUP_ENTER, "fildes: $"),
     "dup2": (RecordCode.DUP_ENTER, "oldfd: $"),
     "dup3": (RecordCode.DUP_ENTER, "oldfd: $"),
@@ -26,6 +27,7 @@ _EXITS = {
     RecordCode.IOCTL_ENTER: RecordCode.IOCTL_EXIT,
     RecordCode.FALLOCATE_ENTER: RecordCode.FALLOCATE_EXIT,
     RecordCode.CLOSE_ENTER: RecordCode.CLOSE_EXIT,
+    RecordCode.CLOSE_RANGE_ENTER: RecordCode.CLOSE_RANGE_EXIT,
     RecordCode.DUP_ENTER: RecordCode.DUP_EXIT,
 }
 
