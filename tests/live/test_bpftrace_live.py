@@ -115,7 +115,7 @@ def test_end_that_is_not_reached_is_told(
 ) -> None:
     monkeypatch.setattr(bpftrace_live, "END_TIMEOUT_S", 0.5)
     stop = Event()
-    with source_of(READY + CALLS + "tick $now 0; exec sleep 30") as source:
+    with source_of(READY + CALLS + "tick $((now - 1000000000)) 0; exec sleep 30") as source:
         source.start(stop)
         with pytest.raises(SourceEnded, match="too far behind"):
             for _ in source.batches(stop):
