@@ -16,15 +16,13 @@ class RunSet:
         self.first = first
         self.end = end
 
-    @classmethod
-    def of(cls, runs: RunArray, *states: PageState) -> "RunSet":
+    @staticmethod
+    def of(runs: RunArray, *states: PageState) -> "RunSet":
         """The pages of a page map that are in one of these states; neighbours are joined."""
         chosen = runs[np.isin(runs["state"], states)]
         first = chosen["gfn"].astype(np.int64)
         end = first + chosen["npages"].astype(np.int64)
-        is_start = np.append(True, first[1:] != end[:-1])[: len(first)]
-        is_end = np.append(first[1:] != end[:-1], True)[: len(first)]
-        return cls(first[is_start], end[is_end])
+        return _joined(first, end)
 
     @property
     def pages(self) -> int:
@@ -47,12 +45,14 @@ class RunSet:
     def meet(self, other: "RunSet") -> "RunSet":
         """The pages that are in both."""
         edges, ours, theirs = self._against(other)
-        return _joined(edges, ours & theirs)
+        inside = ours & theirs
+        return _joined(edges[:-1][inside], edges[1:][inside])
 
     def minus(self, other: "RunSet") -> "RunSet":
         """The pages that are not in the other."""
         edges, ours, theirs = self._against(other)
-        return _joined(edges, ours & ~theirs)
+        inside = ours & ~theirs
+        return _joined(edges[:-1][inside], edges[1:][inside])
 
     def _against(self, other: "RunSet") -> tuple[Gfns, Mask, Mask]:
         """Borders of both, and which stretches between them lie in each."""
@@ -60,9 +60,8 @@ class RunSet:
         return edges, np.diff(self.below(edges)) > 0, np.diff(other.below(edges)) > 0
 
 
-def _joined(edges: Gfns, inside: Mask) -> RunSet:
-    """The stretches between `edges` that are inside, neighbours as one run."""
-    first, end = edges[:-1][inside], edges[1:][inside]
+def _joined(first: Gfns, end: Gfns) -> RunSet:
+    """Ascending runs, neighbours as one."""
     is_start = np.append(True, first[1:] != end[:-1])[: len(first)]
     is_end = np.append(first[1:] != end[:-1], True)[: len(first)]
     return RunSet(first[is_start], end[is_end])

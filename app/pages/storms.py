@@ -3,19 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import ReaderOf, StormsOf, VmId
+from app.api.storms import RulesOf
 from app.pages.rendering import PageRoute, error_page, page
 from app.report.build import ReportError, build_report
-from app.store.reader import Reader
-from app.store.tables import Vm
 from app.views.headline import headline
-from app.views.overview import STRIP_BINS, address_strip
-from app.views.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Cell, spark, strip_cells
+from app.views.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
 from app.views.recordings import find_recording
-from app.views.row_ids import row_id
-from app.views.storms import StormList, StormRow, StormRules
+from app.views.storms import StormList, StormRow
 from app.views.time_axis import edges_of, stretch_of
 
 SPARK_BUCKETS = 600
@@ -27,16 +24,11 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/vms/{vm_id}/storms", include_in_schema=False)
 def show_storms(
-    reader: ReaderOf,
-    storms: StormsOf,
-    vm_id: VmId,
-    min_calls: Annotated[int | None, Query(ge=1)] = None,
-    min_rate: Annotated[float | None, Query(gt=0)] = None,
-    over_baseline: Annotated[float | None, Query(ge=1)] = None,
+    request: Request, reader: ReaderOf, storms: StormsOf, rules: RulesOf, vm_id: VmId
 ) -> Response:
     """All storms, what they were measured against, and the thresholds to move."""
     vm = reader.vm(vm_id)
-    found = storms.list(vm, StormRules().scaled(min_calls, min_rate, over_baseline))
+    found = storms.list(vm, rules)
     first, end = stretch_of(reader, vm_id, None, None)
     edges = reader.fit_edges(vm_id, edges_of(first, end, SPARK_BUCKETS))
     return page(
@@ -48,22 +40,21 @@ def show_storms(
         spark_height=SPARK_HEIGHT,
         marks=_marks(found, int(edges[0]), int(edges[-1]), len(edges) - 1),
         window=window,
+        query=thresholds(request),
     )
 
 
 @router.get("/vms/{vm_id}/storms/{storm_id}", include_in_schema=False)
 def show_storm(
+    request: Request,
     reader: ReaderOf,
     storms: StormsOf,
+    rules: RulesOf,
     vm_id: VmId,
     storm_id: str,
-    min_calls: Annotated[int | None, Query(ge=1)] = None,
-    min_rate: Annotated[float | None, Query(gt=0)] = None,
-    over_baseline: Annotated[float | None, Query(ge=1)] = None,
 ) -> Response:
     """One storm in full."""
     vm = reader.vm(vm_id)
-    rules = StormRules().scaled(min_calls, min_rate, over_baseline)
     storm = storms.find(vm, storm_id, rules)
     facts = storms.facts(vm, storm)
     edges = edges_of(storm.from_t, storm.to_t, SPARK_BUCKETS)
@@ -76,12 +67,18 @@ def show_storm(
         headline=headline(facts),
         spark=spark(reader.timeline(vm_id, edges)),
         spark_height=SPARK_HEIGHT,
-        strips=_strips(reader, vm, storm),
+        strips=before_and_after(reader, vm_id, storm.from_t, storm.to_t),
         strip_width=STRIP_WIDTH,
         strip_height=STRIP_HEIGHT,
         window=window,
+        query=thresholds(request),
         link=lambda t: f"/vms/{vm_id}?{window(storm, t)}",
     )
+
+
+def thresholds(request: Request) -> str:
+    """The query that finds the same storms again: none where no threshold was moved."""
+    return f"?{request.url.query}" if request.url.query else ""
 
 
 def window(storm: StormRow, t: int | None = None) -> str:
@@ -98,16 +95,6 @@ def _marks(found: StormList, first: int, end: int, width: int) -> list[tuple[flo
         (round((s.from_t - first) * scale, 2), round(max((s.to_t - s.from_t) * scale, 1), 2))
         for s in found.storms
     ]
-
-
-def _strips(reader: Reader, vm: Vm, storm: StormRow) -> list[tuple[str, list[Cell]]]:
-    """All memory just before the storm and just after it; none where no page has a state."""
-    strips = []
-    for name, t in (("before", storm.from_t - 1), ("after", storm.to_t - 1)):
-        strip = address_strip(reader.page_map_at(row_id(vm), t).runs(), STRIP_BINS)
-        if strip is not None:
-            strips.append((name, strip_cells(strip)))
-    return strips
 
 
 @router.get("/vms/{vm_id}/report", include_in_schema=False)

@@ -13,15 +13,14 @@ from app.store.tables import Vm
 from app.templating import markup
 from app.views.headline import headline
 from app.views.memslots import MemslotView, memslot_view
-from app.views.overview import STRIP_BINS, address_strip
 from app.views.pictures import (
     SPARK_HEIGHT,
     STRIP_HEIGHT,
     STRIP_WIDTH,
     Cell,
     Spark,
+    before_and_after,
     spark,
-    strip_cells,
 )
 from app.views.recordings import RecordingView, find_recording
 from app.views.row_ids import row_id
@@ -149,11 +148,6 @@ def _chapter(
     timeline = reader.timeline(row_id(vm), edges_of(from_t, to_t, 600))
     counts = timeline.to_private + timeline.to_shared + timeline.failed
     seconds = (to_t - from_t) / len(counts) / 1e9
-    strips = []
-    for name, t in (("before", from_t - 1), ("after", to_t - 1)):
-        strip = address_strip(reader.page_map_at(row_id(vm), t).runs(), STRIP_BINS)
-        if strip is not None:
-            strips.append((name, strip_cells(strip)))
     return Chapter(
         chapter_id,
         title,
@@ -161,7 +155,7 @@ def _chapter(
         facts,
         float(counts.max()) / seconds,
         spark(timeline),
-        strips,
+        before_and_after(reader, row_id(vm), from_t, to_t),
         _charts(reader, vm, chapter_id, stretch),
     )
 

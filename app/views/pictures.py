@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.timeline import Timeline
-from app.views.overview import AddressStrip
+from app.store.reader import Reader
+from app.views.overview import STRIP_BINS, AddressStrip, address_strip
 from app.views.palette import RAMP, RAMP_STEPS, Theme, palette
 
 HATCH = "url(#hatch)"
@@ -55,6 +56,18 @@ def strip_cells(strip: AddressStrip, strip_width: int = STRIP_WIDTH) -> list[Cel
         cells.append(Cell(round(first * per_bin, 2), round(bins * per_bin, 2), fill))
         first += bins
     return cells
+
+
+def before_and_after(
+    reader: Reader, vm_id: int, from_t: int, to_t: int
+) -> list[tuple[str, list[Cell]]]:
+    """All memory just before a stretch and at its end; none where no page has a state."""
+    strips = []
+    for name, t in (("before", from_t - 1), ("after", to_t - 1)):
+        strip = address_strip(reader.page_map_at(vm_id, t).runs(), STRIP_BINS)
+        if strip is not None:
+            strips.append((name, strip_cells(strip)))
+    return strips
 
 
 @cache

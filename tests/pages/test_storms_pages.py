@@ -34,6 +34,14 @@ def test_thresholds_can_be_moved(open_page: OpenPage, dashboard: Dashboard) -> N
     expect(page.get_by_role("link", name=re.compile(r"^c\d+$"))).to_be_visible()
 
 
+def test_a_burst_below_the_usual_thresholds_can_be_opened(
+    open_page: OpenPage, dashboard: Dashboard
+) -> None:
+    page = open_page(f"{dashboard.url}/vms/1/storms?min_calls=500")
+    page.get_by_role("link", name=re.compile(r"^c\d+$")).last.click()
+    expect(page.get_by_role("heading", name="Who, why, how much at once")).to_be_visible()
+
+
 def test_a_storm_that_is_not_there_is_said_to_be_so(
     open_page: OpenPage, dashboard: Dashboard, complaints: list[str]
 ) -> None:
