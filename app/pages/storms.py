@@ -100,13 +100,14 @@ def _marks(found: StormList, first: int, end: int, width: int) -> list[tuple[flo
 @router.get("/vms/{vm_id}/report", include_in_schema=False)
 def download_report(
     reader: ReaderOf,
+    rules: RulesOf,
     vm_id: VmId,
     storm: Annotated[str | None, Query(description="Only this one.")] = None,
     redact: bool = False,
 ) -> Response:
     """The report of a VM, as a file to keep."""
     try:
-        text = build_report(reader, reader.vm(vm_id), storm, redact=redact)
+        text = build_report(reader, reader.vm(vm_id), storm, redact=redact, rules=rules)
     except ReportError as error:
         return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.")
     name = "-".join(["vm", str(vm_id), *_file_parts(storm, redact=redact)]) + ".html"

@@ -24,7 +24,7 @@ from app.views.pictures import (
 )
 from app.views.recordings import RecordingView, find_recording
 from app.views.row_ids import row_id
-from app.views.storms import StormRow, Storms
+from app.views.storms import StormRow, StormRules, Storms
 from app.views.stretch_parts import StretchView
 from app.views.stretches import stretch_view
 from app.views.time_axis import edges_of, stretch_of
@@ -70,7 +70,14 @@ class Report:
     memslots_left_out: int
 
 
-def build_report(reader: Reader, vm: Vm, storm_id: str | None, *, redact: bool) -> str:
+def build_report(
+    reader: Reader,
+    vm: Vm,
+    storm_id: str | None,
+    *,
+    redact: bool,
+    rules: StormRules | None = None,
+) -> str:
     """The HTML of a report on one storm, or on all of a VM's.
 
     Raises NotFound if there is no such storm, ReportError if the browser's library is missing.
@@ -80,7 +87,7 @@ def build_report(reader: Reader, vm: Vm, storm_id: str | None, *, redact: bool) 
             f"{PLOTLY.name} is not installed, and a report carries it along: run `make run` once"
         )
     source = ConcealingReader(reader.engine, random_shift()) if redact else reader
-    report = _compose(source, vm, storm_id, redact=redact)
+    report = _compose(source, vm, storm_id, rules, redact=redact)
     charts = [*report.overview, *(chart for one in report.chapters for chart in one.charts)]
     return markup(
         "report.html",
@@ -105,11 +112,13 @@ def _as_script(data: dict[str, Any]) -> str:
     return json.dumps(data).replace("<", "\\u003c")
 
 
-def _compose(reader: Reader, vm: Vm, storm_id: str | None, *, redact: bool) -> Report:
+def _compose(
+    reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | None, *, redact: bool
+) -> Report:
     storms = Storms(reader)
-    found = storms.list(vm).storms
+    found = storms.list(vm, rules).storms
     if storm_id is not None:
-        chosen = [storms.find(vm, storm_id)]
+        chosen = [storms.find(vm, storm_id, rules)]
     else:
         chosen = sorted(found, key=lambda storm: -storm.calls)[:MOST_STORMS]
         chosen.sort(key=lambda storm: storm.from_t)

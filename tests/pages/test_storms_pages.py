@@ -40,6 +40,9 @@ def test_a_burst_below_the_usual_thresholds_can_be_opened(
     page = open_page(f"{dashboard.url}/vms/1/storms?min_calls=500")
     page.get_by_role("link", name=re.compile(r"^c\d+$")).last.click()
     expect(page.get_by_role("heading", name="Who, why, how much at once")).to_be_visible()
+    with page.expect_download() as waited:
+        page.get_by_role("link", name="Report to send").click()
+    assert waited.value.suggested_filename.startswith("vm-1-c")
 
 
 def test_a_storm_that_is_not_there_is_said_to_be_so(
