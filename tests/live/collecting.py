@@ -84,25 +84,40 @@ class Collecting:
 
     def close(self) -> None:
         self.process.kill()
-        with self.process:
-            self._reader.join(PATIENCE_S)
+        self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        # Closing what it still reads would wait for it, for ever.
+        assert not self._reader.is_alive(), "a child that is left holds its standard error"
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
 
     def end(self, number: int | None = signal.SIGTERM) -> dict[str, Any]:
         """What it printed; `number` None: it ends by itself."""
         if number is not None:
             self.process.send_signal(number)
+        self._await_end()
         assert self.process.stdout is not None
         text = self.process.stdout.read()
-        self.process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
         return dict(json.loads(text)) if text else {}
+
+    def _await_end(self) -> None:
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler tells what it is doing
+            self.process.wait(PATIENCE_S)
+            self._reader.join(PATIENCE_S)
+            pytest.fail(f"it did not end: {self.error_text}")
 
 
 @contextmanager
 def started(
     database: Path, *options: str, environment: dict[str, str] | None = None
 ) -> Iterator[Collecting]:
-    command = [sys.executable, "-m", "app.cli", "collect", "--json", "--database", str(database)]
+    program = [sys.executable, "-X", "faulthandler", "-m", "app.cli"]
+    command = [*program, "collect", "--json", "--database", str(database)]
     process = subprocess.Popen(
         [*command, *options],
         cwd=ROOT,
