@@ -11,6 +11,7 @@ from app.api import (
     history,
     imports,
     metrics,
+    notes,
     rasters,
     recordings,
     state,
@@ -46,6 +47,7 @@ for resource in (
     backing,
     diff,
     history,
+    notes,
     imports,
     stream,
 ):

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.headers import SECURITY_HEADERS
-from app.store.errors import NotFound, StoreError
+from app.store.errors import Conflict, NotFound, StoreError
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -98,6 +98,10 @@ async def answer_not_found(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.url.path, 404, str(error))
 
 
+async def answer_conflict(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(request.url.path, 409, str(error))
+
+
 async def answer_store_error(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.url.path, 503, str(error))
 
@@ -113,5 +117,6 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, answer_invalid_parameters)
     app.add_exception_handler(BadParameter, answer_bad_parameter)
     app.add_exception_handler(NotFound, answer_not_found)
+    app.add_exception_handler(Conflict, answer_conflict)
     app.add_exception_handler(StoreError, answer_store_error)
     app.add_exception_handler(Exception, answer_bug)

@@ -12,7 +12,9 @@ from app.api.feed import ChangeFeed
 RETRY_MS = 1000
 """How long a client that lost the connection waits before it tries again."""
 
-EXAMPLE = 'event: changed\ndata: {"vm":1,"recording":1,"up_to":15000,"revision":7}\n\n'
+EXAMPLE = (
+    'event: changed\ndata: {"vm":1,"recording":1,"up_to":15000,"revision":7,"notes_revision":0}\n\n'
+)
 
 router = APIRouter(tags=["stream"])
 
@@ -24,6 +26,7 @@ class Changed(BaseModel):
     recording: int
     up_to: int = Field(description="What is stored reaches up to here, ns since the start.")
     revision: int = Field(description="The same as before: only time has passed for this VM.")
+    notes_revision: int = Field(description="Another than before: its notes changed.")
 
 
 @router.get(
@@ -64,5 +67,6 @@ async def messages(feed: ChangeFeed) -> AsyncGenerator[str, None]:
                 recording=head.recording_id,
                 up_to=head.up_to,
                 revision=head.revision,
+                notes_revision=head.notes_revision,
             )
             yield f"event: changed\ndata: {told.model_dump_json()}\n\n"

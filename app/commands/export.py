@@ -54,7 +54,7 @@ def command(
     output: Output = None,
     database: Database = None,
 ) -> None:
-    """Write a VM's conversions, events, memslots, state or changes as a table."""
+    """Write a VM's conversions, events, memslots, state, changes or notes as a table."""
     check_times(what, at, from_t, to_t)
     table_format = table_format or format_of(output)
     from app.store.reader import Reader

@@ -13,6 +13,7 @@ from app.store.tables import Vm
 from app.templating import markup
 from app.views.headline import headline
 from app.views.memslots import MemslotView, memslot_view
+from app.views.notes import NoteView, note_view
 from app.views.pictures import (
     SPARK_HEIGHT,
     STRIP_HEIGHT,
@@ -68,6 +69,7 @@ class Report:
     chapters: list[Chapter]
     memslots: list[MemslotView]
     memslots_left_out: int
+    notes: list[NoteView]
 
 
 def build_report(
@@ -123,6 +125,7 @@ def _compose(
         chosen = sorted(found, key=lambda storm: -storm.calls)[:MOST_STORMS]
         chosen.sort(key=lambda storm: storm.from_t)
     span = stretch_of(reader, row_id(vm), None, None)
+    about = (None, None) if storm_id is None else (chosen[0].from_t, chosen[0].to_t)
     chapters = [
         _chapter(reader, vm, storm.id, _title(storm), (storm.from_t, storm.to_t))
         for storm in chosen
@@ -142,6 +145,7 @@ def _compose(
         chapters=chapters,
         memslots=[memslot_view(slot) for slot in slots[:MEMSLOTS_SHOWN]],
         memslots_left_out=len(slots[MEMSLOTS_SHOWN:]),
+        notes=[note_view(note) for note in reader.notes(row_id(vm), *about)],
     )
 
 

@@ -18,6 +18,7 @@ from app.model.events import (
 from app.model.layout import Memslot
 from app.model.raster import Grid, Raster
 from app.store.reader import Reader, Seqs
+from app.store.tables import Note
 
 MOST_GIB = 1 << 16
 
@@ -28,7 +29,8 @@ def random_shift() -> int:
 
 
 class ConcealingReader(Reader):
-    """Guest frames are told `shift` pages higher than they are, host addresses not at all.
+    """Guest frames are told `shift` pages higher than they are, host addresses not at all, nor
+    what people wrote.
 
     Page maps are not moved: only their sums may be told.
     """
@@ -42,6 +44,21 @@ class ConcealingReader(Reader):
 
     def _moved_slot(self, slot: Memslot) -> Memslot:
         return replace(slot, base_gfn=slot.base_gfn + int(self._shift), userspace_addr=None)
+
+    def notes(self, vm_id: int, t_from: int | None = None, t_to: int | None = None) -> list[Note]:
+        return [self._mute(note) for note in super().notes(vm_id, t_from, t_to)]
+
+    def _mute(self, note: Note) -> Note:
+        return Note(
+            id=note.id,
+            vm_id=note.vm_id,
+            from_t=note.from_t,
+            to_t=note.to_t,
+            gfn=None if note.gfn is None else note.gfn + int(self._shift),
+            npages=note.npages,
+            text="",
+            written_ns=0,
+        )
 
     def iter_events(
         self,

@@ -1,10 +1,10 @@
-"""The rows that say what there is: hosts, recordings, VMs, memslots, guest_memfds, losses."""
+"""The rows that say what there is: hosts, recordings, VMs, memslots, losses, notes and so on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.layout import Backing, GuestMemfd, Memslot
@@ -16,6 +16,7 @@ from app.store.tables import (
     Host,
     LossRow,
     MemslotRow,
+    Note,
     Recording,
     RecordingState,
     Vm,
@@ -121,6 +122,25 @@ class Catalogue:
         with self._session() as session:
             rows = session.exec(query).all()
         return [Loss(row.from_t, row.to_t, row.count, row.cpu, row.source) for row in rows]
+
+    def notes(self, vm_id: int, t_from: int | None = None, t_to: int | None = None) -> list[Note]:
+        """Notes that meet [t_from, t_to), by start."""
+        end = func.coalesce(col(Note.to_t), col(Note.from_t) + 1)
+        query = select(Note).where(col(Note.vm_id) == vm_id)
+        if t_from is not None:
+            query = query.where(end > t_from)
+        if t_to is not None:
+            query = query.where(col(Note.from_t) < t_to)
+        with self._session() as session:
+            return list(session.exec(query.order_by(col(Note.from_t), col(Note.id))))
+
+    def note(self, vm_id: int, note_id: int) -> Note:
+        """Raises NotFound."""
+        with self._session() as session:
+            found = session.get(Note, note_id)
+        if found is None or found.vm_id != vm_id:
+            raise NotFound(f"VM {vm_id} has no note {note_id}")
+        return found
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

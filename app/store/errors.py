@@ -22,7 +22,11 @@ class WriterBusy(StoreError):  # noqa: N818 -- a state, not a fault
 
 
 class NotFound(StoreError):  # noqa: N818 -- an answer, not a fault
-    """No such recording or VM."""
+    """No such recording, VM or note."""
+
+
+class Conflict(StoreError):  # noqa: N818 -- an answer, not a fault
+    """What was to be changed is not what it was when it was read."""
 
 
 _EXPLANATIONS = {

@@ -2,13 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine, select
 from sqlmodel import col
 
-from app.store.lock import is_held_by
+from app.store.lock import is_held_by, lock_path
 from app.store.tables import Recording, RecordingState, Vm
 
 
@@ -21,6 +20,7 @@ class Head:
     revision: int
     up_to: int  # ns since the recording's start
     is_written: bool  # a living process writes it now
+    notes_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ def read_heads(engine: Engine) -> list[Head]:
             revision=row.revision or 0,
             up_to=row.up_to,
             is_written=row.state == RecordingState.WRITING and row.writer in alive,
+            notes_revision=row.notes_revision or 0,
         )
         for row in rows
     ]
@@ -56,6 +57,7 @@ class _Row(NamedTuple):
     up_to: int
     state: str
     writer: int | None
+    notes_revision: int | None
 
 
 def _rows(engine: Engine) -> list[_Row]:
@@ -67,6 +69,7 @@ def _rows(engine: Engine) -> list[_Row]:
             col(Recording.last_t),
             col(Recording.state),
             col(Recording.writer_pid),
+            col(Vm.notes_revision),
         )
         .select_from(Recording)
         .join(Vm, col(Recording.id) == col(Vm.recording_id), isouter=True)
@@ -97,8 +100,9 @@ def writing(engine: Engine, recording: Recording) -> Writing | None:
 
 
 def _silence_ns(engine: Engine) -> int:
-    """How long ago the database's files were written last: nobody but its one writer does."""
+    """How long ago the writer committed last, be it that nothing happened."""
     now = time.time_ns()
-    path = str(engine.url.database)
-    files = [file for file in (Path(path), Path(f"{path}-wal")) if file.exists()]
-    return max(0, now - max((file.stat().st_mtime_ns for file in files), default=now))
+    try:
+        return max(0, now - lock_path(engine).stat().st_mtime_ns)
+    except FileNotFoundError:
+        return 0

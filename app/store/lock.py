@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ class WriterLock:
     """Held from entering to leaving. The lock file stays: removing it would race with others."""
 
     def __init__(self, engine: Engine, patience_s: float = PATIENCE_S) -> None:
-        self._path = _lock_path(engine)
+        self._path = lock_path(engine)
         self._name = str(engine.url.database)
         self._patience_s = patience_s
         self._descriptor = -1
@@ -37,9 +38,18 @@ class WriterLock:
                 raise WriterBusy(self._name, holder)
             time.sleep(_POLL_S)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+        self._sign()
         return self
+
+    def _sign(self) -> None:
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def mark(self) -> None:
+        """Leave the time at which the holder stored something. That of the database's files would
+        not tell: others write notes into them."""
+        with suppress(OSError):  # what was stored is stored
+            self._sign()
 
     def __exit__(
         self,
@@ -57,7 +67,7 @@ def is_held_by(engine: Engine, process: int | None) -> bool:
     if engine.dialect.name != "sqlite":
         return True
     try:
-        descriptor = os.open(_lock_path(engine), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(lock_path(engine), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -66,7 +76,8 @@ def is_held_by(engine: Engine, process: int | None) -> bool:
         os.close(descriptor)
 
 
-def _lock_path(engine: Engine) -> Path:
+def lock_path(engine: Engine) -> Path:
+    """The lock file; its time of change is when its holder committed last (WriterLock.mark)."""
     path = database_path(engine)
     return path.with_name(f"{path.name}.lock")
 

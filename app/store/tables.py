@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.events import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -106,6 +106,7 @@ class Vm(SQLModel, table=True):
     mixed_blocks: int = Field(default=0, sa_type=BigInteger)
     lost_events: int = Field(default=0, sa_type=BigInteger)  # of its LOSS_BEGIN events with a count
     layout_is_known: bool = False  # a memslot was seen at least once
+    notes_revision: int = 0  # grows with every change of the VM's notes
 
 
 class GuestMemfdRow(SQLModel, table=True):
@@ -152,6 +153,23 @@ class LossRow(SQLModel, table=True):
     count: int | None = Field(default=None, sa_type=BigInteger)
     cpu: int | None = None
     source: str
+
+
+class Note(SQLModel, table=True):
+    """What a person wrote about an instant or a stretch of a VM's time."""
+
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int = Field(default=None, primary_key=True)
+    vm_id: int = Field(sa_column=_parent("vm"))
+    from_t: int = Field(sa_type=BigInteger)
+    to_t: int | None = Field(default=None, sa_type=BigInteger)  # NULL: an instant
+    gfn: int | None = Field(default=None, sa_type=BigInteger)  # NULL: about no place in particular
+    npages: int | None = Field(default=None, sa_type=BigInteger)
+    text: str
+    author: str | None = None
+    written_ns: int = Field(sa_type=BigInteger)  # UNIX time
+    changed_ns: int | None = Field(default=None, sa_type=BigInteger)  # NULL: as it was written
+    revision: int = 1  # grows with every change
 
 
 class Segment(SQLModel, table=True):

@@ -242,6 +242,7 @@ class RecordingWriter:
     def _transaction(self) -> Iterator[Connection]:
         with explained(str(self._engine.url.database)), self._engine.begin() as connection:
             yield connection
+        self._lock.mark()
 
 
 def _host_id(connection: Connection, name: str) -> int:

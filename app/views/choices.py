@@ -11,6 +11,7 @@ class What(StrEnum):
     MEMSLOTS = "memslots"
     STATE = "state"
     CHANGES = "changes"
+    NOTES = "notes"
 
 
 class TableFormat(StrEnum):

@@ -11,6 +11,7 @@ from app.store.tables import Vm
 from app.views.choices import What
 from app.views.events import parts
 from app.views.last_instant import last_instant
+from app.views.notes import NOTES, notes_table
 from app.views.row_ids import row_id
 from app.views.tables import (
     CHANGES,
@@ -31,6 +32,7 @@ SCHEMAS = {
     What.MEMSLOTS: MEMSLOTS,
     What.STATE: STATE,
     What.CHANGES: CHANGES,
+    What.NOTES: NOTES,
 }
 
 
@@ -45,7 +47,8 @@ class Export:
 
 
 def export_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
-    """The rows of an export, in order of effect (floods), of gfn (state), of time (memslots)."""
+    """The rows of an export, in order of effect (floods), of gfn (state), of time (memslots,
+    notes)."""
     match export.what:
         case What.CONVERSIONS | What.EVENTS:
             return event_batches(reader, vm, export)
@@ -53,6 +56,8 @@ def export_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.Record
             return change_batches(reader, vm, export)
         case What.MEMSLOTS:
             return iter([memslots_table(reader.memslots(row_id(vm), export.at))])
+        case What.NOTES:
+            return iter([notes_table(reader.notes(row_id(vm), export.from_t, export.to_t))])
         case What.STATE:
             at = last_instant(reader, vm) if export.at is None else export.at
             return iter([state_table(reader.page_map_at(row_id(vm), at).runs())])

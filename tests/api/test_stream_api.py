@@ -131,4 +131,10 @@ def test_the_stream_tells_of_a_commit_of_another_writer(serve: Serve, tmp_path: 
             told.append(json.loads(next(line for line in lines if line.startswith("data: "))[6:]))
     engine.dispose()
     assert told[-1]["revision"] > 0
-    assert told[-1] | {"revision": 1} == {"vm": 1, "recording": 1, "up_to": 1000, "revision": 1}
+    assert told[-1] | {"revision": 1} == {
+        "vm": 1,
+        "recording": 1,
+        "up_to": 1000,
+        "revision": 1,
+        "notes_revision": 0,
+    }

@@ -7,11 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from small_guest import write_small_recording
 from typer.testing import CliRunner
 
 from app import cli
 from app.commands.times import parse_instant
 from app.store.database import open_database
+from app.store.notes import Pinned, Written, add_note
 from app.store.reader import Reader
 
 
@@ -101,6 +103,25 @@ def test_memslots_have_lifetimes(export: Export) -> None:
     assert (rows[1]["guest_memfd"], rows[1]["guest_memfd_offset"]) == (6, 0)
     assert rows[0]["guest_memfd"] is None
     assert [row["slot"] for row in export.rows("1", "--what", "memslots", "--at", "6")] == [0]
+
+
+def test_notes_are_exported_with_what_they_are_about(tmp_path: Path) -> None:
+    path = tmp_path / "noted.db"
+    write_small_recording(path)
+    engine = open_database(path)
+    add_note(engine, 1, Pinned(300, 400, 0x100000, 2), Written('two\nlines, "quoted"', "ann"))
+    add_note(engine, 1, Pinned(100), Written("one"))
+    engine.dispose()
+    export = Export(path)
+    first, second = export.rows("1", "--what", "notes")
+    assert (first["from"], first["to"], first["gfn"], first["text"]) == (100, None, None, "one")
+    assert (second["gfn"], second["npages"], second["author"]) == (0x100000, 2, "ann")
+    assert second["text"] == 'two\nlines, "quoted"'
+    assert [row["from"] for row in export.rows("1", "--what", "notes", "--to", "200")] == [100]
+    (row,) = csv.DictReader(
+        export("1", "--what", "notes", "--from", "350", "--format", "csv").decode().splitlines(True)
+    )
+    assert row["text"] == second["text"]
 
 
 def test_changes_add_up_to_the_state(export: Export) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from app import cli
 from app.model.events import PAGE_SHIFT, PAGES_PER_1G
 from app.report import build
 from app.store.database import open_database
+from app.store.notes import Pinned, Written, add_note, delete_note
 from app.store.reader import Reader
 from app.views.storms import Storms
 
@@ -77,6 +78,44 @@ def test_a_redacted_report_names_nothing_and_moves_addresses(report: Write, stor
     shift = (moved >> PAGE_SHIFT) - facts.ping_pong[0].gfn
     assert shift > 0
     assert shift % PAGES_PER_1G == 0
+
+
+@pytest.fixture
+def noted(stormy: Path) -> Iterator[Reader]:
+    """The recording with a note in its storm and one before it; gone afterwards."""
+    reader = Reader(open_database(str(stormy)))
+    (storm,) = Storms(reader).list(reader.vms()[0]).storms
+    written = [
+        add_note(reader.engine, 1, pinned, Written(text, "Ann Onymous"))
+        for pinned, text in (
+            (Pinned(storm.from_t, storm.to_t, 0x1234, 2), "<i>guest-7</i> went wild at 0x1234000"),
+            (Pinned(0), "here it booted"),
+        )
+    ]
+    yield reader
+    for note_id in written:
+        delete_note(reader.engine, 1, note_id)
+
+
+@pytest.mark.usefixtures("noted")
+def test_notes_are_in_it_as_they_were_written(report: Write) -> None:
+    text = without_library(report())
+    assert "&lt;i&gt;guest-7&lt;/i&gt; went wild at 0x1234000" in text
+    assert "here it booted" in text
+    assert "0x0_0123_4000 to 0x0_0123_6000" in text
+    assert "Ann Onymous" in text
+    one_storm = without_library(report("--storm", "1"))
+    assert "went wild" in one_storm
+    assert "here it booted" not in one_storm
+
+
+@pytest.mark.usefixtures("noted")
+def test_a_redacted_report_leaves_the_texts_of_notes_out_and_says_so(report: Write) -> None:
+    text = without_library(report("--redact"))
+    for secret in ("guest-7", "went wild", "here it booted", "Ann Onymous", "0x0_0123_4000"):
+        assert secret not in text
+    assert "The texts of 2 notes were left out" in text
+    assert text.count("text left out") == 2
 
 
 def test_one_storm_can_be_chosen_and_must_be_there(report: Write, stormy: Path) -> None:

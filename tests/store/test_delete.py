@@ -11,7 +11,17 @@ from app.store.errors import NotFound, StoreError
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
 
-TABLES = ("recording", "vm", "memslot", "segment", "keyframe", "summary", "loss", "guest_memfd")
+TABLES = (
+    "recording",
+    "vm",
+    "memslot",
+    "segment",
+    "keyframe",
+    "summary",
+    "loss",
+    "guest_memfd",
+    "note",
+)
 
 
 def counts(engine: Engine) -> dict[str, int]:

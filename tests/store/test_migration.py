@@ -16,6 +16,7 @@ from app.model.layout import Backing, GuestMemfd, Memslot
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.migrate import MIGRATIONS
+from app.store.notes import Pinned, Written, add_note
 from app.store.reader import Reader
 
 ROWS_OF_0001 = """
@@ -68,6 +69,8 @@ def test_a_database_of_the_first_schema_keeps_all_it_has(old: Path) -> None:
         Memslot(2, 256, 16, 4, Backing.MIXED, Certainty.SEEN, (1 << 64) - 4096, 9, 0, from_t=1)
     ]
     assert reader.guest_memfds(7) == [GuestMemfd(9, 65536, 1, 1, None, None)]
+    add_note(engine, 7, Pinned(5), Written("kept since the first schema"))
+    assert [note.text for note in reader.notes(7)] == ["kept since the first schema"]
     engine.dispose()
 
 
@@ -77,9 +80,10 @@ def test_a_migrated_database_is_what_a_new_one_is(old: Path) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
+    add_note(engine, 7, Pinned(5), Written("goes along"))
     Reader(engine).delete_recording(3)
     with engine.connect() as connection:
-        for table in ("vm", "memslot", "guest_memfd"):
+        for table in ("vm", "memslot", "guest_memfd", "note"):
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0
     engine.dispose()
 
