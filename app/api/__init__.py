@@ -29,9 +29,9 @@ Everything on screen, as data.
 instant, `from` and `to` are half-open. **Addresses** are hex strings like `0x180000000`; parameters
 also take decimal, and `_` between digits. **Pages** are 4 KiB, `gfn` is a page's number.
 
-**Formats**: JSON; many resources also come as CSV and Arrow, by the suffix `.csv` or `.arrow`, or
-by `Accept`. **Limits** are stated in the answer; `next` is the cursor of what follows. **Errors**
-are RFC 9457 problem details.
+**Formats**: JSON; many resources also come as CSV, Arrow and Parquet, by suffix (`.csv`) or by
+`Accept`. **Limits** are stated in the answer; `next` is the cursor of what follows. **Errors** are
+RFC 9457 problem details.
 """
 
 resources = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)

@@ -1,18 +1,17 @@
 """Events: conversions, hypercalls, faults, memslot calls, losses, in order of effect."""
 
-from enum import IntEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.api.dependencies import ReaderOf, VmId
+from app.api.event_filters import EventsWanted
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
 from app.api.paging import After, Page, parse_cursor
 from app.api.parameters import GfnsOf, TimesOf
 from app.api.problems import BadParameter
-from app.model.events import EventKind, Outcome
 from app.views.events import EventQuery, events_page
 from app.views.json_rows import json_array
 from app.views.tables import EVENTS
@@ -22,7 +21,7 @@ router = APIRouter(prefix="/vms", tags=["events"])
 
 JSON_LIMIT = 10_000
 TABLE_LIMIT = 1_000_000
-"""CSV and Arrow hold this many rows; more follow by the Link header."""
+"""Tables hold this many rows; more follow by the Link header."""
 
 
 EXAMPLE: JsonDict = {
@@ -78,22 +77,6 @@ class Event(BaseModel):
     aux: str = Field(description="What the kind says besides, hex.")
 
 
-def by_name(names: type[IntEnum]) -> tuple[BeforeValidator, WithJsonSchema]:
-    """Let a parameter name a member of an enumeration in lower case."""
-    members = {member.name.lower(): member for member in names}
-
-    def parse(text: object) -> object:
-        if text not in members:
-            raise ValueError(f"{text!r} is none of {', '.join(members)}")
-        return members[str(text)]
-
-    return BeforeValidator(parse), WithJsonSchema({"type": "string", "enum": list(members)})
-
-
-Kind = Annotated[EventKind, *by_name(EventKind)]
-OutcomeName = Annotated[Outcome, *by_name(Outcome)]
-
-
 @router.get("/{vm_id}/events", response_model=Page[Event], responses=TABLE_RESPONSES)
 def list_events(
     request: Request,
@@ -102,10 +85,7 @@ def list_events(
     vm_id: VmId,
     times: TimesOf,
     gfns: GfnsOf,
-    kind: Annotated[list[Kind] | None, Query(description="Only these; repeatable.")] = None,
-    outcome: Annotated[
-        list[OutcomeName] | None, Query(description="Only these; repeatable.")
-    ] = None,
+    where: EventsWanted,
     after: After = None,
     limit: Annotated[
         int | None,
@@ -113,7 +93,7 @@ def list_events(
             ge=1,
             le=TABLE_LIMIT,
             description=f"At most so many. JSON: 1000 unless told, {JSON_LIMIT} at most. "
-            f"CSV and Arrow: {TABLE_LIMIT} unless told.",
+            f"Tables: {TABLE_LIMIT} unless told.",
         ),
     ] = None,
 ) -> Response:
@@ -126,7 +106,7 @@ def list_events(
     most = limit or (1000 if is_json else TABLE_LIMIT)
     if is_json and most > JSON_LIMIT:
         raise BadParameter("limit", f"{most} events are too many as JSON: at most {JSON_LIMIT}")
-    query = EventQuery(times.first, times.end, gfns.first, gfns.end, kind, outcome)
+    query = EventQuery(times.first, times.end, gfns.first, gfns.end, where)
     after_seq = -1 if after is None else parse_cursor(after)[0]
     page = events_page(reader, reader.vm(vm_id), query, after_seq, most)
     following = str(page.next_after) if page.next_after is not None else None

@@ -1,4 +1,4 @@
-"""The same rows as JSON, CSV or Arrow: chosen by `.json`, `.csv`, `.arrow` or by Accept."""
+"""The same rows as JSON, CSV, Arrow or Parquet: chosen by suffix (`.csv`) or by Accept."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,33 +18,42 @@ API_PREFIX = "/api/v1/"
 OPENAPI_PATH = "/api/v1/openapi.json"
 CSV_TYPE = "text/csv"
 ARROW_TYPE = "application/vnd.apache.arrow.file"
+PARQUET_TYPE = "application/vnd.apache.parquet"
 
 
 class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     ARROW = "arrow"
+    PARQUET = "parquet"
 
 
 MEDIA_TYPES = {
     "application/json": Format.JSON,
     CSV_TYPE: Format.CSV,
     ARROW_TYPE: Format.ARROW,
+    PARQUET_TYPE: Format.PARQUET,
     "application/*": Format.JSON,
     "text/*": Format.CSV,
     "*/*": Format.JSON,
 }
-MEDIA_TYPE_OF = {Format.JSON: "application/json", Format.CSV: CSV_TYPE, Format.ARROW: ARROW_TYPE}
+MEDIA_TYPE_OF = {
+    Format.JSON: "application/json",
+    Format.CSV: CSV_TYPE,
+    Format.ARROW: ARROW_TYPE,
+    Format.PARQUET: PARQUET_TYPE,
+}
 MEDIA_TYPE_OF_SUFFIX = {wanted.value: media.encode() for wanted, media in MEDIA_TYPE_OF.items()}
 
 TABLE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "JSON, or the rows alone as CSV or as an Arrow IPC file (suffix or Accept), "
-        "where the header X-Gmemscope-Truncated says whether the limit cut them and Link names "
-        "the rest.",
+        "description": "JSON, or the rows alone as CSV, as an Arrow IPC file or as Parquet (suffix "
+        "or Accept), where the header X-Gmemscope-Truncated says whether the limit cut them and "
+        "Link names the rest.",
         "content": {
             CSV_TYPE: {"schema": {"type": "string"}},
             ARROW_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            PARQUET_TYPE: {"schema": {"type": "string", "format": "binary"}},
         },
     },
 }

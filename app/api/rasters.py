@@ -122,7 +122,7 @@ def show_raster(
     measure: MeasureOf = Measure.PRIVATE,
     theme: ThemeOf = Theme.LIGHT,
 ) -> RasterOut | Response:
-    """The exact edges of a map and where its picture is; as CSV or Arrow, its cells as numbers."""
+    """The exact edges of a map and where its picture is; as a table, its cells as numbers."""
     vm = reader.vm(vm_id)
     query = with_times(reader, vm, query)
     layout = map_layout(reader, vm, query)

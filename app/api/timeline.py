@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.dependencies import ReaderOf, VmId
+from app.api.event_filters import EventsWanted
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, table_response
-from app.api.parameters import TimesOf
+from app.api.parameters import GfnsOf, TimesOf
 from app.views.recordings import LossView, loss_view
 from app.views.timelines import COUNTS, TIMELINE, timeline_of, timeline_table
 
@@ -42,11 +43,18 @@ def show_timeline(
     wanted: FormatOf,
     vm_id: VmId,
     times: TimesOf,
+    gfns: GfnsOf,
+    where: EventsWanted,
     buckets: Annotated[int, Query(ge=1, le=10_000, description="At most so many.")] = 500,
 ) -> TimelineOut | Response:
-    """Conversions, faults and states over time."""
+    """Conversions, faults and states over time.
+
+    What is counted are the events that a gpa window or a filter leaves, chosen as by `events`;
+    states are always of the whole VM.
+    """
     vm = reader.vm(vm_id)
-    timeline = timeline_of(reader, vm_id, times.first, times.end, buckets)
+    stretch = (times.first, times.end)
+    timeline = timeline_of(reader, vm_id, *stretch, buckets, (gfns.first, gfns.end), where)
     if wanted is not Format.JSON:
         return table_response(request, wanted, [timeline_table(timeline)], TIMELINE)
     edges = timeline.t_edges.tolist()

@@ -1,17 +1,18 @@
 """`gmemscope export`: everything on screen, as data."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 
+from app.commands import event_options
 from app.commands.errors import CommandError, UsageError
 from app.commands.options import Database, open_engine
 from app.commands.times import parse_instant
-from app.views.choices import TableFormat, What
+from app.views.choices import EVENT_FILTERS, TableFormat, What
 
 CACHE_BYTES = 64 << 20
 """Each segment is read once: keeping many would only cost memory."""
@@ -50,12 +51,24 @@ def command(
     at: At = None,
     from_t: From = None,
     to_t: To = None,
+    kind: event_options.Kind = None,
+    outcome: event_options.Outcome = None,
+    direction: event_options.Direction = None,
+    cause: event_options.Cause = None,
+    errno: event_options.Errno = None,
+    vcpu: event_options.Vcpu = None,
+    tid: event_options.Tid = None,
+    size: event_options.Size = None,
+    memslot: event_options.Slot = None,
     table_format: Format = None,
     output: Output = None,
     database: Database = None,
 ) -> None:
     """Write a VM's conversions, events, memslots, state, changes or notes as a table."""
+    values = (kind, outcome, direction, cause, errno, vcpu, tid, size, memslot)
+    texts = dict(zip(EVENT_FILTERS, values, strict=True))
     check_times(what, at, from_t, to_t)
+    check_filters(what, texts)
     table_format = table_format or format_of(output)
     from app.store.reader import Reader
     from app.views.exports import SCHEMAS, Export, export_batches
@@ -63,7 +76,9 @@ def command(
     from app.views.vms import find_vm
 
     reader = Reader(open_engine(database), cache_bytes=CACHE_BYTES)
-    batches = export_batches(reader, find_vm(reader, vm), Export(what, at, from_t, to_t))
+    found = find_vm(reader, vm)
+    where = event_options.filter_of(reader, found.id, texts)
+    batches = export_batches(reader, found, Export(what, at, from_t, to_t, where))
     with opened(output, table_format) as target:
         write_table(batches, SCHEMAS[what], table_format, target.write)
 
@@ -77,6 +92,15 @@ def check_times(what: What, at: int | None, from_t: int | None, to_t: int | None
         raise UsageError(f"{what} happen over time: use --from and --to, not --at")
     if from_t is not None and to_t is not None and from_t >= to_t:
         raise UsageError(f"--to {to_t} is not after --from {from_t}")
+
+
+def check_filters(what: What, texts: Mapping[str, object]) -> None:
+    """Raise UsageError where a filter would be ignored."""
+    given = [name for name, values in texts.items() if values]
+    if given and what not in (What.CONVERSIONS, What.EVENTS):
+        raise UsageError(f"--{given[0]} chooses among events: it says nothing of {what}")
+    if what is What.CONVERSIONS and texts["kind"]:
+        raise UsageError("--what conversions is of one kind already: use --what events")
 
 
 def format_of(output: Path | None) -> TableFormat:

@@ -1,8 +1,9 @@
 """What many conversions have in common: counts by whatever one may ask of a call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ from app.model.events import PAGES_PER_2M, Certainty, EventArray, Outcome
 from app.model.grouping import sums_by_key
 
 Ints = npt.NDArray[np.int64]
+Columns = Mapping[str, npt.NDArray[Any]]
+"""Columns of `EVENT` by name."""
 
 
 class Dimension(StrEnum):
@@ -69,10 +72,10 @@ class Tally:
         self.latency_ns += latency_ns
 
 
-def size_classes(calls: EventArray) -> npt.NDArray[np.int64]:
+def size_classes(calls: EventArray | Columns) -> npt.NDArray[np.uint8]:
     """For each call the index of its `SizeClass`."""
     npages, gfn = calls["npages"], calls["gfn"]
-    result = np.full(len(calls), _SIZES.index(SizeClass.ABOVE), np.int64)
+    result = np.full(len(npages), _SIZES.index(SizeClass.ABOVE), np.uint8)
     result[npages < PAGES_PER_2M] = _SIZES.index(SizeClass.BELOW)
     result[npages == 1] = _SIZES.index(SizeClass.PAGE)
     is_block = npages == PAGES_PER_2M
@@ -80,6 +83,10 @@ def size_classes(calls: EventArray) -> npt.NDArray[np.int64]:
     result[is_block & (gfn % PAGES_PER_2M == 0)] = _SIZES.index(SizeClass.BLOCK)
     result[calls["range_certainty"] == Certainty.UNKNOWN] = _SIZES.index(SizeClass.UNKNOWN)
     return result
+
+
+def size_class_index(size: SizeClass) -> int:
+    return _SIZES.index(size)
 
 
 def size_name(index: int) -> str:
@@ -108,7 +115,7 @@ def dimension_keys(
     yield Dimension.OUTCOME, calls["outcome"].astype(np.int64)
     yield Dimension.ERRNO, calls["errno"].astype(np.int64)
     yield Dimension.CAUSE, calls["cause"].astype(np.int64) << 8 | calls["cause_certainty"]
-    yield Dimension.SIZE, size_classes(calls)
+    yield Dimension.SIZE, size_classes(calls).astype(np.int64)
     yield Dimension.VCPU, calls["vcpu"].astype(np.int64)
     yield Dimension.THREAD, calls["tid"].astype(np.int64)
     yield Dimension.MEMSLOT, _slots_of(calls, slots)

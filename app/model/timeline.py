@@ -73,6 +73,9 @@ ZERO = constant(0)
 Counts = npt.NDArray[np.int64]
 """[columns, FIELDS]."""
 
+Kinds = tuple[int, int, int, int]
+"""EventKind, To, Outcome, and the Certainty of the range."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -177,31 +180,40 @@ def count_events(counts: Counts, t_edges: Times, events: EventArray) -> None:
         column = column_at(t_edges, effect(events, index), min(max(column, 0), width - 1))
         if column < 0 or column == width:
             continue
-        if event.kind == CONVERSION:
-            count_conversion(counts, column, events, index)
-        elif event.kind == PAGE_FAULT:
-            counts[column, PAGE_FAULTS] += 1
-        elif event.kind == HYPERCALL:
-            counts[column, HYPERCALLS] += 1
-        elif event.kind == MEMORY_FAULT:
-            counts[column, MEMORY_FAULTS] += 1
+        effective = signed(event.effective_pages)
+        how = (event.kind, event.to, event.outcome, event.range_certainty)
+        count_event(counts, column, how, effective)
 
 
 @hot_part
-def count_conversion(counts: Counts, column: int, events: EventArray, index: int) -> None:
+def count_event(counts: Counts, column: int, how: Kinds, effective_pages: int) -> None:
+    kind, to, outcome, range_certainty = how
+    if kind == CONVERSION:
+        count_conversion(counts, column, to, outcome, range_certainty, effective_pages)
+    elif kind == PAGE_FAULT:
+        counts[column, PAGE_FAULTS] += 1
+    elif kind == HYPERCALL:
+        counts[column, HYPERCALLS] += 1
+    elif kind == MEMORY_FAULT:
+        counts[column, MEMORY_FAULTS] += 1
+
+
+@hot_part
+def count_conversion(
+    counts: Counts, column: int, to: int, outcome: int, range_certainty: int, effective_pages: int
+) -> None:
     """An applied call of known range counts as no-op until a change shows that it was none."""
-    event = events[index]
-    if event.outcome == OUTCOME_FAILED:
+    if outcome == OUTCOME_FAILED:
         counts[column, FAILED] += 1
         return
-    if event.outcome == OUTCOME_UNCONFIRMED:
+    if outcome == OUTCOME_UNCONFIRMED:
         counts[column, UNCONFIRMED] += 1
         return
-    if event.to == ASKED_PRIVATE:
+    if to == ASKED_PRIVATE:
         counts[column, TO_PRIVATE] += 1
-        counts[column, PAGES_TO_PRIVATE] += signed(event.effective_pages)
-    elif event.to == ASKED_SHARED:
+        counts[column, PAGES_TO_PRIVATE] += effective_pages
+    elif to == ASKED_SHARED:
         counts[column, TO_SHARED] += 1
-        counts[column, PAGES_TO_SHARED] += signed(event.effective_pages)
-    if event.to < STATE_UNKNOWN and event.range_certainty != RANGE_UNKNOWN:
+        counts[column, PAGES_TO_SHARED] += effective_pages
+    if to < STATE_UNKNOWN and range_certainty != RANGE_UNKNOWN:
         counts[column, NOOP] += 1

@@ -13,8 +13,8 @@ from app.model.events import (
     ChangeArray,
     EventArray,
     EventKind,
-    Outcome,
 )
+from app.model.filtering import ANY, EventFilter
 from app.model.layout import Memslot
 from app.model.raster import Grid, Raster
 from app.store.reader import Reader, Seqs
@@ -69,7 +69,7 @@ class ConcealingReader(Reader):
         gfn_from: int | None = None,
         gfn_to: int | None = None,
         kinds: Collection[EventKind] | None = None,
-        outcomes: Collection[Outcome] | None = None,
+        where: EventFilter = ANY,
         after_seq: int = -1,
     ) -> Iterator[tuple[EventArray, Seqs]]:
         chunks = super().iter_events(
@@ -79,7 +79,7 @@ class ConcealingReader(Reader):
             gfn_from=self._real(gfn_from),
             gfn_to=self._real(gfn_to),
             kinds=kinds,
-            outcomes=outcomes,
+            where=where.moved(-int(self._shift)),
             after_seq=after_seq,
         )
         for events, seqs in chunks:

@@ -18,6 +18,8 @@ _WRITE = pa.ipc.IpcWriteOptions(compression=_ZSTD, use_threads=False)
 
 Unsigned = npt.NDArray[np.uint64]
 Signed = npt.NDArray[np.int64]
+Rows = Signed | slice
+ALL_ROWS = slice(None)
 
 
 def write_batch(columns: Mapping[str, pa.Array]) -> bytes:
@@ -51,15 +53,16 @@ def split(name: str, values: npt.NDArray[np.generic]) -> dict[str, pa.Array]:
     return {f"{name}.{i}": pa.array(planes[:, i].copy()) for i in range(count)}
 
 
-def join(batch: pa.RecordBatch, name: str) -> Unsigned:
-    """The unsigned integers that `split` took apart."""
+def join(batch: pa.RecordBatch, name: str, rows: Rows = ALL_ROWS) -> Unsigned:
+    """The unsigned integers that `split` took apart, of these rows."""
     if name in batch.schema.names:
-        return np.asarray(batch.column(name)).astype(np.uint64)
-    planes = np.zeros((batch.num_rows, 8), dtype=np.uint8)
+        return np.asarray(batch.column(name))[rows].astype(np.uint64)
+    count = batch.num_rows if isinstance(rows, slice) else len(rows)
+    planes = np.zeros((count, 8), dtype=np.uint8)
     for i in range(8):
         if f"{name}.{i}" not in batch.schema.names:
             break
-        planes[:, i] = np.asarray(batch.column(f"{name}.{i}"))
+        planes[:, i] = np.asarray(batch.column(f"{name}.{i}"))[rows]
     return planes.view("<u8").reshape(-1)
 
 

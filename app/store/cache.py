@@ -42,6 +42,11 @@ class ByteCache:
                 del self._loading[key]
         return value
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether `get` would load nothing."""
+        with self._lock:
+            return key in self._entries
+
     def _put(self, key: Hashable, value: object, size: int) -> None:
         with self._lock:
             _, replaced = self._entries.pop(key, (None, 0))

@@ -1,11 +1,22 @@
 """Events to blob and back. docs/schema.md tells readers without us what the columns mean."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from app.model.events import EVENT, EventArray, Outcome, To, effect_time
-from app.store.arrow import join, read_batch, split, unzigzag, write_batch, zigzag
+from app.store.arrow import (
+    ALL_ROWS,
+    Rows,
+    join,
+    read_batch,
+    split,
+    unzigzag,
+    write_batch,
+    zigzag,
+)
 
 ATTRIBUTE_PRIVATE = 8
 """KVM_MEMORY_ATTRIBUTE_PRIVATE: what `aux` of a conversion to private almost always is."""
@@ -38,23 +49,38 @@ def encode_events(events: EventArray, first_t: int) -> bytes:
     return write_batch(columns)
 
 
-def decode_events(blob: bytes, first_t: int) -> EventArray:
-    """The events of a blob, column by column equal to what was encoded."""
+def decode_events(blob: bytes, first_t: int, rows: Rows = ALL_ROWS) -> EventArray:
+    """These events of a blob, column by column equal to what was encoded."""
     batch = read_batch(blob)
-    events = np.zeros(batch.num_rows, dtype=EVENT)
+    effect = effect_times(batch, first_t)[rows]
+    events = np.zeros(len(effect), dtype=EVENT)
     for name in _PLAIN:
-        events[name] = join(batch, name)
-    events["latency_ns"] = unzigzag(join(batch, "latency_ns"))
-    events["effective_pages"] = events["npages"] - join(batch, "unchanged_pages")
-    events["aux"] = join(batch, "aux") ^ _usual_aux(events["to"])
-    threads = np.asarray(batch.column("thread").dictionary_decode())
-    events["tid"] = threads >> 16
-    events["vcpu"] = (threads & 0xFFFF).astype(np.uint16).view(np.int16)
+        events[name] = join(batch, name, rows)
+    events["latency_ns"] = unzigzag(join(batch, "latency_ns", rows))
+    events["effective_pages"] = events["npages"] - join(batch, "unchanged_pages", rows)
+    events["aux"] = join(batch, "aux", rows) ^ _usual_aux(events["to"])
+    index, threads = decode_threads(batch)
+    events["tid"], events["vcpu"] = (column[index[rows]] for column in tids_and_vcpus(threads))
     # The inverse of effect_time.
     is_timed = events["outcome"] != Outcome.UNCONFIRMED
     spent = np.where(is_timed, np.maximum(events["latency_ns"], 0), 0)
-    events["t"] = effect_times(batch, first_t) - spent
+    events["t"] = effect - spent
     return events
+
+
+def decode_threads(
+    batch: pa.RecordBatch,
+) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.int64]]:
+    """Each event's index into the threads that there are, and these: tid << 16 | vcpu."""
+    column = batch.column("thread")
+    return np.asarray(column.indices), np.asarray(column.dictionary)
+
+
+def tids_and_vcpus(
+    threads: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
+    vcpus: npt.NDArray[np.int16] = (threads & 0xFFFF).astype(np.uint16).view(np.int16)
+    return (threads >> 16).astype(np.int32), vcpus
 
 
 def effect_times(batch: pa.RecordBatch, first_t: int) -> npt.NDArray[np.int64]:

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
-from app.model.events import EVENT, ChangeArray, EventArray, EventKind, Outcome
+from app.model.events import EVENT, ChangeArray, EventArray, EventKind
+from app.model.filtering import ANY, EventFilter
 from app.model.pagemap import PageMap
 from app.model.raster import Grid, Raster
-from app.model.timeline import Timeline, TimelineSums
+from app.model.timeline import PRIVATE, Timeline, TimelineSums
 from app.model.timeline_summary import add_timeline_summary
 from app.store.cache import ByteCache
 from app.store.catalogue import Catalogue
@@ -78,7 +79,7 @@ class Reader(Catalogue):
         gfn_from: int | None = None,
         gfn_to: int | None = None,
         kinds: Collection[EventKind] | None = None,
-        outcomes: Collection[Outcome] | None = None,
+        where: EventFilter = ANY,
         after_seq: int = -1,
         limit: int = 1000,
     ) -> tuple[EventArray, Seqs]:
@@ -95,7 +96,7 @@ class Reader(Catalogue):
             gfn_from=gfn_from,
             gfn_to=gfn_to,
             kinds=kinds,
-            outcomes=outcomes,
+            where=where,
             after_seq=after_seq,
         )
         events: list[EventArray] = []
@@ -120,7 +121,7 @@ class Reader(Catalogue):
         gfn_from: int | None = None,
         gfn_to: int | None = None,
         kinds: Collection[EventKind] | None = None,
-        outcomes: Collection[Outcome] | None = None,
+        where: EventFilter = ANY,
         after_seq: int = -1,
     ) -> Iterator[tuple[EventArray, Seqs]]:
         """All events of a window in order, in chunks of at most a segment, as `events` filters.
@@ -128,16 +129,15 @@ class Reader(Catalogue):
         Each chunk comes from its own snapshot, so that a slow consumer holds up nobody.
         """
         window = Window.of(t_from, t_to, gfn_from, gfn_to)
+        where = where.of_kinds(kinds)
         while True:
             with snapshot(self._engine) as connection:
-                info = self._first_segment(connection, vm_id, window, after_seq)
-                if info is None:
+                found = next(self._chosen(connection, vm_id, window, where, after_seq), None)
+                if found is None:
                     return
-                chosen = self._choose(connection, info, window, kinds, outcomes)
-                chosen = chosen[chosen > after_seq - info.first_seq]
-                events = self._segments.events(connection, info)[chosen] if len(chosen) else None
-            if events is not None:
-                yield events, chosen + info.first_seq
+                info, chosen = found
+                events = self._segments.events_at(connection, info, chosen)
+            yield events, chosen + info.first_seq
             after_seq = info.first_seq + info.event_count - 1
 
     def iter_changes(
@@ -186,10 +186,23 @@ class Reader(Catalogue):
             start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
             return Drawing(self._segments, connection, grid).draw(start, infos)
 
-    def timeline(self, vm_id: int, t_edges: npt.NDArray[np.int64]) -> Timeline:
+    def timeline(
+        self,
+        vm_id: int,
+        t_edges: npt.NDArray[np.int64],
+        *,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+        where: EventFilter = ANY,
+    ) -> Timeline:
         """Count what happened between each two edges, and the state at the later one; from
-        summaries as far as the edges allow (see `fit_edges`)."""
+        summaries as far as the edges allow (see `fit_edges`).
+
+        Counts are of the events in a gfn window, chosen as `events` does, that a filter wants;
+        states are of the whole VM.
+        """
         window = Window(t_to=int(t_edges[-1]))
+        chosen = Window.of(int(t_edges[0]), window.t_to, gfn_from, gfn_to)
         sums = TimelineSums(t_edges)
         with snapshot(self._engine) as connection:
             start, infos = self._before(connection, vm_id, int(t_edges[0]))
@@ -203,6 +216,11 @@ class Reader(Catalogue):
                     columns = self._segments.columns(connection, info)
                     sums.add_changes(columns.changes_in(window))
                     sums.add_events(self._segments.events(connection, info))
+            if not (chosen.is_all_gfns and where.is_any):
+                sums.counts[:, :PRIVATE] = 0
+                for info, events in self._chosen(connection, vm_id, chosen, where):
+                    columns = self._segments.columns(connection, info)
+                    columns.count(sums.counts, sums.t_edges, events)
         return sums.finish()
 
     def _before(
@@ -219,30 +237,23 @@ class Reader(Catalogue):
         """Remove a recording and all that belongs to it (app.store.delete)."""
         delete_recording(self._engine, recording_id)
 
-    def _first_segment(
-        self, connection: Connection, vm_id: int, window: Window, after_seq: int
-    ) -> SegmentInfo | None:
-        """The first segment with events after `after_seq` that may lie in the window."""
-        for info in self._segments.of_vm(connection, vm_id):
-            if info.first_seq + info.event_count - 1 > after_seq and info.meets(window):
-                return info
-        return None
-
-    def _choose(
+    def _chosen(
         self,
         connection: Connection,
-        info: SegmentInfo,
+        vm_id: int,
         window: Window,
-        kinds: Collection[EventKind] | None,
-        outcomes: Collection[Outcome] | None,
-    ) -> Seqs:
-        columns = self._segments.columns(connection, info)
-        indices = columns.indices_in(window)
-        for name, wanted in (("kind", kinds), ("outcome", outcomes)):
-            if wanted is not None:
-                is_wanted = np.isin(columns.bytes_[name][indices], list(wanted))
-                indices = indices[is_wanted]
-        return indices
+        where: EventFilter,
+        after_seq: int = -1,
+    ) -> Iterator[tuple[SegmentInfo, Seqs]]:
+        """Segments with which of their events are meant, those with none left out."""
+        for info in self._segments.of_vm(connection, vm_id):
+            is_left = info.first_seq + info.event_count - 1 > after_seq
+            if not (is_left and info.meets(window) and info.may_hold(where)):
+                continue
+            chosen = self._segments.choose(connection, info, window, where)
+            chosen = chosen[chosen > after_seq - info.first_seq]
+            if len(chosen):
+                yield info, chosen
 
 
 def _included(infos: Sequence[SegmentInfo], t: int) -> int:

@@ -1,5 +1,6 @@
 """One segment as it is kept in memory: the columns that questions about time and place need."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, EVENT, Certainty, ChangeArray, EventArray, EventKind
+from app.model.filtering import EventFilter, SlotLife, matching
 from app.model.jit import hot
+from app.model.tallies import Columns
+from app.model.timeline import Counts
 from app.store.arrow import Signed, Unsigned, join, read_batch
 from app.store.change_codec import RelativeChanges, select_changes
+from app.store.counting import count_some_events, count_their_changes
 from app.store.event_codec import effect_times
 from app.store.window import Window
 
@@ -74,6 +79,26 @@ class SegmentColumns:
         )
         return output[:count]
 
+    def narrowed(self, indices: Signed, where: EventFilter) -> Signed:
+        """Those of these events that a filter wants, as far as these columns tell."""
+        if where.lives is not None:
+            indices = indices[self._in_any_life(where.lives)[indices]]
+        columns: Columns = {"gfn": self.gfn, "npages": self.npages, **self.bytes_}
+        mask = matching(where, {name: column[indices] for name, column in columns.items()})
+        return indices if mask is None else indices[mask]
+
+    def _in_any_life(self, lives: Iterable[SlotLife]) -> npt.NDArray[np.bool_]:
+        """Which events meet the range of a memslot while it was there."""
+        result = np.zeros(len(self.gfn), np.bool_)
+        is_everywhere, is_somewhere = self._places == EVERYWHERE, self._places == SOMEWHERE
+        end_gfn = self.gfn + np.maximum(self.npages, 1)
+        for life in lives:
+            first, end = np.searchsorted(self.effect_t, (life.from_t, life.to_t))
+            then = slice(first, end)
+            meets = (self.gfn[then] < life.end_gfn) & (end_gfn[then] > life.first_gfn)
+            result[then] |= is_everywhere[then] | (meets & is_somewhere[then])
+        return result
+
     def counted_in(self, window: Window) -> EventArray:
         """The events that meet a window with what counting them needs: t is the effect time,
         latency 0; of the other columns only range, kind, to and outcome are filled."""
@@ -85,6 +110,18 @@ class SegmentColumns:
         for name, column in self.bytes_.items():
             events[name] = column[indices]
         return events
+
+    def count(self, counts: Counts, t_edges: Signed, chosen: Signed) -> None:
+        """Add some events, which ascend, to the counts of a timeline; no states."""
+        names = ("kind", "to", "outcome", "range_certainty")
+        kinds = tuple(self.bytes_[name] for name in names)
+        count_some_events(counts, t_edges, chosen, self.effect_t, *kinds)
+        is_chosen = np.zeros(len(self.gfn), np.bool_)
+        is_chosen[chosen] = True
+        changes = self.changes
+        explicit = np.ascontiguousarray(changes.explicit["npages"])
+        rows = (changes.index, changes.states, changes.npages_offset, explicit)
+        count_their_changes(counts, t_edges, is_chosen, self.effect_t, self.npages, *rows)
 
 
 def decode_columns(

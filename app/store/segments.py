@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, Row, select
 from sqlmodel import col
 
 from app.model.events import EventArray, PageState
+from app.model.filtering import EventFilter
 from app.model.layout import Memslot
 from app.model.pagemap import PageMap
 from app.model.summary import Summary as CellSummary
@@ -17,6 +20,7 @@ from app.store.change_codec import decode_changes
 from app.store.errors import NotFound
 from app.store.event_codec import decode_events
 from app.store.segment_columns import SegmentColumns, decode_columns
+from app.store.segment_facets import SegmentFacets, asks_for_facets, decode_facets
 from app.store.summary_codec import decode_cells, decode_timeline
 from app.store.tables import (
     Keyframe,
@@ -30,6 +34,8 @@ from app.store.tables import (
 from app.store.window import Window
 
 _INFO_SIZE = 200
+_FEW = 64
+"""One in so many events of a segment are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,12 @@ class SegmentInfo:
         is_then = self.first_t < window.t_to and self.last_t >= window.t_from
         is_there = self.first_gfn < window.gfn_to and self.end_gfn > window.gfn_from
         return is_then and (is_there or window.is_all_gfns)
+
+    def may_hold(self, where: EventFilter) -> bool:
+        """False if certainly no event of it lies in a memslot that the filter asks for."""
+        return where.lives is None or any(
+            life.from_t <= self.last_t and life.to_t > self.first_t for life in where.lives
+        )
 
 
 class Segments:
@@ -102,13 +114,48 @@ class Segments:
             lambda columns: columns.nbytes,
         )
 
+    def facets(self, connection: Connection, info: SegmentInfo) -> SegmentFacets:
+        return self._cache.get(
+            ("facets", info.id),
+            lambda: decode_facets(_event_blob(connection, info)),
+            lambda facets: facets.nbytes,
+        )
+
     def events(self, connection: Connection, info: SegmentInfo) -> EventArray:
         """All columns of the segment's events. Not to be changed."""
         return self._cache.get(
             ("events", info.id),
-            lambda: _events(connection, info),
+            lambda: decode_events(_event_blob(connection, info), info.first_t),
             lambda events: events.nbytes,
         )
+
+    def choose(
+        self, connection: Connection, info: SegmentInfo, window: Window, where: EventFilter
+    ) -> npt.NDArray[np.int64]:
+        """Which of the segment's events lie in the window and are wanted, ascending."""
+        wanted = None
+        if asks_for_facets(where):
+            wanted = self.facets(connection, info).matching(where)
+            if wanted is not None and not wanted.any():
+                return np.empty(0, np.int64)  # without decoding times and ranges
+        columns = self.columns(connection, info)
+        indices = columns.indices_in(window)
+        if wanted is not None:
+            indices = indices[wanted[indices]]
+        return columns.narrowed(indices, where)
+
+    def events_at(
+        self, connection: Connection, info: SegmentInfo, indices: npt.NDArray[np.int64]
+    ) -> EventArray:
+        """All columns of some of the segment's events, which ascend.
+
+        Few of many are decoded by themselves: whole segments of which a filter left next to
+        nothing would drive everything else out of the cache.
+        """
+        is_few = len(indices) < info.event_count // _FEW
+        if is_few and not self._cache.holds(("events", info.id)):
+            return decode_events(_event_blob(connection, info), info.first_t, indices)
+        return self.events(connection, info)[indices]
 
     def cells(self, connection: Connection, info: SegmentInfo) -> CellSummary:
         """For rasters. The segment must have a summary."""
@@ -187,9 +234,10 @@ def _columns(connection: Connection, info: SegmentInfo) -> SegmentColumns:
     return decode_columns(event_blob, changes, info.first_seq, info.first_t)
 
 
-def _events(connection: Connection, info: SegmentInfo) -> EventArray:
+def _event_blob(connection: Connection, info: SegmentInfo) -> bytes:
     query = select(col(Segment.event_blob)).where(col(Segment.id) == info.id)
-    return decode_events(connection.execute(query).scalar_one(), info.first_t)
+    blob: bytes = connection.execute(query).scalar_one()
+    return blob
 
 
 def _cells(connection: Connection, segment_id: int) -> CellSummary:

@@ -14,6 +14,20 @@ class What(StrEnum):
     NOTES = "notes"
 
 
+EVENT_FILTERS = (
+    "kind",
+    "outcome",
+    "direction",
+    "cause",
+    "errno",
+    "vcpu",
+    "tid",
+    "size",
+    "memslot",
+)
+"""In which respects events can be chosen: parameters of REST and options of commands."""
+
+
 class TableFormat(StrEnum):
     """What a table can be written as."""
 

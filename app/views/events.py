@@ -1,13 +1,14 @@
 """Pages of events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from app.model.events import EventArray, EventKind, Outcome
+from app.model.events import EventArray
+from app.model.filtering import ANY, EventFilter
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.row_ids import row_id
@@ -24,8 +25,7 @@ class EventQuery:
     to_t: int | None = None
     first_gfn: int | None = None
     end_gfn: int | None = None
-    kinds: Sequence[EventKind] | None = None
-    outcomes: Sequence[Outcome] | None = None
+    where: EventFilter = ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ def events_page(
         t_to=query.to_t,
         gfn_from=query.first_gfn,
         gfn_to=query.end_gfn,
-        kinds=query.kinds,
-        outcomes=query.outcomes,
+        where=query.where,
         after_seq=after_seq,
         limit=limit + 1,  # one more tells whether there are more
     )

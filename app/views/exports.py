@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from app.model.events import EventKind
+from app.model.filtering import ANY, EventFilter
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.choices import What
@@ -44,6 +45,8 @@ class Export:
     at: int | None = None
     from_t: int | None = None
     to_t: int | None = None
+    where: EventFilter = ANY
+    """Of conversions and events only."""
 
 
 def export_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
@@ -68,7 +71,9 @@ def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordB
     kinds = (EventKind.CONVERSION,) if is_conversions else None
     table = conversions_table if is_conversions else events_table
     clock_start_ns = reader.recording(vm.recording_id).clock_start_ns
-    chunks = reader.iter_events(row_id(vm), t_from=export.from_t, t_to=export.to_t, kinds=kinds)
+    chunks = reader.iter_events(
+        row_id(vm), t_from=export.from_t, t_to=export.to_t, kinds=kinds, where=export.where
+    )
     for events, seqs in chunks:
         for part in parts(len(events)):
             yield table(events[part], seqs[part], clock_start_ns)

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from app.model.filtering import ANY, EventFilter
 from app.model.timeline import Timeline
 from app.store.reader import Reader
 from app.views.time_axis import edges_of, stretch_of
@@ -27,11 +28,18 @@ TIMELINE = pa.schema([("from", pa.int64()), ("to", pa.int64()), *((n, pa.int64()
 
 
 def timeline_of(
-    reader: Reader, vm_id: int, from_t: int | None, to_t: int | None, buckets: int
+    reader: Reader,
+    vm_id: int,
+    from_t: int | None,
+    to_t: int | None,
+    buckets: int,
+    gfns: tuple[int | None, int | None] = (None, None),
+    where: EventFilter = ANY,
 ) -> Timeline:
     """At most so many buckets of a stretch; what is not said is the VM's whole life."""
     start, end = stretch_of(reader, vm_id, from_t, to_t)
-    return reader.timeline(vm_id, reader.fit_edges(vm_id, edges_of(start, end, buckets)))
+    edges = reader.fit_edges(vm_id, edges_of(start, end, buckets))
+    return reader.timeline(vm_id, edges, gfn_from=gfns[0], gfn_to=gfns[1], where=where)
 
 
 def timeline_table(timeline: Timeline) -> pa.RecordBatch:

@@ -2,6 +2,7 @@
 
 import httpx
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from app.api.events import Event
@@ -75,6 +76,22 @@ def test_pages_follow_each_other_without_gap_or_repeat(client: httpx.Client) -> 
         ("gpa_from=0x100020000&gpa_to=0x100021000", [0, 4, 5]),
         ("gpa_from=0x2_0000_0000", [6]),
         ("gpa_to=0x1000", []),
+        ("direction=private", [0, 6]),
+        ("direction=shared&direction=private&kind=conversion", [0, 1, 2, 3, 5, 6]),
+        ("cause=vmm", []),
+        ("cause=explicit&size=4k", [3]),
+        ("size=2m&size=above_2m", [0]),
+        ("size=below_2m&outcome=applied", [1, 2, 4, 6]),
+        ("errno=EAGAIN", [3]),
+        ("errno=eagain&errno=22", [3]),
+        ("errno=11", [3]),
+        ("tid=101&vcpu=0&limit=2", [0, 1]),
+        ("tid=102", []),
+        ("vcpu=unknown", []),
+        ("memslot=1", [0, 1, 2, 3, 4, 5]),
+        ("memslot=0", []),
+        ("memslot=0&memslot=1&from=300&to=420", [2, 3]),
+        ("memslot=2", []),  # it was there from 700 to 800
     ],
 )
 def test_filters_leave_what_was_asked_for(
@@ -85,6 +102,31 @@ def test_filters_leave_what_was_asked_for(
 
 def test_a_loss_is_in_every_gpa_window(client: httpx.Client) -> None:
     assert seqs(client, "gpa_from=0x7000_0000_0000", vm=2) == [1, 2]
+
+
+def test_a_memslot_of_a_vm_without_any_told_is_named(client: httpx.Client) -> None:
+    answer = client.get("/api/v1/vms/2/events?memslot=0")
+
+    assert answer.status_code == 422
+    assert "this VM had no memslot 0; it had none that is told" in answer.json()["detail"]
+
+
+def test_pages_of_a_filter_go_on_where_they_ended(client: httpx.Client) -> None:
+    first = client.get("/api/v1/vms/1/events?direction=shared&limit=2").json()
+    rest = client.get(f"/api/v1/vms/1/events?direction=shared&after={first['next']}").json()
+
+    assert [event["seq"] for event in first["items"] + rest["items"]] == [1, 2, 3, 4, 5]
+    assert rest["next"] is None
+
+
+def test_openapi_names_what_a_filter_can_be(client: httpx.Client) -> None:
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    for path in ("/api/v1/vms/{vm_id}/events", "/api/v1/vms/{vm_id}/timeline"):
+        parameters = {each["name"]: each for each in paths[path]["get"]["parameters"]}
+        assert parameters["cause"]["schema"]["items"]["enum"][1] == "explicit"
+        assert {"direction", "outcome", "tid", "vcpu", "size", "memslot", "errno"} <= set(
+            parameters
+        )
 
 
 def test_csv_holds_all_pages_up_to_its_limit(client: httpx.Client) -> None:
@@ -106,6 +148,18 @@ def test_arrow_holds_numbers(client: httpx.Client) -> None:
     assert table["to"].to_pylist()[:2] == ["private", "shared"]
 
 
+def test_parquet_holds_the_same_as_arrow(client: httpx.Client) -> None:
+    query = "direction=shared&limit=2"
+    arrow = pa.ipc.open_file(client.get(f"/api/v1/vms/1/events.arrow?{query}").content).read_all()
+    answer = client.get(f"/api/v1/vms/1/events.parquet?{query}")
+    parquet = pyarrow.parquet.ParquetFile(pa.BufferReader(answer.content)).read(use_threads=False)
+
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert answer.headers["X-Gmemscope-Truncated"] == "true"
+    assert parquet.to_pylist() == arrow.to_pylist()
+    assert len(parquet) == 2
+
+
 @pytest.mark.parametrize(
     ("query", "complaint"),
     [
@@ -114,6 +168,16 @@ def test_arrow_holds_numbers(client: httpx.Client) -> None:
         ("limit=10001", "10001 events are too many as JSON: at most 10000"),
         ("limit=0", "greater than or equal to 1"),
         ("from=5&to=5", "to=5 is not after from=5"),
+        ("direction=up", "'up' is none of shared, private, unknown"),
+        ("cause=chance", "'chance' is none of none, explicit, implicit, vmm"),
+        ("size=3k", "'3k' is none of 4k, 2m, below_2m"),
+        ("errno=EWHAT", "'EWHAT' is not an errno's name or number: EAGAIN, 11"),
+        ("errno=4096", "'4096' is not an errno's name"),
+        ("tid=-1", "'-1' is not a host thread's id"),
+        ("vcpu=x", "'x' is not a vCPU's number, or unknown"),
+        ("memslot=first", "'first' is not a memslot's id"),
+        ("memslot=7", "this VM had no memslot 7; it had 0, 1, 2"),
+        ("memslot=1:1", "this VM had no memslot 1:1; it had 0, 1, 2"),
     ],
 )
 def test_a_bad_parameter_is_named(client: httpx.Client, query: str, complaint: str) -> None:

@@ -17,6 +17,7 @@ def request(path: str, accept: str | None = None) -> Request:
         ("*/*", Format.JSON),
         ("text/csv", Format.CSV),
         ("application/vnd.apache.arrow.file", Format.ARROW),
+        ("application/vnd.apache.parquet", Format.PARQUET),
         ("application/json;q=0.2, text/csv;q=0.9", Format.CSV),
         ("text/html, application/xhtml+xml, */*;q=0.8", Format.JSON),
         ("text/csv;q=0, application/json;q=0.1", Format.JSON),

@@ -79,6 +79,16 @@ def test_a_stretch_of_time_is_half_open_in_effects(export: Export) -> None:
     ]
 
 
+def test_filters_leave_what_was_asked_for(export: Export) -> None:
+    def seqs(*filters: str) -> list[object]:
+        return [row["seq"] for row in export.rows("1", "--what", "events", *filters)]
+
+    assert seqs("--direction", "private") == [0, 6]
+    assert seqs("--outcome", "failed", "--outcome", "unconfirmed", "--errno", "EAGAIN") == [3]
+    assert seqs("--memslot", "1", "--size", "below_2m", "--kind", "conversion") == [1, 2, 5]
+    assert seqs("--tid", "101", "--vcpu", "0", "--cause", "vmm") == []
+
+
 def test_the_state_is_that_of_the_instant(export: Export) -> None:
     assert export.rows("1", "--what", "state", "--at", "210") == [
         {"gfn": 0, "npages": 256, "state": "shared"},
@@ -196,6 +206,10 @@ def read(path: Path) -> list[dict[str, str]]:
         ("--what", "events", "--from", "2s", "--to", "1s"),
         ("--what", "state", "--at", "noon"),
         ("--what", "everything"),
+        ("--what", "state", "--tid", "101"),
+        ("--what", "conversions", "--kind", "hypercall"),
+        ("--what", "events", "--memslot", "9"),
+        ("--what", "events", "--errno", "EWHAT"),
         (),
     ],
 )

@@ -6,6 +6,7 @@ from histories import HEADER, IDENTITY, Write, random_events
 from sqlalchemy import Engine
 
 from app.model.events import EVENT, Certainty, EventKind, Outcome, effect_time
+from app.model.filtering import EventFilter
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
@@ -64,7 +65,9 @@ def test_kinds_and_outcomes_select(engine: Engine, write: Write) -> None:
     events = random_events(300)
     vm_id = write(events).vm_id
     got, _ = Reader(engine).events(
-        vm_id, kinds={EventKind.CONVERSION}, outcomes={Outcome.FAILED, Outcome.UNCONFIRMED}
+        vm_id,
+        kinds={EventKind.CONVERSION},
+        where=EventFilter(outcomes=frozenset({Outcome.FAILED, Outcome.UNCONFIRMED})),
     )
     is_wanted = (events["kind"] == EventKind.CONVERSION) & (events["outcome"] != Outcome.APPLIED)
     np.testing.assert_array_equal(got["t"], events["t"][is_wanted])
