@@ -43,7 +43,6 @@ export class Controls {
     for (const input of document.querySelectorAll("input[name=measure]")) {
       input.addEventListener("change", () => view.setMeasure(input.value));
     }
-    byId("events-filter").addEventListener("change", () => page.readEvents());
   }
 
   listenToMap() {

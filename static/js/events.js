@@ -4,6 +4,7 @@ import {
   causeText, changedText, isLoss, kindText, kindTitle, lacksRange, outcomeText, sizeText, threadText,
   vcpuText,
 } from "./event_words.js";
+import { describeFilters } from "./filters.js";
 import { formatAddress } from "./gpa.js";
 import { address, fetchJson } from "./rest.js";
 import { clockAt, formatDuration, formatTime } from "./time.js";
@@ -88,9 +89,11 @@ export class EventsTable {
 
   say() {
     const { caption, more } = this.parts;
-    const where = this.isUnderCursor ? "under the cursor" : "in view";
+    const place = this.isUnderCursor ? "under the cursor" : "in view";
+    const filters = describeFilters(this.view.filters);
+    const where = filters ? `${place}: ${filters}` : place;
     const count = formatCount(this.count);
-    if (this.count === 0) caption.textContent = `No such event ${where}.`;
+    if (this.count === 0) caption.textContent = `No such event ${where}`;
     else caption.textContent = this.next ? `First ${count} ${where}` : `All ${count} ${where}`;
     more.hidden = !this.next;
   }

@@ -2,6 +2,7 @@
 
 import { Controls } from "./controls.js";
 import { EventsTable } from "./events.js";
+import { FilterBar } from "./filters.js";
 import { BandAxis } from "./gpa.js";
 import { Inspector } from "./inspector.js";
 import { JumpBox } from "./jump.js";
@@ -33,7 +34,6 @@ class Explorer {
   storedAt = null;
   changedAt = -Infinity;
   #reads = new Latest();
-  #eventReads = new Latest();
 
   constructor(root) {
     this.root = root;
@@ -105,6 +105,8 @@ class Explorer {
     this.storms = new Storms(byId("storms"), this);
     this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
     this.jump = new JumpBox(byId("jump"), this);
+    const says = { note: byId("filters-note"), counted: byId("timeline-counted") };
+    this.filterBar = new FilterBar(byId("filters"), says, this.view);
     this.lanes = new Lanes(byId("lanes"));
     this.strip = new Strip(byId("strip"), byId("strip-caption"), vmId);
     this.inspector = new Inspector(byId("inspector"), byId("inspector-title"), subject);
@@ -152,6 +154,7 @@ class Explorer {
     this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
     this.timeline.overlay.placeStorms(view, this.storms.found);
     this.markers.place(view);
+    this.filterBar.show(view, this.memslots, this.timeline.answer?.losses ?? []);
     this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
@@ -235,22 +238,11 @@ class Explorer {
     view.layout = BandAxis.ofRanges(ranges);
   }
 
-  /** Events under the cursor or in view, of the kind that is chosen. */
+  /** Events under the cursor or in view that the filters leave. */
   async loadEvents(signal) {
     const size = { width: plotWidth(this.map.figure), height: this.map.height };
     const { filter, isUnderCursor } = selectedEvents(this.view, size);
-    const kinds = byId("events-filter").value;
-    const only = kinds === "failed" ? { outcome: "failed" } : { kind: kinds.split(" ") };
-    return this.events.load({ ...filter, ...only }, isUnderCursor, signal);
-  }
-
-  async readEvents() {
-    try {
-      const answer = await this.#eventReads.run((signal) => this.loadEvents(signal));
-      if (answer) this.events.draw(this.view, answer);
-    } catch (error) {
-      this.failed(error);
-    }
+    return this.events.load({ ...filter, ...this.view.filters }, isUnderCursor, signal);
   }
 
   readMoreEvents() {

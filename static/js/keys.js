@@ -20,6 +20,7 @@ const BINDINGS = [
   { key: "A", label: "set marker A at the cursor", does: (view) => view.setMarker("a") },
   { key: "B", label: "set marker B at the cursor", does: (view) => view.setMarker("b") },
   { key: "x", label: "compare memory at A and at B", does: (view, page) => page.markers.compare() },
+  { key: "e", label: "filter the events", does: (view, page) => page.filterBar.open() },
   { key: "/", label: "go to an address or a time", does: (view, page) => page.jump.open() },
   { key: "Escape", label: "clear the cursor, then the markers", does: (view) => view.clear() },
   { key: "?", label: "this help", does: (view, page) => page.help.showModal() },

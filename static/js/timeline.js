@@ -29,7 +29,8 @@ export class Timeline {
   load(view, signal) {
     const { from, to } = view.time;
     const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
-    const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)) };
+    const chosen = { ...view.addressParameters, ...view.filters };
+    const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
     return fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal);
   }
 

@@ -5,6 +5,7 @@
  * An edge that is null means the edge of the recording: such a view stays whole while data arrive.
  */
 
+import { putFilters, readFilters } from "./filters.js";
 import { BandAxis, parseAddress, toHex } from "./gpa.js";
 
 export const MEASURES = ["private", "conversions"];
@@ -22,6 +23,8 @@ export class View extends EventTarget {
   /** Two instants to compare, each null until it is set. */
   markers = { a: null, b: null };
   measure = MEASURES[0];
+  /** Which events are meant: values by name, as filters.js reads them. */
+  filters = {};
   isFollowing = false;
 
   /** First and last instant of the recording. */
@@ -48,6 +51,7 @@ export class View extends EventTarget {
       this.gpaFrom = this.gpaTo = null;
     }
     this.measure = MEASURES.includes(query.get("measure")) ? query.get("measure") : MEASURES[0];
+    this.filters = readFilters(query);
     const isWindowed = this.from !== null || this.to !== null;
     this.isFollowing = isLive && (isWindowed ? query.get("live") === "1" : true);
     this.slide();
@@ -83,6 +87,7 @@ export class View extends EventTarget {
     put("a", this.markers.a);
     put("b", this.markers.b);
     if (this.measure !== MEASURES[0]) query.set("measure", this.measure);
+    putFilters(query, this.filters);
     if (this.isFollowing && this.from !== null) query.set("live", "1");
     const text = query.toString();
     return text ? `?${text}` : "";
@@ -228,6 +233,16 @@ export class View extends EventTarget {
   clear() {
     if (this.t === null && this.gpa === null) this.clearMarkers();
     else this.setCursor(null, null);
+  }
+
+  setFilter(name, values) {
+    const { [name]: _, ...others } = this.filters;
+    this.setFilters(values.length ? { ...others, [name]: values } : others);
+  }
+
+  setFilters(filters) {
+    this.filters = filters;
+    this.changed();
   }
 
   setMeasure(measure) {

@@ -163,7 +163,7 @@ def test_more_events_come_on_demand(explorer: Explorer) -> None:
 
 def test_events_can_be_limited_to_failed_calls(explorer: Explorer) -> None:
     page = explorer()
-    page.locator("#events-filter").select_option("failed")
+    page.get_by_label("outcome").select_option("failed")
     expect(page.locator("#events-body tr.outcome-applied")).to_have_count(0)
     expect(page.locator("#events-body tr.outcome-failed").first).to_be_visible()
 

@@ -8,6 +8,8 @@ import pytest
 from browsing import Dashboard
 from playwright.sync_api import Page
 
+from app.views.event_filters import CHOICES
+
 THIN = "\u2009"
 
 
@@ -148,3 +150,13 @@ PLACES: dict[str, Any] = {
 def test_places_as_people_write_them(in_module: Callable[[str, str], Any]) -> None:
     found = in_module("jump.js", f"{json.dumps(list(PLACES))}.map(m.parseJump)")
     assert found == list(PLACES.values())
+
+
+def test_filters_offer_what_the_server_knows(in_module: Callable[[str, str], Any]) -> None:
+    ours = in_module("filters.js", "m.CHOICES")
+    assert {name: set(values) for name, values in ours.items()} == {
+        name: set(values) for name, values in CHOICES.items()
+    }
+    assert in_module("filters.js", "m.readFilters(new URLSearchParams('errno=eagain&tid=x'))") == {
+        "errno": ["eagain"]
+    }
