@@ -11,6 +11,7 @@ import { showLegend } from "./legend.js";
 import { LiveReader, endOf } from "./live.js";
 import { MapPlot } from "./map.js";
 import { Markers } from "./markers.js";
+import { Notes } from "./notes.js";
 import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
 import { selectedEvents } from "./selection.js";
@@ -58,6 +59,7 @@ class Explorer {
     this.listen();
     await this.read();
     this.storms.keepReading();
+    this.notes.keepReading();
   }
 
   get isLive() {
@@ -104,6 +106,7 @@ class Explorer {
     );
     this.storms = new Storms(byId("storms"), this);
     this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
+    this.notes = new Notes(this);
     this.jump = new JumpBox(byId("jump"), this);
     const says = { note: byId("filters-note"), counted: byId("timeline-counted") };
     this.filterBar = new FilterBar(byId("filters"), says, this.view);
@@ -155,6 +158,7 @@ class Explorer {
     this.timeline.overlay.placeStorms(view, this.storms.found);
     this.markers.place(view);
     this.filterBar.show(view, this.memslots, this.timeline.answer?.losses ?? []);
+    this.notes.place(view);
     this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
@@ -165,6 +169,13 @@ class Explorer {
     const shown = window.location.pathname + this.view.search;
     window.history.replaceState(null, "", shown);
     window.history.pushState(null, "", shown);
+  }
+
+  /** Show what a query string says, as if its link had been followed. */
+  goTo(search) {
+    this.keepInHistory();
+    this.view.readUrl(search, this.isLive);
+    this.view.changed();
   }
 
   showWhole() {

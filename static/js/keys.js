@@ -21,6 +21,7 @@ const BINDINGS = [
   { key: "B", label: "set marker B at the cursor", does: (view) => view.setMarker("b") },
   { key: "x", label: "compare memory at A and at B", does: (view, page) => page.markers.compare() },
   { key: "e", label: "filter the events", does: (view, page) => page.filterBar.open() },
+  { key: "n", label: "write a note about the cursor or what is shown", does: (view, page) => page.notes.dialog.open() },
   { key: "/", label: "go to an address or a time", does: (view, page) => page.jump.open() },
   { key: "Escape", label: "clear the cursor, then the markers", does: (view) => view.clear() },
   { key: "?", label: "this help", does: (view, page) => page.help.showModal() },
@@ -53,7 +54,8 @@ export function listKeys(list) {
 /** Listen for keys, except where a person is typing or a dialog is open. */
 export function listenForKeys(view, page) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || page.help.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
     if (event.target.closest("input, select, textarea")) return;
     const binding = BINDINGS.find(({ key }) => key === event.key);
     if (!binding) return;

@@ -133,6 +133,14 @@ export class MapPlot {
     return this.axis.positionOf(gpa) / this.height;
   }
 
+  /** Shares of the height between which a note's addresses lie; null where none are in view. */
+  sharesOf({ gpa_from, gpa_to }) {
+    if (this.axis.isEmpty) return null;
+    const [from, to] = [Number(gpa_from), Number(gpa_to)];
+    if (to <= this.axis.from || from >= this.axis.to) return null;
+    return [this.shareOf(Math.max(from, this.axis.from)), this.shareOf(Math.min(to, this.axis.to))];
+  }
+
   holeLabel(hole, why) {
     const label = document.createElement("div");
     label.className = "hole";

@@ -45,18 +45,34 @@ export async function fetchImage(url, signal) {
   return { bitmap, tag: response.headers.get("etag") };
 }
 
+/** Ask for a change. Whatever is refused, be it for now, says why in the server's own words. */
+export async function send(method, url, body) {
+  const content = body === undefined ? {} : { body: JSON.stringify(body) };
+  const headers = { accept: "application/json", "content-type": "application/json" };
+  const response = await reach(url, { method, headers, ...content });
+  if (response.ok) return;
+  const problem = await response.json().catch(() => null);
+  if (problem === null) throw new ServerGone("The server is not ready.");
+  throw new Refused({ ...problem, detail: sentence(problem.detail ?? problem.title) }, response.status);
+}
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+
 async function ask(url, signal, accept) {
-  let response;
-  try {
-    response = await fetch(url, { signal, headers: { accept } });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ServerGone("The server does not answer.");
-  }
+  const response = await reach(url, { signal, headers: { accept } });
   if (response.ok) return response;
   if ([502, 503, 504].includes(response.status)) throw new ServerGone("The server is not ready.");
   const problem = await response.json().catch(() => ({}));
   throw new Refused(problem, response.status);
+}
+
+async function reach(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerGone("The server does not answer.");
+  }
 }
 
 /**
