@@ -1,0 +1,42 @@
+"""A test that hangs fails within bounded time, whatever it hangs in."""
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+PLUGIN = Path(__file__).parents[1] / "patience.py"
+HANGING = """
+    import subprocess, sys
+    import pytest
+
+    SLEEP = [sys.executable, "-c", "import time; time.sleep(20)"]
+
+    def test_hangs_twice():
+        # Leaving it waits for the child once more.
+        with subprocess.Popen(SLEEP) as child:
+            child.wait()
+
+    @pytest.fixture
+    def endless():
+        yield
+        with subprocess.Popen(SLEEP) as child:
+            child.wait()
+
+    def test_hangs_in_its_fixture(endless): pass
+
+    def test_does_not_hang(): pass
+"""
+
+
+def test_test_that_hangs_fails_and_the_next_one_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("TEST_PATIENCE_S", "0.5")
+    pytester.makeconftest(PLUGIN.read_text())
+    pytester.makepyfile(HANGING)
+    result = pytester.runpytest_subprocess(timeout=15)
+    result.stdout.fnmatch_lines(["*it was not over after 0.5 s*"])
+    assert result.parseoutcomes() == {"failed": 1, "passed": 2, "errors": 1}

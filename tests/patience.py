@@ -1,0 +1,34 @@
+"""A test that waits for ever fails, and the others go on."""
+
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Generator
+from types import FrameType
+
+import pytest
+
+PATIENCE_S = float(os.environ.get("TEST_PATIENCE_S", "300"))
+"""For each of a test's set-up, call and tear-down; the slowest takes a fraction of it."""
+AGAIN_S = min(30.0, PATIENCE_S)
+"""What is cleaned up after a test that hung may hang as well."""
+
+
+def _give_up(number: int, frame: FrameType | None) -> None:
+    faulthandler.dump_traceback(sys.__stderr__)
+    pytest.fail(f"it was not over after {PATIENCE_S:g} s")
+
+
+@pytest.hookimpl(wrapper=True)
+def _within_patience(item: pytest.Item) -> Generator[None, object, object]:
+    before = signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S, AGAIN_S)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = _within_patience
