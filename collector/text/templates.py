@@ -2,8 +2,9 @@
 
 A pattern is the text that the kernel's TP_printk makes of an event, with these in place of what
 varies:  # a decimal number, or a hexadecimal one with 0x;  % a hexadecimal one, with 0x or without;
-$ such a one that is a 32-bit int;  ~ anything, up to what follows in the pattern. A blank is one or
-more. What a line has beyond its pattern is passed over: kernels add fields at the end.
+$ such a one that is a 32-bit int;  ~ anything, up to what follows in the pattern;  ## a # itself. A
+blank is one or more. What a line has beyond its pattern is passed over: kernels add fields at the
+end.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from collector.records import RecordCode
-
 NUMBER, HEX, INT, ANYTHING = 1, 2, 3, 4
 """Instructions of a pattern; all others are characters."""
-_INSTRUCTIONS = {"#": NUMBER, "%": HEX, "$": INT, "~": ANYTHING}
+_INSTRUCTIONS = {"#": NUMBER, "%": HEX, "$": INT, "~": ANYTHING, "\0": ord("#")}
 
 NO_PLAN = -1
 
@@ -45,21 +44,24 @@ class Template:
     what the lines do not tell.
     """
 
-    code: RecordCode
+    code: int
     pattern: str
     stores: tuple[Store, ...] = ()
     constants: tuple[Store, ...] = ()  # of the number 1
     flags: int = 0
 
     def instructions(self) -> bytes:
-        return bytes(_INSTRUCTIONS.get(character, ord(character)) for character in self.pattern)
+        return bytes(_INSTRUCTIONS.get(character, ord(character)) for character in self._marked())
 
     def all_stores(self) -> tuple[Store, ...]:
-        numbers = sum(self.pattern.count(mark) for mark in "#%$")
+        numbers = sum(self._marked().count(mark) for mark in "#%$")
         stores = self.stores or tuple(Store(index) for index in range(numbers))
         if len(stores) != numbers:
             raise ValueError(f"{len(stores)} places for {numbers} numbers: {self.pattern}")
         return stores
+
+    def _marked(self) -> str:
+        return self.pattern.replace("##", "\0")
 
 
 def constant(index: int, value: int) -> Store:
