@@ -100,12 +100,15 @@ def describe_coverage(
     events: Mapping[str, int] | None = None,
     unused_events: Mapping[str, int] | None = None,
     notes: tuple[str, ...] = (),
+    costs: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The JSON-ready coverage kept with a recording.
 
     `events` and `unused_events` count records by "system:name"; `notes` are a source's own
-    sentences and come before those of the missing capabilities.
+    sentences and come before those of the missing capabilities, `costs` its own words for some of
+    these; an empty one is not worth a word.
     """
+    costs = {c.value: text for c, text in COST_OF_MISSING.items()} | dict(costs or {})
     missing = [c for c in Capability if not sees.get(c.value, False)]
     if sees.get(Capability.CONVERSION_RANGES, False) and Capability.REQUESTED_RANGES in missing:
         missing.remove(Capability.REQUESTED_RANGES)  # nothing has to be inferred
@@ -116,7 +119,9 @@ def describe_coverage(
     return {
         "sees": {c.value: bool(sees.get(c.value, False)) for c in Capability},
         "conversion_ranges": ranges,
-        "missing": [{"capability": c.value, "costs": COST_OF_MISSING[c]} for c in missing],
+        "missing": [
+            {"capability": c.value, "costs": costs[c.value]} for c in missing if costs[c.value]
+        ],
         "notes": list(notes),
         "events": dict(events or {}),
         "unused_events": dict(unused_events or {}),

@@ -16,6 +16,7 @@ from collector.records import CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription
 from collector.sources.bpftrace_log import BpftraceLog, looks_like_bpftrace_log
 from collector.sources.perf_script import PerfScript, looks_like_perf_script
+from collector.sources.qemu_log import QemuLog
 from collector.sources.trace_dat import TraceDatFile
 from collector.sources.trace_text import (
     TraceFile,
@@ -23,6 +24,7 @@ from collector.sources.trace_text import (
     looks_like_trace_file,
     looks_like_trace_report,
 )
+from collector.text.qemu_lines import looks_like_qemu_log
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
 _HEAD_BYTES = 1 << 16
@@ -54,6 +56,7 @@ FORMATS: dict[str, Callable[[Path], ImportedFile]] = {
     "perf-script": PerfScript,
     "trace-report": TraceReport,
     "trace": TraceFile,
+    "qemu": QemuLog,
 }
 
 
@@ -96,6 +99,8 @@ def format_of(path: Path) -> str:
         return "perf-script"
     if looks_like_trace_report(head):
         return "trace-report"
+    if looks_like_qemu_log(head):
+        return "qemu"
     raise InputError(path, 0, f"this is none of the formats known ({', '.join(FORMATS)})")
 
 
@@ -165,8 +170,10 @@ def _header(
 
 def _coverage(source: ImportedFile) -> dict[str, object]:
     used, unused = source.event_counts()
-    notes = source.describe().notes
-    return describe_coverage(source.sees(), events=used, unused_events=unused, notes=notes)
+    said = source.describe()
+    return describe_coverage(
+        source.sees(), events=used, unused_events=unused, notes=said.notes, costs=said.costs
+    )
 
 
 @contextmanager

@@ -32,7 +32,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="auto, trace.dat, bpftrace, perf-script, trace-report or trace.",
+        help="auto, trace.dat, bpftrace, perf-script, trace-report, trace or qemu.",
     ),
 ]
 Again = Annotated[
@@ -56,10 +56,12 @@ def command(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make a recording of each FILE: a trace.dat, a log of the bpftrace program, perf script text.
+    """Make a recording of each FILE: a trace.dat, a log of the bpftrace program, the text of perf
+    script, trace-cmd report or the tracing file trace, or a trace log of QEMU.
 
-    The commands that record such files are printed by `gmemscope recipe`. What a damaged file
-    still tells is kept; the exit status is 1 then.
+    The commands that record such files are printed by `gmemscope recipe`, but for QEMU's: qemu
+    -trace 'kvm_*' -trace 'ram_block_*' -msg timestamp=on -D FILE. What a damaged file still tells
+    is kept; the exit status is 1 then.
     """
     from collector.importer import FORMATS
 
@@ -172,7 +174,9 @@ def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
         f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
         f"{conversions['effective_pages']:,} pages changed",
     ]
-    lines += [f"  vm {vm['id']}: {vm['name']} (pid {vm['pid']})" for vm in summary["vms"]]
+    for vm in summary["vms"]:
+        pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
+        lines.append(f"  vm {vm['id']}: {vm['name']}{pid}")
     lines.append(f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost")
     if summary["unattributed"]["conversions"]:
         lines.append(

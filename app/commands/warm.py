@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 CONVERSIONS = 1000
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 """Small real recordings; only a checkout has them."""
-LINE = "vmm 1 [000] 1.000001: syscalls:sys_exit_ioctl: 0x0\n"
-"""Of perf script: no more is needed to compile what reads text."""
+LINES = {
+    "perf.txt": "vmm 1 [000] 1.000001: syscalls:sys_exit_ioctl: 0x0\n",
+    "qemu.log": "kvm_convert_memory start 0x0 size 0x1000 shared_to_private\n",
+}
+"""No more is needed to compile what reads text."""
 
 
 def command() -> None:
@@ -26,9 +29,10 @@ def command() -> None:
         record_something(engine)
         for example in EXAMPLES.glob("*.dat"):
             import_one(engine, example, AUTO, again=True)
-        text = Path(folder) / "perf.txt"
-        text.write_text(LINE)
-        import_one(engine, text, AUTO, again=True)
+        for name, line in LINES.items():
+            text = Path(folder) / name
+            text.write_text(line)
+            import_one(engine, text, AUTO, again=True)
         look_at_everything(engine)
         engine.dispose()
 

@@ -72,7 +72,8 @@ class Assembler:
         sees_creation = source.sees.get(Capability.VM_CREATION, False)
         self._sees_creation = sees_creation
         self._processes = Processes(source.thread_groups)
-        self._vms = Vms(sink, self._processes, source.command_names, vmm_of)
+        names, only = source.command_names, source.only_vm
+        self._vms = Vms(sink, self._processes, names, vmm_of, only)
         self._attribution = Attribution(self._vms, self._processes)
         self._process_calls = ProcessCalls(self._vms, self._processes)
         self._layout_calls = LayoutCalls(

@@ -111,6 +111,8 @@ class LayoutCalls:
     def _proves_new_vm(self, vm: LiveVm, region: Region) -> bool:
         if self._sees_creation or vm.lost_something or not vm.layout.is_complete:
             return False
+        if self._vms.has_only_one:
+            return False
         return vm.layout.would_refuse(region)
 
     def _guest_memfd_of(self, vm: LiveVm, tid: int, region: Region) -> GuestMemfdFile | None:

@@ -32,7 +32,7 @@ def _name(identity: VmIdentity, vms_of: Counter[Process]) -> str:
     name = identity.name
     if len(vms_of) > 1 and identity.pid is not None:
         name = f"{name} (pid {identity.pid})"
-    if vms_of[_process(identity)] > 1:
+    if vms_of[_process(identity)] > 1 and _process(identity) != (None, None):
         fd = "" if identity.vm_fd is None else f" fd {identity.vm_fd}"
         name = f"{name} vm{fd}"
     return name

@@ -43,6 +43,8 @@ class ProcessCalls:
     def _create_vm(self, call: np.void, t: int) -> None:
         caller = Caller(int(call["tid"]), int(call["ret"]), 0)
         vm_type = int(call["v"][0]) if call["flags"] & SAW_STRUCT else None
+        if self._vms.renew_only(t, vm_type):
+            return
         self._vms.create(caller, t, Certainty.SEEN, vm_type, t)
 
     def _create_vcpu(self, call: np.void, t: int) -> None:

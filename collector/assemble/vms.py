@@ -19,6 +19,9 @@ VmmOf = Callable[[int], VmmFacts | None]
 KERNEL_MINOR_BITS = 20
 """MINORBITS (include/linux/kdev_t.h): stat(2) tells devices otherwise than kernel events do."""
 
+ONLY_PROCESS = 0
+"""In place of a pid: that of the only VM of a recording."""
+
 InodeOf = Callable[[int, int], Inode | None]
 """Tells which guest_memfd a process has open under an fd; None if it is gone."""
 
@@ -32,7 +35,9 @@ class Vms:
         processes: Processes,
         command_names: Mapping[int, str],
         vmm_of: VmmOf | None = None,
+        only: VmIdentity | None = None,
     ) -> None:
+        """`only`: the recording is of this VM alone, and everything in it is of it."""
         self._sink = sink
         self._vmm_of = vmm_of
         self._vmms: dict[int, VmmFacts | None] = {}
@@ -48,12 +53,20 @@ class Vms:
         self._unattributed: LiveVm | None = None
         self._all: list[LiveVm] = []
         self.is_losing = False  # between the ends of a gap
+        self._only: LiveVm | None = None
+        if only is not None:
+            self._only = self._add(only, None)
 
     def live(self) -> Iterator[LiveVm]:
         return (vm for vm in self._all if not vm.has_ended)
 
     def of_process(self, process: int) -> Iterator[LiveVm]:
         return (vm for vm in self.live() if vm.process == process)
+
+    @property
+    def has_only_one(self) -> bool:
+        """The recording is of one VM alone."""
+        return self._only is not None
 
     @property
     def unattributed_if_any(self) -> LiveVm | None:
@@ -82,6 +95,8 @@ class Vms:
 
     def owner(self, tid: int) -> int:
         """The thread's process; while that is unknown, the thread stands for itself."""
+        if self._only is not None:
+            return ONLY_PROCESS
         process = self._processes.of(tid)
         return tid if process is None else process
 
@@ -197,17 +212,42 @@ class Vms:
             process_start_ns=None if vmm is None else vmm.start_ns,
             uuid=None if vmm is None else vmm.uuid,
         )
-        sink_id = self._sink.add_vm(identity)
-        vm = LiveVm(sink_id, identity, identity, process, LiveMemslots(known))
-        self._names_are_told = False
-        vm.lost_something = self.is_losing
-        self._all.append(vm)
+        vm = self._add(identity, process)
         if has_fd:
             self.open(caller.tid, caller.fd, vm, now)
         if caller.kvm:
             self._by_pointer[caller.kvm] = vm
         self._of_thread[caller.tid] = vm
         return vm
+
+    def _add(self, identity: VmIdentity, process: int | None) -> LiveVm:
+        sink_id = self._sink.add_vm(identity)
+        layout = LiveMemslots(identity.created_certainty != Certainty.UNKNOWN)
+        vm = LiveVm(sink_id, identity, identity, process, layout)
+        self._names_are_told = False
+        vm.lost_something = self.is_losing
+        self._all.append(vm)
+        return vm
+
+    def renew_only(self, t: int, vm_type: int | None) -> bool:
+        """The one VM was created at `t`: anew, if there was one already (QEMU resets confidential
+        guests so). False if the recording is of several."""
+        old = self._only
+        if old is None:
+            return False
+        if not old.layout.slots and not old.last_t:
+            return True
+        self.end(old, t, is_inferred=True)
+        state = PageState.UNKNOWN if self.is_losing else old.identity.start_state
+        seen = replace(
+            old.identity,
+            created_t=t,
+            created_certainty=Certainty.SEEN,
+            start_state=state,
+            vm_type=vm_type,
+        )
+        self._only = self._add(seen, None)
+        return True
 
     def _vmm(self, process: int) -> VmmFacts | None:
         """What a process is, asked when its first VM appears: later it may be gone."""
@@ -225,6 +265,8 @@ class Vms:
 
     def find(self, caller: Caller) -> LiveVm | None:
         """The VM that a VM ioctl went to, if it is known already. Learns from what it finds."""
+        if self._only is not None:
+            return self._only
         found = self._by_pointer.get(caller.kvm) if caller.kvm else None
         if found is None and caller.fd >= 0:
             found = self._by_fd(caller)
@@ -258,6 +300,8 @@ class Vms:
 
     def of_thread(self, tid: int, fd: int) -> LiveVm | None:
         """The VM that a vCPU thread runs: by its vCPU's fd, its last VM ioctl, or elimination."""
+        if self._only is not None:
+            return self._only
         file = self.file(tid, fd) if fd >= 0 else None
         if isinstance(file, Vcpu):
             return file.vm

@@ -1,10 +1,11 @@
 """What every source of kernel records is to the rest of the collector."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from app.model.layout import VmIdentity
 from collector.records import CallArray
 
 
@@ -23,6 +24,9 @@ class SourceDescription:
     command_names: dict[int, str] = field(default_factory=dict)  # tid -> comm
     thread_groups: dict[int, int] = field(default_factory=dict)  # tid -> tgid where known
     wall_start_ns: int | None = None
+    only_vm: VmIdentity | None = None  # everything is of this VM
+    costs: Mapping[str, str] = field(default_factory=dict)
+    """Capability value -> what it costs that it is missing here, in place of the general words."""
 
 
 class InputError(Exception):
