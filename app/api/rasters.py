@@ -17,6 +17,7 @@ from app.model.regions import Band
 from app.store.errors import NotFound
 from app.store.tables import Vm
 from app.views.cells import cell_at
+from app.views.measures import most, why_not
 from app.views.palette import Theme
 from app.views.raster_image import EMPTY_PNG, Measure, raster_png
 from app.views.rasters import CELLS, MapLayout, MapQuery, cell_batches, map_layout, with_times
@@ -27,9 +28,9 @@ MOST_CELLS = 2 << 20
 Width = Annotated[int, Query(ge=1, le=8192, description="At most so many columns.")]
 Height = Annotated[int, Query(ge=1, le=8192, description="At most so many rows.")]
 MeasureOf = Annotated[
-    Measure, Query(description="private: what share was private; conversions: how many there were.")
+    Measure,
+    Query(description="private: what share was private; else how many conversions or page faults."),
 ]
-
 ThemeOf = Annotated[Theme, Query(description="Which page the picture is for.")]
 
 
@@ -55,6 +56,7 @@ EXAMPLE: JsonDict = {
     ],
     "measure": "private",
     "max": 122,
+    "unavailable": None,
     "image": "/api/v1/vms/1/raster.png?from=0&to=60000000000&width=1000&height=512"
     "&measure=private&theme=light&revision=7",
     "tag": '"4f1c2a9be07d4e0c8a6b5d3f2e1c0b9a"',
@@ -80,7 +82,13 @@ class RasterOut(BaseModel):
         "windows to a quarter of a row; raster/cell tells a row's exact borders."
     )
     measure: Measure
-    max: int = Field(description="Most conversions in a cell; the top of their logarithmic scale.")
+    max: int = Field(
+        description="Most of what the measure counts in a cell: the top of its logarithmic scale. "
+        "Conversions, if it counts nothing."
+    )
+    unavailable: str | None = Field(
+        description="Why the recording cannot show this measure: the picture has nothing of it."
+    )
     image: str | None = Field(description="The picture of exactly this; null: no rows.")
     tag: str = Field(description="The ETag of that picture: raster.png of the same query has it.")
 
@@ -99,6 +107,8 @@ class CellOut(BaseModel):
     unknown: float
     conversions: int
     failed: int
+    page_faults: int = Field(description="0, too, where none were recorded: see the coverage.")
+    private_faults: int = Field(description="Page faults that are known to be on private pages.")
 
 
 def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height = 512) -> MapQuery:
@@ -138,7 +148,8 @@ def show_raster(
         cell_bytes=(layout.pages << PAGE_SHIFT) / max(layout.height, 1),
         bands=[band_out(band) for band in layout.bands],
         measure=measure,
-        max=0 if raster is None else int(raster.conversions.max()),
+        max=0 if raster is None else most(raster, measure),
+        unavailable=why_not(reader.recording(vm.recording_id), vm, measure),
         image=None if raster is None else image_url(vm, query, measure, theme),
         tag=picture_tag(vm, layout, measure, theme),
     )
@@ -240,4 +251,6 @@ def show_cell(
         unknown=cell.unknown,
         conversions=cell.conversions,
         failed=cell.failed,
+        page_faults=cell.page_faults,
+        private_faults=cell.private_faults,
     )

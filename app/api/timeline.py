@@ -26,7 +26,8 @@ class TimelineOut(BaseModel):
     noop: list[int] = Field(description="Applied conversions that changed no page.")
     hypercalls: list[int]
     memory_faults: list[int]
-    page_faults: list[int]
+    page_faults: list[int] = Field(description="Guest page faults (kvm:kvm_page_fault).")
+    private_faults: list[int] = Field(description="Those known to be on private pages.")
     pages_to_private: list[int] = Field(description="Pages that were shared before.")
     pages_to_shared: list[int] = Field(description="Pages that were private before.")
     private: list[int] = Field(description="Pages in memslots at the bucket's end.")

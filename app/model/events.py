@@ -31,7 +31,8 @@ class EventKind(IntEnum):
     MEMORY_FAULT = 3
     """KVM_EXIT_MEMORY_FAULT (reason 39); aux: flags where known. The range is often unknown."""
     PAGE_FAULT = 4
-    """kvm:kvm_page_fault; aux: error_code, whose bits depend on the vendor."""
+    """kvm:kvm_page_fault; aux: error_code, whose bits depend on the vendor. `to` is PRIVATE where
+    they tell that the access was private, else UNKNOWN: most do not tell."""
     PUNCH_HOLE = 5
     """fallocate(PUNCH_HOLE) on a guest_memfd; aux: the file offset in bytes."""
     ALLOCATE = 6

@@ -10,13 +10,16 @@ import numpy.typing as npt
 from app.model.events import CHANGE, ChangeArray, EventArray, PageState, RunArray
 from app.model.rastering import (
     CALLS,
+    COUNTS,
     FAILED_CALLS,
+    FAULTS,
     MEASURES,
     PRESENT,
     PRIVATE,
+    PRIVATE_FAULTS,
     UNKNOWN,
     Times,
-    count_conversions,
+    count_events,
     share_pages,
     sum_changes,
 )
@@ -47,14 +50,17 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """[H, W] each. Shares of a row's pages, averaged over a column's time; and conversions by the
-    column they took effect in, once in each row they touch, whatever their outcome."""
+    """[H, W] each. Shares of a row's pages, averaged over a column's time; and conversions and page
+    faults by the column they took effect in, once in each row they touch, whatever their outcome.
+    """
 
     private: npt.NDArray[np.float32]
     unknown: npt.NDArray[np.float32]
     present: npt.NDArray[np.float32]  # in a memslot
     conversions: npt.NDArray[np.uint32]
-    failed: npt.NDArray[np.uint32]  # those of them that failed
+    failed: npt.NDArray[np.uint32]  # conversions that failed
+    page_faults: npt.NDArray[np.uint32]
+    private_faults: npt.NDArray[np.uint32]  # page faults that are known to be private
 
 
 class RasterSums:
@@ -68,7 +74,7 @@ class RasterSums:
         self.row_end = np.ascontiguousarray(grid.row_end, np.int64)
         self.within = np.zeros((height, width, MEASURES, 2))
         self.onward = np.zeros((height + 1, width, MEASURES, 2))
-        self.counts = np.zeros((height + 1, width, 2), np.int32)
+        self.counts = np.zeros((height + 1, width, COUNTS), np.int32)
 
     def add_start(self, runs: RunArray) -> None:
         """What was there before the changes: runs as `PageMap.runs` gives them."""
@@ -84,20 +90,22 @@ class RasterSums:
         sum_changes(self.within, self.onward, self.t_edges, self.row_first, self.row_end, changes)
 
     def add_events(self, events: EventArray) -> None:
-        """Count conversions whose range is known; other events are left out."""
-        count_conversions(self.counts, self.t_edges, self.row_first, self.row_end, events)
+        """Count conversions and page faults whose range is known; others are left out."""
+        count_events(self.counts, self.t_edges, self.row_first, self.row_end, events)
 
     def finish(self) -> Raster:
         shares = np.zeros((MEASURES, *self.grid.shape), np.float32)
         row_pages = self.row_end - self.row_first
         share_pages(self.within, self.onward, self.t_edges, row_pages, shares)
-        counts = np.cumsum(self.counts[:-1], axis=0).astype(np.uint32)
+        counts = np.cumsum(self.counts[:-1], axis=0, dtype=np.int32).view(np.uint32)
         return Raster(
             private=shares[PRIVATE],
             unknown=shares[UNKNOWN],
             present=shares[PRESENT],
             conversions=counts[:, :, CALLS],
             failed=counts[:, :, FAILED_CALLS],
+            page_faults=counts[:, :, FAULTS],
+            private_faults=counts[:, :, PRIVATE_FAULTS],
         )
 
 

@@ -9,7 +9,7 @@ end gfn on, they are not. A step touches one cell of each of two sums, however l
 each with the (page-)nanoseconds by which they came late in the column. Sums are floats that hold
 whole numbers, exact up to 2^53; a larger product is rounded within its own cell, never in others.
 
-`counts` [H + 1, W, 2] are steps along the rows too.
+`counts` [H + 1, W, COUNTS] are steps along the rows too.
 """
 
 import numpy as np
@@ -24,16 +24,22 @@ from app.model.events import (
     EventKind,
     Outcome,
     PageState,
+    To,
 )
 from app.model.jit import constant, hot_in_place, hot_part, signed
 
 MEASURES = 3
 PRIVATE, UNKNOWN, PRESENT = range(MEASURES)
 PAGES, LATE = range(2)
-CALLS, FAILED_CALLS = range(2)
+COUNTS = 4
+CALLS, FAILED_CALLS, FAULTS, PRIVATE_FAULTS = range(COUNTS)
+"""What is counted; every second one is the part of the one before that failed, or is known to be
+private."""
 
 CONVERSION = int(EventKind.CONVERSION)
+PAGE_FAULT = int(EventKind.PAGE_FAULT)
 FAILED = int(Outcome.FAILED)
+TO_PRIVATE = int(To.PRIVATE)
 RANGE_UNKNOWN = int(Certainty.UNKNOWN)
 STATES = np.array([PageState.PRIVATE, PageState.UNKNOWN, PageState.NO_MEMSLOT], np.int64)
 """By measure. Being present is not being in the last."""
@@ -176,15 +182,14 @@ def share_pages(
 
 
 @hot_in_place
-def count_conversions(
+def count_events(
     counts: Counts, t_edges: Times, row_first: Gfns, row_end: Gfns, events: EventArray
 ) -> None:
-    """Count each conversion with a known range once in each row that it touches."""
+    """Count each conversion and page fault with a known range once in each row that it touches."""
     column = ZERO
     for index in range(events.size):
         event = events[index]
-        is_placed = event.range_certainty != RANGE_UNKNOWN and event.npages != 0
-        if event.kind != CONVERSION or not is_placed or event.gfn >= np.uint64(GFN_LIMIT):
+        if not is_counted(events, index):
             continue
         column = min(max(column, 0), t_edges.size - 2)
         column = column_at(t_edges, effect(events, index), column)
@@ -197,13 +202,26 @@ def count_conversions(
         if stop < row_end.size and last >= row_first[stop]:
             stop += 1
         if stop > row:
-            is_failed = event.outcome == FAILED
-            add_call(counts, row, column, is_failed, ONE)
-            add_call(counts, stop, column, is_failed, -ONE)
+            which = CALLS if event.kind == CONVERSION else FAULTS
+            marked = signed(is_marked(events, index))
+            counts[row, column, which] += 1
+            counts[stop, column, which] -= 1
+            counts[row, column, which + 1] += marked
+            counts[stop, column, which + 1] -= marked
 
 
 @hot_part
-def add_call(counts: Counts, row: int, column: int, is_failed: bool, step: int) -> None:
-    counts[row, column, CALLS] += step
-    if is_failed:
-        counts[row, column, FAILED_CALLS] += step
+def is_counted(events: EventArray, index: int) -> bool:
+    event = events[index]
+    is_placed = event.range_certainty != RANGE_UNKNOWN and event.npages != 0
+    is_wanted = event.kind == CONVERSION or event.kind == PAGE_FAULT
+    return bool(is_wanted and is_placed and event.gfn < np.uint64(GFN_LIMIT))
+
+
+@hot_part
+def is_marked(events: EventArray, index: int) -> bool:
+    """Did the conversion fail, is the page fault known to be private?"""
+    event = events[index]
+    if event.kind == CONVERSION:
+        return bool(event.outcome == FAILED)
+    return bool(event.to == TO_PRIVATE)

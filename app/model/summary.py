@@ -6,8 +6,8 @@ how far into the block and the quantum they lie. From these a raster whose edges
 blocks and quanta follows exactly (sums of whole numbers; products beyond 2^53 are rounded), also
 the time average within a quantum. Cells of all segments add up, whatever their shifts.
 
-A conversion counts where it starts; `crossings` are steps of "how many conversions reach into this
-block from the one before", so that a row of any height counts each conversion once.
+A conversion or page fault counts where it starts; `crossings` are steps of "how many of them reach
+into this block from the one before", so that a row of any height counts each once.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Summary:
 def summarise(
     changes: ChangeArray, events: EventArray, quantum_shift: int, block_shift: int
 ) -> Summary:
-    """Add up the changes and conversions of a segment."""
+    """Add up the changes, conversions and page faults of a segment."""
     capacity = 1 << 13
     most = 2 * len(changes) + 3 * len(events)
     while True:

@@ -6,16 +6,15 @@ import numpy.typing as npt
 from app.model.applying import effect
 from app.model.events import (
     GFN_LIMIT,
-    Certainty,
     ChangeArray,
     EventArray,
-    EventKind,
-    Outcome,
 )
 from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.rastering import (
     CALLS,
-    FAILED_CALLS,
+    CONVERSION,
+    COUNTS,
+    FAULTS,
     LATE,
     MEASURES,
     PAGES,
@@ -26,6 +25,8 @@ from app.model.rastering import (
     Sums,
     Times,
     column_at,
+    is_counted,
+    is_marked,
     row_at,
 )
 
@@ -37,14 +38,11 @@ CELL = np.dtype(
         ("gfns", "<i8", (MEASURES,)),  # of sign x pages into the block
         ("times", "<i8", (MEASURES,)),  # of sign x ns into the quantum
         ("products", "<f8", (MEASURES,)),  # of sign x pages x ns
-        ("starts", "<i4", (2,)),  # conversions that begin here; those of them that failed
-        ("crossings", "<i4", (2,)),
+        ("starts", "<i4", (COUNTS,)),  # conversions and page faults that begin here
+        ("crossings", "<i4", (COUNTS,)),
     ]
 )
 
-CONVERSION = int(EventKind.CONVERSION)
-FAILED = int(Outcome.FAILED)
-RANGE_UNKNOWN = int(Certainty.UNKNOWN)
 ZERO = constant(0)
 ONE = constant(1)
 
@@ -99,10 +97,8 @@ def fill_cells(
     for index in range(events.size):
         if count + ROOM > cells.size:
             return -1
-        event = events[index]
-        is_placed = event.range_certainty != RANGE_UNKNOWN and event.npages != 0
-        if event.kind == CONVERSION and is_placed and event.gfn < np.uint64(GFN_LIMIT):
-            count = add_call(cells, slots, count, events, index, quantum_shift, block_shift)
+        if is_counted(events, index):
+            count = add_event(cells, slots, count, events, index, quantum_shift, block_shift)
     return count
 
 
@@ -134,7 +130,7 @@ def add_step(
 
 
 @hot_part
-def add_call(
+def add_event(
     cells: CellArray,
     slots: Slots,
     count: int,
@@ -143,26 +139,27 @@ def add_call(
     quantum_shift: int,
     block_shift: int,
 ) -> int:
-    """Add a conversion. Returns the new count of cells."""
+    """Add a conversion or a page fault. Returns the new count of cells."""
     event = events[index]
     quantum = effect(events, index) >> quantum_shift
     first = signed(event.gfn)
     last = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
     first_block, last_block = first >> block_shift, last >> block_shift
-    failed = signed(event.outcome == FAILED)
+    which = CALLS if event.kind == CONVERSION else FAULTS
+    marked = signed(is_marked(events, index))
     at = cell_at(cells, slots, count, quantum, first_block)
     count = max(count, at + 1)
-    cells[at].starts[CALLS] += 1
-    cells[at].starts[FAILED_CALLS] += failed
+    cells[at].starts[which] += 1
+    cells[at].starts[which + 1] += marked
     if last_block > first_block:
         at = cell_at(cells, slots, count, quantum, first_block + 1)
         count = max(count, at + 1)
-        cells[at].crossings[CALLS] += 1
-        cells[at].crossings[FAILED_CALLS] += failed
+        cells[at].crossings[which] += 1
+        cells[at].crossings[which + 1] += marked
         at = cell_at(cells, slots, count, quantum, last_block + 1)
         count = max(count, at + 1)
-        cells[at].crossings[CALLS] -= 1
-        cells[at].crossings[FAILED_CALLS] -= failed
+        cells[at].crossings[which] -= 1
+        cells[at].crossings[which + 1] -= marked
     return count
 
 
@@ -242,7 +239,7 @@ def count_cell(
     cells: CellArray,
     index: int,
 ) -> None:
-    for call in range(2):
+    for call in range(COUNTS):
         if gfn >= row_first[row]:
             counts[row, column, call] += cells[index].starts[call]
             counts[row + 1, column, call] -= cells[index].starts[call]

@@ -27,6 +27,7 @@ FIELDS = (
     "unconfirmed",
     "noop",
     "page_faults",
+    "private_faults",
     "hypercalls",
     "memory_faults",
     "pages_to_private",
@@ -43,6 +44,7 @@ FIELDS = (
     UNCONFIRMED,
     NOOP,
     PAGE_FAULTS,
+    PRIVATE_FAULTS,
     HYPERCALLS,
     MEMORY_FAULTS,
     PAGES_TO_PRIVATE,
@@ -89,6 +91,7 @@ class Timeline:
     unconfirmed: Counts
     noop: Counts  # applied conversions whose pages were all known to be as asked already
     page_faults: Counts
+    private_faults: Counts  # page faults that are known to be private
     hypercalls: Counts
     memory_faults: Counts
     pages_to_private: Counts  # pages that went from known shared to private, and back
@@ -192,6 +195,7 @@ def count_event(counts: Counts, column: int, how: Kinds, effective_pages: int) -
         count_conversion(counts, column, to, outcome, range_certainty, effective_pages)
     elif kind == PAGE_FAULT:
         counts[column, PAGE_FAULTS] += 1
+        counts[column, PRIVATE_FAULTS] += signed(to == ASKED_PRIVATE)
     elif kind == HYPERCALL:
         counts[column, HYPERCALLS] += 1
     elif kind == MEMORY_FAULT:

@@ -5,7 +5,7 @@ be so throughout; rows that are not (of a memslot smaller than a block, say) are
 while the others need only the summary.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +79,7 @@ class Drawing:
 
 
 def may_meet(summary: Summary, window: Window) -> bool:
-    """Whether a change or conversion of a summary may lie in a window of gfns.
+    """Whether a change or a counted event of a summary may lie in a window of gfns.
 
     It does not if none begins or ends in the window's blocks and none reaches across them. What is
     undone within a quantum takes no step in all, but its times differ.
@@ -123,7 +123,7 @@ def _groups(is_coarse: Rows) -> list[npt.NDArray[np.intp]]:
 def _assembled(parts: list[tuple[npt.NDArray[np.intp], Raster]], shape: tuple[int, int]) -> Raster:
     if len(parts) == 1:
         return parts[0][1]
-    names = ("private", "unknown", "present", "conversions", "failed")
+    names = [field.name for field in fields(Raster)]
     measures = {name: np.zeros(shape, getattr(parts[0][1], name).dtype) for name in names}
     for rows, raster in parts:
         for name, measure in measures.items():

@@ -1,6 +1,6 @@
 """Finding and decoding a VM's segments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Row, select
 from sqlmodel import col
 
-from app.model.events import EventArray, PageState
+from app.model.events import EventArray, EventKind, PageState
 from app.model.filtering import EventFilter
 from app.model.layout import Memslot
 from app.model.pagemap import PageMap
@@ -23,6 +23,7 @@ from app.store.segment_columns import SegmentColumns, decode_columns
 from app.store.segment_facets import SegmentFacets, asks_for_facets, decode_facets
 from app.store.summary_codec import decode_cells, decode_timeline
 from app.store.tables import (
+    EDITION,
     Keyframe,
     MemslotRow,
     Recording,
@@ -222,7 +223,17 @@ def _infos(connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
         .where(col(Segment.vm_id) == vm_id)
         .order_by(col(Segment.number))
     )
-    return tuple(SegmentInfo(**row) for row in connection.execute(query).mappings())
+    infos = tuple(SegmentInfo(**row) for row in connection.execute(query).mappings())
+    if _has_full_summaries(connection, vm_id):
+        return infos
+    return tuple(replace(info, quantum_shift=None, block_shift=None) for info in infos)
+
+
+def _has_full_summaries(connection: Connection, vm_id: int) -> bool:
+    """False if summaries leave out page faults although there are some: they are not used then."""
+    query = select(col(Vm.edition), col(Vm.events_by_kind)).where(col(Vm.id) == vm_id)
+    edition, kinds = connection.execute(query).one()
+    return bool(edition >= EDITION or EventKind.PAGE_FAULT.name.lower() not in kinds)
 
 
 def _columns(connection: Connection, info: SegmentInfo) -> SegmentColumns:

@@ -14,8 +14,12 @@ from sqlmodel import Field, SQLModel
 from app.model.events import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
+
+
+EDITION = 2
+"""What the segments of a VM hold. In the first, summaries left page faults out."""
 
 
 class RecordingState(StrEnum):
@@ -107,6 +111,7 @@ class Vm(SQLModel, table=True):
     lost_events: int = Field(default=0, sa_type=BigInteger)  # of its LOSS_BEGIN events with a count
     layout_is_known: bool = False  # a memslot was seen at least once
     notes_revision: int = 0  # grows with every change of the VM's notes
+    edition: int = Field(default=EDITION, sa_column_kwargs={"server_default": "1"})
 
 
 class GuestMemfdRow(SQLModel, table=True):

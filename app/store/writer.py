@@ -17,7 +17,7 @@ from app.store.errors import StoreError, explained
 from app.store.lock import WriterLock
 from app.store.protocol import Loss, RecordingHeader
 from app.store.recover import recover
-from app.store.tables import Host, LossRow, Recording, RecordingState, Vm
+from app.store.tables import EDITION, Host, LossRow, Recording, RecordingState, Vm
 from app.store.vm_buffer import SEGMENT_EVENTS
 from app.store.vm_writer import VmWriter, identity_values, new_vm_writer
 
@@ -76,6 +76,7 @@ class RecordingWriter:
                 .values(
                     recording_id=self.recording_id,
                     start_state=identity.start_state,
+                    edition=EDITION,
                     **identity_values(identity),
                 )
                 .returning(col(Vm.id))

@@ -24,6 +24,8 @@ class CellView:
     unknown: float
     conversions: int
     failed: int
+    page_faults: int
+    private_faults: int
 
     @property
     def shared(self) -> float:
@@ -51,4 +53,6 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
         unknown=float(raster.unknown[0, 0]),
         conversions=int(raster.conversions[0, 0]),
         failed=int(raster.failed[0, 0]),
+        page_faults=int(raster.page_faults[0, 0]),
+        private_faults=int(raster.private_faults[0, 0]),
     )

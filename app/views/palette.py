@@ -20,7 +20,7 @@ RAMP = 1
 EDGE_RAMP = RAMP + RAMP_STEPS
 """The same ramp, lighter: cells that border on a hole."""
 DENSITY_RAMP = EDGE_RAMP + RAMP_STEPS
-"""Few conversions to many."""
+"""Few of what is counted to many."""
 UNKNOWN = DENSITY_RAMP + RAMP_STEPS
 UNKNOWN_STRIPE = UNKNOWN + 1
 QUIET = UNKNOWN + 2

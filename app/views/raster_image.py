@@ -24,6 +24,7 @@ SPARSE_HATCH_PERIOD = 8
 class Measure(StrEnum):
     PRIVATE = "private"
     CONVERSIONS = "conversions"
+    PAGE_FAULTS = "page_faults"
 
 
 EMPTY_PNG = encode_png(np.zeros((1, 1), np.uint8), np.zeros((1, 4), np.uint8))
@@ -34,8 +35,10 @@ def raster_png(raster: Raster, measure: Measure, theme: Theme) -> bytes:
     """Draw a raster as a PNG, highest gfn at the top."""
     if measure is Measure.PRIVATE:
         pixels = private_pixels(raster, theme)
-    else:
+    elif measure is Measure.CONVERSIONS:
         pixels = conversion_pixels(raster)
+    else:
+        pixels = density_pixels(raster.page_faults, raster.present > 0)
     return encode_png(pixels[::-1], palette.palette(theme))
 
 
@@ -94,15 +97,21 @@ def borders_on_hole(is_present: Mask) -> Mask:
 
 
 def conversion_pixels(raster: Raster) -> Pixels:
-    """Palette indices [height, width] of the number of conversions, on a logarithmic scale."""
-    pixels = np.full(raster.conversions.shape, palette.TRANSPARENT, np.uint8)
-    pixels[raster.present > 0] = palette.QUIET
-    converted = raster.conversions > 0
-    if converted.any():
-        share = np.log1p(raster.conversions[converted]) / np.log1p(raster.conversions.max())
-        steps = np.rint(share * (palette.RAMP_STEPS - 1)).astype(np.uint8)
-        pixels[converted] = steps + np.uint8(palette.DENSITY_RAMP)
+    """Palette indices [height, width] of the number of conversions, failures crossed out."""
+    pixels = density_pixels(raster.conversions, raster.present > 0)
     cross_out(pixels, raster.failed > 0)
+    return pixels
+
+
+def density_pixels(counts: npt.NDArray[np.uint32], is_present: Mask) -> Pixels:
+    """Palette indices [height, width] of counts, on a logarithmic scale."""
+    pixels = np.full(counts.shape, palette.TRANSPARENT, np.uint8)
+    pixels[is_present] = palette.QUIET
+    counted = counts > 0
+    if counted.any():
+        share = np.log1p(counts[counted]) / np.log1p(counts.max())
+        steps = np.rint(share * (palette.RAMP_STEPS - 1)).astype(np.uint8)
+        pixels[counted] = steps + np.uint8(palette.DENSITY_RAMP)
     return pixels
 
 

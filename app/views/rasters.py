@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -132,8 +132,7 @@ class Rasters:
 
 
 def size_of(raster: Raster) -> int:
-    measures = (raster.private, raster.unknown, raster.present, raster.conversions, raster.failed)
-    return sum(measure.nbytes for measure in measures)
+    return sum(getattr(raster, field.name).nbytes for field in fields(raster))
 
 
 CELLS = pa.schema(
@@ -147,6 +146,8 @@ CELLS = pa.schema(
         ("unknown", pa.float32()),
         ("conversions", pa.uint32()),
         ("failed", pa.uint32()),
+        ("page_faults", pa.uint32()),
+        ("private_faults", pa.uint32()),
     ]
 )
 
@@ -160,7 +161,8 @@ def cell_batches(layout: MapLayout, raster: Raster | None) -> Iterator[pa.Record
         return
     grid = layout.grid()
     for row in range(layout.height):
-        holds = np.flatnonzero((raster.present[row] > 0) | (raster.conversions[row] > 0))
+        happened = raster.conversions[row] + raster.page_faults[row]
+        holds = np.flatnonzero((raster.present[row] > 0) | (happened > 0))
         pages = grid.row_end[row] - grid.row_first[row]
         yield pa.RecordBatch.from_pydict(
             {
@@ -173,6 +175,8 @@ def cell_batches(layout: MapLayout, raster: Raster | None) -> Iterator[pa.Record
                 "unknown": raster.unknown[row][holds],
                 "conversions": raster.conversions[row][holds],
                 "failed": raster.failed[row][holds],
+                "page_faults": raster.page_faults[row][holds],
+                "private_faults": raster.private_faults[row][holds],
             },
             schema=CELLS,
         )

@@ -17,6 +17,7 @@ COUNTS = (
     "hypercalls",
     "memory_faults",
     "page_faults",
+    "private_faults",
     "pages_to_private",
     "pages_to_shared",
     "private",

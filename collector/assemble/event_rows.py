@@ -29,6 +29,9 @@ EAGAIN = 11
 EFAULT = 14
 FALLOC_FL_PUNCH_HOLE = 2
 KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
+PFERR_PRIVATE_ACCESS = 1 << 49
+"""In an error code of kvm_page_fault: KVM's own bit for a private access, which it sets for SNP
+guests (arch/x86/kvm/svm/svm.c, npf_interception). Intel's, EPT exit qualifications, have none."""
 ATTRIBUTES_UNKNOWN = -1
 """In place of an attribute mask: the range is known, the direction is not."""
 MAX_ERRNO = 4095
@@ -71,6 +74,7 @@ SET_ATTRIBUTES = int(CallCode.SET_ATTRIBUTES)
 SET_ATTRIBUTES2 = int(CallCode.SET_ATTRIBUTES2)
 FALLOCATE = int(CallCode.FALLOCATE)
 HYPERCALL = int(CallCode.HYPERCALL)
+PAGE_FAULT = int(CallCode.PAGE_FAULT)
 MEMORY_FAULT = int(CallCode.MEMORY_FAULT)
 PAGE_CACHE_ADD = int(CallCode.PAGE_CACHE_ADD)
 PUNCH_HOLE = int(EventKind.PUNCH_HOLE)
@@ -198,6 +202,8 @@ def fill_range(events: EventArray, calls: CallArray, i: int, meanings: Codes) ->
         event.npages = call.v[1]
         event.size_low = 0
         event.to = call.v[3]
+    if code == PAGE_FAULT and call.v[1] & np.uint64(PFERR_PRIVATE_ACCESS) != 0:
+        event.to = TO_PRIVATE
     is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
     is_told = certainty != UNKNOWN or (code == SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0)
     if is_conversion and is_told and np.int64(call.v[2]) != ATTRIBUTES_UNKNOWN:

@@ -54,7 +54,8 @@ class Explorer {
     const [{ vm, recording }] = await Promise.all([this.readFacts(), this.readMemslots()]);
     const end = this.isLive ? endOf(vm.span[1]) : vm.span[1];
     this.view.span = [vm.span[0], Math.max(end, vm.span[0] + 1)];
-    this.buildParts({ vmId: this.vmId, recording });
+    const hasFaults = () => this.timeline.has.faults;
+    this.buildParts({ vmId: this.vmId, recording, hasFaults });
     this.view.readUrl(window.location.search, this.isLive);
     this.listen();
     await this.read();
@@ -73,6 +74,7 @@ class Explorer {
       fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
     ]);
     Object.assign(this, { vm, recording });
+    this.timeline?.showLanes(vm);
     if (recording.silent_ms !== null) this.storedAt = Date.now() - recording.silent_ms;
     this.status.showTrouble(vm, recording);
     if (!this.isLive) document.querySelector(".badge.live")?.remove();
@@ -104,6 +106,7 @@ class Explorer {
     this.timeline = new Timeline(
       byId("timeline"), byId("timeline-overlay"), byId("timeline-readout"), vmId,
     );
+    this.timeline.showLanes(this.vm);
     this.storms = new Storms(byId("storms"), this);
     this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
     this.notes = new Notes(this);

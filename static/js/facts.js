@@ -36,7 +36,11 @@ function hvaFact({ userspace_addr, gpa }, page) {
   return addressFact("hva", formatAddress(hva.toString(16)));
 }
 
-export function cellRows(cell) {
+/**
+ * @param {object | null} cell
+ * @param {{measure: string, hasFaults: boolean}} shown the map's measure comes first
+ */
+export function cellRows(cell, { measure, hasFaults }) {
   if (cell === null) return [];
   const from = parseAddress(cell.gpa_from);
   const to = parseAddress(cell.gpa_to);
@@ -44,19 +48,37 @@ export function cellRows(cell) {
     `${formatAddress(from)} to ${formatAddress(to)}`,
     `${formatTime(cell.from)} to ${formatTime(cell.to)}`,
   ];
-  const calls = `${formatCount(cell.conversions)} in the cell, ${formatCount(cell.failed)} failed`;
+  const measures = {
+    private: stateRows(cell),
+    conversions: [{ term: "conversions", text: callsText(cell) }],
+    page_faults: [{ term: "page faults", text: hasFaults ? faultsText(cell) : "none recorded" }],
+  };
+  const others = Object.keys(measures).filter((name) => name !== measure);
   return [
     {
       term: "cell",
       text: `${formatSize(to - from)} × ${formatDuration(cell.to - cell.from)}`,
       title: borders.join("\n"),
     },
+    ...measures[measure].map((row) => ({ ...row, className: "measured" })),
+    ...others.flatMap((name) => measures[name]),
+  ];
+}
+
+function stateRows(cell) {
+  return [
     { term: "private", text: `${formatShare(cell.private)} of the cell's pages and time` },
     { term: "shared", text: formatShare(cell.shared) },
     { term: "unknown", text: formatShare(cell.unknown) },
-    { term: "conversions", text: calls },
   ];
 }
+
+const callsText = ({ conversions, failed }) =>
+  `${formatCount(conversions)} in the cell, ${formatCount(failed)} failed`;
+
+const faultsText = ({ page_faults, private_faults }) =>
+  `${formatCount(page_faults)} in the cell` +
+  (page_faults ? `, ${formatCount(private_faults)} known to be private` : "");
 
 export function stateRow(run) {
   if (run === null) return { term: "state", text: "no memslot" };

@@ -14,7 +14,7 @@ export class Inspector {
   /**
    * @param {HTMLElement} element
    * @param {HTMLElement} title
-   * @param {{vmId: number, recording: object}} subject
+   * @param {{vmId: number, recording: object, hasFaults: () => boolean}} subject
    */
   constructor(element, title, subject) {
     this.element = element;
@@ -33,7 +33,7 @@ export class Inspector {
     this.#timer = setTimeout(() => {
       this.#latest
         .run((signal) => this.load(at, parameters, signal))
-        .then((answer) => answer && this.draw(at, answer, memslots))
+        .then((answer) => answer && this.draw(at, answer, memslots, parameters.measure))
         .catch(onError);
     }, SETTLE_MS);
   }
@@ -58,7 +58,7 @@ export class Inspector {
     return { counts, run: runs[0] ?? null, history };
   }
 
-  draw({ t, gpa, isKept }, { counts, run, history }, memslots) {
+  draw({ t, gpa, isKept }, { counts, run, history }, memslots, measure) {
     const page = floorPage(gpa);
     const rows = [
       ...placeRows(Math.floor(t), page, this.subject.recording),
@@ -66,7 +66,7 @@ export class Inspector {
       stateRow(run),
       ...(history && run ? historyRows(summarise(history, run.state), page) : []),
       ...(isKept ? [lifeRow(this.subject.vmId, page)] : []),
-      ...cellRows(counts),
+      ...cellRows(counts, { measure, hasFaults: this.subject.hasFaults() }),
     ];
     this.title.textContent = isKept ? "Under the cursor" : "Under the pointer";
     this.element.replaceChildren(definitionList(rows));

@@ -1,17 +1,34 @@
-/** Below the map: what its colours mean, and how much one cell covers. */
+/** Below the map: what its colours mean, and how much one cell covers. Or why there is nothing. */
 
 import { formatDuration } from "./time.js";
 import { formatCount, formatSize } from "./units.js";
 
+const NO_ROWS = "Nothing to show here: no memslot existed and no page was converted in this window.";
+const WORDS = {
+  private: "private fraction",
+  conversions: "conversions",
+  page_faults: "guest page faults",
+};
+
 const byId = (id) => document.getElementById(id);
 
-export function showLegend({ measure }, { raster, axis }) {
-  const isPrivate = measure === "private";
-  byId("map-empty").hidden = !axis.isEmpty;
-  byId("legend-private").hidden = !isPrivate;
-  byId("legend-conversions").hidden = isPrivate;
-  byId("most-conversions").textContent = formatCount(raster.max);
+export function showLegend({ measure }, { raster, axis, overlay }) {
+  const isCounted = !axis.isEmpty && raster.unavailable === null;
+  const isNone = isCounted && measure !== "private" && raster.max === 0;
+  byId("map-empty").textContent = axis.isEmpty ? NO_ROWS : (raster.unavailable ?? "");
+  byId("map-empty").hidden = isCounted;
+  for (const legend of document.querySelectorAll("[data-legend]")) {
+    legend.hidden = legend.dataset.legend !== measure || !isCounted || isNone;
+    for (const most of legend.querySelectorAll(".most")) most.textContent = formatCount(raster.max);
+  }
+  byId("legend-none").hidden = !isNone;
+  byId("legend-none").textContent = `no ${WORDS[measure]} in this window`;
   byId("cell-size").textContent = axis.isEmpty
     ? ""
     : `1 cell = ${formatSize(raster.cell_bytes)} × ${formatDuration(raster.cell_ns)}`;
+  overlay.element.setAttribute("aria-label", label(measure));
 }
+
+const label = (measure) =>
+  `Map of guest memory: ${WORDS[measure]} over time and address. Arrow keys move the cursor, ` +
+  "w a s d zoom and pan, m changes what is shown, question mark lists all keys.";

@@ -1,15 +1,17 @@
 /**
- * The timeline: conversions per second, to private upwards and to shared downwards, failures as
- * crosses on the zero line, private bytes as a line on the right axis.
+ * The timeline, in lanes: conversions per second, to private upwards and to shared downwards, with
+ * private bytes as a line on the right axis; below them failed conversions and guest page faults, if
+ * the VM had any.
  */
 
 import { PAGE_SIZE } from "./gpa.js";
 import { Overlay } from "./overlay.js";
 import {
-  NARROW, PLOT_CONFIG, baseLayout, colour, plotWidth, sizeOf, timeAxisUpdate,
+  NARROW, PLOT_CONFIG, baseLayout, colour, forgetSizes, plotWidth, sizeOf, timeAxisUpdate,
 } from "./plot.js";
 import { address, fetchJson } from "./rest.js";
 import { formatDuration, formatTime } from "./time.js";
+import { failureTicks, faultBars, lanesOf, steps } from "./timeline_lanes.js";
 import { formatCount, formatRate, formatSize, niceStep } from "./units.js";
 
 const MARGIN = { t: 6, b: 6 };
@@ -18,12 +20,24 @@ const NS_PER_S = 1e9;
 
 export class Timeline {
   answer = null;
+  /** Which lanes there are beside the conversions. */
+  has = { failed: false, faults: false };
 
   constructor(figure, overlayElement, readout, vmId) {
     this.figure = figure;
     this.overlay = new Overlay(overlayElement);
     this.readout = readout;
     this.vmId = vmId;
+  }
+
+  /** Give each kind of event that the VM ever had its lane, whatever the window holds of it. */
+  showLanes({ conversions, events }) {
+    this.has = { failed: conversions.failed > 0, faults: (events.page_fault ?? 0) > 0 };
+    for (const name of Object.keys(this.has)) {
+      document.getElementById(`legend-${name}`).hidden = !this.has[name];
+      this.figure.parentElement.classList.toggle(`has-${name}`, this.has[name]);
+    }
+    forgetSizes();
   }
 
   load(view, signal) {
@@ -37,20 +51,24 @@ export class Timeline {
   draw(view, answer) {
     this.answer = answer;
     const { edges } = answer;
-    const middle = edges.slice(1).map((edge, i) => (edge + edges[i]) / 2);
     const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
     const up = answer.to_private.map((count, i) => count / seconds[i]);
     const down = answer.to_shared.map((count, i) => -count / seconds[i]);
     const { width, height } = sizeOf(this.figure);
     const layout = baseLayout(view, width, height, MARGIN, false);
-    layout.yaxis = rateAxis(up, down, layout.xaxis.gridcolor);
+    const lanes = lanesOf(height - MARGIN.t - MARGIN.b, this.has);
+    layout.yaxis = { ...rateAxis(up, down, layout.xaxis.gridcolor), domain: lanes.conversions };
     layout.yaxis2 = bytesAxis(answer);
+    layout.annotations = lanes.names;
+    layout.xaxis.anchor = "free";
+    layout.xaxis.position = 0;
     const traces = [
       steps(edges, up, colour("private")),
       steps(edges, down, colour("shared")),
       privateLine(edges, answer.private),
-      failures(middle, answer.failed),
     ];
+    if (lanes.failed) traces.push(failureTicks(answer, layout, lanes.failed));
+    if (lanes.faults) traces.push(...faultBars(answer, seconds, layout, lanes.faults));
     window.Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
     this.placeMarks(view);
   }
@@ -82,6 +100,7 @@ export class Timeline {
       `${formatCount(failed[bucket])} failed`,
     ];
     if (unconfirmed[bucket]) counts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
+    if (this.has.faults) counts.push(faultText(this.answer, bucket));
     const bytes = formatSize(this.answer.private[bucket] * PAGE_SIZE);
     const mixed = `${formatCount(this.answer.mixed_2m[bucket])} mixed 2 MiB blocks`;
     this.readout.textContent =
@@ -96,18 +115,11 @@ export class Timeline {
   }
 }
 
-/** Bars without gaps as one outline: drawn several times faster than a shape for each bucket. */
-function steps(edges, rates, fillcolor) {
-  return {
-    type: "scatter",
-    mode: "lines",
-    x: edges,
-    y: [...rates, 0],
-    line: { shape: "hv", width: 0 },
-    fill: "tozeroy",
-    fillcolor,
-    hoverinfo: "skip",
-  };
+function faultText({ page_faults, private_faults }, bucket) {
+  const faults = `${formatCount(page_faults[bucket])} page faults`;
+  return page_faults[bucket]
+    ? `${faults} (${formatCount(private_faults[bucket])} known to be private)`
+    : faults;
 }
 
 /** Pages at each bucket's right edge, as a step line of bytes. */
@@ -119,18 +131,6 @@ function privateLine(edges, pages) {
     y: pages.map((count) => count * PAGE_SIZE),
     yaxis: "y2",
     line: { color: colour("ink"), width: 1.25, shape: "vh" },
-    hoverinfo: "skip",
-  };
-}
-
-function failures(middle, failed) {
-  const x = middle.filter((_, i) => failed[i] > 0);
-  return {
-    type: "scatter",
-    mode: "markers",
-    x,
-    y: x.map(() => 0),
-    marker: { symbol: "x-thin", size: 7, line: { width: 2, color: colour("failed") } },
     hoverinfo: "skip",
   };
 }

@@ -12,6 +12,7 @@ import pytest
 from app.model.raster import Grid
 from app.store.reader import Reader
 from app.views.palette import EDGE_RAMP, RAMP, RAMP_STEPS, TRANSPARENT
+from app.views.raster_image import Measure
 
 PRIVATE = RAMP + RAMP_STEPS - 1
 SHARED = RAMP
@@ -45,6 +46,7 @@ def test_edges_are_exact(client: httpx.Client) -> None:
         ],
         "measure": "private",
         "max": 1,
+        "unavailable": None,
     }
     assert image.startswith("/api/v1/vms/1/raster.png?from=0&to=1000&width=100&height=64&")
 
@@ -179,7 +181,19 @@ def test_cells_as_a_table_are_those_of_the_picture(client: httpx.Client) -> None
         "unknown": 4 / 1024,
         "conversions": 0,
         "failed": 0,
+        "page_faults": 0,
+        "private_faults": 0,
     }
+
+
+def test_a_measure_that_was_not_recorded_says_so_in_the_words_of_the_recording(
+    client: httpx.Client,
+) -> None:
+    ways = {m: client.get(f"/api/v1/vms/1/raster?measure={m}").json() for m in Measure}
+
+    assert ways["page_faults"]["unavailable"] == "no faults"
+    assert ways["conversions"]["unavailable"] is None
+    assert ways["private"]["unavailable"] is None
 
 
 def test_too_many_cells_are_refused(client: httpx.Client) -> None:

@@ -12,6 +12,7 @@ EXPECTED = {
     "hypercalls": [0, 0, 1, 0, 0],
     "memory_faults": [0, 0, 0, 0, 0],
     "page_faults": [0, 0, 0, 0, 0],
+    "private_faults": [0, 0, 0, 0, 0],
     "pages_to_private": [1024, 0, 0, 2, 0],
     "pages_to_shared": [0, 16, 0, 0, 0],
     "private": [1024, 1008, 1004, 1004, 1004],
@@ -60,5 +61,5 @@ def test_a_table_has_a_row_a_bucket(client: httpx.Client) -> None:
     lines = client.get("/api/v1/vms/1/timeline.csv?from=0&to=1000&buckets=5").text.splitlines()
 
     assert lines[0].startswith('"from","to","to_private"')
-    assert lines[1] == "0,200,1,0,0,0,0,0,0,0,1024,0,1024,256,0,0"
+    assert lines[1] == "0,200,1,0,0,0,0,0,0,0,0,1024,0,1024,256,0,0"
     assert len(lines) == 6

@@ -49,7 +49,10 @@ def call_lists(draw: st.DrawFn) -> EventArray:
     call = st.tuples(
         st.integers(0, PAGES - 1), st.integers(1, PAGES), st.integers(0, 1), st.integers(0, 2)
     )
-    return conversions([(t, *draw(call)) for t in times])
+    events = conversions([(t, *draw(call)) for t in times])
+    is_fault = draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times)))
+    events["kind"] = np.where(is_fault, EventKind.PAGE_FAULT, EventKind.CONVERSION)
+    return events
 
 
 @st.composite
@@ -87,7 +90,8 @@ def story(start: PageState, events: EventArray) -> tuple[RunArray, ChangeArray, 
 def brute_raster(frames: list[np.ndarray], events: EventArray, grid: Grid) -> Raster:
     shape = grid.shape
     private, unknown, present = (np.zeros(shape, np.float32) for _ in range(3))
-    calls, failed = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
+    calls, failed, faults, private_faults = (np.zeros(shape, np.uint32) for _ in range(4))
+    is_call, is_fault = (events["kind"] == k for k in (EventKind.CONVERSION, EventKind.PAGE_FAULT))
     for row, (first, end) in enumerate(zip(grid.row_first, grid.row_end, strict=True)):
         for column in range(shape[1]):
             stretch = slice(grid.t_edges[column], grid.t_edges[column + 1])
@@ -97,16 +101,18 @@ def brute_raster(frames: list[np.ndarray], events: EventArray, grid: Grid) -> Ra
             present[row, column] = (cell != PageState.NO_MEMSLOT).mean()
             touching = (events["gfn"] < end) & (events["gfn"] + events["npages"] > first)
             touching &= (events["t"] >= stretch.start) & (events["t"] < stretch.stop)
-            calls[row, column] = touching.sum()
-            failed[row, column] = (touching & (events["outcome"] == Outcome.FAILED)).sum()
-    return Raster(private, unknown, present, calls, failed)
+            calls[row, column] = (touching & is_call).sum()
+            failed[row, column] = (touching & is_call & (events["outcome"] == Outcome.FAILED)).sum()
+            faults[row, column] = (touching & is_fault).sum()
+            private_faults[row, column] = (touching & is_fault & (events["to"] == To.PRIVATE)).sum()
+    return Raster(private, unknown, present, calls, failed, faults, private_faults)
 
 
 def assert_rasters_equal(ours: Raster, theirs: Raster) -> None:
     for name in ("private", "unknown", "present"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(ours.conversions, theirs.conversions)
-    np.testing.assert_array_equal(ours.failed, theirs.failed)
+    for name in ("conversions", "failed", "page_faults", "private_faults"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
 
 
 laws = settings(deadline=None, max_examples=60)
@@ -177,6 +183,10 @@ def brute_timeline(
     changing = set(changes["event"][changes["after"] < PageState.UNKNOWN].tolist())
     for left, right in pairwise(edges):
         inside = (effect_time(events) >= left) & (effect_time(events) < right)
+        is_fault = inside & (events["kind"] == EventKind.PAGE_FAULT)
+        counts["page_faults"].append(int(is_fault.sum()))
+        counts["private_faults"].append(int((is_fault & (events["to"] == To.PRIVATE)).sum()))
+        inside &= ~is_fault
         applied = inside & (events["outcome"] == Outcome.APPLIED)
         private, shared = events["to"] == To.PRIVATE, events["to"] == To.SHARED
         counts["to_private"].append(int((applied & private).sum()))

@@ -37,7 +37,7 @@ def events_in_order(draw: st.DrawFn) -> EventArray:
         event["npages"] = draw(st.sampled_from([1, 2, 31, 32, 33, 512, PAGES]))
         event["to"], event["outcome"] = draw(st.integers(0, 1)), draw(st.integers(0, 2))
         event["range_certainty"] = draw(st.sampled_from([2, 2, 2, 2, 1, 0]))
-    events["kind"] = EventKind.CONVERSION
+        event["kind"] = draw(st.sampled_from([EventKind.CONVERSION, EventKind.PAGE_FAULT]))
     return events
 
 
@@ -64,8 +64,8 @@ def story(start: PageState, events: EventArray) -> tuple[RunArray, ChangeArray]:
 def assert_rasters_equal(ours: Raster, theirs: Raster) -> None:
     for name in ("private", "unknown", "present"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(ours.conversions, theirs.conversions)
-    np.testing.assert_array_equal(ours.failed, theirs.failed)
+    for name in ("conversions", "failed", "page_faults", "private_faults"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
 
 
 def raster_of(start: RunArray, summaries: list[Summary], grid: Grid) -> Raster:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from browsing import query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
 
+from app.views.raster_image import Measure
+
+MEASURES = tuple(Measure)
 Explorer = Callable[..., Page]
 
 ZOOMED = (
@@ -65,11 +68,14 @@ def test_keys_zoom_and_pan(explorer: Explorer) -> None:
     assert query_of(page) == {}
 
 
-def test_m_shows_the_other_measure(explorer: Explorer) -> None:
+def test_m_shows_one_measure_after_the_other(explorer: Explorer) -> None:
     page = explorer()
-    settled(page, lambda: page.keyboard.press("m"))
-    assert query_of(page) == {"measure": "conversions"}
-    expect(page.locator("#legend-conversions")).to_be_visible()
+    for measure in (*MEASURES[1:], MEASURES[0]):
+        settled(page, lambda: page.keyboard.press("m"))
+        assert query_of(page) == ({} if measure == MEASURES[0] else {"measure": measure})
+        expect(page.locator(f"[data-legend={measure}]")).to_be_visible()
+        expect(page.locator("[data-legend]:visible")).to_have_count(1)
+        expect(page.locator(f"input[value={measure}]")).to_be_checked()
 
 
 def test_question_mark_lists_the_keys_and_escape_closes(explorer: Explorer) -> None:

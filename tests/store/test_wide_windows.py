@@ -57,8 +57,8 @@ def from_changes(reader: Reader, vm: int, grid: Grid) -> Raster:
 def assert_same(ours: Raster, expected: Raster) -> None:
     for name in ("private", "unknown", "present"):
         np.testing.assert_allclose(getattr(ours, name), getattr(expected, name), atol=1e-5)
-    for name in ("conversions", "failed"):
-        np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name))
+    for name in ("conversions", "failed", "page_faults", "private_faults"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name), name)
 
 
 def end_of(reader: Reader, vm: int) -> int:
@@ -154,3 +154,19 @@ def test_a_memslot_gone_for_a_moment_is_gone_within_it(engine: Engine) -> None:
     grid = Grid(np.arange(gone - 2, gone + 6), middle, middle + np.uint64(1))
     assert reader.raster(vm, grid).present[0].tolist() == [1, 1, 0, 0, 0, 1, 1]
     assert_same(reader.raster(vm, grid), from_changes(reader, vm, grid))
+
+
+def test_page_faults_that_old_summaries_left_out_are_counted_nevertheless(
+    engine: Engine, vm_id: int
+) -> None:
+    new = Reader(engine)
+    grid = new.fit(vm_id, grid_of(end_of(new, vm_id), columns=40, rows=32))
+    expected = new.raster(vm_id, grid)
+    assert expected.page_faults.sum() > 0
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE vm SET edition = 1")
+    old = Reader(engine)
+    with engine.connect() as connection:
+        infos = old._segments.of_vm(connection, vm_id)
+    assert not any(is_on_quanta(grid.t_edges, info) for info in infos)
+    assert_same(old.raster(vm_id, grid), expected)

@@ -10,6 +10,7 @@ from app.views.raster_image import (
     SPARSE_HATCH_PERIOD,
     Measure,
     conversion_pixels,
+    density_pixels,
     private_pixels,
     raster_png,
 )
@@ -23,10 +24,12 @@ def raster(
     present: float | list[list[float]] = 1.0,
     conversions: int | list[list[int]] = 0,
     failed: int | list[list[int]] = 0,
+    page_faults: int | list[list[int]] = 0,
 ) -> Raster:
     shape = np.shape(private)
     floats = (np.broadcast_to(np.float32(part), shape) for part in (private, unknown, present))
-    counts = (np.broadcast_to(np.uint32(part), shape) for part in (conversions, failed))
+    parts = (conversions, failed, page_faults, 0)
+    counts = (np.broadcast_to(np.uint32(part), shape) for part in parts)
     return Raster(*floats, *counts)
 
 
@@ -130,11 +133,19 @@ def test_a_failed_conversion_is_crossed_out_even_at_the_border() -> None:
     assert pixels.tolist() == [[f, q, q, q], [q, f, q, f], [q, q, f, q], [q, f, q, f]]
 
 
+def test_page_faults_have_a_scale_of_their_own() -> None:
+    cells = raster([[0.0] * 3], present=[[1, 1, 0]], conversions=99, page_faults=[[0, 7, 0]])
+    (row,) = density_pixels(cells.page_faults, cells.present > 0).tolist()
+
+    most = palette.DENSITY_RAMP + palette.RAMP_STEPS - 1
+    assert row == [palette.QUIET, most, palette.TRANSPARENT]
+
+
 @pytest.mark.parametrize("theme", Theme)
 @pytest.mark.parametrize("measure", Measure)
 def test_the_highest_gfn_is_at_the_top(measure: Measure, theme: Theme) -> None:
-    low_first = raster([[0.0], [1.0]], conversions=[[0], [9]])
-    high_first = raster([[1.0], [0.0]], conversions=[[9], [0]])
+    low_first = raster([[0.0], [1.0]], conversions=[[0], [9]], page_faults=[[0], [9]])
+    high_first = raster([[1.0], [0.0]], conversions=[[9], [0]], page_faults=[[9], [0]])
 
     assert raster_png(low_first, measure, theme) != raster_png(high_first, measure, theme)
     assert private_pixels(low_first, theme)[0, 0] == palette.RAMP
