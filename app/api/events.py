@@ -1,5 +1,6 @@
 """Events: conversions, hypercalls, faults, memslot calls, losses, in order of effect."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -49,6 +50,13 @@ EXAMPLE: JsonDict = {
 }
 
 
+class Order(StrEnum):
+    """Of effect."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
 class Event(BaseModel):
     """One event. Null: not known, or meaningless for its kind."""
 
@@ -86,6 +94,7 @@ def list_events(
     times: TimesOf,
     gfns: GfnsOf,
     where: EventsWanted,
+    order: Annotated[Order, Query(description="desc: the last ones, newest first.")] = Order.ASC,
     after: After = None,
     limit: Annotated[
         int | None,
@@ -106,8 +115,9 @@ def list_events(
     most = limit or (1000 if is_json else TABLE_LIMIT)
     if is_json and most > JSON_LIMIT:
         raise BadParameter("limit", f"{most} events are too many as JSON: at most {JSON_LIMIT}")
-    query = EventQuery(times.first, times.end, gfns.first, gfns.end, where)
-    after_seq = -1 if after is None else parse_cursor(after)[0]
+    is_newest_first = order is Order.DESC
+    query = EventQuery(times.first, times.end, gfns.first, gfns.end, where, is_newest_first)
+    after_seq = None if after is None else parse_cursor(after)[0]
     page = events_page(reader, reader.vm(vm_id), query, after_seq, most)
     following = str(page.next_after) if page.next_after is not None else None
     if not is_json:

@@ -71,6 +71,7 @@ class ConcealingReader(Reader):
         kinds: Collection[EventKind] | None = None,
         where: EventFilter = ANY,
         after_seq: int = -1,
+        before_seq: int | None = None,
     ) -> Iterator[tuple[EventArray, Seqs]]:
         chunks = super().iter_events(
             vm_id,
@@ -81,6 +82,7 @@ class ConcealingReader(Reader):
             kinds=kinds,
             where=where.moved(-int(self._shift)),
             after_seq=after_seq,
+            before_seq=before_seq,
         )
         for events, seqs in chunks:
             moved = events.copy()

@@ -19,7 +19,7 @@ from app.store.delete import delete_recording
 from app.store.drawing import Drawing, is_on_quanta
 from app.store.fitting import fit_edges, fit_grid
 from app.store.segments import SegmentInfo, Segments
-from app.store.window import Window
+from app.store.window import LIMIT, Window
 
 CACHE_BYTES = 512 << 20
 """Decoded columns of about 12 million events."""
@@ -81,9 +81,11 @@ class Reader(Catalogue):
         kinds: Collection[EventKind] | None = None,
         where: EventFilter = ANY,
         after_seq: int = -1,
+        before_seq: int | None = None,
         limit: int = 1000,
     ) -> tuple[EventArray, Seqs]:
-        """At most `limit` events after `after_seq` in order of effect, and their numbers.
+        """At most `limit` events after `after_seq` in order of effect, and their numbers; with
+        `before_seq`, the last ones before it, newest first.
 
         A full page may be followed by another: ask again after its last number. Conversions of an
         unknown range and losses are in every gfn window, since they may have changed its state;
@@ -98,6 +100,7 @@ class Reader(Catalogue):
             kinds=kinds,
             where=where,
             after_seq=after_seq,
+            before_seq=before_seq,
         )
         events: list[EventArray] = []
         seqs: list[Seqs] = []
@@ -123,8 +126,10 @@ class Reader(Catalogue):
         kinds: Collection[EventKind] | None = None,
         where: EventFilter = ANY,
         after_seq: int = -1,
+        before_seq: int | None = None,
     ) -> Iterator[tuple[EventArray, Seqs]]:
-        """All events of a window in order, in chunks of at most a segment, as `events` filters.
+        """All events of a window in order, in chunks of at most a segment, as `events` filters;
+        with `before_seq`, those before it, newest first.
 
         Each chunk comes from its own snapshot, so that a slow consumer holds up nobody.
         """
@@ -132,13 +137,19 @@ class Reader(Catalogue):
         where = where.of_kinds(kinds)
         while True:
             with snapshot(self._engine) as connection:
-                found = next(self._chosen(connection, vm_id, window, where, after_seq), None)
+                rest = self._chosen(connection, vm_id, window, where, after_seq, before_seq)
+                found = next(rest, None)
                 if found is None:
                     return
                 info, chosen = found
                 events = self._segments.events_at(connection, info, chosen)
-            yield events, chosen + info.first_seq
-            after_seq = info.first_seq + info.event_count - 1
+            seqs = chosen + info.first_seq
+            if before_seq is None:
+                yield events, seqs
+                after_seq = info.first_seq + info.event_count - 1
+            else:
+                yield events[::-1], seqs[::-1]
+                before_seq = info.first_seq
 
     def iter_changes(
         self,
@@ -244,14 +255,20 @@ class Reader(Catalogue):
         window: Window,
         where: EventFilter,
         after_seq: int = -1,
+        before_seq: int | None = None,
     ) -> Iterator[tuple[SegmentInfo, Seqs]]:
-        """Segments with which of their events are meant, those with none left out."""
-        for info in self._segments.of_vm(connection, vm_id):
-            is_left = info.first_seq + info.event_count - 1 > after_seq
+        """Segments with which of their events are meant, those with none left out; the last one
+        first if `before_seq` is given."""
+        infos = self._segments.of_vm(connection, vm_id)
+        first_seq = max(after_seq + 1, 0)
+        end_seq = LIMIT if before_seq is None else min(before_seq, LIMIT)
+        for info in infos if before_seq is None else reversed(infos):
+            is_left = info.first_seq + info.event_count > first_seq and info.first_seq < end_seq
             if not (is_left and info.meets(window) and info.may_hold(where)):
                 continue
             chosen = self._segments.choose(connection, info, window, where)
-            chosen = chosen[chosen > after_seq - info.first_seq]
+            first, end = np.searchsorted(chosen + info.first_seq, [first_seq, end_seq])
+            chosen = chosen[first:end]
             if len(chosen):
                 yield info, chosen
 

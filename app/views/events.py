@@ -11,6 +11,7 @@ from app.model.events import EventArray
 from app.model.filtering import ANY, EventFilter
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.store.window import LIMIT
 from app.views.row_ids import row_id
 from app.views.tables import events_table
 
@@ -19,18 +20,20 @@ BATCH_ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events: half-open in effect time and gfn; None stands for no bound."""
+    """Which events, and in which order: half-open in effect time and gfn; None stands for no
+    bound."""
 
     from_t: int | None = None
     to_t: int | None = None
     first_gfn: int | None = None
     end_gfn: int | None = None
     where: EventFilter = ANY
+    is_newest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EventsPage:
-    """A page of events in order of effect."""
+    """A page of events in the query's order."""
 
     events: EventArray
     seqs: npt.NDArray[np.int64]
@@ -53,9 +56,12 @@ def parts(count: int) -> Iterator[slice]:
 
 
 def events_page(
-    reader: Reader, vm: Vm, query: EventQuery, after_seq: int, limit: int
+    reader: Reader, vm: Vm, query: EventQuery, after_seq: int | None, limit: int
 ) -> EventsPage:
-    """At most `limit` events after a sequence number."""
+    """At most `limit` events, of what follows a sequence number in the query's order."""
+    after, before = (-1 if after_seq is None else after_seq), None
+    if query.is_newest_first:
+        after, before = -1, LIMIT if after_seq is None else after_seq
     events, seqs = reader.events(
         row_id(vm),
         t_from=query.from_t,
@@ -63,7 +69,8 @@ def events_page(
         gfn_from=query.first_gfn,
         gfn_to=query.end_gfn,
         where=query.where,
-        after_seq=after_seq,
+        after_seq=after,
+        before_seq=before,
         limit=limit + 1,  # one more tells whether there are more
     )
     has_more = len(seqs) > limit

@@ -64,6 +64,22 @@ def test_pages_follow_each_other_without_gap_or_repeat(client: httpx.Client) -> 
     assert seen == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_the_last_ones_come_first_where_that_is_asked_for(client: httpx.Client) -> None:
+    seen: list[int] = []
+    after = None
+    while after is not None or not seen:
+        params = {"order": "desc", "limit": "3"} | ({"after": after} if after else {})
+        page = client.get("/api/v1/vms/1/events", params=params).json()
+        seen += [event["seq"] for event in page["items"]]
+        after = page["next"]
+    assert seen == [6, 5, 4, 3, 2, 1, 0]
+    assert seqs(client, "order=desc&to=460&kind=conversion&limit=2") == [3, 2]
+    table = client.get("/api/v1/vms/1/events.csv?order=desc&limit=2")
+    rest = client.get(table.links["next"]["url"])
+    for answer, first in ((table, "6"), (rest, "4")):
+        assert answer.text.splitlines()[1].split(",")[0] == first
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -167,6 +183,7 @@ def test_parquet_holds_the_same_as_arrow(client: httpx.Client) -> None:
         ("after=x", "'x' is not the `next` of an earlier answer"),
         ("limit=10001", "10001 events are too many as JSON: at most 10000"),
         ("limit=0", "greater than or equal to 1"),
+        ("order=down", "'asc' or 'desc'"),
         ("from=5&to=5", "to=5 is not after from=5"),
         ("direction=up", "'up' is none of shared, private, unknown"),
         ("cause=chance", "'chance' is none of none, explicit, implicit, vmm"),

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from histories import HEADER, IDENTITY, Write, random_events
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.model.events import EVENT, Certainty, EventKind, Outcome, effect_time
 from app.model.filtering import EventFilter
 from app.store.errors import NotFound
 from app.store.reader import Reader
+from app.store.segment_columns import SegmentColumns
+from app.store.segments import SegmentInfo, Segments
 from app.store.writer import RecordingWriter
 
 
@@ -24,6 +26,46 @@ def test_paging_returns_everything_exactly_once(engine: Engine, write: Write, li
             break
         seen += seqs.tolist()
     assert seen == list(range(300))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 64, 1000])
+def test_paging_backwards_returns_the_same_the_other_way_round(
+    engine: Engine, write: Write, limit: int
+) -> None:
+    reader = Reader(engine)
+    vm_id = write(random_events(300)).vm_id
+    window = {"t_from": 500, "t_to": 6_000, "gfn_from": 0, "gfn_to": 2_000}
+    events, forwards = reader.events(vm_id, **window)
+    assert 100 < len(forwards) < 300
+    before, seen, times = 1 << 62, [], []
+    while True:
+        some, seqs = reader.events(vm_id, before_seq=before, limit=limit, **window)
+        assert len(some) == len(seqs) <= limit
+        if not len(seqs):
+            break
+        seen += seqs.tolist()
+        times += some["t"].tolist()
+        before = seen[-1]
+    assert seen == forwards[::-1].tolist()
+    assert times == events["t"][::-1].tolist()
+
+
+def test_the_event_before_is_found_without_reading_what_is_after(
+    engine: Engine, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vm_id = write(random_events(640), segment_events=64).vm_id
+    reader = Reader(engine)
+    read: list[int] = []
+    columns = Segments.columns
+
+    def note(segments: Segments, connection: Connection, info: SegmentInfo) -> SegmentColumns:
+        read.append(info.first_seq)
+        return columns(segments, connection, info)
+
+    monkeypatch.setattr(Segments, "columns", note)
+    _, seqs = reader.events(vm_id, before_seq=130, limit=1)
+    assert seqs.tolist() == [129]
+    assert read == [128]
 
 
 def test_a_window_of_time_is_half_open_in_effect_time(engine: Engine, write: Write) -> None:
