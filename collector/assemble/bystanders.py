@@ -36,7 +36,8 @@ class Bystanders:
     def is_of_none_of_our_files(self, at: int, start: int, code: int, tid: int, fd: int) -> bool:
         """Most files that a process closes or duplicates are none of ours: neither known, nor to
         become known by the VM ioctls of the flood that begins at `start`: a thread of no known
-        process knows what its own made known, another one what was made known by that fd."""
+        process knows what its own made known, another one what was made known by that fd, unless
+        by threads of other processes alone."""
         if code == CallCode.CLOSE_RANGE:
             tasks = {tid, self._vms.owner(tid)}
             return not tasks & self._busy and not any(map(self._vms.owns_files, tasks))
@@ -44,9 +45,13 @@ class Bystanders:
             return False
         if code == CallCode.DUP and self._vms.file(tid, int(self._calls["ret"][at])) is not None:
             return False
-        if self._processes.of(tid) is None:
+        process = self._processes.of(tid)
+        if process is None:
             return self._vm_ioctls.last_by_thread(at) < start
-        return self._vm_ioctls.last_on_fd(at) < start
+        if self._vm_ioctls.last_on_fd(at) < start:
+            return True
+        callers = map(self._processes.of, self._vm_ioctls.threads_on_fd(fd))
+        return all(caller not in (None, process) for caller in callers)
 
     def is_of_strangers(self, at: int, code: int) -> bool:
         """A task came, ended or runs another program that neither makes calls in this batch nor

@@ -1,5 +1,6 @@
 """When an fd or a thread was last in a VM ioctl: what may be known of it by then."""
 
+from collections import defaultdict
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +30,18 @@ class VmIoctls:
     def last_by_thread(self, at: int) -> int:
         """Index of the last one before the call at `at` by its thread; else -1."""
         return int(self._by_thread[at])
+
+    def threads_on_fd(self, fd: int) -> frozenset[int]:
+        """Those that make one on `fd` in these calls."""
+        return self._threads_by_fd.get(fd, frozenset())
+
+    @cached_property
+    def _threads_by_fd(self) -> dict[int, frozenset[int]]:
+        ones = self._calls[np.isin(self._calls["code"], VM_IOCTLS)]
+        threads: defaultdict[int, set[int]] = defaultdict(set)
+        for fd, tid in np.unique(ones[["fd", "tid"]]).tolist():
+            threads[fd].add(tid)
+        return {fd: frozenset(tids) for fd, tids in threads.items()}
 
     @cached_property
     def _on_fd(self) -> npt.NDArray[np.int64]:

@@ -116,6 +116,18 @@ def test_closing_other_files_does_not_divide_the_flood() -> None:
     assert len(vm.batches) < 5
 
 
+def test_closing_the_same_number_in_another_process_does_not_divide_the_flood() -> None:
+    """Low numbers are everybody's: a VM's fd is closed somewhere on the host all the time."""
+    processes = [record(i, 99, RecordCode.NEW_TASK, child, 0) for i, child in enumerate((1, 3))]
+    closes = [closed(100 * i + 50, 5, tid=3) for i in range(1, 300)]
+    conversions = [converted(100 * i) for i in range(1, 300)]
+    parts = [part for pair in zip(conversions, closes, strict=True) for part in pair]
+    (vm,) = told(processes, ioctl(4, 4, CREATE_VM, 5), *parts).vms
+    assert len(vm.conversions) == 299
+    assert vm.ended is None
+    assert len(vm.batches) < 5
+
+
 def test_fd_that_an_ioctl_returned_again_is_a_new_vm_if_its_memslots_prove_it() -> None:
     sink = told(
         returned(100_000, 5),
