@@ -19,6 +19,8 @@ from app.views.wire import with_gpa
 
 router = APIRouter(prefix="/vms", tags=["state"])
 
+MOST_RUNS = 1_000_000
+
 
 class Run(BaseModel):
     """A maximal run of pages in one state."""
@@ -69,7 +71,7 @@ def show_state(
     vm_id: VmId,
     gfns: GfnsOf,
     at: At = None,
-    limit: Annotated[int, Query(ge=1, le=1_000_000, description="At most so many runs.")] = 100_000,
+    limit: Annotated[int, Query(ge=1, le=MOST_RUNS, description="At most so many runs.")] = 100_000,
 ) -> Response:
     """Which pages were private, shared or unknown at an instant."""
     state = state_at(reader, reader.vm(vm_id), at, gfns.first, gfns.end)

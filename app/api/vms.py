@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
 from app.api.paging import After, Limit, Page, page_by_place, page_of
+from app.api.parameters import TimesOf
 from app.views.inventory_tables import VMS, vms_table
 from app.views.memslots import MemslotView, memslot_view
 from app.views.tables import MEMSLOTS, memslots_table
@@ -50,13 +51,15 @@ def list_memslots(
     reader: ReaderOf,
     wanted: FormatOf,
     vm_id: VmId,
+    times: TimesOf,
     at: Annotated[int | None, Query(ge=0, description="Only those alive at this instant.")] = None,
     after: After = None,
     limit: Limit = 10_000,
 ) -> Page[MemslotView] | Response:
-    """Memslots with their lifetimes, by start."""
+    """Memslots with their lifetimes, by start; of a window those that were there in it."""
     reader.vm(vm_id)
-    items, following = page_by_place(reader.memslots(vm_id, at), after, limit)
+    memslots = [slot for slot in reader.memslots(vm_id, at) if times.meet(slot.from_t, slot.to_t)]
+    items, following = page_by_place(memslots, after, limit)
     if wanted is Format.JSON:
         views = [memslot_view(memslot) for memslot in items]
         return Page(items=views, next=following, limit=limit)

@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf, VmId
+from app.api.events import JSON_LIMIT, TABLE_LIMIT
+from app.api.state import MOST_RUNS
 from app.pages.rendering import PageRoute, page
 from app.views.recordings import find_recording
 
@@ -13,4 +15,9 @@ router = APIRouter(route_class=PageRoute)
 def show_explorer(reader: ReaderOf, vm_id: VmId) -> Response:
     """One VM over time and guest physical address."""
     vm = reader.vm(vm_id)
-    return page("explorer.html", vm=vm, recording=find_recording(reader, vm.recording_id))
+    return page(
+        "explorer.html",
+        vm=vm,
+        recording=find_recording(reader, vm.recording_id),
+        limits={"json": JSON_LIMIT, "rows": TABLE_LIMIT, "runs": MOST_RUNS},
+    )

@@ -34,6 +34,7 @@ export class Controls {
       follow: () => page.toggleFollowing(),
       "help-button": () => page.help.showModal(),
       "clear-cursor": () => view.setCursor(null, null),
+      "take-button": () => page.take.open(),
       "events-more": () => page.readMoreEvents(),
     };
     for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);

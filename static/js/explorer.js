@@ -12,12 +12,14 @@ import { LiveReader, endOf } from "./live.js";
 import { MapPlot } from "./map.js";
 import { Markers } from "./markers.js";
 import { Notes } from "./notes.js";
+import { Permalink } from "./permalink.js";
 import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
 import { selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
 import { Storms } from "./storms.js";
 import { Strip } from "./strip.js";
+import { Take } from "./take.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
@@ -94,8 +96,7 @@ class Explorer {
   async readMemslots() {
     this.memslots = await fetchAll(`${this.path}/memslots`);
     if (this.memslots.length === 0) return;
-    const lastEnd = (latest, slot) => Math.max(latest, slot.to ?? Infinity);
-    this.view.lastMemory = this.memslots.reduce(lastEnd, 0) - 1;
+    this.view.lives = this.memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
     const ranges = this.memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
     this.view.layout = BandAxis.ofRanges(ranges);
   }
@@ -110,7 +111,9 @@ class Explorer {
     this.storms = new Storms(byId("storms"), this);
     this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
     this.notes = new Notes(this);
-    this.jump = new JumpBox(byId("jump"), this);
+    this.jump = new JumpBox(byId("jump"), byId("jump-said"), this);
+    this.permalink = new Permalink(byId("copy-link"), byId("link-said"), this.view);
+    this.take = new Take({ dialog: byId("take"), rows: byId("take-rows"), what: byId("take-what") }, this);
     const says = { note: byId("filters-note"), counted: byId("timeline-counted") };
     this.filterBar = new FilterBar(byId("filters"), says, this.view);
     this.lanes = new Lanes(byId("lanes"));
@@ -160,6 +163,7 @@ class Explorer {
     this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
     this.timeline.overlay.placeStorms(view, this.storms.found);
     this.markers.place(view);
+    this.take.follow();
     this.filterBar.show(view, this.memslots, this.timeline.answer?.losses ?? []);
     this.notes.place(view);
     this.showStatus();

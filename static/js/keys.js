@@ -22,7 +22,9 @@ const BINDINGS = [
   { key: "x", label: "compare memory at A and at B", does: (view, page) => page.markers.compare() },
   { key: "e", label: "filter the events", does: (view, page) => page.filterBar.open() },
   { key: "n", label: "write a note about the cursor or what is shown", does: (view, page) => page.notes.dialog.open() },
-  { key: "/", label: "go to an address or a time", does: (view, page) => page.jump.open() },
+  { key: "E", label: "what is shown, as data", does: (view, page) => page.take.open() },
+  { key: "y", label: "copy a link to just this", does: (view, page) => page.permalink.copy() },
+  { key: "/", label: "go to an address, a time or an event", does: (view, page) => page.jump.open() },
   { key: "Escape", label: "clear the cursor, then the markers", does: (view) => view.clear() },
   { key: "?", label: "this help", does: (view, page) => page.help.showModal() },
 ];

@@ -45,6 +45,7 @@ export class Timeline {
     const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
     const chosen = { ...view.addressParameters, ...view.filters };
     const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
+    this.asked = parameters;
     return fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal);
   }
 

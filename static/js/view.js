@@ -72,6 +72,16 @@ export class View extends EventTarget {
     return `?${query}`;
   }
 
+  /** The query string of just what is shown: it stays, however the recording grows. */
+  get pinned() {
+    const query = new URLSearchParams(this.search);
+    query.delete("live");
+    const { from, to } = this.time;
+    query.set("from", from);
+    query.set("to", to);
+    return `?${query}`;
+  }
+
   /** The query string that reproduces this view. */
   get search() {
     const query = new URLSearchParams();
@@ -116,8 +126,18 @@ export class View extends EventTarget {
     return { gpa_from: text(this.gpaFrom), gpa_to: text(this.gpaTo) };
   }
 
-  /** The last instant at which there is any memory; a VM may delete its memslots before it ends. */
-  lastMemory = Infinity;
+  /** When each memslot came and went (Infinity: it is there). */
+  lives = [];
+
+  /**
+   * The last instant at which there is any memory, of memslots that came before the window's end; a
+   * VM may delete them before it ends. What comes later does not move what this window shows.
+   */
+  get lastMemory() {
+    const { to } = this.time;
+    const ends = this.lives.filter((life) => life.from < to).map((life) => life.to);
+    return ends.reduce((last, end) => Math.max(last, end), ends.length ? 0 : Infinity) - 1;
+  }
 
   /** The instant whose state is shown: the cursor's, else the last of the window with memory. */
   get instant() {

@@ -137,6 +137,23 @@ def test_memslots_at_an_instant_are_those_alive_then(client: httpx.Client) -> No
     assert slots == {4: [], 5: [0], 10: [0, 1], 700: [0, 1, 2], 799: [0, 1, 2], 800: [0, 1]}
 
 
+@pytest.mark.parametrize(
+    ("query", "slots"),
+    [
+        ("from=0&to=700", [0, 1]),
+        ("from=750", [0, 1, 2]),
+        ("from=800", [0, 1]),  # the plugged one was there until 800
+        ("to=6", [0]),
+        ("from=1000", []),
+    ],
+)
+def test_memslots_of_a_window_are_those_that_were_there_in_it(
+    client: httpx.Client, query: str, slots: list[int]
+) -> None:
+    answer = client.get(f"/api/v1/vms/1/memslots?{query}").json()
+    assert [slot["slot"] for slot in answer["items"]] == slots
+
+
 @pytest.mark.parametrize("path", ["recordings", "vms", "vms/1/memslots"])
 def test_csv_and_arrow_hold_the_rows_of_json(client: httpx.Client, path: str) -> None:
     items = client.get(f"/api/v1/{path}.json").json()["items"]

@@ -85,6 +85,55 @@ def test_it_follows_until_told_otherwise(live: Live, open_page: OpenPage) -> Non
     expect(following).to_have_text("paused, this window stays")
 
 
+DRAWN = """[
+    [...document.querySelectorAll('#map .xtick text')].map(each => each.textContent),
+    [...document.querySelectorAll('#map .ytick text')].map(each => each.textContent),
+    document.querySelector('#strip-caption').textContent,
+    document.querySelector('#totals').textContent,
+    document.querySelector('#events-caption').textContent,
+    document.querySelector('#events-body').textContent,
+]"""
+"""What a page shows that would be another if its window or its recording were."""
+
+
+@pytest.mark.parametrize("search", ["", "?outcome=applied&direction=shared"])
+def test_a_copied_link_shows_the_same_when_the_recording_has_grown(
+    live: Live, open_page: OpenPage, search: str
+) -> None:
+    page = open_live_vm(open_page, live.url)
+    page.goto(page.url + search)
+    wait_until_drawn(page)
+    grows(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    live.simulator.send_signal(signal.SIGSTOP)
+    expect(page.locator("#age")).to_contain_text("last data")
+    wait_until_drawn(page)
+    drawn = page.evaluate(DRAWN)
+    address = page.url
+    page.keyboard.press("y")
+    expect(page.locator("#link-said")).to_have_text("link copied")
+    assert page.url == address, "it goes on following"
+    link = page.evaluate("navigator.clipboard.readText()")
+    live.simulator.send_signal(signal.SIGCONT)
+    grows(page)
+    assert page.evaluate(DRAWN) != drawn
+
+    other = open_page(link)
+    wait_until_drawn(other)
+    assert other.evaluate(DRAWN) == drawn
+    assert query_of(other).keys() >= {"from", "to"}
+    expect(other.locator("#following")).to_have_text("paused, this window stays")
+
+
+def test_without_a_clipboard_the_address_bar_has_the_link(live: Live, open_page: OpenPage) -> None:
+    page = open_live_vm(open_page, live.url)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    settled(page, page.get_by_role("button", name="copy link").click)
+    expect(page.locator("#link-said")).to_have_text("the address bar holds the link")
+    assert query_of(page).keys() == {"from", "to"}
+    expect(page.locator("#following")).to_have_text("paused, this window stays")
+
+
 def test_a_collector_that_hangs_or_dies_is_noticed(live: Live, open_page: OpenPage) -> None:
     page = open_live_vm(open_page, live.url)
     home = open_page(live.url)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from browsing import query_of, settled, wait_until_drawn
+from browsing import eventually, query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 Explorer = Callable[..., Page]
@@ -36,7 +36,7 @@ def test_markers_are_drawn_kept_in_the_url_and_compared(explorer: Explorer) -> N
 
 def test_a_slash_goes_to_an_address_or_a_time(explorer: Explorer) -> None:
     page = explorer("?from=20000000000&to=22000000000&gpa_from=0x100000000&gpa_to=0x100100000")
-    box = page.get_by_label("Go to an address or a time")
+    box = page.get_by_label("Go to an address, a time or an event")
 
     def jump(text: str) -> dict[str, str]:
         page.keyboard.press("/")
@@ -57,3 +57,65 @@ def test_a_slash_goes_to_an_address_or_a_time(explorer: Explorer) -> None:
     said = box.evaluate("box => box.validationMessage")
     assert said == "No memslot ever had 0x0_f000_0000."
     assert query_of(page) == shown
+
+
+def test_a_jump_finds_host_addresses_by_their_memslots(explorer: Explorer) -> None:
+    page = explorer("?t=20000000000")
+    slots = page.request.get(page.url.partition("/vms")[0] + "/api/v1/vms/1/memslots").json()
+    plugged = next(slot for slot in slots["items"] if slot["slot"] == 6)
+    main = next(slot for slot in slots["items"] if slot["slot"] == 4)
+    box = page.get_by_label("Go to an address, a time or an event")
+
+    box.fill(f"hva:{int(main['userspace_addr'], 16) + 0x5123:#x}")
+    settled(page, lambda: box.press("Enter"))
+    assert query_of(page)["gpa"] == hex(int(main["gpa"], 16) + 0x5000)
+    expect(page.locator("#jump-said")).to_contain_text("is gpa 0x1_0000_5123 by memslot 4")
+    settled(page, lambda: page.keyboard.press("w"))
+    expect(page.locator("#jump-said")).to_have_text("")
+
+    box.fill(f"hva:{plugged['userspace_addr']}")
+    box.press("Enter")
+    said = box.evaluate("box => box.validationMessage")
+    assert "No memslot has hva" in said
+    assert "memslot 6 has it from t+25." in said
+    box.fill("hva:0x1000")
+    box.press("Enter")
+    assert "No memslot has hva 0x0_0000_1000 at t+20." in box.evaluate("b => b.validationMessage")
+    box.fill(main["userspace_addr"])
+    box.press("Enter")
+    said = box.evaluate("box => box.validationMessage")
+    assert said.endswith(f"memslot 4 has it: write hva:{main['userspace_addr']}.")
+
+
+def test_of_several_memslots_with_an_hva_the_first_is_taken(explorer: Explorer) -> None:
+    page = explorer()
+    slot = (
+        "{slot: %d, as_id: %d, gpa: '%s', size: 4096, userspace_addr: '0x7000', from: 0, to: null}"
+    )
+    slots = f"[{slot % (0, 0, '0x1000')}, {slot % (3, 1, '0x9000')}]"
+    said = page.evaluate(
+        "async () => { const m = await import('/static/js/hva.js');"
+        f"return m.sayPlace('0x7010', m.placesOf('0x7010', {slots}, 5)); }}"
+    )
+    assert said == (
+        "hva 0x0_0000_7010 is gpa 0x0_0000_1010 by memslot 0; "
+        "memslot 3 of address space 1 has it too"
+    )
+
+
+def test_a_jump_finds_an_event_by_its_number(explorer: Explorer) -> None:
+    page = explorer("?from=20000000000&to=22000000000")
+    url = page.url.partition("/vms")[0] + "/api/v1/vms/1/events?after=5999&limit=1"
+    event = page.request.get(url).json()["items"][0]
+    box = page.get_by_label("Go to an address, a time or an event")
+    box.fill("#6000")
+    settled(page, lambda: box.press("Enter"))
+    query = query_of(page)
+    assert query["t"] == str(event["t_effect"])
+    assert int(query["from"]) <= event["t_effect"] < int(query["to"])
+    expect(page.locator("#jump-said")).to_contain_text("event #6000: ")
+    box.fill("#999999999")
+    box.press("Enter")
+    eventually(page, lambda: bool(box.evaluate("box => box.validationMessage")))
+    said = box.evaluate("box => box.validationMessage")
+    assert re.fullmatch(r"This VM has [\d\u2009]+ events, from #0 on\.", said)
