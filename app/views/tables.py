@@ -26,6 +26,7 @@ from app.model.events import (
     To,
     effect_time,
 )
+from app.model.filtering import DIRECTED
 from app.model.layout import Memslot
 
 NAME = pa.dictionary(pa.int8(), pa.string())
@@ -72,7 +73,6 @@ CHANGES = pa.schema(
         ("seq", pa.int64()),
     ]
 )
-_DIRECTED = (EventKind.CONVERSION, EventKind.HYPERCALL, EventKind.STATE_READ)
 STATE = pa.schema([("gfn", pa.uint64()), ("npages", pa.uint64()), ("state", NAME)])
 MEMSLOTS = pa.schema(
     [
@@ -117,7 +117,7 @@ def events_table(
 ) -> pa.RecordBatch:
     """Events as `EVENTS`, in the order given."""
     has_no_range = events["range_certainty"] == Certainty.UNKNOWN
-    has_no_direction = ~np.isin(events["kind"], _DIRECTED)
+    has_no_direction = ~np.isin(events["kind"], list(DIRECTED))
     # A guest_memfd has a size, but no place in the guest until a memslot gives it one.
     has_no_place = has_no_range | (events["kind"] == EventKind.GUEST_MEMFD)
     shift = np.uint64(PAGE_SHIFT)
