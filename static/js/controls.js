@@ -122,7 +122,7 @@ export class Controls {
     event.preventDefault();
     const gpa = link.dataset.gpa === undefined ? null : parseAddress(link.dataset.gpa);
     this.page.keepInHistory();
-    this.view.setCursor(Number(link.dataset.t), gpa);
+    this.view.setCursor(Number(link.dataset.t), gpa, Number(link.dataset.seq));
   }
 }
 

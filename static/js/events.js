@@ -11,6 +11,8 @@ import { clockAt, formatDuration, formatTime } from "./time.js";
 import { formatCount } from "./units.js";
 
 const PAGE_LENGTH = 100;
+/** So many are shown before the chosen event. */
+const CONTEXT = 20;
 /** Rows that the page keys go on. */
 const PAGE_STEP = 10;
 
@@ -34,13 +36,49 @@ export class EventsTable {
     return { filter, isUnderCursor, answer };
   }
 
-  /** Show an answer of `load`. */
-  draw(view, { filter, isUnderCursor, answer }) {
-    Object.assign(this, { view, filter, isUnderCursor, count: 0 });
+  /** Ask for the events around a chosen one, among those that `filter` leaves. */
+  async loadAround(filter, seq, signal) {
+    const before = { ...filter, order: "desc", after: seq + 1, limit: CONTEXT + 1 };
+    const after = { ...filter, after: seq, limit: PAGE_LENGTH - CONTEXT };
+    const [earlier, later] = await Promise.all(
+      [before, after].map((parameters) => fetchJson(this.urlOf(parameters), signal)),
+    );
+    const items = [...earlier.items.reverse(), ...later.items];
+    const chosen = items.find((event) => event.seq === seq) ?? null;
+    return { filter, isUnderCursor: false, chosen, answer: { ...later, items } };
+  }
+
+  /** Show an answer of `load` or `loadAround`. */
+  draw(view, { filter, isUnderCursor, chosen = null, answer }) {
+    Object.assign(this, { view, filter, isUnderCursor, chosen, count: 0 });
     const focused = this.links.indexOf(document.activeElement);
     this.parts.body.replaceChildren();
     this.append(answer);
-    if (focused >= 0) this.focusOn(focused);
+    const current = this.links.indexOf(this.markChosen());
+    if (focused >= 0) this.focusOn(current >= 0 ? current : focused);
+  }
+
+  /** Tell the chosen event from the others, and scroll the table, not the page, to it. */
+  markChosen() {
+    const row = this.parts.body.querySelector(`[data-seq="${this.view.event}"]`);
+    if (!row) return null;
+    row.setAttribute("aria-current", "true");
+    const box = row.closest(".table-scroll");
+    box.scrollTop = row.offsetTop - (box.clientHeight - row.offsetHeight) / 2;
+    const link = row.querySelector("a");
+    for (const each of this.links) each.tabIndex = each === link ? 0 : -1;
+    return link;
+  }
+
+  /** There is no event to go on to. */
+  tellNone(direction) {
+    this.parts.caption.textContent = `No ${direction} event${this.among}`;
+  }
+
+  /** What the events are chosen from, where that is not all. */
+  get among() {
+    const filters = describeFilters(this.view.filters);
+    return filters ? `: ${filters}` : "";
   }
 
   /** Load the page after the last one shown. */
@@ -89,17 +127,21 @@ export class EventsTable {
 
   say() {
     const { caption, more } = this.parts;
-    const place = this.isUnderCursor ? "under the cursor" : "in view";
-    const filters = describeFilters(this.view.filters);
-    const where = filters ? `${place}: ${filters}` : place;
+    const where = `${this.isUnderCursor ? "under the cursor" : "in view"}${this.among}`;
     const count = formatCount(this.count);
-    if (this.count === 0) caption.textContent = `No such event ${where}`;
+    if (this.chosen) caption.textContent = `Around event ${formatCount(this.chosen.seq)}, ${this.whatIsChosen}${this.among}`;
+    else if (this.count === 0) caption.textContent = `No such event ${where}`;
     else caption.textContent = this.next ? `First ${count} ${where}` : `All ${count} ${where}`;
     more.hidden = !this.next;
   }
 
+  get whatIsChosen() {
+    return `${kindText(this.chosen)} at ${formatTime(this.chosen.t, 9)}`;
+  }
+
   row(event) {
     const row = document.createElement("tr");
+    row.dataset.seq = event.seq;
     row.className = `outcome-${event.outcome}`;
     if (isLoss(event)) {
       row.append(this.timeCell(event), spanning(kindText(event)));
@@ -124,9 +166,10 @@ export class EventsTable {
   /** The time, as a link that puts the cursor on the event. */
   timeCell(event) {
     const link = document.createElement("a");
-    link.href = this.view.searchAt(event.t_effect, event.gpa);
+    link.href = this.view.searchAt(event.t_effect, event.gpa, event.seq);
     link.textContent = formatTime(event.t, 9);
     link.dataset.t = event.t_effect;
+    link.dataset.seq = event.seq;
     link.tabIndex = -1;
     if (event.gpa !== null) link.dataset.gpa = event.gpa;
     const { clock, clock_start_ns } = this.subject.recording;

@@ -15,8 +15,10 @@ import { Notes } from "./notes.js";
 import { Permalink } from "./permalink.js";
 import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
-import { selectedEvents } from "./selection.js";
+import { Scrubber } from "./scrubber.js";
+import { placesMeant, selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
+import { Steps } from "./steps.js";
 import { Storms } from "./storms.js";
 import { Strip } from "./strip.js";
 import { Take } from "./take.js";
@@ -37,6 +39,9 @@ class Explorer {
   storedAt = null;
   changedAt = -Infinity;
   #reads = new Latest();
+  #cursorReads = new Latest();
+  #cursorAsked = 0;
+  #cursorShown = 0;
 
   constructor(root) {
     this.root = root;
@@ -114,6 +119,8 @@ class Explorer {
     this.jump = new JumpBox(byId("jump"), byId("jump-said"), this);
     this.permalink = new Permalink(byId("copy-link"), byId("link-said"), this.view);
     this.take = new Take({ dialog: byId("take"), rows: byId("take-rows"), what: byId("take-what") }, this);
+    this.scrubber = new Scrubber(this);
+    this.steps = new Steps(this);
     const says = { note: byId("filters-note"), counted: byId("timeline-counted") };
     this.filterBar = new FilterBar(byId("filters"), says, this.view);
     this.lanes = new Lanes(byId("lanes"));
@@ -166,9 +173,15 @@ class Explorer {
     this.take.follow();
     this.filterBar.show(view, this.memslots, this.timeline.answer?.losses ?? []);
     this.notes.place(view);
+    this.scrubber.place(view);
     this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
+  }
+
+  /** Let the page's address say what is shown. Browsers allow few changes of it a second. */
+  showAddress() {
+    window.history.replaceState(null, "", window.location.pathname + this.view.search);
   }
 
   /** Let the browser's back button return to what is shown now: before a jump, not a step. */
@@ -199,8 +212,7 @@ class Explorer {
   async read() {
     clearTimeout(this.timer);
     clearTimeout(this.retry);
-    // Browsers allow few changes of the address a second, so not on every step of a drag.
-    window.history.replaceState(null, "", window.location.pathname + this.view.search);
+    this.showAddress();
     this.root.setAttribute("aria-busy", "true");
     try {
       const isNewest = await this.#reads.run((signal) => this.readParts(signal));
@@ -213,15 +225,54 @@ class Explorer {
     this.root.setAttribute("aria-busy", "false");
   }
 
-  /** Each part is drawn as soon as its answer is there, the map being asked for first. */
+  /** As `read`, where only the cursor has moved in time. Resolves to whether the server answers. */
+  async readCursor() {
+    try {
+      const isNewest = await this.#cursorReads.run((signal) =>
+        Promise.all([this.drawParts(this.cursorParts(signal), signal), this.followCursor(signal)]),
+      );
+      if (isNewest) this.status.showRead();
+      return true;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
   async readParts(signal) {
     const { view } = this;
     const parts = [
       [this.map.load(view, signal), (answer) => this.drawMap(answer)],
       [this.timeline.load(view, signal), (answer) => this.drawTimeline(answer)],
-      [this.strip.load(view, signal), (answer) => this.drawStrip(answer)],
-      [this.loadEvents(signal), (answer) => this.events.draw(view, answer)],
+      ...this.cursorParts(signal),
     ];
+    return this.drawParts(parts, signal);
+  }
+
+  /** What depends on the cursor. An answer that comes after that to a later question is too late. */
+  cursorParts(signal) {
+    const { view } = this;
+    this.#cursorAsked += 1;
+    const asked = this.#cursorAsked;
+    const unlessLate = (draw) => (answer) => {
+      if (asked < this.#cursorShown) return;
+      this.#cursorShown = asked;
+      draw(answer);
+    };
+    return [
+      [this.strip.load(view, signal), unlessLate((answer) => this.drawStrip(answer))],
+      [this.loadEvents(signal), unlessLate((answer) => this.events.draw(view, answer))],
+    ];
+  }
+
+  async followCursor(signal) {
+    const { cursorInView: t, gpa } = this.view;
+    if (t === null || gpa === null || !this.map.parametersShown) return;
+    await this.inspector.follow({ t, gpa }, this.map.parametersShown, this.memslots, signal);
+  }
+
+  /** Each part is drawn as soon as its answer is there, what was asked for first being first. */
+  async drawParts(parts, signal) {
     const draws = parts.map(async ([answer, draw]) => {
       const ready = await answer;
       if (!signal.aborted) draw(ready);
@@ -258,9 +309,17 @@ class Explorer {
 
   /** Events under the cursor or in view that the filters leave. */
   async loadEvents(signal) {
-    const size = { width: plotWidth(this.map.figure), height: this.map.height };
-    const { filter, isUnderCursor } = selectedEvents(this.view, size);
-    return this.events.load({ ...filter, ...this.view.filters }, isUnderCursor, signal);
+    const { view, mapSize } = this;
+    if (view.event !== null && view.cursorInView !== null) {
+      const meant = { ...view.time, ...placesMeant(view, mapSize, this.steps.place) };
+      return this.events.loadAround({ ...meant, ...view.filters }, view.event, signal);
+    }
+    const { filter, isUnderCursor } = selectedEvents(view, mapSize);
+    return this.events.load({ ...filter, ...view.filters }, isUnderCursor, signal);
+  }
+
+  get mapSize() {
+    return { width: plotWidth(this.map.figure), height: this.map.height };
   }
 
   readMoreEvents() {

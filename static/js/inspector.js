@@ -38,6 +38,16 @@ export class Inspector {
     }, SETTLE_MS);
   }
 
+  /** The same of a place that moves: what is quick to ask for. Resolves once it is shown. */
+  async follow(place, parameters, memslots, signal) {
+    clearTimeout(this.#timer);
+    const at = { ...place, isKept: false };
+    const answer = await this.load(at, parameters, signal);
+    if (signal.aborted) return;
+    this.draw(at, answer, memslots, parameters.measure);
+    this.title.textContent = "Under the cursor";
+  }
+
   clear() {
     clearTimeout(this.#timer);
     this.#latest.run(() => undefined);

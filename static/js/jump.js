@@ -55,12 +55,13 @@ export class JumpBox {
 
   /** Put the cursor there, and move the windows if it is outside; or say why not. */
   async go() {
-    const { problem, t, gpa, said = "" } = await this.find(parseJump(this.input.value));
+    const { problem, t, gpa, seq = null, said = "" } = await this.find(parseJump(this.input.value));
     this.input.setCustomValidity(problem ?? "");
     if (!this.input.reportValidity()) return;
     this.page.keepInHistory();
     if (t !== undefined) this.showTime(t);
     if (gpa !== undefined) this.showAddress(floorPage(gpa));
+    if (seq !== null) this.page.view.showEvent(t, gpa ?? null, seq);
     this.said.textContent = said;
     const forget = () => (this.said.textContent = "");
     this.page.view.addEventListener("change", forget, { once: true });
@@ -90,7 +91,7 @@ export class JumpBox {
     if (!items.length) return { problem: `This VM has ${formatCount(count)} events, from #0 on.` };
     const [event] = items;
     const gpa = event.gpa === null ? undefined : parseAddress(event.gpa);
-    return { t: event.t_effect, gpa, said: `event #${event.seq}: ${kindText(event)}` };
+    return { t: event.t_effect, gpa, seq: event.seq, said: `event #${event.seq}: ${kindText(event)}` };
   }
 
   problemWith({ gpa, t }) {

@@ -12,6 +12,9 @@ const BINDINGS = [
   { key: "S", label: "zoom out of addresses", does: (view) => view.zoomAddresses(1 / CLOSER) },
   { key: "r", label: "higher addresses", does: (view) => view.panAddresses(PAN) },
   { key: "f", label: "lower addresses", does: (view) => view.panAddresses(-PAN) },
+  { key: ".", label: "the next event", does: (view, page) => page.steps.showNext() },
+  { key: ",", label: "the event before", does: (view, page) => page.steps.showPrevious() },
+  { key: "p", label: "play, or pause", does: (view, page) => page.scrubber.toggle() },
   { key: "]", label: "the next storm", does: (view, page) => page.storms.showNext() },
   { key: "[", label: "the storm before", does: (view, page) => page.storms.showPrevious() },
   { key: "0", label: "the whole recording", does: (view, page) => page.showWhole() },
@@ -58,7 +61,7 @@ export function listenForKeys(view, page) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.target.closest("input, select, textarea")) return;
+    if (event.target.closest("input:not([type=range]), select, textarea")) return;
     const binding = BINDINGS.find(({ key }) => key === event.key);
     if (!binding) return;
     event.preventDefault();

@@ -14,8 +14,13 @@ export function selectedEvents(view, size) {
   if (view.t === null) return { filter: { ...view.time, ...shownAddresses(view) }, isUnderCursor: false };
   const reach = Math.max(1, Math.ceil((view.length / size.width) * REACH));
   const near = { from: Math.max(view.span[0], view.t - reach), to: view.t + reach };
-  const at = view.gpa === null ? shownAddresses(view) : addressesNear(view, size.height);
+  const at = placesMeant(view, size, view.gpa);
   return { filter: { ...near, ...at }, isUnderCursor: true };
+}
+
+/** The addresses at a place, as far as an event there still counts, or without one those shown. */
+export function placesMeant(view, { height }, gpa) {
+  return gpa === null ? shownAddresses(view) : addressesNear({ gpa, positions: view.positions }, height);
 }
 
 /** No limits while all addresses are shown: events without a range belong there too. */

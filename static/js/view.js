@@ -20,6 +20,7 @@ export class View extends EventTarget {
   /** The cursor, set by a click or by the keyboard: an instant and, on the map, an address. */
   t = null;
   gpa = null;
+  #chosen = null;
   /** Two instants to compare, each null until it is set. */
   markers = { a: null, b: null };
   measure = MEASURES[0];
@@ -45,6 +46,7 @@ export class View extends EventTarget {
     };
     [this.from, this.to, this.t] = [number("from"), number("to"), number("t")];
     this.markers = { a: number("a"), b: number("b") };
+    this.choose(number("event"));
     [this.gpaFrom, this.gpaTo, this.gpa] = [gpa("gpa_from"), gpa("gpa_to"), gpa("gpa")];
     if (this.from !== null && this.to !== null && this.to <= this.from) this.from = this.to = null;
     if (this.gpaFrom !== null && this.gpaTo !== null && this.gpaTo <= this.gpaFrom) {
@@ -57,8 +59,17 @@ export class View extends EventTarget {
     this.slide();
   }
 
-  /** The query string of what is shown now, with the cursor there: it stays, come what may. */
-  searchAt(t, gpa) {
+  /** The number of the event that the cursor is on, if it was put there by choosing one. */
+  get event() {
+    return this.#chosen?.t === this.t ? this.#chosen.seq : null;
+  }
+
+  choose(seq) {
+    this.#chosen = seq === null || this.t === null ? null : { seq, t: this.t };
+  }
+
+  /** The query string of what is shown now, with the cursor on that event: it stays, come what may. */
+  searchAt(t, gpa, seq) {
     const query = new URLSearchParams(this.search);
     const { from, to } = this.time;
     if (this.isFollowing) {
@@ -68,7 +79,9 @@ export class View extends EventTarget {
       query.set("to", Math.max(to, t + 1));
     }
     query.set("t", t);
-    if (gpa !== null) query.set("gpa", gpa);
+    query.set("event", seq);
+    if (gpa === null) query.delete("gpa");
+    else query.set("gpa", gpa);
     return `?${query}`;
   }
 
@@ -94,6 +107,7 @@ export class View extends EventTarget {
     put("gpa_to", this.gpaTo, toHex);
     put("t", this.t);
     put("gpa", this.gpa, toHex);
+    put("event", this.event);
     put("a", this.markers.a);
     put("b", this.markers.b);
     if (this.measure !== MEASURES[0]) query.set("measure", this.measure);
@@ -230,12 +244,29 @@ export class View extends EventTarget {
     this.changed();
   }
 
-  /** A window that slides would leave the cursor behind: it stays with it. */
-  setCursor(t, gpa) {
+  /** Put the cursor somewhere, or on the event of that number. */
+  setCursor(t, gpa, seq = null) {
+    this.moveCursor(t);
+    this.gpa = gpa;
+    this.choose(seq);
+    this.changed();
+  }
+
+  /**
+   * Move the cursor in time, without asking for all that is shown again. A window that slides would
+   * leave the cursor behind: it stays with it.
+   */
+  moveCursor(t) {
     if (t !== null && this.from !== null) this.isFollowing = false;
     this.t = t === null ? null : Math.round(Math.min(Math.max(t, this.span[0]), this.span[1]));
-    this.gpa = gpa;
-    this.changed();
+    this.choose(null);
+  }
+
+  /** Put the cursor on an event, and let the window move with it where it has to. */
+  showEvent(t, gpa, seq) {
+    const half = this.length / 2;
+    this.setCursor(t, gpa, seq);
+    if (this.cursorInView === null) this.showTime(t - half, t + half);
   }
 
   /** Set marker "a" or "b" at the instant whose state is shown. */
