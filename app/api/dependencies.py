@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.api.feed import ChangeFeed
 from app.api.import_jobs import ImportJobs
+from app.api.parameters import INTEGER_LIMIT
 from app.settings import Settings
 from app.store.reader import Reader
 from app.views.backing import Accounts
@@ -48,5 +49,5 @@ AccountsOf = Annotated[Accounts, Depends(accounts_of)]
 ImportsOf = Annotated[ImportJobs, Depends(imports_of)]
 FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
 SettingsOf = Annotated[Settings, Depends(settings_of)]
-RecordingId = Annotated[int, Path(ge=1, description="The recording's id.")]
-VmId = Annotated[int, Path(ge=1, description="The VM's id.")]
+RecordingId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The recording's id.")]
+VmId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The VM's id.")]

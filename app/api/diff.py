@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 
 from app.api.dependencies import ReaderOf
 from app.api.formats import OnlyJson
+from app.api.parameters import INTEGER_LIMIT
 from app.store.tables import Vm
 from app.views.diffs import Diff, diff, moment, rows_between
 
@@ -26,16 +27,24 @@ class Sides:
 
 
 def sides(
-    vm: Annotated[int, Query(ge=1, description="The first VM's id.")],
+    vm: Annotated[int, Query(ge=1, lt=INTEGER_LIMIT, description="The first VM's id.")],
     at: Annotated[
-        int | None, Query(ge=0, description="When, ns. Default: the last instant.")
+        int | None,
+        Query(ge=0, lt=INTEGER_LIMIT, description="When, ns. Default: the last instant."),
     ] = None,
     event: Annotated[
-        int | None, Query(ge=0, description="Count `at` from the effect of this event.")
+        int | None,
+        Query(ge=0, lt=INTEGER_LIMIT, description="Count `at` from the effect of this event."),
     ] = None,
-    vm_b: Annotated[int | None, Query(ge=1, description="Default: the first VM.")] = None,
-    at_b: Annotated[int | None, Query(ge=0, description="As `at`, of the second.")] = None,
-    event_b: Annotated[int | None, Query(ge=0, description="As `event`, of the second.")] = None,
+    vm_b: Annotated[
+        int | None, Query(ge=1, lt=INTEGER_LIMIT, description="Default: the first VM.")
+    ] = None,
+    at_b: Annotated[
+        int | None, Query(ge=0, lt=INTEGER_LIMIT, description="As `at`, of the second.")
+    ] = None,
+    event_b: Annotated[
+        int | None, Query(ge=0, lt=INTEGER_LIMIT, description="As `event`, of the second.")
+    ] = None,
 ) -> Sides:
     return Sides(vm, at, event, vm_b, at_b, event_b)
 

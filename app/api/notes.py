@@ -10,7 +10,7 @@ from app.api.bodies import described, json_body, told_as_invalid
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
 from app.api.paging import After, Limit, Page, page_of
-from app.api.parameters import Gpa, TimesOf
+from app.api.parameters import INTEGER_LIMIT, Gpa, TimesOf
 from app.api.problems import BadParameter
 from app.model.events import PAGE_SHIFT, PAGE_SIZE
 from app.store.notes import Pinned, Written, add_note, change_note, delete_note
@@ -34,7 +34,7 @@ def plain(text: object) -> object:
     return lines
 
 
-NoteId = Annotated[int, Path(ge=1, lt=1 << 63, description="The note's id.")]
+NoteId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The note's id.")]
 
 
 class NoteDraft(BaseModel):

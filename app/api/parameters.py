@@ -10,6 +10,8 @@ from app.api.problems import BadParameter
 from app.model.events import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
 
 GPA_LIMIT = GFN_LIMIT << PAGE_SHIFT
+INTEGER_LIMIT = 1 << 63
+"""Databases hold no larger ones."""
 
 
 def parse_gpa(text: object) -> object:
@@ -36,6 +38,7 @@ At = Annotated[
     int | None,
     Query(
         ge=0,
+        lt=INTEGER_LIMIT,
         description="The instant, ns since the recording's start. Default: the last one.",
         examples=[41_200_000_000],
     ),
@@ -69,6 +72,7 @@ def times(
         Query(
             alias="from",
             ge=0,
+            lt=INTEGER_LIMIT,
             description="From here on, ns since the recording's start.",
             examples=[41_000_000_000],
         ),
@@ -78,6 +82,7 @@ def times(
         Query(
             alias="to",
             ge=0,
+            lt=INTEGER_LIMIT,
             description="Up to but without this, ns since the start.",
             examples=[44_000_000_000],
         ),

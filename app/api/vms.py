@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
 from app.api.paging import After, Limit, Page, page_by_place, page_of
-from app.api.parameters import TimesOf
+from app.api.parameters import INTEGER_LIMIT, TimesOf
 from app.views.inventory_tables import VMS, vms_table
 from app.views.memslots import MemslotView, memslot_view
 from app.views.tables import MEMSLOTS, memslots_table
@@ -21,7 +21,9 @@ def list_vms(
     request: Request,
     reader: ReaderOf,
     wanted: FormatOf,
-    recording: Annotated[int | None, Query(description="Only this recording's VMs.")] = None,
+    recording: Annotated[
+        int | None, Query(ge=1, lt=INTEGER_LIMIT, description="Only this recording's VMs.")
+    ] = None,
     unattributed: Annotated[
         bool, Query(description="With what holds the events that belong to no VM that is told.")
     ] = False,
@@ -52,7 +54,10 @@ def list_memslots(
     wanted: FormatOf,
     vm_id: VmId,
     times: TimesOf,
-    at: Annotated[int | None, Query(ge=0, description="Only those alive at this instant.")] = None,
+    at: Annotated[
+        int | None,
+        Query(ge=0, lt=INTEGER_LIMIT, description="Only those alive at this instant."),
+    ] = None,
     after: After = None,
     limit: Limit = 10_000,
 ) -> Page[MemslotView] | Response:

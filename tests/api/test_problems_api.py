@@ -37,6 +37,31 @@ def test_an_error_is_a_problem(client: httpx.Client, path: str, status: int, det
     assert problem.instance == path.partition("?")[0].removesuffix(".csv")
 
 
+HUGE = 1 << 63
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"vms/{HUGE}",
+        f"vms/{HUGE}/events",
+        f"vms?recording={HUGE}",
+        f"recordings/{HUGE}",
+        f"recordings/1/losses?from={HUGE}",
+        f"vms/1/notes?to={HUGE}",
+        f"vms/1/notes/{HUGE}",
+        f"vms/1/memslots?at={HUGE}",
+        f"vms/1/state?at={HUGE}",
+        f"diff?vm={HUGE}",
+        f"diff?vm=1&at={HUGE}",
+    ],
+)
+def test_what_no_database_holds_is_refused(client: httpx.Client, path: str) -> None:
+    answer = client.get(f"/api/v1/{path}")
+    assert answer.status_code == 422
+    assert f"less than {HUGE}" in answer.json()["detail"]
+
+
 def test_a_method_that_is_none_is_a_problem(client: httpx.Client) -> None:
     answer = client.post("/api/v1/vms")
 

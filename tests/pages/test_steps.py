@@ -107,6 +107,16 @@ def test_an_event_that_is_followed_is_where_steps_go_on(explorer: Explorer) -> N
     assert chosen(page) == seq + 1
 
 
+def test_an_event_that_is_jumped_to_is_the_chosen_one(explorer: Explorer) -> None:
+    page = explorer("?from=20000000000&to=21000000000")
+    page.keyboard.press("/")
+    page.keyboard.type("#12")
+    settled(page, lambda: page.keyboard.press("Enter"))
+    assert chosen(page) == 12
+    press(page, ",")
+    assert chosen(page) == 11
+
+
 def test_the_slider_moves_the_cursor_and_what_depends_on_it_only(explorer: Explorer) -> None:
     page = explorer("?from=15000000000&to=25000000000")
     slider = page.get_by_role("slider", name="Instant shown")
