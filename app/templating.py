@@ -17,6 +17,7 @@ environment = Environment(
 )
 environment.filters |= {
     "address": text.address,
+    "after": text.address_after,
     "count": text.count,
     "plural": text.plural,
     "size": text.size,

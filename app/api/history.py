@@ -1,15 +1,15 @@
-"""The life of a page."""
+"""The life of a page, or of pages in a row."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import OnlyJson
-from app.api.parameters import GPA_LIMIT, parse_gpa
+from app.api.parameters import GPA_LIMIT, Gpa, TimesOf, parse_gpa
 from app.api.problems import BadParameter
-from app.model.events import PAGE_SHIFT
-from app.views.page_history import PageHistory, page_history
+from app.model.events import PAGE_SHIFT, PAGE_SIZE
+from app.views.page_history import PageHistory, Pages, page_history
 
 router = APIRouter(prefix="/vms", tags=["history"], dependencies=[OnlyJson])
 
@@ -32,9 +32,30 @@ def gfn_of(address: str) -> int:
     return gpa >> PAGE_SHIFT
 
 
+def pages_of(
+    gpa: PageAddress,
+    times: TimesOf,
+    gpa_to: Annotated[
+        Gpa,
+        Query(
+            description="Up to but without this address. Default: one page.", examples=["0x2000"]
+        ),
+    ] = None,
+) -> Pages:
+    first = gfn_of(gpa)
+    end = first + 1 if gpa_to is None else (gpa_to + PAGE_SIZE - 1) >> PAGE_SHIFT
+    if end <= first:
+        raise BadParameter("gpa_to", f"gpa_to={gpa_to:#x} is not above {gpa}")
+    return Pages(first, end, times.first, times.end)
+
+
+PagesOf = Annotated[Pages, Depends(pages_of)]
+
+
 @router.get("/{vm_id}/pages/{gpa}/history")
 def show_history(
-    reader: ReaderOf, vm_id: VmId, gpa: PageAddress, after: AfterEvent = -1, limit: StepLimit = 1000
+    reader: ReaderOf, vm_id: VmId, pages: PagesOf, after: AfterEvent = -1, limit: StepLimit = 1000
 ) -> PageHistory:
-    """Every event that touched a page, and the state it was in afterwards."""
-    return page_history(reader, reader.vm(vm_id), gfn_of(gpa), after, limit)
+    """Every event that touched a page, or any of those up to `gpa_to`, and the state they were in
+    afterwards."""
+    return page_history(reader, reader.vm(vm_id), pages, after, limit)

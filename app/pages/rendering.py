@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
+from app.api.problems import BadParameter
 from app.store.errors import NotFound, StoreError
 from app.templating import markup
 
@@ -35,9 +36,11 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except NotFound as error:
                 return error_page(HTTPStatus.NOT_FOUND, f"{capitalised(error)}.")
-            except RequestValidationError:
+            except BadParameter as error:
+                return error_page(HTTPStatus.NOT_FOUND, f"{error}.")
+            except RequestValidationError as error:
                 detail = f"{request.url.path} is no page: ids are whole numbers from 1."
-                return error_page(HTTPStatus.NOT_FOUND, detail)
+                return error_page(HTTPStatus.NOT_FOUND, _wrong_query(error) or detail)
             except StoreError as error:
                 return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{capitalised(error)}.")
             except Exception:
@@ -46,6 +49,13 @@ class PageRoute(APIRoute):
                 return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
         return handle_or_explain
+
+
+def _wrong_query(error: RequestValidationError) -> str:
+    """What is wrong with the parameters after the question mark; empty if it is none of them."""
+    parts = [part for part in error.errors() if part["loc"][0] == "query"]
+    said = [f"{part['loc'][1]}: {part['msg'].removeprefix('Value error, ')}." for part in parts]
+    return " ".join(said)
 
 
 def capitalised(error: Exception) -> str:

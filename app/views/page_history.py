@@ -1,6 +1,5 @@
 """Every event that touched a range of pages, with the state they were in after it."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,27 +13,24 @@ from app.model.events import (
     Certainty,
     EventKind,
     Outcome,
-    PageState,
     To,
     effect_time,
 )
+from app.model.pagemap import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.failures import errno_name
+from app.views.page_life import Then, life_of
 from app.views.row_ids import row_id
-
-Change = tuple[int, int, PageState, PageState]
-"""Instant, event (-1: a memslot was set or deleted, or a state was read), before, after."""
 
 _KINDS = frozenset(EventKind) - {EventKind.GUEST_MEMFD}
 """A guest_memfd has no place in the guest until a memslot gives it one."""
-_FLIP = {PageState.SHARED, PageState.PRIVATE}
 _LOSSES = (EventKind.LOSS_BEGIN, EventKind.LOSS_END)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happened to the page, or to a range that it is in."""
+    """One thing that happened to the pages, or to a range that meets them."""
 
     t: Annotated[int, Field(description="When it took effect, ns.")]
     seq: Annotated[int | None, Field(description="The event's number; null of a memslot's change.")]
@@ -47,82 +43,83 @@ class Step:
     vcpu: int | None
     cause: str | None
     cause_certainty: str | None
-    state: Annotated[str, Field(description="Of the page afterwards.")]
-    changed: Annotated[bool, Field(description="The page's state was another one before.")]
+    state: Annotated[
+        str, Field(description="Of these pages afterwards; mixed: not all of them are alike.")
+    ]
+    pages: Annotated[Totals, Field(description="Of these, in memslots, afterwards.")]
+    changed: Annotated[bool, Field(description="The state of any was another one before.")]
+    changed_pages: int
 
 
 @dataclass(frozen=True, slots=True)
 class PageHistory:
-    """A page's life."""
+    """The life of a page, or of pages in a row."""
 
     vm: int
     gfn: int
     gpa: str
+    npages: int
     steps: list[Step]
     next: Annotated[int | None, Field(description="Ask again with `after`: there are more.")]
-    flips: Annotated[int, Field(description="Times it went between private and shared, here.")]
+    flips: Annotated[
+        int, Field(description="Times a page went between private and shared, here; of all pages.")
+    ]
 
 
-def page_history(reader: Reader, vm: Vm, gfn: int, after: int, limit: int) -> PageHistory:
-    """At most `limit` steps after an event's number, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Whose life is asked for, and in which time. Half-open; None stands for no bound."""
+
+    gfn: int
+    end_gfn: int
+    from_t: int | None = None
+    to_t: int | None = None
+
+    @property
+    def npages(self) -> int:
+        return self.end_gfn - self.gfn
+
+
+def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: int) -> PageHistory:
+    """At most `limit` steps after an event's number, oldest first. A number is one page's."""
+    if isinstance(pages, int):
+        pages = Pages(pages, pages + 1)
     vm_id = row_id(vm)
     events, seqs = reader.events(
-        vm_id, gfn_from=gfn, gfn_to=gfn + 1, kinds=_KINDS, after_seq=after, limit=limit + 1
+        vm_id,
+        t_from=pages.from_t,
+        t_to=pages.to_t,
+        gfn_from=pages.gfn,
+        gfn_to=pages.end_gfn,
+        kinds=_KINDS,
+        after_seq=after,
+        limit=limit + 1,
     )
     has_more = len(seqs) > limit
     events, seqs = events[:limit], seqs[:limit]
     times = effect_time(events)
-    first = 0 if after < 0 else int(times[0]) if len(times) else 0
-    until = int(times[-1]) if has_more else None
-    life = _life(reader, vm_id, gfn, until)
+    first_t = int(times[0]) if after >= 0 and len(times) else pages.from_t
+    end_t = int(times[-1]) + 1 if has_more else pages.to_t
+    window = (first_t, end_t)
+    life = life_of(reader, vm_id, (pages.gfn, pages.end_gfn), window)
     steps = [
-        _step(event, int(seq), int(t), *life.around(int(t), int(seq)))
+        _step(event, int(seq), int(t), life.around(int(t), int(seq)))
         for event, seq, t in zip(events, seqs, times, strict=True)
     ]
-    steps += [
-        _layout_step(t, before, state)
-        for t, event, before, state in life.rows
-        if event < 0 and t >= first
-    ]
+    steps += [_layout_step(t, what, then) for t, what, then in life.layout_changes()]
     steps.sort(key=lambda step: (step.t, step.seq is None, step.seq or 0))
-    shown = set(seqs.tolist())
-    flips = sum(event in shown and {*states} == _FLIP for _, event, *states in life.rows)
     return PageHistory(
-        vm_id, gfn, hex(gfn << PAGE_SHIFT), steps, int(seqs[-1]) if has_more else None, flips
+        vm=vm_id,
+        gfn=pages.gfn,
+        gpa=hex(pages.gfn << PAGE_SHIFT),
+        npages=pages.npages,
+        steps=steps,
+        next=int(seqs[-1]) if has_more else None,
+        flips=life.flips_of(seqs),
     )
 
 
-class _Life:
-    """The states of one page, in order."""
-
-    def __init__(self, rows: list[Change]) -> None:
-        self.rows = rows
-        self._by_event = {event: (before, after) for _, event, before, after in rows if event >= 0}
-        self._times = [t for t, *_ in rows]
-
-    def around(self, t: int, seq: int) -> tuple[PageState, PageState]:
-        """Before and after an event; twice the state at its time if it changed nothing."""
-        if seq in self._by_event:
-            return self._by_event[seq]
-        done = bisect_right(self._times, t)
-        if done:
-            state = self.rows[done - 1][3]
-        else:
-            state = self.rows[0][2] if self.rows else PageState.NO_MEMSLOT
-        return state, state
-
-
-def _life(reader: Reader, vm_id: int, gfn: int, until: int | None) -> _Life:
-    rows = []
-    t_to = None if until is None else until + 1
-    for changes in reader.iter_changes(vm_id, t_to=t_to, gfn_from=gfn, gfn_to=gfn + 1):
-        for row in changes:
-            before, after = PageState(int(row["before"])), PageState(int(row["after"]))
-            rows.append((int(row["t"]), int(row["event"]), before, after))
-    return _Life(rows)
-
-
-def _step(event: np.void, seq: int, t: int, before: PageState, after: PageState) -> Step:
+def _step(event: np.void, seq: int, t: int, then: Then) -> Step:
     kind = EventKind(int(event["kind"]))
     is_placed = event["range_certainty"] != Certainty.UNKNOWN and kind not in _LOSSES
     cause = Cause(int(event["cause"]))
@@ -141,8 +138,10 @@ def _step(event: np.void, seq: int, t: int, before: PageState, after: PageState)
         cause_certainty=(
             None if cause == Cause.NONE else Certainty(int(event["cause_certainty"])).name.lower()
         ),
-        state=_name(after),
-        changed=before != after,
+        state=then.state,
+        pages=then.pages,
+        changed=then.changed_pages > 0,
+        changed_pages=then.changed_pages,
     )
 
 
@@ -152,13 +151,7 @@ def _what(kind: EventKind, to: To) -> str:
     return kind.name.lower().replace("_", " ")
 
 
-def _layout_step(t: int, before: PageState, after: PageState) -> Step:
-    what = "memslot set" if before == PageState.NO_MEMSLOT else "memslot deleted"
-    if PageState.NO_MEMSLOT not in (before, after):
-        what = "state settled by a memslot"
+def _layout_step(t: int, what: str, then: Then) -> Step:
     nothing = (None,) * 8
-    return Step(t, None, what, *nothing, _name(after), before != after)
-
-
-def _name(state: PageState) -> str:
-    return state.name.lower().replace("_", " ")
+    changed = then.changed_pages
+    return Step(t, None, what, *nothing, then.state, then.pages, changed > 0, changed)

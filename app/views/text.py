@@ -40,6 +40,11 @@ def address(hexadecimal: str) -> str:
     return f"0x{int(hexadecimal, 16):011_x}"
 
 
+def address_after(hexadecimal: str, npages: int) -> str:
+    """The end of so many pages, the address being in the first one."""
+    return hex((int(hexadecimal, 16) // PAGE_SIZE + npages) * PAGE_SIZE)
+
+
 def time(ns: int) -> str:
     """12345678000 -> "t+12.345 678 s"; nanoseconds only when there are any."""
     seconds, fraction = divmod(ns, NS_PER_S)

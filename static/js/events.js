@@ -5,7 +5,8 @@ import {
   vcpuText,
 } from "./event_words.js";
 import { describeFilters } from "./filters.js";
-import { formatAddress } from "./gpa.js";
+import { lifeOf } from "./facts.js";
+import { PAGE_SIZE, formatAddress } from "./gpa.js";
 import { address, fetchJson } from "./rest.js";
 import { clockAt, formatDuration, formatTime } from "./time.js";
 import { formatCount } from "./units.js";
@@ -150,7 +151,7 @@ export class EventsTable {
     row.append(
       this.timeCell(event),
       cell(kindText(event), kindTitle(event), `kind to-${event.to}`),
-      rangeCell(event),
+      rangeCell(event, this.subject.vmId),
       cell(sizeText(event)),
       cell(outcomeText(event), `errno ${event.errno}`, "outcome"),
       cell(causeText(event), `cause ${event.cause ?? "none"}, ${event.cause_certainty}`),
@@ -196,11 +197,18 @@ function cell(text, title = "", className = "") {
   return element;
 }
 
-function rangeCell(event) {
-  const { gpa, gfn, range_certainty } = event;
+/** The address, as a link to all events of these pages. It is no stop of Tab: there are hundreds. */
+function rangeCell(event, vmId) {
+  const { gpa, gfn, npages, range_certainty } = event;
   if (gpa === null) return lacksRange(event) ? unknownRange() : cell("–");
   const mark = range_certainty === "inferred" ? " (inferred)" : "";
-  return cell(formatAddress(gpa) + mark, `gfn 0x${gfn.toString(16)}, ${range_certainty}`, "address");
+  const wrapper = cell("", `gfn 0x${gfn.toString(16)}, ${range_certainty}: every event of it`, "address");
+  const link = document.createElement("a");
+  link.href = lifeOf(vmId, gfn * PAGE_SIZE, Math.max(npages, 1));
+  link.textContent = formatAddress(gpa);
+  link.tabIndex = -1;
+  wrapper.append(link, mark);
+  return wrapper;
 }
 
 const unknownRange = () => cell("unknown", "The recording does not say which pages.");

@@ -2,8 +2,9 @@
 
 import { Controls } from "./controls.js";
 import { EventsTable } from "./events.js";
+import { lifeOf } from "./facts.js";
 import { FilterBar } from "./filters.js";
-import { BandAxis } from "./gpa.js";
+import { BandAxis, PAGE_SIZE } from "./gpa.js";
 import { Inspector } from "./inspector.js";
 import { JumpBox } from "./jump.js";
 import { Lanes } from "./lanes.js";
@@ -177,6 +178,17 @@ class Explorer {
     this.showStatus();
     document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
+    this.placeLife();
+  }
+
+  /** Of selected addresses, a link to every event that touched them in the time that is shown. */
+  placeLife() {
+    const { gpaFrom, gpaTo, addresses, time } = this.view;
+    const link = byId("life");
+    link.hidden = gpaFrom === null && gpaTo === null;
+    if (link.hidden) return;
+    const npages = Math.max(1, (addresses.to - addresses.from) / PAGE_SIZE);
+    link.href = lifeOf(this.vmId, addresses.from, npages, time);
   }
 
   /** Let the page's address say what is shown. Browsers allow few changes of it a second. */
@@ -345,7 +357,7 @@ class Explorer {
   inspectCursor() {
     const { cursorInView: t, gpa } = this.view;
     if (t === null || gpa === null) this.inspector.clear();
-    else this.inspect({ t, gpa, isKept: true });
+    else this.inspect({ t, gpa, isKept: true, search: this.view.pinned });
   }
 
   resized() {

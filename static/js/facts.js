@@ -4,6 +4,7 @@
  */
 
 import { PAGE_SIZE, formatAddress, parseAddress, toHex } from "./gpa.js";
+import { address } from "./rest.js";
 import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
 import { formatCount, formatShare, formatSize } from "./units.js";
 
@@ -86,8 +87,8 @@ export function stateRow(run) {
 }
 
 /** Since when, and how often; the link shows this page alone, with all its events. */
-export function historyRows({ conversions, isComplete, since }, page) {
-  const query = new URLSearchParams(window.location.search);
+export function historyRows({ conversions, isComplete, since }, page, search) {
+  const query = new URLSearchParams(search);
   query.set("gpa_from", toHex(page));
   query.set("gpa_to", toHex(page + PAGE_SIZE));
   const calls = `${formatCount(conversions)} ${conversions === 1 ? "conversion" : "conversions"}`;
@@ -102,7 +103,13 @@ export function historyRows({ conversions, isComplete, since }, page) {
 
 /** To the page of its own that has every event of a page, with its state afterwards. */
 export function lifeRow(vmId, page) {
-  return { term: "its events", text: "life of this page", href: `/vms/${vmId}/pages/${toHex(page)}` };
+  return { term: "its events", text: "life of this page", href: lifeOf(vmId, page, 1) };
+}
+
+/** The address of that page, for so many pages from an address on, in all times or in a window. */
+export function lifeOf(vmId, gpa, npages, times = {}) {
+  const several = npages > 1 ? { gpa_to: toHex(gpa + npages * PAGE_SIZE) } : {};
+  return address(`/vms/${vmId}/pages/${toHex(gpa)}`, { ...several, ...times });
 }
 
 function sinceText(event) {

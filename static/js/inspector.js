@@ -25,7 +25,8 @@ export class Inspector {
 
   /**
    * Show the cell of the map at an instant and an address.
-   * @param {{t: number, gpa: number, isKept: boolean}} at a kept place gets its history too
+   * @param {{t: number, gpa: number, isKept: boolean, search?: string}} at a kept place gets its
+   *   history too, by a link to the view that `search` says
    * @param {object} parameters the map's own
    */
   show(at, parameters, memslots, onError) {
@@ -68,13 +69,13 @@ export class Inspector {
     return { counts, run: runs[0] ?? null, history };
   }
 
-  draw({ t, gpa, isKept }, { counts, run, history }, memslots, measure) {
+  draw({ t, gpa, isKept, search }, { counts, run, history }, memslots, measure) {
     const page = floorPage(gpa);
     const rows = [
       ...placeRows(Math.floor(t), page, this.subject.recording),
       ...memslotRows(memslots, page, t),
       stateRow(run),
-      ...(history && run ? historyRows(summarise(history, run.state), page) : []),
+      ...(history && run ? historyRows(summarise(history, run.state), page, search) : []),
       ...(isKept ? [lifeRow(this.subject.vmId, page)] : []),
       ...cellRows(counts, { measure, hasFaults: this.subject.hasFaults() }),
     ];

@@ -14,7 +14,7 @@ from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.diffs import diff, moment, rows_between
-from app.views.page_history import page_history
+from app.views.page_history import Pages, page_history
 
 Simulated = tuple[Reader, Vm, list[dict[str, Any]]]
 
@@ -104,3 +104,50 @@ def test_nothing_differs_from_itself(simulated: Simulated) -> None:
     found = diff(one, one, rows_between(reader, one, one))
     assert found.transitions == []
     assert found.same_pages == one.totals.private + one.totals.shared + one.totals.unknown
+
+
+def test_steps_of_a_range_tell_the_state_that_the_map_has(simulated: Simulated) -> None:
+    reader, vm, planted = simulated
+    planted_at = next(p for p in planted if p["kind"] == "ping-pong" and p["npages"] > 512)
+    pages = Pages(planted_at["gfn"] - 300, planted_at["gfn"] + 200)
+    life = page_history(reader, vm, pages, -1, 10_000)
+    assert {"mixed", "private"} <= {step.state for step in life.steps}
+    last_at = {step.t: step for step in life.steps}
+    for t, step in list(last_at.items())[::11]:
+        runs = reader.page_map_at(vm.id or 0, t).runs(pages.gfn, pages.end_gfn)
+        expected = [int(runs["npages"][runs["state"] == state].sum()) for state in (1, 0, 2)]
+        assert [step.pages.private, step.pages.shared, step.pages.unknown] == expected
+
+
+def test_a_range_counts_what_its_pages_count(simulated: Simulated) -> None:
+    reader, vm, planted = simulated
+    gfn = next(p for p in planted if p["kind"] == "ping-pong" and p["npages"] > 512)["gfn"] - 2
+    alone = [page_history(reader, vm, gfn + i, -1, 10_000) for i in range(4)]
+    together = page_history(reader, vm, Pages(gfn, gfn + 4), -1, 10_000)
+    assert together.flips == sum(life.flips for life in alone)
+    seqs = {step.seq for life in alone for step in life.steps}
+    assert {step.seq for step in together.steps} == seqs
+    changed: dict[int | None, int] = {}
+    for life in alone:
+        for step in life.steps:
+            changed[step.seq] = changed.get(step.seq, 0) + step.changed_pages
+    del changed[None]
+    assert {s.seq: s.changed_pages for s in together.steps if s.seq is not None} == changed
+
+
+def test_a_window_of_a_life_is_its_middle(simulated: Simulated) -> None:
+    reader, vm, planted = simulated
+    found = next(p for p in planted if p["kind"] == "ping-pong" and p["npages"] > 512)
+    whole = page_history(reader, vm, Pages(found["gfn"], found["gfn"] + 600), -1, 10_000)
+    window = Pages(found["gfn"], found["gfn"] + 600, found["from_t"], found["to_t"])
+    part = page_history(reader, vm, window, -1, 10_000)
+    assert 10 < len(part.steps) < len(whole.steps)
+    assert part.steps == [s for s in whole.steps if found["from_t"] <= s.t < found["to_t"]]
+    rest, after = [], -1
+    while True:
+        page = page_history(reader, vm, window, after, 100)
+        rest += [step for step in page.steps if step.seq is not None]
+        if page.next is None:
+            break
+        after = page.next
+    assert rest == [step for step in part.steps if step.seq is not None]
