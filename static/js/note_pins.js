@@ -4,9 +4,10 @@ import { searchOf, placeText } from "./note_place.js";
 import { Overlay } from "./overlay.js";
 import { plotWidth } from "./plot.js";
 
-const PIN_WIDTH = 18;
+const PIN_EDGES = 10;
+const PIXELS_PER_DIGIT = 7;
 /** Pins of notes that are close to each other stand above each other, in so many rows. */
-const PIN_ROWS = 3;
+const PIN_ROWS = 2;
 
 export class NotePins {
   /**
@@ -34,8 +35,9 @@ export class NotePins {
     const marks = notes.flatMap((note, i) => {
       if (note.from >= to || (note.to ?? note.from + 1) <= from) return [];
       const share = Math.max(0, Overlay.shareOf(view, note.from));
-      const row = rowFor(ends, share * width);
-      return [this.cover(view, note), pinOf(view, note, i + 1, share, row)];
+      const row = rowFor(ends, share * width, PIN_EDGES + PIXELS_PER_DIGIT * String(i + 1).length);
+      const cover = this.cover(view, note);
+      return row < PIN_ROWS ? [cover, pinOf(view, note, i + 1, share, row)] : [cover];
     });
     this.layer.replaceChildren(...marks);
   }
@@ -58,11 +60,14 @@ export class NotePins {
   }
 }
 
-/** The lowest row in which a pin at `x` does not stand on another; `ends` are those of the rows. */
-function rowFor(ends, x) {
+/**
+ * The lowest row in which a pin at `x` does not stand on another; `ends` are those of the rows.
+ * Where all are taken, closer notes have no pin until one zooms in, only their mark at the edge.
+ */
+function rowFor(ends, x, width) {
   let row = 0;
-  while (row < PIN_ROWS - 1 && ends[row] > x) row += 1;
-  ends[row] = x + PIN_WIDTH;
+  while (row < PIN_ROWS && ends[row] > x) row += 1;
+  if (row < PIN_ROWS) ends[row] = x + width;
   return row;
 }
 

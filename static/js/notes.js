@@ -10,6 +10,7 @@ import { wallTimeAt } from "./time.js";
 import { formatCount } from "./units.js";
 
 const REST_MS = 500;
+const UNREAD = "Notes could not be read";
 
 const byId = (id) => document.getElementById(id);
 
@@ -52,9 +53,10 @@ export class Notes {
     try {
       this.found = await fetchAll(this.path);
     } catch (error) {
-      this.say(`Notes could not be read: ${error.message}`);
+      this.say(`${UNREAD}: ${error.message}`);
       return;
     }
+    if (this.said.textContent.startsWith(UNREAD)) this.say("");
     this.draw();
     this.page.placeMarks();
   }
@@ -147,10 +149,8 @@ export class Notes {
   /** Where pins and links lead depends on what is shown. */
   place(view) {
     for (const pins of this.pins) pins.place(view, this.found);
-    for (const place of this.list.querySelectorAll(".note-place")) {
-      const note = this.found.find(({ id }) => String(id) === place.dataset.note);
-      place.href = searchOf(view, note);
-    }
+    const places = this.list.querySelectorAll(".note-place");
+    this.found.forEach((note, i) => (places[i].href = searchOf(view, note)));
   }
 }
 

@@ -170,7 +170,8 @@ def test_text_survives_a_locked_database_and_a_reload(
         expect(problem).to_contain_text("another process holds the database locked")
     expect(problem).to_contain_text("Your text stays here")
     expect(page.get_by_label("text")).to_have_value("not to be lost")
-    complaints.clear()  # the 503 itself is on the console
+    eventually(page, lambda: bool(complaints))  # the 503 itself is on the console
+    complaints.clear()
     page.reload()
     wait_until_drawn(page)
     page.keyboard.press("n")
@@ -194,7 +195,8 @@ def test_two_people_see_each_others_notes_and_overwrite_none_unknowingly(
     page.get_by_label("text").fill("three")
     page.get_by_role("button", name="save").click()
     expect(page.locator("#note-problem")).to_contain_text("Somebody has changed this note")
-    complaints.clear()  # the 409 itself is on the console
+    eventually(page, lambda: bool(complaints))  # the 409 itself is on the console
+    complaints.clear()
     assert notes_at(api)[0]["text"] == "two"
     page.get_by_role("button", name="save").click()
     expect(page.locator(".note-text")).to_have_text("three")
