@@ -1,12 +1,26 @@
 """Templates and the filters they know: for pages, and for reports."""
 
+from contextvars import ContextVar
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.model.clocks import LINE_NUMBERS
 from app.views import text
 
 TEMPLATES_FOLDER = Path(__file__).parent.parent / "templates"
+
+counts_lines: ContextVar[bool] = ContextVar("counts_lines", default=False)
+"""Whether the recording that is being shown has no times, but lines."""
+
+
+def time(ns: int) -> str:
+    return text.line(ns) if counts_lines.get() else text.time(ns)
+
+
+def duration(ns: int) -> str:
+    return text.lines(ns) if counts_lines.get() else text.duration(ns)
+
 
 environment = Environment(
     loader=FileSystemLoader(TEMPLATES_FOLDER),
@@ -22,8 +36,8 @@ environment.filters |= {
     "plural": text.plural,
     "size": text.size,
     "pages": text.pages,
-    "time": text.time,
-    "duration": text.duration,
+    "time": time,
+    "duration": duration,
     "rate": text.rate,
     "wall_time": text.wall_time,
 }
@@ -31,4 +45,11 @@ environment.globals["lost"] = text.lost
 
 
 def markup(template: str, **context: object) -> str:
-    return environment.get_template(template).render(context)
+    """A page or a part of one. What it says of times goes by the clock of its `recording`."""
+    shown = context.get("recording") or getattr(context.get("report"), "recording", None)
+    clock = getattr(shown, "clock", None)
+    before = counts_lines.set(clock == LINE_NUMBERS)
+    try:
+        return environment.get_template(template).render(context)
+    finally:
+        counts_lines.reset(before)

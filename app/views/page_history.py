@@ -132,7 +132,7 @@ def _step(event: np.void, seq: int, t: int, then: Then) -> Step:
         errno=errno_name(int(event["errno"])) if event["errno"] else None,
         gpa=hex(int(event["gfn"]) << PAGE_SHIFT) if is_placed else None,
         npages=int(event["npages"]) if is_placed else None,
-        tid=None if kind in _LOSSES else int(event["tid"]),
+        tid=None if kind in _LOSSES else int(event["tid"]) or None,
         vcpu=None if vcpu == UNKNOWN_VCPU or kind in _LOSSES else vcpu,
         cause=None if cause == Cause.NONE else cause.name.lower(),
         cause_certainty=(

@@ -13,7 +13,9 @@ def list_lines(found: StormList) -> Iterator[str]:
     """One line a storm, and what was measured against."""
     for place, storm in enumerate(found.storms, 1):
         yield f"{place}  {storm_line(storm)}"
-    if not found.storms:
+    if not found.has_times:
+        yield "this recording has no times: no storm can be found in it"
+    elif not found.storms:
         yield "no storm"
     for measured in found.measured:
         yield (
@@ -56,7 +58,8 @@ def fact_lines(facts: StretchView) -> Iterator[str]:
             shares = ", ".join(f"{row.value} {row.share:.0%}" for row in table.rows[:MOST_LINES])
             yield f"by {table.dimension}: {shares}"
     for run in facts.ping_pong[:MOST_LINES]:
-        who = f"thread {run.threads[0].tid}"
+        tid = run.threads[0].tid
+        who = f"thread {tid}" if tid else "an unknown thread"
         yield (
             f"ping-pong at {run.gpa}, {run.npages:,} pages: {run.flips:,} flips, "
             f"every {span(run.period_ns)}, by {who}"

@@ -18,6 +18,7 @@ from app.model.bursts import (
     Instants,
     find_bursts,
 )
+from app.model.clocks import LINE_NUMBERS
 from app.model.events import EventKind, effect_time
 from app.store.cache import ByteCache
 from app.store.errors import NotFound
@@ -97,6 +98,9 @@ class StormList:
     storms: list[StormRow]
     measured: list[Baseline]
     boot_end_t: Annotated[int | None, Field(description="Null: its creation was not seen.")]
+    has_times: Annotated[
+        bool, Field(description="False: the recording has none, so no storm can be found in it.")
+    ] = True
 
 
 class Storms:
@@ -131,6 +135,8 @@ class Storms:
         )
 
     def _find(self, vm: Vm, rules: StormRules) -> StormList:
+        if self._reader.recording(vm.recording_id).clock == LINE_NUMBERS:
+            return StormList(row_id(vm), [], [], None, has_times=False)
         storms, measured, boot_end_t = [], [], None
         for kind in _KINDS:
             bins = self._bins(vm, kind)

@@ -64,7 +64,7 @@ def value_name(dimension: Dimension, value: int, slots: Sequence[Memslot]) -> st
         case Dimension.VCPU:
             return "not known" if value == UNKNOWN_VCPU else f"vCPU {value}"
         case Dimension.THREAD:
-            return f"thread {value}"
+            return f"thread {value}" if value else "not known"
         case Dimension.MEMSLOT:
             return _slot_name(value, slots)
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from app.model.clocks import NS_PER_LINE
 from app.model.events import PAGE_SIZE
 
 THIN_SPACE = "\u2009"
@@ -60,6 +61,16 @@ def duration(ns: int) -> str:
             return f"{ns / length:.3g} {unit}"
     seconds = ns / NS_PER_S
     return f"{seconds:.3g} s" if seconds < 999.5 else f"{round(seconds)} s"
+
+
+def line(ns: int) -> str:
+    """4711000 -> "line 4 711": a time by the clock that counts lines."""
+    return f"line {count(ns // NS_PER_LINE)}"
+
+
+def lines(ns: int) -> str:
+    """12000 -> "12 lines": a duration by that clock."""
+    return plural(round(ns / NS_PER_LINE), "line")
 
 
 def rate(per_second: float) -> str:

@@ -78,8 +78,8 @@ COSTS: dict[str, str] = {
 
 _NO_TIMES = (
     "This log has no times (QEMU prints them with -msg timestamp=on): the order of events is known,"
-    " when they were is not. What looks like a time is a line number: one line is one microsecond."
-    " Rates, durations and storms mean nothing here."
+    " when they were is not. Lines are counted instead; where data has to hold a time, one line is"
+    " one microsecond. Rates and durations mean nothing here, and no storm can be found."
 )
 _NO_THREADS = "The lines of this log name no thread: who made a conversion is not known."
 _NO_LATENCY = (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.model.clocks import LINE_NUMBERS
 from app.model.events import Certainty, PageState
 from app.model.layout import VmIdentity
 from collector.records import RECORD, CallArray, RecordArray
@@ -18,8 +19,6 @@ from collector.text.qemu_events import QemuCode
 from collector.text.qemu_lines import QemuLines
 from collector.text.qemu_pairing import QemuPairing
 
-LINE_NUMBERS = "line number"
-"""The clock of a log that has no times."""
 KVM_X86_SNP_VM = 4
 _LOOK_AHEAD_ROWS = 1 << 16
 _ALL_COUNTED = 64  # codes

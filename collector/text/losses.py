@@ -16,6 +16,8 @@ from collector.records import RECORD, RecordArray, RecordCode
 _HEADER = re.compile(rb"\[(\d{1,5})\]\s+(?:\S+\s+)??(\d{1,10})\.(\d{1,9}):")
 _LOST = re.compile(rb"\]\s+(?:\S+\s+)??[\d.]+: PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)\s*$")
 _DROPPED = re.compile(rb"^CPU:(\d+) \[(?:LOST )?(\d*) ?EVENTS(?: DROPPED)?\]\s*$")
+_BEFORE_ALL = 255
+"""A LOSS_BEGIN's or LOSS_END's flags: it is older than all that is there."""
 _MARKS = (b"PERF_RECORD_LOST", b" EVENTS]", b"EVENTS DROPPED]")
 
 
@@ -105,7 +107,10 @@ def loss_rows(losses: list[TextLoss], start_ns: int) -> RecordArray:
     for i, loss in enumerate(losses):
         end = max(loss.end_ns, start_ns)
         begin = start_ns if loss.begin_ns is None else max(loss.begin_ns, start_ns)
-        fill_gap(rows[2 * i : 2 * i + 2], begin, end, loss.count, loss.cpu)
+        both = rows[2 * i : 2 * i + 2]
+        fill_gap(both, begin, end, loss.count, loss.cpu)
+        if loss.begin_ns is None:
+            both["flags"] = np.where(both["ts"] == start_ns, _BEFORE_ALL, 0)
     return in_order(rows)
 
 
@@ -124,10 +129,12 @@ def fill_gap(rows: RecordArray, begin_ns: int, end_ns: int, count: int, cpu: int
 
 
 def in_order(records: RecordArray) -> RecordArray:
-    """Sorted by time. A gap begins after what happened at the same instant, ends before it."""
+    """Sorted by time. A gap begins after what happened at the same instant and ends before it; one
+    with which a CPU's events begin comes before all."""
     is_begin = records["code"] == RecordCode.LOSS_BEGIN
     is_end = records["code"] == RecordCode.LOSS_END
     is_empty = is_end & (records["v"][:, 1] == records["ts"])
     rank = np.where(is_begin | is_empty, 2, np.where(is_end, 0, 1))
+    rank[(is_begin | is_end) & (records["flags"] == _BEFORE_ALL)] = -1
     ordered: RecordArray = records[np.lexsort((rank, records["ts"]))]
     return ordered

@@ -44,7 +44,9 @@ MOST_REQUESTS = 64
 # memory with a guest_memfd private when it has set its memslot.
 WAITING, ASKED, SLOTS, ROWS, SETUP = range(5)
 SETUP_TID, SETUP_GPA, SETUP_SIZE, SETUP_TS, SETUP_SEQ = range(5, 10)
-SHARED_WIDTH = 10
+CHANGED_START, CHANGED_SIZE = 10, 11
+"""What was told last to have become private, until its memory is freed."""
+SHARED_WIDTH = 12
 SET_UP_EXPECTED, SET_UP_CALLED = 1, 2
 
 OUT_WORDS = s.CALL_WORDS + 1
@@ -341,12 +343,14 @@ def change(
     """QEMU tells others that a range of a RAM block is converted."""
     tid, offset, size = tid_of(rows, at), rows[at, 2], rows[at, 3]
     fitting, fits = 0, -1
-    for i in range(shared[WAITING]):
+    for i in range(shared[WAITING] - 1, -1, -1):  # nobody goes on with an old one
         is_same = waiting[i, SIZE] == size and waiting[i, ATTRIBUTES] == rows[at, 4]
         if not is_same or waiting[i, TID] != tid:
             continue
         expected = memory.offset_of(slots, shared[SLOTS], waiting[i, START])
         if expected == offset:
+            if rows[at, 4] == _PRIVATE:
+                shared[CHANGED_START], shared[CHANGED_SIZE] = waiting[i, START], size
             return confirm(rows, at, waiting, i, shared, vcpus, out, n)
         if expected < 0:  # of no memslot that we know
             fitting += 1
@@ -374,7 +378,11 @@ def discard(
 ) -> int:
     """QEMU has freed memory of its own: because it became private, or for another reason."""
     tid, hva, size = tid_of(rows, at), rows[at, 2], rows[at, 3]
-    for i in range(shared[WAITING]):
+    start, count = shared[CHANGED_START], shared[SLOTS]
+    if shared[CHANGED_SIZE] == size and memory.hva_of(slots, count, start) == hva:
+        shared[CHANGED_SIZE] = 0  # it belongs to what is confirmed already
+        return free(rows, at, shared, vcpus, out, n)
+    for i in range(shared[WAITING] - 1, -1, -1):  # nobody goes on with an old one
         is_same = waiting[i, SIZE] == size and waiting[i, ATTRIBUTES] == _PRIVATE
         if not is_same or waiting[i, TID] != tid:
             continue
@@ -382,6 +390,13 @@ def discard(
         if expected == hva or (expected < 0 and tid > 0):
             n = confirm(rows, at, waiting, i, shared, vcpus, out, n)
             break
+    return free(rows, at, shared, vcpus, out, n)
+
+
+@hot_in_place
+def free(rows: Words, at: int, shared: Words, vcpus: Words, out: Words, n: int) -> int:
+    """What a discard did, if it worked."""
+    tid, hva, size = tid_of(rows, at), rows[at, 2], rows[at, 3]
     was_freed = rows[at, 6] == 0 and rows[at, 4] | rows[at, 5] != 0
     if was_freed:
         n = emit(out, n, rows[at, 0], shared[ROWS], tid, s.UNMAP, _ENTERED, vcpus)

@@ -4,6 +4,7 @@ A log holds more than trace events: messages of QEMU, what a guest prints, dumps
 taken for an event if it begins with a word of small letters, digits and at least one underscore.
 """
 
+from app.model.clocks import NS_PER_LINE
 from app.model.jit import constant, hot_in_place
 from collector.text import qemu_header as h
 from collector.text import templates as t
@@ -34,8 +35,6 @@ OTHERS = KEY + 5  # lines that are no events
 HAS_TIMES = KEY + 6  # given: stamps are in this log
 STATE_SIZE = KEY + 7
 
-NS_PER_LINE = 1000
-"""Where a log has no times, a line is taken for a microsecond."""
 IGNORED = constant(0)
 """A template's code: its lines are of no use."""
 

@@ -8,7 +8,7 @@ import { describeFilters } from "./filters.js";
 import { lifeOf } from "./facts.js";
 import { PAGE_SIZE, formatAddress } from "./gpa.js";
 import { address, fetchJson } from "./rest.js";
-import { clockAt, formatDuration, formatTime } from "./time.js";
+import { clockText, formatDuration, formatTime } from "./time.js";
 import { formatCount } from "./units.js";
 
 const PAGE_LENGTH = 100;
@@ -173,8 +173,7 @@ export class EventsTable {
     link.dataset.seq = event.seq;
     link.tabIndex = -1;
     if (event.gpa !== null) link.dataset.gpa = event.gpa;
-    const { clock, clock_start_ns } = this.subject.recording;
-    link.title = `${clock} ${event.clock_ns ?? clockAt(clock_start_ns, event.t)} ns`;
+    link.title = clockText(this.subject.recording, event.t, event.clock_ns ?? undefined);
     const wrapper = document.createElement("td");
     wrapper.className = "number";
     wrapper.append(link);

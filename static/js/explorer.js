@@ -23,6 +23,7 @@ import { Steps } from "./steps.js";
 import { Storms } from "./storms.js";
 import { Strip } from "./strip.js";
 import { Take } from "./take.js";
+import { setClock } from "./time.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
@@ -83,6 +84,7 @@ class Explorer {
     ]);
     Object.assign(this, { vm, recording });
     this.timeline?.showLanes(vm);
+    setClock(recording.clock);
     if (recording.silent_ms !== null) this.storedAt = Date.now() - recording.silent_ms;
     this.status.showTrouble(vm, recording);
     if (!this.isLive) document.querySelector(".badge.live")?.remove();

@@ -5,13 +5,13 @@
 
 import { PAGE_SIZE, formatAddress, parseAddress, toHex } from "./gpa.js";
 import { address } from "./rest.js";
-import { clockAt, formatDuration, formatTime, wallTimeAt } from "./time.js";
+import { clockText, formatDuration, formatTime, wallTimeAt } from "./time.js";
 import { formatCount, formatShare, formatSize } from "./units.js";
 
 const addressFact = (term, text, title = "") => ({ term, text, title, className: "address" });
 
 export function placeRows(t, page, recording) {
-  const clock = `${recording.clock} ${clockAt(recording.clock_start_ns, t)} ns`;
+  const clock = clockText(recording, t);
   const wall = wallTimeAt(recording.wall_start_ns, t);
   const gfn = page / PAGE_SIZE;
   return [
@@ -115,7 +115,8 @@ export function lifeOf(vmId, gpa, npages, times = {}) {
 function sinceText(event) {
   if (event.kind === "state_read") return `${formatTime(event.t_effect)} or before: read from the kernel then`;
   if (event.kind !== "conversion") return `${formatTime(event.t_effect)}, events were lost`;
-  const who = event.vcpu === null ? `thread ${event.tid}` : `vCPU ${event.vcpu}`;
+  const thread = event.tid ? `thread ${event.tid}` : "an unknown thread";
+  const who = event.vcpu === null ? thread : `vCPU ${event.vcpu}`;
   const why = event.cause ? `, ${event.cause} (${event.cause_certainty})` : "";
   return `${formatTime(event.t_effect)}, by ${who}${why}`;
 }

@@ -4,7 +4,7 @@ import { kindText } from "./event_words.js";
 import { PAGE_SIZE, floorPage, formatAddress, parseAddress } from "./gpa.js";
 import { hintOf, placesOf, sayNowhere, sayPlace } from "./hva.js";
 import { address, fetchJson } from "./rest.js";
-import { formatTime } from "./time.js";
+import { NS_PER_LINE, formatTime } from "./time.js";
 import { formatCount } from "./units.js";
 
 const UNITS = { ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9 };
@@ -25,6 +25,8 @@ export function parseJump(text) {
   if (hva) return { hva: hva[1] };
   const seq = /^#(\d{1,15})$/.exec(plain);
   if (seq) return { seq: Number(seq[1]) };
+  const line = /^line(\d{1,12})$/.exec(plain);
+  if (line) return { t: Number(line[1]) * NS_PER_LINE };
   const time = /^(t\+?)?(\d+(?:\.\d+)?)(ns|us|µs|ms|s)?$/.exec(plain);
   if (!time || !(time[1] || time[3])) return null;
   return { t: Math.round(Number(time[2]) * UNITS[time[3] ?? "s"]) };

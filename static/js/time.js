@@ -3,13 +3,24 @@
  * JavaScript number holds them exactly. The trace's own clock may not: it comes as a string.
  */
 
-import { niceStep } from "./units.js";
+import { formatCount, formatRate, niceStep } from "./units.js";
 
 const NS_PER_S = 1e9;
 const THIN_SPACE = "\u2009";
+export const NS_PER_LINE = 1000;
+/** A clock that is none: the recording has no times, and its lines are counted. */
+const LINE_NUMBERS = "line number";
+
+let countsLines = false;
+
+/** From now on times are those of a recording with this clock. */
+export function setClock(name) {
+  countsLines = name === LINE_NUMBERS;
+}
 
 /** 12345678000 -> "t+12.345 678 s"; nanoseconds when there are any, unless decimals are given. */
 export function formatTime(ns, decimals = ns % 1000 === 0 ? 6 : 9) {
+  if (countsLines) return `line ${formatCount(Math.floor(ns / NS_PER_LINE))}`;
   return `t+${formatSeconds(ns, decimals)} s`;
 }
 
@@ -27,6 +38,7 @@ export function formatSeconds(ns, decimals) {
 
 /** 41234 -> "41.2 µs": a duration to three digits. */
 export function formatDuration(ns) {
+  if (countsLines) return formatLines(ns / NS_PER_LINE);
   if (ns < 1000) return `${Number(ns.toPrecision(3))} ns`;
   for (const [unit, size] of [["µs", 1e3], ["ms", 1e6]]) {
     if (ns < size * 999.5) return `${Number((ns / size).toPrecision(3))} ${unit}`;
@@ -35,9 +47,25 @@ export function formatDuration(ns) {
   return seconds < 999.5 ? `${Number(seconds.toPrecision(3))} s` : `${Math.round(seconds)} s`;
 }
 
+function formatLines(count) {
+  if (count < 99.5) return `${Number(count.toPrecision(3))} ${count === 1 ? "line" : "lines"}`;
+  return `${formatCount(count)} lines`;
+}
+
+/** 12345 -> "12.3k/s": a rate, for the labels of an axis. */
+export function formatPerTime(perSecond) {
+  if (!countsLines) return `${formatRate(perSecond)}/s`;
+  return `${formatRate((perSecond / NS_PER_S) * NS_PER_LINE * 1000)}/1k lines`;
+}
+
 /** The trace's own clock at a time: exact, by BigInt. */
 export function clockAt(clockStartNs, ns) {
   return (BigInt(clockStartNs) + BigInt(Math.round(ns))).toString();
+}
+
+/** The same, with the clock's name. */
+export function clockText({ clock, clock_start_ns }, ns, exact = clockAt(clock_start_ns, ns)) {
+  return clock === LINE_NUMBERS ? `${formatTime(ns)}: this recording has no times` : `${clock} ${exact} ns`;
 }
 
 /** Wall-clock text of a time, or null where the recording does not know it. */
@@ -49,9 +77,10 @@ export function wallTimeAt(wallStartNs, ns) {
 
 /** Tick positions (ns) and labels for a time axis of `count` labels at most. */
 export function timeTicks(from, to, count) {
-  const step = Math.max(1, niceStep(to - from, count));
+  const step = Math.max(countsLines ? NS_PER_LINE : 1, niceStep(to - from, count));
   const decimals = Math.min(9, Math.max(0, Math.ceil(-Math.log10(step / NS_PER_S) - 1e-9)));
   const values = [];
   for (let i = Math.ceil(from / step); i * step <= to; i += 1) values.push(i * step);
-  return { values, labels: values.map((ns) => `${formatSeconds(ns, decimals)} s`) };
+  const label = countsLines ? formatTime : (ns) => `${formatSeconds(ns, decimals)} s`;
+  return { values, labels: values.map((ns) => label(ns)) };
 }

@@ -10,9 +10,9 @@ import {
   NARROW, PLOT_CONFIG, baseLayout, colour, forgetSizes, plotWidth, sizeOf, timeAxisUpdate,
 } from "./plot.js";
 import { address, fetchJson } from "./rest.js";
-import { formatDuration, formatTime } from "./time.js";
+import { formatDuration, formatPerTime, formatTime } from "./time.js";
 import { failureTicks, faultBars, lanesOf, steps } from "./timeline_lanes.js";
-import { formatCount, formatRate, formatSize, niceStep } from "./units.js";
+import { formatCount, formatSize, niceStep } from "./units.js";
 
 const MARGIN = { t: 6, b: 6 };
 const PIXELS_PER_BUCKET = 4;
@@ -147,7 +147,7 @@ function rateAxis(up, down, gridcolor) {
     range: [bottom - span * 0.06, (top || 1) + span * 0.06],
     tickmode: "array",
     tickvals: values,
-    ticktext: values.map((rate) => `${formatRate(rate)}/s`),
+    ticktext: values.map(formatPerTime),
     gridcolor,
     zeroline: true,
     zerolinecolor: colour("muted"),

@@ -1,7 +1,7 @@
 /** The lanes of the timeline below the conversions: failed conversions, and guest page faults. */
 
 import { NARROW, colour, sideMargins } from "./plot.js";
-import { formatRate } from "./units.js";
+import { formatPerTime } from "./time.js";
 
 const GAP = 6;
 const FAILED_HEIGHT = 16;
@@ -87,7 +87,7 @@ export function faultBars({ edges, page_faults, private_faults }, seconds, layou
     range: [0, (top || 1) * 1.04],
     tickmode: "array",
     tickvals: top ? [0, top] : [0],
-    ticktext: ["0", `${formatRate(top)}/s`],
+    ticktext: ["0", formatPerTime(top)],
     showgrid: false,
     zeroline: true,
     zerolinecolor: colour("muted"),

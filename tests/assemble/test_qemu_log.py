@@ -215,6 +215,20 @@ def test_unconfirmed_conversion_is_in_doubt_from_its_line_on(read: Import) -> No
 
 
 @both_forms
+def test_what_is_proved_is_the_latest_request_for_it(read: Import, form: str) -> None:
+    log = QemuText(form).start().slot().convert(MIB, PAGE, private=True)
+    line = len(log.lines)
+    log.fault(MIB, PAGE, private=True).converted(MIB, PAGE, private=True)
+    rows = only_vm(read(log)).conversions[1:]
+    told = [(int(row["t"]) // 1000, int(row["outcome"]), int(row["cause"])) for row in rows]
+    first = line if form == "plain" else line - 1
+    assert told == [
+        (first, Outcome.UNCONFIRMED, Cause.NONE),
+        (first + 4, Outcome.APPLIED, Cause.IMPLICIT),
+    ]
+
+
+@both_forms
 def test_discarding_what_became_private_confirms_it(read: Import, form: str) -> None:
     log = QemuText(form).start().slot()
     log.convert(MIB, PAGE, private=True).discarded(UA + MIB, PAGE)

@@ -66,6 +66,27 @@ def test_times(in_module: Callable[[str, str], Any]) -> None:
     ]
 
 
+def test_times_of_a_recording_without_times_are_its_lines(
+    in_module: Callable[[str, str], Any],
+) -> None:
+    def said(what: str) -> Any:  # noqa: ANN401 -- whatever JavaScript gives
+        return in_module("time.js", f"(m.setClock('line number'), {what})")
+
+    assert said("[0, 4711000].map(t => m.formatTime(t))") == ["line 0", f"line 4{THIN}711"]
+    assert said("[1000, 2500, 4711000].map(m.formatDuration)") == [
+        "1 line",
+        "2.5 lines",
+        f"4{THIN}711 lines",
+    ]
+    assert said("m.timeTicks(0, 3000, 9).labels") == [f"line {n}" for n in range(4)]
+    assert said("m.formatPerTime(1e6)") == "1k/1k lines"
+    assert said("m.clockText({clock: 'line number', clock_start_ns: '0'}, 5000)") == (
+        "line 5: this recording has no times"
+    )
+    assert in_module("time.js", "(m.setClock('mono'), m.formatTime(0))") == f"t+0.000{THIN}000 s"
+    assert in_module("jump.js", "m.parseJump('line 4 711')") == {"t": 4_711_000}
+
+
 def test_addresses(in_module: Callable[[str, str], Any]) -> None:
     assert in_module("gpa.js", "[0, 0x180000000, 0xfffffffffffff].map(m.formatAddress)") == [
         "0x0_0000_0000",

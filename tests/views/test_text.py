@@ -28,6 +28,11 @@ def test_size(number: int, expected: str) -> None:
     assert text.size(number) == expected
 
 
+def test_where_lines_are_counted_a_time_is_a_line() -> None:
+    assert text.line(4_711_000) == "line 4\u2009711"
+    assert [text.lines(1000), text.lines(12_000)] == ["1 line", "12 lines"]
+
+
 @pytest.mark.parametrize(
     ("ns", "expected"),
     [

@@ -1,0 +1,6 @@
+"""Clocks of recordings that are none: where nothing tells when, only in which order."""
+
+LINE_NUMBERS = "line number"
+"""The clock of a log without times: t is the number of the line."""
+NS_PER_LINE = 1000
+"""A line is taken for a microsecond."""
