@@ -66,7 +66,7 @@ export class EventsTable {
     row.setAttribute("aria-current", "true");
     const box = row.closest(".table-scroll");
     box.scrollTop = row.offsetTop - (box.clientHeight - row.offsetHeight) / 2;
-    const link = row.querySelector("a");
+    const link = row.querySelector("a[data-t]");
     for (const each of this.links) each.tabIndex = each === link ? 0 : -1;
     return link;
   }

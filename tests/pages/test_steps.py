@@ -99,7 +99,7 @@ def test_steps_stay_at_a_place_that_was_chosen(explorer: Explorer, events: Event
 
 def test_an_event_that_is_followed_is_where_steps_go_on(explorer: Explorer) -> None:
     page = explorer("?from=20000000000&to=21000000000")
-    link = page.locator("#events-body tr").nth(5).locator("a")
+    link = page.locator("#events-body tr").nth(5).locator("a[data-t]")
     seq = int(link.get_attribute("data-seq") or -1)
     settled(page, link.click)
     assert chosen(page) == seq
@@ -146,6 +146,8 @@ def test_playing_moves_to_the_end_of_the_window_and_stops(explorer: Explorer) ->
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     eventually(page, lambda: query_of(page)["t"] == "15199999999")
     expect(page.locator("#inspector")).to_contain_text("page history")
+    page.get_by_label("How long it takes to play the window").select_option("60")
+    page.locator("#map-overlay").focus()
     page.keyboard.press("p")  # from the beginning again
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.locator("#strip-caption")).to_contain_text("t+15.0")
@@ -170,6 +172,7 @@ def test_playing_asks_for_no_step_before_the_last_was_answered(explorer: Explore
 
 def test_clearing_the_cursor_ends_playing(explorer: Explorer) -> None:
     page = explorer("?from=15000000000&to=25000000000", reduced_motion="reduce")
+    page.get_by_label("How long it takes to play the window").select_option("60")
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     eventually(page, lambda: not page.locator("#clear-cursor").is_hidden())
