@@ -1,71 +1,87 @@
 """The few ways in which a function becomes a compiled hot loop."""
 
-import hashlib
 import inspect
-import os
+import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
+
+from app.model import keptcode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_config = cast(Any, numba.config)  # its members are made at run time
-_CACHE = _config.CACHE_DIR
-"""Where the user wants compiled code (NUMBA_CACHE_DIR), empty for beside its source."""
+_lock = threading.RLock()
 
 
-@cache
-def _cache_of(package: Path) -> str:
-    """A folder for the compiled code of a package, another one for each state of its sources.
+class Hot:
+    """A function whose compiled code is kept on disk, one for each signature it is called with.
 
-    Numba drops what it kept of a function when the file of that function changes, but not when
-    the file of a function compiled into it does. Everything here is compiled into others.
+    Kept code is machine code: a process that finds all it needs never imports numba, which costs
+    more than the decoding of ten million events. Compiling, and calls whose arguments are more
+    than arrays and whole numbers, are numba's.
     """
-    digest = hashlib.sha256()
-    for source in (*sorted(Path(__file__).parent.glob("*.py")), *sorted(package.glob("*.py"))):
-        digest.update(source.read_bytes())
-    return str(_cache_folder(package) / f"compiled-{digest.hexdigest()[:16]}")
 
+    def __init__(self, function: Callable[..., Any], **options: bool) -> None:
+        self.function = function
+        self.options = options
+        self.codes: dict[keptcode.Signature | None, Callable[..., Any]] = {}
+        update_wrapper(self, function)
 
-def _cache_folder(package: Path) -> Path:
-    """Beside the sources, or in the user's cache where somebody else installed them."""
-    if _CACHE:
-        return Path(_CACHE) / package.name
-    if os.access(package, os.W_OK, effective_ids=True):
-        return package / "__pycache__"
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache_home) / "gmemscope" / package.name
+    def __call__(self, *args: Any) -> Any:  # noqa: ANN401 -- whatever the function takes
+        signature = keptcode.signature_of(args)
+        code = self.codes.get(signature)
+        if code is None:
+            code = self._code_for(signature, args)
+        return code(*args)
 
+    def _code_for(
+        self, signature: keptcode.Signature | None, args: tuple[Any, ...]
+    ) -> Callable[..., Any]:
+        with _lock:
+            if signature not in self.codes:
+                code = None if signature is None else self._kept_code(signature, args)
+                self.codes[signature] = code or self.dispatcher
+        return self.codes[signature]
 
-def _njit(function: F, **options: bool) -> F:
-    # The published signature of njit leaves out _nrt.
-    _config.CACHE_DIR = _cache_of(Path(inspect.getfile(function)).parent)
-    try:
-        return cast(F, cast(Any, numba.njit)(nogil=True, cache=True, **options)(function))
-    finally:
-        _config.CACHE_DIR = _CACHE
+    def _kept_code(
+        self, signature: keptcode.Signature, args: tuple[Any, ...]
+    ) -> Callable[..., Any] | None:
+        kept = keptcode.path_of(self.function, signature, self.folder)
+        code = keptcode.load(kept)
+        if code is None:
+            from app.model.compiling import keep
 
+            code = keep(self, args, kept)
+        return code
 
-def hot(function: F) -> F:
-    """Compile `function` on first call, off the interpreter lock, and cache the result on disk.
+    @cached_property
+    def folder(self) -> Path:
+        return keptcode.folder_of(Path(inspect.getfile(self.function)).parent)
 
-    The body must stay Python that a Python reader can follow: typed numpy arrays and integers in,
-    arrays and integers out, no objects.
-    """
-    return _njit(function)
+    @cached_property
+    def dispatcher(self) -> Any:  # noqa: ANN401 -- numba's, which has no types
+        from app.model.compiling import dispatcher_of
+
+        return dispatcher_of(self)
+
+    @property
+    def _numba_type_(self) -> Any:  # noqa: ANN401
+        """What numba takes it for where another function calls it."""
+        return self.dispatcher._numba_type_
 
 
 def hot_in_place(function: F) -> F:
-    """`hot` for loops that create no array, not even a slice of one.
+    """Compile `function` on first call, off the interpreter lock, and keep the result on disk.
 
-    It leaves out the counting of references to arrays, which otherwise costs some ten atomic
-    operations per call of such a function, and more than the work of a short one.
+    The body must stay Python that a Python reader can follow: typed numpy arrays and integers in,
+    arrays and integers out, no objects. It creates no array, not even a slice of one: references
+    to arrays are not counted, which otherwise costs some ten atomic operations per call of such a
+    function, and more than the work of a short one.
     """
-    return _njit(function, _nrt=False)
+    return cast(F, Hot(function))
 
 
 def hot_part(function: F) -> F:
@@ -73,7 +89,7 @@ def hot_part(function: F) -> F:
 
     A call hands over seven words per array; a page costs less to paint than that.
     """
-    return _njit(function, _nrt=False, forceinline=True)
+    return cast(F, Hot(function, forceinline=True))
 
 
 def constant(value: int) -> int:

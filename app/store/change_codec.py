@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, Certainty, ChangeArray, EventArray, effect_time
-from app.model.jit import hot
+from app.model.jit import hot_in_place
 from app.store.arrow import Signed, Unsigned, join, read_batch, split, unzigzag, write_batch, zigzag
 
 BEFORE_SHIFT, AFTER_SHIFT = 0, 2
@@ -99,7 +99,7 @@ def _bases(
     return events["gfn"][index], events["npages"][index], effect_time(events)[index], is_explicit
 
 
-@hot
+@hot_in_place
 def select_changes(
     output: ChangeArray,
     effect_t: Signed,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from app.model.events import CHANGE, EVENT, Certainty, ChangeArray, EventArray, EventKind
 from app.model.filtering import EventFilter, SlotLife, matching
-from app.model.jit import hot
+from app.model.jit import hot_in_place
 from app.model.tallies import Columns
 from app.model.timeline import Counts
 from app.store.arrow import Signed, Unsigned, join, read_batch
@@ -150,7 +150,7 @@ def places_of(
     )
 
 
-@hot
+@hot_in_place
 def select_events(
     output: Signed,
     effect_t: Signed,

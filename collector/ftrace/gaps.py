@@ -1,7 +1,7 @@
 """What one CPU's stream remembers from page to page, above all what is missing in it. Compiled."""
 
-from app.model.jit import hot
-from collector.ftrace.gather import Ints
+from app.model.jit import hot_in_place
+from collector.ftrace.gather import ROW_WORDS, Ints
 from collector.records import RecordCode
 
 LOSS_BEGIN = int(RecordCode.LOSS_BEGIN)
@@ -21,7 +21,7 @@ FIRST_TS = 9  # of the first event
 STATE_SIZE = 10  # a second copy follows: the state when the page began
 
 
-@hot
+@hot_in_place
 def open_gap(state: Ints, count: int) -> None:
     """Events are missing from here to the next event; `count` 0: nobody knows how many."""
     if count <= 0:
@@ -30,7 +30,7 @@ def open_gap(state: Ints, count: int) -> None:
     state[GAP_PENDING] = 1
 
 
-@hot
+@hot_in_place
 def end_gap(rows: Ints, n: int, ts: int, cpu: int, state: Ints) -> int:
     """Put LOSS_BEGIN at the last event before the gap, if there is one, and LOSS_END at `ts`."""
     count = 0 if state[GAP_UNKNOWN] != 0 else state[GAP_COUNT]
@@ -44,9 +44,10 @@ def end_gap(rows: Ints, n: int, ts: int, cpu: int, state: Ints) -> int:
     return n
 
 
-@hot
+@hot_in_place
 def _put_loss(rows: Ints, n: int, ts: int, code: int, cpu: int, count: int, other: int) -> int:
-    rows[n] = 0
+    for word in range(ROW_WORDS):
+        rows[n, word] = 0
     rows[n, 0] = ts
     rows[n, 1] = (cpu << 32) | (code << 48)
     rows[n, 2] = count

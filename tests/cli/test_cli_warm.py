@@ -7,13 +7,15 @@ from numba.core.dispatcher import Dispatcher
 from small_guest import write_small_recording
 
 from app.commands import warm
+from app.model.jit import Hot
 from app.store.database import open_database
 
 
 def compiled_functions() -> int:
     """How many signatures of hot loops this process has compiled or loaded."""
-    loops = [thing for thing in gc.get_objects() if isinstance(thing, Dispatcher)]
-    return sum(len(loop.overloads) for loop in loops)
+    things = gc.get_objects()  # among them proxies of what is gone, which isinstance() would ask
+    by_numba = [len(thing.overloads) for thing in things if issubclass(type(thing), Dispatcher)]
+    return sum(by_numba) + sum(len(thing.codes) for thing in things if type(thing) is Hot)
 
 
 def test_a_recording_is_written_and_shown_without_compiling(tmp_path: Path) -> None:

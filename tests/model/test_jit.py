@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.model import jit
+from app.model import keptcode
 
 
 def run(folder: Path) -> str:
@@ -23,11 +23,11 @@ def run(folder: Path) -> str:
 def test_where_another_user_installed_it_the_users_cache_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jit, "_CACHE", "")
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert jit._cache_folder(tmp_path) == tmp_path / "__pycache__"
+    assert keptcode.cache_folder(tmp_path) == tmp_path / "__pycache__"
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    assert jit._cache_folder(tmp_path) == tmp_path / "cache" / "gmemscope" / tmp_path.name
+    assert keptcode.cache_folder(tmp_path) == tmp_path / "cache" / "gmemscope" / tmp_path.name
 
 
 def write(folder: Path, name: str, body: str) -> None:
