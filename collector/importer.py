@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -14,17 +15,6 @@ from collector.assemble.assembler import Assembler
 from collector.coverage import describe_coverage
 from collector.records import CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription
-from collector.sources.bpftrace_log import BpftraceLog, looks_like_bpftrace_log
-from collector.sources.perf_script import PerfScript, looks_like_perf_script
-from collector.sources.qemu_log import QemuLog
-from collector.sources.trace_dat import TraceDatFile
-from collector.sources.trace_text import (
-    TraceFile,
-    TraceReport,
-    looks_like_trace_file,
-    looks_like_trace_report,
-)
-from collector.text.qemu_lines import looks_like_qemu_log
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
 _HEAD_BYTES = 1 << 16
@@ -50,14 +40,15 @@ class ImportedFile(Protocol):
     def close(self) -> None: ...
 
 
-FORMATS: dict[str, Callable[[Path], ImportedFile]] = {
-    "trace.dat": TraceDatFile,
-    "bpftrace": BpftraceLog,
-    "perf-script": PerfScript,
-    "trace-report": TraceReport,
-    "trace": TraceFile,
-    "qemu": QemuLog,
+FORMATS = {
+    "trace.dat": "trace_dat.TraceDatFile",
+    "bpftrace": "bpftrace_log.BpftraceLog",
+    "perf-script": "perf_script.PerfScript",
+    "trace-report": "trace_text.TraceReport",
+    "trace": "trace_text.TraceFile",
+    "qemu": "qemu_log.QemuLog",
 }
+"""Which class of collector.sources reads each. One alone is imported: together they take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +82,11 @@ def format_of(path: Path) -> str:
         raise InputError(path, 0, "the file is empty")
     if head.startswith(TRACE_DAT_MAGIC):
         return "trace.dat"
+    from collector.sources.bpftrace_log import looks_like_bpftrace_log
+    from collector.sources.perf_script import looks_like_perf_script
+    from collector.sources.trace_text import looks_like_trace_file, looks_like_trace_report
+    from collector.text.qemu_lines import looks_like_qemu_log
+
     if looks_like_bpftrace_log(head):
         return "bpftrace"
     if looks_like_trace_file(head):
@@ -122,7 +118,7 @@ def import_file(
     Damage ends or interrupts the reading, not the import: what was sound is kept, the recording
     is marked incomplete and the error returned. Raises InputError if nothing could be read.
     """
-    with _readable(path), closing(FORMATS[format_name](path)) as source:
+    with _readable(path), closing(_open(path, format_name)) as source:
         description = source.describe()
         with open_sink(_header(path, source, description, sha256)) as sink:
             assembler = Assembler(sink, description)
@@ -131,6 +127,12 @@ def import_file(
                 sink.mark_incomplete(str(damage))
             sink.update_coverage(_coverage(source))
             return Imported(sink.recording_id, calls, assembler.lost_events, damage)
+
+
+def _open(path: Path, format_name: str) -> ImportedFile:
+    module, _, name = FORMATS[format_name].partition(".")
+    opened: ImportedFile = getattr(import_module(f"collector.sources.{module}"), name)(path)
+    return opened
 
 
 def _feed(

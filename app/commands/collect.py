@@ -172,7 +172,7 @@ def record(
     stop: "Event",
 ) -> "Collected":
     from collector.agent import collect
-    from collector.host import scan
+    from collector.host.discovery import scan
     from collector.sources.choice import open_source
     from collector.sources.live import HostCannot
 

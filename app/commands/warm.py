@@ -1,5 +1,6 @@
 """`gmemscope warm`: compile the hot loops once, so that the first recording does not wait."""
 
+import compileall
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 CONVERSIONS = 1000
+PACKAGES = [Path(__file__).parents[2] / name for name in ("app", "collector")]
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 """Small real recordings; only a checkout has them."""
 LINES = {
@@ -22,6 +24,7 @@ LINES = {
 
 def command() -> None:
     """Compile the hot loops and keep the result on disk. What is left out here is at first use."""
+    keep_bytecode()
     from app.store.database import open_database
 
     with tempfile.TemporaryDirectory() as folder:
@@ -35,6 +38,13 @@ def command() -> None:
             import_one(engine, text, AUTO, again=True)
         look_at_everything(engine)
         engine.dispose()
+
+
+def keep_bytecode() -> None:
+    """Of Python itself: where the environment forbids to write it (PYTHONDONTWRITEBYTECODE, as in
+    many containers), every command would compile all sources anew."""
+    for package in PACKAGES:
+        compileall.compile_dir(package, quiet=2)
 
 
 def record_something(engine: "Engine") -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from app.store.errors import StoreError, WriterBusy, explained
 from app.store.lock import WriterLock
-from app.store.migrate import migrate, schema_version
+from app.store.migrate import create, migrate, schema_version
 from app.store.recover import recover
 from app.store.tables import SCHEMA_VERSION
 
@@ -147,8 +147,12 @@ def _bring_up_to_date(engine: Engine) -> None:
 def _migrate(engine: Engine) -> None:
     # Immediate, for it waits: a transaction that begins to write after others did is refused.
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
-        if schema_version(connection) == SCHEMA_VERSION:
+        version = schema_version(connection)
+        if version == SCHEMA_VERSION:
             return
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrate(connection)
+        if version is None:
+            create(connection)
+        else:
+            migrate(connection)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlmodel import SQLModel
 
 from app.store.errors import StoreError
 from app.store.tables import SCHEMA_VERSION
@@ -32,9 +33,21 @@ def schema_version(connection: Connection) -> str | None:
     return str(version)
 
 
+def create(connection: Connection) -> None:
+    """Make the tables of an empty database as they are now: what the migrations come to."""
+    SQLModel.metadata.create_all(connection, checkfirst=False)
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+            "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(text(f"INSERT INTO alembic_version VALUES ('{SCHEMA_VERSION}')"))
+
+
 def migrate(connection: Connection) -> None:
-    """Bring the schema to SCHEMA_VERSION inside the caller's transaction."""
-    # Alembic costs a quarter of a second to import and is needed once in a database's life.
+    """Bring an older schema to SCHEMA_VERSION inside the caller's transaction."""
+    # Alembic costs a quarter of a second to import, and few databases need it.
     from alembic import command
     from alembic.config import Config
 

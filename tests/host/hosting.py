@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from collector.host import scan
+from collector.host.discovery import scan
 from collector.host.found import FoundVm
 
 HERE = Path(__file__).parent

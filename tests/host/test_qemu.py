@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from collecting import need_kvm
 
-from collector.host import scan
+from collector.host.discovery import scan
 from collector.host.found import Found, FoundVm
 from collector.host.qmp import QmpError, ask_qemu
 

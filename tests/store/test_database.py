@@ -11,12 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlmodel import SQLModel
 
 from app.store.database import default_database, open_database
 from app.store.errors import StoreError, explained
-from app.store.migrate import MIGRATIONS
+from app.store.migrate import MIGRATIONS, migrate, schema_version
 from app.store.reader import Reader
 from app.store.tables import SCHEMA_VERSION
 
@@ -35,10 +35,21 @@ def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
             engine.dispose()
 
 
-def test_the_tables_are_what_the_migrations_make(engine: Engine) -> None:
+def test_a_new_database_and_all_migrations_come_to_the_same_tables(
+    engine: Engine, tmp_path: Path
+) -> None:
+    migrated = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    with migrated.begin() as connection:
+        migrate(connection)
+        assert schema_version(connection) == SCHEMA_VERSION
+    assert differences(migrated) == differences(engine) == []
+
+
+def differences(engine: Engine) -> list[object]:
+    """Between a database and the tables as they are declared."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, SQLModel.metadata) == []
+        return list(compare_metadata(context, SQLModel.metadata))
 
 
 def test_the_newest_migration_is_the_schema_version() -> None:
