@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from app.store.protocol import RecordingHeader, RecordingSink
+from collector.ahead import ahead
 from collector.assemble.assembler import Assembler
 from collector.coverage import describe_coverage
 from collector.records import CallArray, CallCode
@@ -140,11 +141,12 @@ def _feed(
 ) -> tuple[int, InputError | None]:
     calls, damage = 0, None
     try:
-        for batch in source.batches():
-            assembler.add(batch)
-            calls += int(np.count_nonzero(~np.isin(batch["code"], _LOSSES)))
-            if report is not None:
-                report(Progress(calls, source.bytes_read, path.stat().st_size))
+        with closing(ahead(source.batches())) as batches:
+            for batch in batches:
+                assembler.add(batch)
+                calls += int(np.count_nonzero(~np.isin(batch["code"], _LOSSES)))
+                if report is not None:
+                    report(Progress(calls, source.bytes_read, path.stat().st_size))
     except InputError as error:
         damage = error
     except KeyboardInterrupt as error:

@@ -117,7 +117,7 @@ class Assembler:
     def _take(self, calls: CallArray, *, is_last: bool) -> None:
         self._held, self._rows = calls[:0], event_rows(calls, self._start_ns)
         bystanders = Bystanders(calls, _FLOOD, self._vms, self._processes)
-        cuts = np.flatnonzero(_cuts(calls))
+        cuts = _cuts(calls)
         columns = (cuts, *(calls[name][cuts] for name in ("code", "tid", "fd")))
         start = 0
         for at, code, tid, fd in zip(*(column.tolist() for column in columns), strict=True):
@@ -222,13 +222,15 @@ class Assembler:
             self._append(vm, row.copy())
 
 
-def _cuts(calls: CallArray) -> npt.NDArray[np.bool_]:
-    """The calls that change who is who or what is mapped; their failures change nothing."""
+def _cuts(calls: CallArray) -> npt.NDArray[np.int64]:
+    """Which calls change who is who or what is mapped; their failures change nothing."""
+    rare = np.flatnonzero(~_FLOOD[calls["code"]])
+    calls = calls[rare]
     code = calls["code"]
     is_creation = np.isin(
         code, (CallCode.CREATE_VM, CallCode.CREATE_VCPU, CallCode.CREATE_GUEST_MEMFD)
     )
     made = (calls["flags"] & SAW_EXIT != 0) & (calls["ret"] >= 0)
-    others = ~_FLOOD[code] & ~is_creation & (code != CallCode.SET_REGION)
-    result: npt.NDArray[np.bool_] = others | (is_creation & made) | changes_layout(calls)
+    others = ~is_creation & (code != CallCode.SET_REGION)
+    result: npt.NDArray[np.int64] = rare[others | (is_creation & made) | changes_layout(calls)]
     return result

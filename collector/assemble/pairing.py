@@ -13,7 +13,8 @@ MOST_HELD_CALLS = 1 << 19
 """Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
 
 _FIRST_CAPACITY = 1 << 10
-_OUT_ROWS = 1 << 15
+_SPARE_ROWS = 2
+"""A record may yield as many calls; on the whole there are fewer than records."""
 _NEVER = 1 << 62
 
 
@@ -23,7 +24,6 @@ class Pairing:
     def __init__(self) -> None:
         self._table = np.zeros((_FIRST_CAPACITY, s.WIDTH), dtype=np.int64)
         self._shared = np.zeros(s.SHARED_WIDTH, dtype=np.int64)
-        self._out = np.zeros((_OUT_ROWS, s.CALL_WORDS), dtype=np.int64)
         self._held = np.zeros(0, dtype=CALL)
         self._last_ts = 0
 
@@ -38,19 +38,22 @@ class Pairing:
         """
         words = np.ascontiguousarray(records, dtype=RECORD).view(np.int64)
         words = words.reshape(len(records), s.RECORD_WORDS)
-        found = [self._held]
-        at = 0
+        at, count = 0, len(self._held)
+        out = np.empty((count + len(words) + _SPARE_ROWS, s.CALL_WORDS), dtype=np.int64)
+        out[:count] = _words_of(self._held)
         while at < len(words):
-            reached, count = pair(words, at, self._table, self._shared, self._out)
-            found.append(self._taken(count))
-            if reached == at and count == 0:
-                self._grow()
-            at = reached
+            at, count = pair(words, at, self._table, self._shared, out, count)
+            if at < len(words):
+                if count + 2 > len(out):
+                    out = np.concatenate((out[:count], np.empty_like(out)))
+                else:
+                    self._grow()
         if len(words):
             self._last_ts = int(words[-1, 0])
+        calls = _calls_of(out[:count])
         if not self._shared[s.HAS_IOCTL_EXITS]:
-            found.append(self._swept(0))
-        return self._settled(found)
+            calls = np.concatenate((calls, self._swept(0)))
+        return self._settled(calls)
 
     @property
     def open_since(self) -> int:
@@ -64,32 +67,29 @@ class Pairing:
         """
         if self.open_since >= before:
             return self._held[:0]
-        return self._settled([self._held, self._swept(before)])
+        return self._settled(np.concatenate((self._held, self._swept(before))))
 
     def finish(self) -> CallArray:
         """The recording is over: what is still open stays unconfirmed."""
-        calls = np.concatenate((self._held, self._swept(_NEVER)))
+        calls, _ = _in_order(np.concatenate((self._held, self._swept(_NEVER))))
         self._held = calls[:0]
-        return _in_order(calls)
+        return calls
 
-    def _settled(self, found: list[CallArray]) -> CallArray:
+    def _settled(self, calls: CallArray) -> CallArray:
         horizon = oldest_open(self._table)
-        if sum(map(len, found)) > MOST_HELD_CALLS:
-            found.append(self._swept(self._last_ts))
+        if len(calls) > MOST_HELD_CALLS:
+            calls = np.concatenate((calls, self._swept(self._last_ts)))
             horizon = _NEVER
-        calls = _in_order(np.concatenate(found))
+        calls, ends = _in_order(calls)
         # A call that returns at the very time of the oldest entry may still come after it.
-        count = int(np.searchsorted(calls["ts_exit"], np.uint64(horizon)))
+        count = int(np.searchsorted(ends, np.uint64(horizon)))
         self._held = calls[count:].copy()
         return calls[:count]
 
     def _swept(self, before: int) -> CallArray:
         rows = np.zeros((len(self._table), s.CALL_WORDS), dtype=np.int64)
         count = sweep(self._table, self._shared, rows, before)
-        return rows[:count].copy().view(CALL).reshape(count)
-
-    def _taken(self, count: int) -> CallArray:
-        return self._out[:count].copy().view(CALL).reshape(count)
+        return _calls_of(rows[:count].copy())
 
     def _grow(self) -> None:
         """Double the thread table."""
@@ -101,9 +101,18 @@ class Pairing:
             self._table[find_thread(self._table, self._shared, int(row[s.TID]) - 1)] = row
 
 
-def _in_order(calls: CallArray) -> CallArray:
-    """Sorted by effect time; calls of the same time keep their order."""
-    ends = calls["ts_exit"]
+def _in_order(calls: CallArray) -> tuple[CallArray, npt.NDArray[np.uint64]]:
+    """Sorted by effect time, and these; calls of the same time keep their order."""
+    ends = np.ascontiguousarray(calls["ts_exit"])
     if (ends[1:] >= ends[:-1]).all():
-        return calls
-    return calls[np.argsort(ends, kind="stable")]
+        return calls, ends
+    order = np.argsort(ends, kind="stable")
+    return calls[order], ends[order]
+
+
+def _words_of(calls: CallArray) -> npt.NDArray[np.int64]:
+    return calls.view(np.int64).reshape(len(calls), s.CALL_WORDS)
+
+
+def _calls_of(words: npt.NDArray[np.int64]) -> CallArray:
+    return words.view(CALL).reshape(len(words))

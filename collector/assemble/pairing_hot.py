@@ -224,13 +224,14 @@ def take_record(
 
 
 @hot_in_place
-def pair(records: Words, start: int, table: Words, shared: Words, out: Words) -> tuple[int, int]:
-    """Pair records[start:]; returns (how far it came, calls written).
+def pair(
+    records: Words, start: int, table: Words, shared: Words, out: Words, n: int
+) -> tuple[int, int]:
+    """Pair records[start:], writing calls from out[n] on; returns (how far it came, the next n).
 
     Stops early when `out` is full or the table has to grow: the caller sees to that and goes on.
     A record yields two calls at most.
     """
-    n = 0
     for i in range(start, len(records)):
         if n + 2 > len(out):
             return i, n

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from struct import Struct
 
 from collector.ftrace.blocks import BlockReader
-from collector.ftrace.bytesfile import BytesFile, Cursor
+from collector.ftrace.bytesfile import BytesFile
 from collector.ftrace.contents import CpuData
 from collector.sources.base import InputError
 
 PLAIN_PIECE = 1 << 18  # bytes read at once
+
+_COUNT = Struct("<I")  # of chunks
+_SIZES = Struct("<II")  # of a chunk in the file, and of what it holds
 
 MAX_CHUNK = 1 << 28
 """trace-cmd writes chunks of a few pages; one that claims more than this is damage."""
@@ -43,8 +47,9 @@ def _plain(file: BytesFile, cpu: CpuData) -> Iterator[Chunk]:
 
 def _compressed(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
     file, offset = blocks.file, cpu.offset + 4
-    for _ in range(_u32s(file, cpu.offset, 1)[0]):
-        packed, unpacked = _u32s(file, offset, 2)
+    (count,) = _COUNT.unpack(file.read(cpu.offset, _COUNT.size))
+    for _ in range(count):
+        packed, unpacked = _SIZES.unpack(file.read(offset, _SIZES.size))
         if unpacked > MAX_CHUNK:
             raise InputError(file.path, offset, "the size of a compressed chunk cannot be right")
         if offset + 8 + packed > file.size:
@@ -54,8 +59,3 @@ def _compressed(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
         except InputError as error:
             yield Chunk(offset, b"", error.reason)
         offset += 8 + packed
-
-
-def _u32s(file: BytesFile, offset: int, count: int) -> list[int]:
-    cursor = Cursor(file.path, file.read(offset, 4 * count), offset, is_compressed=False)
-    return [cursor.u32() for _ in range(count)]
