@@ -1,8 +1,8 @@
 """Filters of events as people write them: in an address, on the command line."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum, IntEnum
-from typing import Any, TypeVar
+from enum import IntEnum
+from typing import Any
 
 from app.model.events import UNKNOWN_VCPU, Cause, EventKind, Outcome, To
 from app.model.filtering import EventFilter, SlotLife, lives_of
@@ -20,7 +20,7 @@ SIZES = {
     "unaligned_2m": SizeClass.UNALIGNED,
     NOT_KNOWN: SizeClass.UNKNOWN,
 }
-Member = TypeVar("Member", bound=Enum)
+SIZE_NAMES = {size: name for name, size in SIZES.items()}
 
 
 class FilterError(ValueError):

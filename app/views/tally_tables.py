@@ -1,6 +1,6 @@
 """Tallies with names that people use, most calls first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,7 +8,8 @@ from pydantic import Field
 
 from app.model.events import UNKNOWN_VCPU, Cause, Certainty, Outcome, To
 from app.model.layout import Memslot
-from app.model.tallies import Difference, Dimension, Tally, size_name
+from app.model.tallies import Difference, Dimension, SizeClass, Tally, size_name
+from app.views.event_filters import NOT_KNOWN, SIZE_NAMES, slot_text
 from app.views.failures import errno_name
 
 ROWS_SHOWN = 20
@@ -25,6 +26,10 @@ class TallyRow:
     effective_pages: int
     latency_ns: Annotated[int, Field(description="Time spent in the calls whose end was seen.")]
     share: Annotated[float, Field(description="Of the stretch's conversions.")]
+    filter: Annotated[
+        str | None,
+        Field(description="Parameters of `events` that leave just these, with kind=conversion."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,35 @@ def _slot_name(value: int, slots: Sequence[Memslot]) -> str:
     return f"{number} at {slot.base_gfn << 12:#x}"
 
 
+def filter_text(
+    dimension: Dimension, value: int, values: Collection[int], slots: Sequence[Memslot]
+) -> str | None:
+    """What leaves the calls of one of a table's values, as links have it; None: nothing does."""
+    match dimension:
+        case Dimension.DIRECTION | Dimension.OUTCOME:
+            members = To if dimension is Dimension.DIRECTION else Outcome
+            return f"{dimension}={members(value).name.lower()}"
+        case Dimension.CAUSE:
+            is_told_apart = sum(other >> 8 == value >> 8 for other in values) == 1
+            return f"cause={Cause(value >> 8).name.lower()}" if is_told_apart else None
+        case Dimension.SIZE:
+            return f"size={SIZE_NAMES[SizeClass(size_name(value))]}"
+        case Dimension.VCPU:
+            return f"vcpu={NOT_KNOWN if value == UNKNOWN_VCPU else value}"
+        case Dimension.MEMSLOT:
+            return _slot_filter(value, slots)
+        case Dimension.ERRNO | Dimension.THREAD:
+            return f"{'errno' if dimension is Dimension.ERRNO else 'tid'}={value}"
+
+
+def _slot_filter(value: int, slots: Sequence[Memslot]) -> str | None:
+    """None where a memslot has no id, or was at several places in that time."""
+    if value < 0 or slots[value].slot < 0:
+        return None
+    ids = [(slot.as_id, slot.slot) for slot in slots]
+    return f"memslot={slot_text(ids[value])}" if ids.count(ids[value]) == 1 else None
+
+
 def tally_table(
     dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Sequence[Memslot]
 ) -> TallyTable:
@@ -97,6 +131,7 @@ def tally_table(
             tally.effective_pages,
             tally.latency_ns,
             tally.calls / calls,
+            filter_text(dimension, value, tallies.keys(), slots),
         )
         for value, tally in order[:ROWS_SHOWN]
     ]

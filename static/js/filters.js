@@ -107,8 +107,8 @@ export class FilterBar {
     this.form.classList.toggle("is-active", isFiltered);
     this.says.note.textContent = isFiltered ? noteOf(losses) : "";
     const where = gpaFrom === null && gpaTo === null ? "" : "at the shown addresses";
-    const counted = [describeFilters(filters), where].filter(Boolean).join(", ");
-    this.says.counted.textContent = counted ? `counts only ${counted}; bytes are of the whole VM` : "";
+    const counted = [describeFilters(filters), where].filter(Boolean).join("; ");
+    this.says.counted.textContent = counted ? `counted: ${counted}. Bytes are of the whole VM.` : "";
   }
 
   listSlots(memslots) {

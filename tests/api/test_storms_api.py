@@ -40,3 +40,25 @@ def test_any_stretch_can_be_counted(client: httpx.Client) -> None:
     half = client.get("/api/v1/vms/1/stretch", params={"from": 0, "to": 1}).json()
     assert (half["from"], half["to"]) == (0, 1)
     assert half["calls"]["requested"] < whole["calls"]["requested"]
+
+
+def test_a_row_names_the_filter_that_leaves_its_calls(client: httpx.Client) -> None:
+    whole = client.get("/api/v1/vms/1/stretch").json()
+    filters = []
+    for table in whole["by"]:
+        for row in table["rows"]:
+            if row["filter"] is None:
+                continue
+            filters.append(row["filter"].partition("=")[0])
+            answer = client.get(f"/api/v1/vms/1/events?kind=conversion&{row['filter']}").json()
+            assert len(answer["items"]) == row["calls"], row
+    assert set(filters) == {
+        "direction",
+        "outcome",
+        "errno",
+        "cause",
+        "size",
+        "vcpu",
+        "tid",
+        "memslot",
+    }

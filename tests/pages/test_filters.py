@@ -1,9 +1,10 @@
 """Filters of events: a bar that the URL holds, for the table and for what is counted over time."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from browsing import query_of, settled
+from browsing import Dashboard, query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 Explorer = Callable[..., Page]
@@ -115,3 +116,18 @@ def test_a_narrow_page_has_room_for_the_bar(explorer: Explorer) -> None:
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= NARROW["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+def test_a_value_of_a_storm_leads_to_its_calls(
+    open_page: Callable[..., Page], dashboard: Dashboard
+) -> None:
+    page = open_page(f"{dashboard.url}/vms/1/storms")
+    page.get_by_role("link", name=re.compile("^c\\d+$")).first.click()
+    page.get_by_role("region", name="By direction").get_by_role("link", name="to shared").click()
+    wait_until_drawn(page)
+    query = query_of(page)
+    assert (query["kind"], query["direction"]) == ("conversion", "shared")
+    assert shown_in(page, 2) == {"to shared"}
+    expect(page.locator("#timeline-counted")).to_have_text(
+        "counted: conversion, to shared. Bytes are of the whole VM."
+    )

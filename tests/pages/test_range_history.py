@@ -7,7 +7,7 @@ from browsing import Dashboard, query_of, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 Explorer = Callable[..., Page]
-SELECTED = "?from=16000000000&to=17000000000&gpa_from=0x370000000&gpa_to=0x372000000"
+SELECTED = "?from=16000000000&to=17000000000&gpa_from=0x372000000&gpa_to=0x374000000"
 
 
 def test_a_selection_leads_to_the_life_of_its_pages_and_back(explorer: Explorer) -> None:
@@ -17,10 +17,11 @@ def test_a_selection_leads_to_the_life_of_its_pages_and_back(explorer: Explorer)
     page = explorer(SELECTED)
     page.get_by_role("link", name="life of the shown addresses").click()
     heading = page.get_by_role("heading", level=1)
-    expect(heading).to_have_text("The life of pages 0x3_7000_0000 to 0x3_7200_0000")
+    expect(heading).to_have_text("The life of pages 0x3_7200_0000 to 0x3_7400_0000")
     expect(page.locator(".headline")).to_contain_text("32.0 MiB, from t+16.000")
-    for t in page.locator("td .time").all_text_contents()[:5]:
-        assert t.startswith("t+16.")
+    times = page.locator("td .time").all_text_contents()
+    assert len(times) >= 200
+    assert {t[:5] for t in times} == {"t+16."}
     page.get_by_role("link", name="on the map").click()
     wait_until_drawn(page)
     assert "?" + "&".join(f"{n}={v}" for n, v in sorted(query_of(page).items())) == "?" + "&".join(
