@@ -43,7 +43,9 @@ def _through(window: LossWindow, plans: Iterator[Plan], ledger: Ledger) -> Itera
     )
     yield _mark(EventKind.LOSS_BEGIN, window.t, count)
     for piece in held:
-        yield piece[piece["vcpu"] != window.cpu] if isinstance(piece, np.ndarray) else piece
+        seen = piece[piece["vcpu"] != window.cpu] if isinstance(piece, np.ndarray) else piece
+        if not isinstance(seen, np.ndarray) or len(seen):
+            yield seen
     yield _mark(EventKind.LOSS_END, window.to_t, count)
     yield LostEvents(Loss(window.t, window.to_t, count, window.cpu, "simulated ring buffer"))
     if first_after is not None:

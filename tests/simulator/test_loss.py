@@ -53,6 +53,13 @@ def test_marks_stand_at_the_borders_with_the_count() -> None:
     ]
 
 
+def test_a_window_in_which_all_is_lost_leaves_no_empty_piece() -> None:
+    """An empty one would end the recording there."""
+    plans: list[Plan] = [LossWindow(5, 10, 0), rows((6, 0)), rows((12, 0))]
+    pieces = [p for p in lose(iter(plans), Ledger()) if isinstance(p, np.ndarray)]
+    assert all(len(piece) for piece in pieces)
+
+
 def test_overlapping_losses_are_refused() -> None:
     plans: list[Plan] = [LossWindow(5, 10, 0), LossWindow(7, 12, 1)]
     with pytest.raises(ValueError, match="overlap"):
