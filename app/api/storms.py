@@ -30,8 +30,20 @@ def rules_of(
     over_baseline: Annotated[
         float | None, Query(ge=1, le=1e9, description="Times the recording's own baseline.")
     ] = None,
+    min_boot_calls: Annotated[
+        int | None, Query(ge=1, description="As `min_calls`, while the guest boots.")
+    ] = None,
+    min_faults: Annotated[
+        int | None, Query(ge=1, description="A burst of fewer page faults is no storm.")
+    ] = None,
 ) -> StormRules:
-    return StormRules().scaled(min_calls, min_rate, over_baseline)
+    return StormRules().scaled(
+        min_calls,
+        min_rate,
+        over_baseline,
+        min_boot_calls=min_boot_calls,
+        min_faults=min_faults,
+    )
 
 
 RulesOf = Annotated[StormRules, Depends(rules_of)]

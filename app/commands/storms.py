@@ -23,6 +23,14 @@ OverBaseline = Annotated[
     float | None,
     typer.Option("--over-baseline", min=1.0, help="Times the recording's own baseline."),
 ]
+MinBootCalls = Annotated[
+    int | None,
+    typer.Option("--min-boot-calls", min=1, help="As --min-calls, while the guest boots."),
+]
+MinFaults = Annotated[
+    int | None,
+    typer.Option("--min-faults", min=1, help="A burst of fewer page faults is no storm."),
+]
 
 
 def command(
@@ -31,6 +39,8 @@ def command(
     min_calls: MinCalls = None,
     min_rate: MinRate = None,
     over_baseline: OverBaseline = None,
+    min_boot_calls: MinBootCalls = None,
+    min_faults: MinFaults = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +52,10 @@ def command(
 
     reader = Reader(open_engine(database))
     row = find_vm(reader, vm)
-    storms, rules = Storms(reader), StormRules().scaled(min_calls, min_rate, over_baseline)
+    storms = Storms(reader)
+    rules = StormRules().scaled(
+        min_calls, min_rate, over_baseline, min_boot_calls=min_boot_calls, min_faults=min_faults
+    )
     if storm is None:
         found = storms.list(row, rules)
         print(as_text_or_json(found, as_json) or "\n".join(list_lines(found)))

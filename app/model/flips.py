@@ -8,12 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import ChangeArray, PageState
+from app.model.grouping import sums_by_key
 
 FLIP_RUN = np.dtype([("gfn", "<u8"), ("npages", "<u8"), ("flips", "<i8")])  # flips of each page
 FlipRunArray = npt.NDArray[np.void]
+Ints = npt.NDArray[np.int64]
 
 BACK_AND_FORTH = 3
 """Flips from which on pages came back to a state and left it again."""
+
+MOST_BORDERS = 1 << 21
+"""So many are kept before those at one page are united."""
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -26,38 +31,69 @@ def flips_among(changes: ChangeArray) -> ChangeArray:
     return flips
 
 
-def flip_runs(flips: ChangeArray, least: int = BACK_AND_FORTH) -> FlipRunArray:
-    """The runs that were flipped at least so often, most flips first, then most pages.
+class FlipBorders:
+    """Where flips begin and end. They may come in any number of chunks.
 
     Every flip opens at its first page and closes after its last. Between two such borders each page
     has seen the same flips; stretches are told apart by the sum of a number drawn for each flip,
     so that two with as many flips, but not the same, are not taken for one run.
     """
-    if not len(flips):
-        return np.empty(0, FLIP_RUN)
-    borders = np.concatenate((flips["gfn"], flips["gfn"] + flips["npages"]))
-    order = np.argsort(borders, kind="stable")
-    drawn = _drawn(flips["event"])
-    count = np.repeat(np.array([1, -1], np.int64), len(flips))[order]
-    marks = np.concatenate((drawn, np.uint64(0) - drawn))[order]
-    at = borders[order]
-    is_last = np.append(at[1:] != at[:-1], True)
-    edges, flipped, name = at[is_last], np.cumsum(count)[is_last], np.cumsum(marks)[is_last]
-    begins = np.flatnonzero(np.append(True, name[1:] != name[:-1]))
-    runs = np.zeros(len(begins), FLIP_RUN)
-    runs["gfn"], runs["flips"] = edges[begins], flipped[begins]
-    runs["npages"] = np.append(edges[begins[1:]], edges[-1]) - runs["gfn"]
-    runs = runs[runs["flips"] >= least]
-    pages = runs["npages"].astype(np.int64)
-    ranked: FlipRunArray = runs[np.lexsort((runs["gfn"], -pages, -runs["flips"]))]
-    return ranked
+
+    def __init__(self) -> None:
+        self._keys: list[Ints] = [np.zeros(0, np.int64)]
+        self._sums: list[Ints] = [np.zeros((0, 2), np.int64)]
+        self._kept = 0
+
+    def add(self, flips: ChangeArray) -> None:
+        """`flips` are what `flips_among` chose."""
+        count = len(flips)
+        first = flips["gfn"].astype(np.int64)
+        opened = np.empty((2 * count, 2), np.int64)
+        opened[:count, 0], opened[count:, 0] = 1, -1
+        opened[:count, 1] = _drawn(flips["event"]).view(np.int64)
+        opened[count:, 1] = -opened[:count, 1]
+        ends = first + flips["npages"].astype(np.int64)
+        self._keep(*sums_by_key(np.concatenate((first, ends)), opened))
+        if self._kept > MOST_BORDERS:
+            self._unite()
+
+    def _keep(self, keys: Ints, sums: Ints) -> None:
+        self._keys.append(keys)
+        self._sums.append(sums)
+        self._kept += len(keys)
+
+    def _unite(self) -> None:
+        united = sums_by_key(np.concatenate(self._keys), np.concatenate(self._sums))
+        self.__init__()  # type: ignore[misc]
+        self._keep(*united)
+
+    def runs(self, least: int = BACK_AND_FORTH) -> FlipRunArray:
+        """The runs that were flipped at least so often, most flips first, then most pages."""
+        self._unite()
+        edges, sums = self._keys[-1], self._sums[-1]
+        order = np.argsort(edges)
+        edges, flipped, name = edges[order], *np.cumsum(sums[order], axis=0).T
+        begins = np.flatnonzero(np.append(True, name[1:] != name[:-1])[: len(edges)])
+        runs = np.zeros(len(begins), FLIP_RUN)
+        runs["gfn"], runs["flips"] = edges[begins], flipped[begins]
+        runs["npages"] = np.append(edges[begins[1:]], edges[-1:]) - edges[begins]
+        runs = runs[runs["flips"] >= least]
+        pages = runs["npages"].astype(np.int64)
+        ranked: FlipRunArray = runs[np.lexsort((runs["gfn"], -pages, -runs["flips"]))]
+        return ranked
 
 
-def flips_of(flips: ChangeArray, run: np.void) -> ChangeArray:
-    """The flips of a run's pages, in order."""
-    covers = (flips["gfn"] <= run["gfn"]) & (flips["gfn"] + flips["npages"] > run["gfn"])
-    result: ChangeArray = flips[covers]
-    return result
+def flips_of_runs(flips: ChangeArray, gfns: Ints) -> tuple[Ints, Ints]:
+    """(which of `gfns`, which of `flips`): every flip of the runs that begin at these, ascending.
+
+    A flip covers a whole run or no page of it. By flip, then by run.
+    """
+    first, end = flips["gfn"].astype(np.int64), (flips["gfn"] + flips["npages"]).astype(np.int64)
+    low, high = np.searchsorted(gfns, first), np.searchsorted(gfns, end)
+    met = high - low
+    which = np.repeat(np.arange(len(flips)), met)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(met) - met, met)
+    return np.repeat(low, met) + nth, which
 
 
 def _drawn(events: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:

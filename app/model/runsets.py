@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import PageState, RunArray
+from app.model.events import GFN_LIMIT, PageState, RunArray
+from app.model.jit import hot_in_place
 
 Gfns = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 
 class RunSet:
@@ -28,36 +28,35 @@ class RunSet:
     def pages(self) -> int:
         return int((self.end - self.first).sum())
 
-    def below(self, gfns: Gfns) -> Gfns:
-        """How many pages of the set lie below each gfn."""
-        if not len(self.first):
-            return np.zeros(len(gfns), np.int64)
-        before = np.concatenate(([0], np.cumsum(self.end - self.first)))
-        at = np.searchsorted(self.first, gfns, side="right") - 1
-        inside = np.minimum(gfns - self.first[at], self.end[at] - self.first[at])
-        result: Gfns = np.where(at < 0, 0, before[np.maximum(at, 0)] + inside)
-        return result
-
-    def shared_with(self, other: "RunSet") -> int:
-        """How many pages are in both."""
-        return int((other.below(self.end) - other.below(self.first)).sum())
-
     def meet(self, other: "RunSet") -> "RunSet":
         """The pages that are in both."""
-        edges, ours, theirs = self._against(other)
-        inside = ours & theirs
-        return _joined(edges[:-1][inside], edges[1:][inside])
+        most = len(self.first) + len(other.first)
+        first, end = np.empty(most, np.int64), np.empty(most, np.int64)
+        count = meet_runs(self.first, self.end, other.first, other.end, first, end)
+        return RunSet(first[:count], end[:count])
 
     def minus(self, other: "RunSet") -> "RunSet":
         """The pages that are not in the other."""
-        edges, ours, theirs = self._against(other)
-        inside = ours & ~theirs
-        return _joined(edges[:-1][inside], edges[1:][inside])
+        return self.meet(RunSet(np.append(0, other.end), np.append(other.first, GFN_LIMIT)))
 
-    def _against(self, other: "RunSet") -> tuple[Gfns, Mask, Mask]:
-        """Borders of both, and which stretches between them lie in each."""
-        edges = np.unique(np.concatenate((self.first, self.end, other.first, other.end)))
-        return edges, np.diff(self.below(edges)) > 0, np.diff(other.below(edges)) > 0
+
+@hot_in_place
+def meet_runs(
+    first: Gfns, end: Gfns, others_first: Gfns, others_end: Gfns, met_first: Gfns, met_end: Gfns
+) -> int:
+    """Fill `met_first` and `met_end` with what two sets of runs share; how many runs that is."""
+    count, i, j = 0, 0, 0
+    while i < first.size and j < others_first.size:
+        low = max(first[i], others_first[j])
+        high = min(end[i], others_end[j])
+        if low < high:
+            met_first[count], met_end[count] = low, high
+            count += 1
+        if end[i] < others_end[j]:
+            i += 1
+        else:
+            j += 1
+    return count
 
 
 def _joined(first: Gfns, end: Gfns) -> RunSet:

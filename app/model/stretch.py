@@ -1,6 +1,6 @@
 """What happened in a stretch of time: the numbers of a storm's page, exact."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,13 @@ from app.model.events import (
     PageState,
     To,
 )
-from app.model.flips import FlipRunArray, flip_runs, flips_among
+from app.model.flips import FlipBorders, FlipRunArray, flips_among
 from app.model.tallies import SlotRange, Tallies
 
 Ints = npt.NDArray[np.int64]
 
 BREAKERS = 10
-"""So many of the conversions that broke most 2 MiB blocks are told."""
+"""So many of the runs whose conversions broke most 2 MiB blocks are told."""
 FAILURES_KEPT = 10_000
 """Of each errno: enough to show where calls failed, whatever their number."""
 
@@ -36,13 +36,15 @@ class Latencies:
     p99_ns: int
     max_ns: int
     total_ns: int  # what all threads together spent converting
+    by_power: tuple[int, ...]  # how many took less than 2, 4, 8, ... ns, and no less than half
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A conversion after which more 2 MiB blocks were mixed than before."""
+    """Conversions of one run of pages that left 2 MiB blocks mixed which had been whole."""
 
-    event: int  # sequence number in its VM
+    event: int  # sequence number of the first of them in its VM
+    times: int
     blocks: int
 
 
@@ -61,16 +63,13 @@ class Stretch:
     net_shared: int
     net_unknown: int
     blocks_broken: int  # 2 MiB blocks that became mixed ...
-    blocks_healed: int
-    """... and whole again: each time counts, but not where one run of pages that changed alike did
-    both, to its first and its last block."""
+    blocks_healed: int  # ... and whole again: each time counts
     breakers: tuple[Breaker, ...]
     latencies: Latencies
     failures: dict[int, EventArray]  # errno -> the first calls that failed so
     others: dict[EventKind, int]  # events that are no conversions
     punched_pages: int
     flip_runs: FlipRunArray  # of pages flipped at least `flips.BACK_AND_FORTH` times
-    flips: ChangeArray = field(repr=False)
 
 
 class StretchSums:
@@ -87,7 +86,8 @@ class StretchSums:
         self._failures: dict[int, list[EventArray]] = {}
         self._others = np.zeros(max(EventKind) + 1, np.int64)
         self._punched = 0
-        self._flips: list[ChangeArray] = [np.zeros(0, CHANGE)]
+        self._flips = FlipBorders()
+        self._flipped = np.zeros(2, np.int64)  # by the state afterwards
         self._states = np.zeros(4, np.int64)  # by PageState
         self._mixed: list[ChangeArray] = [np.zeros(0, CHANGE)]
 
@@ -126,10 +126,11 @@ class StretchSums:
         changed = changes["event"][is_by_call]  # ascending: each event's rows follow each other
         self._changed.append(changed[np.diff(changed, prepend=-1) != 0])
         self._mixed.append(changes[changes["mixed_delta"] != 0])
-        self._flips.append(flips_among(changes))
+        flips = flips_among(changes)
+        self._flips.add(flips)
+        np.add.at(self._flipped, flips["after"], flips["npages"].astype(np.int64))
 
     def finish(self) -> Stretch:
-        flips = np.concatenate(self._flips)
         mixed = np.concatenate(self._mixed)
         self._others[EventKind.CONVERSION] = 0
         return Stretch(
@@ -138,8 +139,8 @@ class StretchSums:
             pages_asked=self._pages_asked,
             asked_to_private=int(self._asked[To.PRIVATE]),
             asked_to_shared=int(self._asked[To.SHARED]),
-            pages_to_private=int(flips["npages"][flips["after"] == PageState.PRIVATE].sum()),
-            pages_to_shared=int(flips["npages"][flips["after"] == PageState.SHARED].sum()),
+            pages_to_private=int(self._flipped[PageState.PRIVATE]),
+            pages_to_shared=int(self._flipped[PageState.SHARED]),
             net_private=int(self._states[PageState.PRIVATE]),
             net_shared=int(self._states[PageState.SHARED]),
             net_unknown=int(self._states[PageState.UNKNOWN]),
@@ -150,8 +151,7 @@ class StretchSums:
             failures={errno: np.concatenate(some) for errno, some in self._failures.items()},
             others={kind: int(self._others[kind]) for kind in EventKind if self._others[kind]},
             punched_pages=self._punched,
-            flip_runs=flip_runs(flips),
-            flips=flips,
+            flip_runs=self._flips.runs(),
         )
 
 
@@ -164,19 +164,27 @@ def _without(candidates: Ints, changed: Ints) -> int:
 
 
 def _breakers(mixed: ChangeArray) -> tuple[Breaker, ...]:
-    """The conversions that broke most blocks, first those that broke more."""
-    mixed = mixed[mixed["event"] >= 0]
-    events, which = np.unique(mixed["event"], return_inverse=True)
-    broken = np.zeros(len(events), np.int64)
-    np.add.at(broken, which, mixed["mixed_delta"])
-    order = np.argsort(-broken, kind="stable")[:BREAKERS]
-    return tuple(Breaker(int(events[i]), int(broken[i])) for i in order if broken[i] > 0)
+    """The runs whose conversions broke most blocks, first those that broke more."""
+    mixed = mixed[(mixed["event"] >= 0) & (mixed["mixed_delta"] > 0)]
+    keys = mixed["gfn"].astype(np.int64) << 23 | np.minimum(mixed["npages"], (1 << 23) - 1).astype(
+        int
+    )
+    _, first, which, times = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
+    broken = np.bincount(which, mixed["mixed_delta"], len(first)).astype(np.int64)
+    order = np.lexsort((first, -broken))[:BREAKERS]
+    return tuple(
+        Breaker(int(mixed["event"][first[i]]), int(times[i]), int(broken[i])) for i in order
+    )
 
 
 def _latencies(latencies: Ints) -> Latencies:
     if not len(latencies):
-        return Latencies(0, 0, 0, 0, 0, 0)
+        return Latencies(0, 0, 0, 0, 0, 0, ())
     quantiles = np.quantile(latencies, (0.5, 0.95, 0.99), method="inverted_cdf")
     p50, p95, p99 = (int(value) for value in quantiles)
     total = int(latencies.sum())
-    return Latencies(len(latencies), p50, p95, p99, int(latencies.max()), total)
+    powers = np.frexp(np.maximum(latencies, 1).astype(np.float64))[1]
+    by_power = tuple(np.bincount(powers)[1:].tolist())
+    return Latencies(len(latencies), p50, p95, p99, int(latencies.max()), total, by_power)

@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter
 
-from app.pages import backing, coverage, diff, explorer, history, home, importing, recording, storms
+from app.pages import (
+    backing,
+    coverage,
+    diff,
+    explorer,
+    history,
+    home,
+    importing,
+    recording,
+    storms,
+    stretches,
+)
 
 router = APIRouter()
 router.include_router(home.router)
@@ -10,6 +21,7 @@ router.include_router(explorer.router)
 router.include_router(recording.router)
 router.include_router(coverage.router)
 router.include_router(storms.router)
+router.include_router(stretches.router)
 router.include_router(backing.router)
 router.include_router(diff.router)
 router.include_router(history.router)

@@ -9,8 +9,7 @@ from app.api.dependencies import ReaderOf, StormsOf, VmId
 from app.api.storms import RulesOf
 from app.pages.rendering import PageRoute, error_page, page
 from app.report.build import ReportError, build_report
-from app.views.headline import headline
-from app.views.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
+from app.views.pictures import SPARK_HEIGHT, spark
 from app.views.recordings import find_recording
 from app.views.storms import StormList, StormRow
 from app.views.time_axis import edges_of, stretch_of
@@ -41,38 +40,6 @@ def show_storms(
         marks=_marks(found, int(edges[0]), int(edges[-1]), len(edges) - 1),
         window=window,
         query=thresholds(request),
-    )
-
-
-@router.get("/vms/{vm_id}/storms/{storm_id}", include_in_schema=False)
-def show_storm(
-    request: Request,
-    reader: ReaderOf,
-    storms: StormsOf,
-    rules: RulesOf,
-    vm_id: VmId,
-    storm_id: str,
-) -> Response:
-    """One storm in full."""
-    vm = reader.vm(vm_id)
-    storm = storms.find(vm, storm_id, rules)
-    facts = storms.facts(vm, storm)
-    edges = edges_of(storm.from_t, storm.to_t, SPARK_BUCKETS)
-    return page(
-        "storm.html",
-        vm=vm,
-        recording=find_recording(reader, vm.recording_id),
-        storm=storm,
-        facts=facts,
-        headline=headline(facts),
-        spark=spark(reader.timeline(vm_id, edges)),
-        spark_height=SPARK_HEIGHT,
-        strips=before_and_after(reader, vm_id, storm.from_t, storm.to_t),
-        strip_width=STRIP_WIDTH,
-        strip_height=STRIP_HEIGHT,
-        window=window,
-        query=thresholds(request),
-        link=lambda t: f"/vms/{vm_id}?{window(storm, t)}",
     )
 
 

@@ -11,6 +11,7 @@ from app.report.concealing import ConcealingReader, random_shift
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.templating import markup
+from app.views.diff_pictures import became
 from app.views.headline import headline
 from app.views.memslots import MemslotView, memslot_view
 from app.views.notes import NoteView, note_view
@@ -52,6 +53,7 @@ class Chapter:
     peak: float
     spark: Spark
     strips: list[tuple[str, list[Cell]]]
+    changes: list[tuple[str, Cell]]
     charts: list[Chart]
 
 
@@ -101,7 +103,7 @@ def build_report(
         spark_height=SPARK_HEIGHT,
         strip_width=STRIP_WIDTH,
         strip_height=STRIP_HEIGHT,
-        nowhere=lambda _: None,
+        nowhere=lambda **_: None,
     )
 
 
@@ -169,6 +171,7 @@ def _chapter(
         float(counts.max()) / seconds,
         spark(timeline),
         before_and_after(reader, row_id(vm), from_t, to_t),
+        became(reader, row_id(vm), from_t - 1, to_t - 1),
         _charts(reader, vm, chapter_id, stretch),
     )
 

@@ -7,7 +7,16 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from app.model.events import EVENT, PAGE_SHIFT, EventKind, Outcome, PageState, To, effect_time
+from app.model.events import (
+    CHANGE,
+    EVENT,
+    PAGE_SHIFT,
+    EventKind,
+    Outcome,
+    PageState,
+    To,
+    effect_time,
+)
 from app.model.halves import Halves
 from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap
@@ -115,6 +124,7 @@ class Accounts:
         instants = (edges_of(start, end, POINTS)[1:] - 1).tolist()
         halves, points, punched, freed = Halves(vm.start_state), [], 0, False
         stale = RunSet(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        maps = self._maps(vm, instants)
         for t, events in self._until(vm_id, instants):
             is_free = np.isin(events["kind"], (EventKind.PUNCH_HOLE, EventKind.DEPOPULATE))
             is_free &= events["outcome"] == Outcome.APPLIED
@@ -122,10 +132,22 @@ class Accounts:
             freed |= bool(is_free.any())
             halves.add(events)
             if t is not None:
-                point, stale = _point(t, self._reader.page_map_at(vm_id, t), halves)
+                point, stale = _point(t, next(maps), halves)
                 points.append(point)
         runs = self._largest(vm_id, stale, instants[-1])
         return BackingView(vm_id, points, runs, len(stale.first), punched, freed)
+
+    def _maps(self, vm: Vm, instants: list[int]) -> Iterator[PageMap]:
+        """The state after each instant: one map that is taken on, cheaper than one for each."""
+        page_map, done = PageMap(vm.start_state), None
+        memslots = self._reader.memslots(row_id(vm))
+        for t in instants:
+            alive = [slot for slot in memslots if slot.from_t <= t < _end_of(slot)]
+            for changes in self._reader.iter_changes(row_id(vm), t_from=done, t_to=t + 1):
+                page_map.replay(changes, alive)
+            page_map.replay(np.zeros(0, CHANGE), alive)
+            done = t + 1
+            yield page_map
 
     def _until(self, vm_id: int, instants: list[int]) -> Iterator[tuple[int | None, np.ndarray]]:
         """Events in order, cut after each instant; with the instant that a part reaches."""
@@ -160,6 +182,10 @@ class Accounts:
                 last = (int(effect_time(events[i : i + 1])[0]), int(seqs[i]), int(events["tid"][i]))
         since, seq, tid = last or (None, None, None)
         return StaleRun(gfn, npages, hex(gfn << PAGE_SHIFT), since, seq, tid)
+
+
+def _end_of(slot: Memslot) -> float:
+    return np.inf if slot.to_t is None else slot.to_t
 
 
 def _point(t: int, page_map: PageMap, halves: Halves) -> tuple[BackingPoint, RunSet]:

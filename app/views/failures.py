@@ -4,8 +4,9 @@ import errno
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from app.model.events import PAGE_SHIFT, Certainty
+from app.model.events import PAGE_SHIFT, Certainty, EventArray
 from app.model.layout import Memslot
 from app.views.tables import ERRNO_NAMES
 
@@ -46,6 +47,36 @@ def why_failed(call: np.void) -> str:
     if int(call["gfn"]) + int(call["npages"]) > 1 << 52:
         return "the range wraps around"
     return "flags were set, or this VM cannot have private memory"
+
+
+def alike(calls: EventArray, memslots: Sequence[Memslot]) -> list[npt.NDArray[np.intp]]:
+    """Calls that failed with one errno, by index, told apart by all that `why_failed` and
+    `where_failed` look at; `memslots` ascend. Most calls first."""
+    gfn, end = calls["gfn"], calls["gfn"] + calls["npages"]
+    firsts = np.array([slot.base_gfn for slot in memslots], np.uint64)
+    ends = np.array([slot.end_gfn for slot in memslots], np.uint64)
+    low, high = np.searchsorted(ends, gfn, "right"), np.searchsorted(firsts, end, "left")
+    inside = np.zeros((len(calls), 2), np.int64)
+    for i in np.unique(low[low < high]).tolist():
+        at, slot = (low == i) & (low < high), memslots[i]
+        is_there = calls["t"][at] >= slot.from_t
+        is_there &= calls["t"][at] < (np.inf if slot.to_t is None else slot.to_t)
+        inside[at, 0] = is_there
+        inside[at, 1] = (gfn[at] >= slot.base_gfn) + 2 * (end[at] <= slot.end_gfn)
+    keys = np.column_stack(
+        (
+            calls["range_certainty"].astype(np.int64),
+            calls["aux"].astype(np.int64) & ~KVM_MEMORY_ATTRIBUTE_PRIVATE,
+            (calls["address_low"] | calls["size_low"]) != 0,
+            calls["npages"] == 0,
+            end > 1 << 52,
+            np.where(low < high, low, -1),
+            np.minimum(high - low, 2),
+            inside,
+        )
+    )
+    _, which, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    return [np.flatnonzero(which.ravel() == i) for i in np.argsort(-counts, kind="stable")]
 
 
 def where_failed(call: np.void, memslots: Sequence[Memslot]) -> str:

@@ -17,6 +17,13 @@ def list_lines(found: StormList) -> Iterator[str]:
         yield "this recording has no times: no storm can be found in it"
     elif not found.storms:
         yield "no storm"
+    if found.boot is not None:
+        boot = found.boot
+        yield (
+            f"   boot: t+{boot.from_t / 1e9:.6f} s to t+{boot.to_t / 1e9:.6f} s, "
+            f"{boot.conversions:,} conversions (peak {boot.peak_per_second:,.0f}/s), "
+            f"{boot.page_faults:,} page faults"
+        )
     for measured in found.measured:
         yield (
             f"   {measured.kind}: baseline {measured.baseline_per_second:,.1f}/s, a burst has "

@@ -48,20 +48,30 @@ class StormRules:
         return self.conversions if kind == "conversions" else self.page_faults
 
     def scaled(
-        self, min_calls: int | None, min_rate: float | None, over_baseline: float | None
+        self,
+        min_calls: int | None = None,
+        min_rate: float | None = None,
+        over_baseline: float | None = None,
+        *,
+        min_boot_calls: int | None = None,
+        min_faults: int | None = None,
     ) -> "StormRules":
-        """With other thresholds for conversions; None leaves one as it is."""
-        changed = self.conversions
+        """With other thresholds; None leaves one as it is. All but the last are of conversions."""
+        changed, faults = self.conversions, self.page_faults
         if min_calls is not None:
-            changed = replace(
-                changed, min_calls=min_calls, boot_min_calls=max(min_calls, changed.boot_min_calls)
-            )
+            boot = max(min_calls, changed.boot_min_calls)
+            changed = replace(changed, min_calls=min_calls, boot_min_calls=boot)
+        if min_boot_calls is not None:
+            changed = replace(changed, boot_min_calls=min_boot_calls)
         if min_rate is not None:
             certain = max(min_rate, changed.certain_rate)
             changed = replace(changed, min_rate=min_rate, certain_rate=certain)
         if over_baseline is not None:
             changed = replace(changed, over_baseline=over_baseline)
-        return StormRules(changed, self.page_faults)
+        if min_faults is not None:
+            boot = max(min_faults, faults.boot_min_calls)
+            faults = replace(faults, min_calls=min_faults, boot_min_calls=boot)
+        return StormRules(changed, faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,19 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Boot:
+    """From the guest's creation until it was first calm: a phase, whatever storms are in it."""
+
+    from_t: Annotated[int, Field(serialization_alias="from")]
+    to_t: Annotated[int, Field(serialization_alias="to")]
+    conversions: int
+    failed: int
+    page_faults: int
+    peak_per_second: Annotated[float, Field(description="Conversions, in 134 ms.")]
+    pages_changed: Annotated[int, Field(description="By conversions; each time counts.")]
+
+
+@dataclass(frozen=True, slots=True)
 class StormList:
     """The storms of a VM by start, and what counted as one."""
 
@@ -98,6 +121,7 @@ class StormList:
     storms: list[StormRow]
     measured: list[Baseline]
     boot_end_t: Annotated[int | None, Field(description="Null: its creation was not seen.")]
+    boot: Annotated[Boot | None, Field(description="Null: no burst followed its creation.")]
     has_times: Annotated[
         bool, Field(description="False: the recording has none, so no storm can be found in it.")
     ] = True
@@ -128,27 +152,53 @@ class Storms:
 
     def facts(self, vm: Vm, storm: StormRow) -> StretchView:
         """Everything that is counted about a storm: seconds of work if it has millions of calls."""
+        return self.stretch(vm, storm.from_t, storm.to_t)
+
+    def stretch(self, vm: Vm, from_t: int, to_t: int) -> StretchView:
+        """The same of any stretch."""
         return self._cache.get(
-            (vm.id, vm.revision, storm.from_t, storm.to_t),
-            lambda: stretch_view(self._reader, vm, storm.from_t, storm.to_t),
+            (vm.id, vm.revision, from_t, to_t),
+            lambda: stretch_view(self._reader, vm, from_t, to_t),
             lambda _: _FACTS_BYTES,
         )
 
+    def has_facts(self, vm: Vm, from_t: int, to_t: int) -> bool:
+        """Were they counted, so that they are told at once?"""
+        return self._cache.holds((vm.id, vm.revision, from_t, to_t))
+
     def _find(self, vm: Vm, rules: StormRules) -> StormList:
         if self._reader.recording(vm.recording_id).clock == LINE_NUMBERS:
-            return StormList(row_id(vm), [], [], None, has_times=False)
+            return StormList(row_id(vm), [], [], None, None, has_times=False)
+        bins = {kind: self._bins(vm, kind) for kind in _KINDS}
         storms, measured, boot_end_t = [], [], None
         for kind in _KINDS:
-            bins = self._bins(vm, kind)
-            found = self._bursts(vm, kind, bins, rules.of(kind))
-            storms += [self._row(vm, kind, bins, burst) for burst in found.bursts]
+            found = self._bursts(vm, kind, bins[kind], rules.of(kind))
+            storms += [self._row(vm, kind, bins[kind], burst) for burst in found.bursts]
             measured.append(
                 Baseline(kind, found.baseline_rate, found.threshold_rate, rules.of(kind))
             )
             if kind == "conversions":
                 boot_end_t = found.boot_end_t
         storms.sort(key=lambda storm: (storm.from_t, storm.kind))
-        return StormList(row_id(vm), storms, measured, boot_end_t)
+        return StormList(row_id(vm), storms, measured, boot_end_t, self._boot(vm, bins, boot_end_t))
+
+    def _boot(self, vm: Vm, bins: dict[str, Bins], end_t: int | None) -> Boot | None:
+        """`end_t` is a border of bins, unless the guest was calm at once."""
+        if vm.created_t is None or end_t is None or end_t <= vm.created_t:
+            return None
+        conversions, faults = (
+            one.counts[one.edges[1:] <= end_t] for one in (bins["conversions"], bins["page faults"])
+        )
+        failed, changed = self._sums(row_id(vm), vm.created_t, end_t)
+        return Boot(
+            vm.created_t,
+            end_t,
+            int(conversions.sum()),
+            failed,
+            int(faults.sum()),
+            float(conversions.max() * 1e9 / (1 << BIN_SHIFT)),
+            changed,
+        )
 
     def _bursts(self, vm: Vm, kind: str, bins: Bins, rule: BurstRule) -> Bursts:
         def instants_in(from_t: int, to_t: int) -> Instants:

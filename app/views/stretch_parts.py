@@ -47,6 +47,18 @@ class LatencyView:
     p99_ns: int
     max_ns: int
     total_ns: Annotated[int, Field(description="What all threads together spent converting.")]
+    share_of_threads: Annotated[
+        float, Field(description="That time, of all the time that the calling threads had.")
+    ]
+    buckets: list["LatencyBucket"]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyBucket:
+    """Calls that took about as long."""
+
+    below_ns: Annotated[int, Field(description="Less than this, and at least half of it.")]
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +74,26 @@ class FailureExample:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureReason:
+    """Calls that broke one rule at one kind of place."""
+
+    why: str
+    where: str
+    calls: int
+    first_t: int
+    last_t: int
+
+
+@dataclass(frozen=True, slots=True)
 class FailureView:
     """The calls that failed with one errno."""
 
     errno: int
     name: str
     calls: int
+    reasons: Annotated[
+        list[FailureReason], Field(description="Of the first calls, at most 10,000; most first.")
+    ]
     examples: list[FailureExample]
 
 
@@ -96,14 +122,26 @@ class PingPongView:
 
 @dataclass(frozen=True, slots=True)
 class BreakerView:
-    """A conversion after which more 2 MiB blocks were mixed than before."""
+    """Conversions of one run of pages that left 2 MiB blocks mixed; told by the first of them."""
 
     seq: int
     t: int
     gpa: str | None
     size: int | None
     tid: int
-    blocks: int
+    times: int
+    blocks: Annotated[int, Field(description="Broken by all of them.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedSlot:
+    """A memslot that conversions met, with the guest_memfd behind it."""
+
+    memslot: MemslotView
+    calls: int
+    failed: int
+    effective_pages: int
+    latency_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +184,10 @@ class StretchView:
     events: Annotated[dict[str, int], Field(description="Other events, by kind.")]
     punched_pages: int
     memslots: Annotated[list[MemslotView], Field(description="Alive at some time of it.")]
+    touched: Annotated[list[TouchedSlot], Field(description="By conversions, most calls first.")]
+    outside_memslots: Annotated[
+        int, Field(description="Conversions that met no memslot, or whose range is not known.")
+    ]
     losses: list[LossView]
     state_before: Totals
     state_after: Totals

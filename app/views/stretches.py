@@ -4,34 +4,36 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.model.events import PAGE_SHIFT, EventKind
-from app.model.flips import flips_of
+from app.model.events import PAGE_SHIFT, EventArray, EventKind
 from app.model.layout import Memslot
 from app.model.stretch import Stretch, StretchSums
 from app.model.tallies import Dimension, SlotRange, Tallies, differences
 from app.store.reader import Reader
 from app.store.tables import Vm
-from app.views.failures import errno_name, where_failed, why_failed
+from app.views.failures import alike, errno_name, where_failed, why_failed
 from app.views.memslots import memslot_view
 from app.views.recordings import loss_view
 from app.views.row_ids import row_id
+from app.views.stretch_flips import ping_pong
 from app.views.stretch_parts import (
     BeforeView,
     BreakerView,
     CallsView,
     FailureExample,
+    FailureReason,
     FailureView,
-    FlipThread,
     HugePagesView,
+    LatencyBucket,
     LatencyView,
     PagesView,
-    PingPongView,
     StretchView,
+    TouchedSlot,
 )
 from app.views.tally_tables import difference_row, tally_table
 
 RUNS_SHOWN = 50
 EXAMPLES_SHOWN = 5
+REASONS_SHOWN = 10
 DIFFERENCES_SHOWN = 12
 SLOTS_SHOWN = 100
 
@@ -48,16 +50,17 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
     map_before, map_after = (reader.page_map_at(vm_id, t - 1) for t in (from_t, to_t))
     losses = reader.losses(vm.recording_id, from_t, to_t)
     tallies = found.tallies
+    outside = tallies.by[Dimension.MEMSLOT].get(-1)
     return StretchView(
         vm=vm_id,
         from_t=from_t,
         to_t=to_t,
         calls=_calls(found, from_t, to_t),
         pages=_pages(found),
-        latency=_latency(found),
+        latency=_latency(found, from_t, to_t),
         by=[tally_table(d, tallies.by[d], tallies.calls, slots) for d in Dimension],
         failures=_failures(found, slots),
-        ping_pong=_ping_pong(reader, vm_id, found, from_t, to_t),
+        ping_pong=ping_pong(reader, vm_id, found.flip_runs[:RUNS_SHOWN], from_t, to_t),
         ping_pong_runs=len(found.flip_runs),
         huge_pages=HugePagesView(
             found.blocks_broken,
@@ -69,6 +72,8 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
         events={kind.name.lower(): number for kind, number in found.others.items()},
         punched_pages=found.punched_pages,
         memslots=[memslot_view(slot) for slot in slots[:SLOTS_SHOWN]],
+        touched=_touched(tallies, slots),
+        outside_memslots=outside.calls if outside else 0,
         losses=[loss_view(loss) for loss in losses],
         state_before=map_before.totals(),
         state_after=map_after.totals(),
@@ -123,29 +128,60 @@ def _pages(found: Stretch) -> PagesView:
     )
 
 
-def _latency(found: Stretch) -> LatencyView:
+def _latency(found: Stretch, from_t: int, to_t: int) -> LatencyView:
     times = found.latencies
+    threads = len(found.tallies.by[Dimension.THREAD])
     return LatencyView(
-        times.calls, times.p50_ns, times.p95_ns, times.p99_ns, times.max_ns, times.total_ns
+        times.calls,
+        times.p50_ns,
+        times.p95_ns,
+        times.p99_ns,
+        times.max_ns,
+        times.total_ns,
+        times.total_ns / ((to_t - from_t) * max(threads, 1)),
+        [LatencyBucket(2 << i, calls) for i, calls in enumerate(times.by_power) if calls],
     )
 
 
 def _failures(found: Stretch, slots: Sequence[Memslot]) -> list[FailureView]:
     counted = found.tallies.by[Dimension.ERRNO]
-    views = []
-    for number, calls in found.failures.items():
-        examples = [
-            FailureExample(
-                int(call["t"]),
-                *_range_of(call),
-                int(call["tid"]),
-                why_failed(call),
-                where_failed(call, slots),
-            )
-            for call in calls[:EXAMPLES_SHOWN]
-        ]
-        views.append(FailureView(number, errno_name(number), counted[number].failed, examples))
+    views = [
+        FailureView(
+            number,
+            errno_name(number),
+            counted[number].failed,
+            [_reason(calls[some], slots) for some in alike(calls, slots)[:REASONS_SHOWN]],
+            [_example(call, slots) for call in calls[:EXAMPLES_SHOWN]],
+        )
+        for number, calls in found.failures.items()
+    ]
     return sorted(views, key=lambda view: -view.calls)
+
+
+def _reason(calls: EventArray, slots: Sequence[Memslot]) -> FailureReason:
+    why, where = why_failed(calls[0]), where_failed(calls[0], slots)
+    return FailureReason(why, where, len(calls), int(calls["t"][0]), int(calls["t"][-1]))
+
+
+def _example(call: np.void, slots: Sequence[Memslot]) -> FailureExample:
+    why, where = why_failed(call), where_failed(call, slots)
+    return FailureExample(int(call["t"]), *_range_of(call), int(call["tid"]), why, where)
+
+
+def _touched(tallies: Tallies, slots: Sequence[Memslot]) -> list[TouchedSlot]:
+    counted = tallies.by[Dimension.MEMSLOT].items()
+    touched = [
+        TouchedSlot(
+            memslot_view(slots[i]),
+            tally.calls,
+            tally.failed,
+            tally.effective_pages,
+            tally.latency_ns,
+        )
+        for i, tally in counted
+        if i >= 0
+    ]
+    return sorted(touched, key=lambda one: (-one.calls, one.memslot.base_gfn))[:SLOTS_SHOWN]
 
 
 def _range_of(call: np.void) -> tuple[str | None, int | None]:
@@ -154,55 +190,6 @@ def _range_of(call: np.void) -> tuple[str | None, int | None]:
         return None, None
     gpa = (int(call["gfn"]) << PAGE_SHIFT) | int(call["address_low"])
     return hex(gpa), (int(call["npages"]) << PAGE_SHIFT) | int(call["size_low"])
-
-
-def _ping_pong(
-    reader: Reader, vm_id: int, found: Stretch, from_t: int, to_t: int
-) -> list[PingPongView]:
-    runs = found.flip_runs[:RUNS_SHOWN]
-    if not len(runs):
-        return []
-    flips_by_run = [flips_of(found.flips, run) for run in runs]
-    wanted = np.unique(np.concatenate([flips["event"] for flips in flips_by_run]))
-    who = _threads_of(reader, vm_id, wanted, from_t, to_t)
-    views = []
-    for run, flips in zip(runs, flips_by_run, strict=True):
-        threads, counts = np.unique(
-            who[np.searchsorted(wanted, flips["event"])], return_counts=True
-        )
-        order = np.argsort(-counts, kind="stable")[:EXAMPLES_SHOWN]
-        views.append(
-            PingPongView(
-                gfn=int(run["gfn"]),
-                npages=int(run["npages"]),
-                gpa=hex(int(run["gfn"]) << PAGE_SHIFT),
-                flips=int(run["flips"]),
-                first_t=int(flips["t"][0]),
-                last_t=int(flips["t"][-1]),
-                period_ns=int(np.median(np.diff(flips["t"]))),
-                threads=[_thread(threads[i], int(counts[i])) for i in order],
-            )
-        )
-    return views
-
-
-def _threads_of(
-    reader: Reader, vm_id: int, wanted: np.ndarray, from_t: int, to_t: int
-) -> np.ndarray:
-    """tid << 16 | vCPU of each of these events, which lie in [from_t, to_t)."""
-    result = np.zeros(len(wanted), np.int64)
-    kinds = (EventKind.CONVERSION,)
-    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds):
-        at = np.searchsorted(wanted, seqs)
-        is_wanted = wanted[np.minimum(at, len(wanted) - 1)] == seqs
-        names = events["tid"].astype(np.int64) << 16 | events["vcpu"].astype(np.uint16)
-        result[at[is_wanted]] = names[is_wanted]
-    return result
-
-
-def _thread(name: np.int64, flips: int) -> FlipThread:
-    vcpu = int(name & 0xFFFF)
-    return FlipThread(int(name >> 16), vcpu if vcpu < 1 << 15 else None, flips)
 
 
 def _breakers(reader: Reader, vm_id: int, found: Stretch) -> list[BreakerView]:
@@ -216,6 +203,7 @@ def _breakers(reader: Reader, vm_id: int, found: Stretch) -> list[BreakerView]:
                 int(call["t"]),
                 *_range_of(call),
                 int(call["tid"]),
+                breaker.times,
                 breaker.blocks,
             )
         )
@@ -237,4 +225,10 @@ def _before(
             tallies.add(events)
     rate = tallies.calls * 1e9 / max(end - start, 1)
     found = differences(during, tallies)[:DIFFERENCES_SHOWN]
-    return BeforeView(start, end, tallies.calls, rate, [difference_row(d, slots) for d in found])
+    return BeforeView(
+        start,
+        end,
+        tallies.calls,
+        rate,
+        [difference_row(d, during.by[d.dimension].keys(), slots) for d in found],
+    )

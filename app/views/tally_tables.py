@@ -51,6 +51,7 @@ class DifferenceRow:
     calls_before: int
     share_during: float
     share_before: float
+    filter: Annotated[str | None, Field(description="As that of a tally's row.")]
 
 
 def value_name(dimension: Dimension, value: int, slots: Sequence[Memslot]) -> str:
@@ -138,7 +139,10 @@ def tally_table(
     return TallyTable(dimension.value, rows, len(tallies))
 
 
-def difference_row(difference: Difference, slots: Sequence[Memslot]) -> DifferenceRow:
+def difference_row(
+    difference: Difference, values: Collection[int], slots: Sequence[Memslot]
+) -> DifferenceRow:
+    """`values` are all that the stretch has of the dimension."""
     return DifferenceRow(
         difference.dimension.value,
         value_name(difference.dimension, difference.value, slots),
@@ -146,4 +150,5 @@ def difference_row(difference: Difference, slots: Sequence[Memslot]) -> Differen
         difference.calls_before,
         difference.share_during,
         difference.share_before,
+        filter_text(difference.dimension, difference.value, values, slots),
     )

@@ -7,8 +7,8 @@ def test_a_calm_vm_has_none_and_says_what_was_measured(client: httpx.Client) -> 
     answer = client.get("/api/v1/vms/1/storms").json()
     assert answer["storms"] == []
     kinds = {measured["kind"]: measured for measured in answer["measured"]}
-    assert kinds["conversions"]["rule"]["min_calls"] == 5000
-    assert kinds["page faults"]["rule"]["min_calls"] == 100_000
+    assert kinds["conversions"]["rule"]["min_calls"] == 1000
+    assert kinds["page faults"]["rule"]["min_calls"] == 30_000
 
 
 def test_thresholds_are_parameters(client: httpx.Client) -> None:

@@ -26,7 +26,8 @@ def test_storms_are_listed_with_what_they_were_measured_against(stormy: Path) ->
     lines = run("storms", "1", "--database", str(stormy)).splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["1", "2"]
     assert "11,960 conversions" in lines[0]
-    assert "baseline" in lines[2]
+    assert lines[2].split()[0] == "boot:"
+    assert "baseline" in lines[3]
 
 
 def test_one_storm_in_full_by_place_or_id(stormy: Path) -> None:

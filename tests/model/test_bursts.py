@@ -57,7 +57,42 @@ def test_many_calls_spread_out_are_none() -> None:
 
 
 def test_few_calls_at_once_are_none() -> None:
-    assert found_in(CALM, every(1_000, 20, 20.004), end_s=60).bursts == ()
+    assert found_in(CALM, every(1_000, 20, 20.0009), end_s=60).bursts == ()
+
+
+def test_two_thousand_in_a_second_are_one() -> None:
+    burst = every(500_000, 20.3, 21.3)
+    (found,) = found_in(CALM, burst, end_s=60).bursts
+    assert (found.from_t, found.to_t) == (burst[0], burst[-1])
+
+
+def test_pulses_are_one_as_a_whole() -> None:
+    pulses = [every(200_000, at, at + 0.06) for at in range(20, 40)]
+    (found,) = found_in(CALM, *pulses, end_s=60).bursts
+    assert (found.from_t, found.to_t) == (pulses[0][0], pulses[-1][-1])
+
+
+def test_pulses_that_always_come_are_none() -> None:
+    pulses = [every(200_000, at, at + 0.06) for at in range(60)]
+    assert found_in(*pulses, end_s=60).bursts == ()
+
+
+def test_two_bursts_in_wide_bins_side_by_side_stay_two() -> None:
+    parts = [every(500_000, start, start + 1) for start in (20.2, 22.1)]
+    bursts = found_in(CALM, *parts, end_s=60).bursts
+    assert [(b.from_t, b.to_t) for b in bursts] == [(p[0], p[-1]) for p in parts]
+
+
+@pytest.mark.parametrize("rate", [20, 100, 1_000, 3_000])
+def test_a_guest_that_is_always_busy_has_none(shuffled: Callable[..., Instants], rate: int) -> None:
+    assert found_in(shuffled(SECOND / rate, 0, 60), end_s=60).bursts == ()
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(0, 4.05), (56, 59.95), (0, 50.05)])
+def test_a_burst_may_touch_the_ends_of_its_recording(from_s: float, to_s: float) -> None:
+    burst = every(500_000, from_s, to_s)
+    (found,) = found_in(CALM, burst, end_s=60).bursts
+    assert (found.from_t, found.to_t) == (burst[0], burst[-1])
 
 
 def test_the_threshold_follows_the_baseline() -> None:

@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model.events import CHANGE, ChangeArray, PageState
-from app.model.flips import flip_runs, flips_among, flips_of
+from app.model.flips import FlipBorders, FlipRunArray, flips_among, flips_of_runs
 
 S, P, U = PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN
 
@@ -23,9 +23,17 @@ def changes(*rows: tuple[int, int, int, int, int]) -> ChangeArray:
     return np.concatenate((np.zeros(0, CHANGE), *(change(*row) for row in rows)))
 
 
+def flip_runs(flips: ChangeArray, least: int = 3, chunk: int = 5) -> FlipRunArray:
+    borders = FlipBorders()
+    for first in range(0, len(flips), chunk):
+        borders.add(flips[first : first + chunk])
+    return borders.runs(least)
+
+
 flip_lists = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), max_size=40)
 
 
+@settings(deadline=None)
 @given(flip_lists, st.integers(1, 4))
 def test_every_page_is_in_a_run_with_just_its_flips(
     ranges: list[tuple[int, int]], least: int
@@ -36,11 +44,13 @@ def test_every_page_is_in_a_run_with_just_its_flips(
         for page in range(gfn, gfn + npages):
             by_page[page].append(i)
     covered: dict[int, int] = {}
-    for run in flip_runs(flips, least):
+    runs = np.sort(flip_runs(flips, least), order="gfn")
+    which_run, which_flip = flips_of_runs(flips, runs["gfn"].astype(np.int64))
+    for i, run in enumerate(runs):
         pages = range(int(run["gfn"]), int(run["gfn"] + run["npages"]))
         seen = {tuple(by_page[page]) for page in pages}
         assert len(seen) == 1
-        assert flips_of(flips, run)["event"].tolist() == list(seen.pop())
+        assert flips[which_flip[which_run == i]]["event"].tolist() == list(seen.pop())
         covered |= dict.fromkeys(pages, int(run["flips"]))
         for beside in (pages[0] - 1, pages[-1] + 1):
             assert by_page.get(beside, []) != by_page[pages[0]]

@@ -35,7 +35,12 @@ BORDERS = sorted(
 )
 """Every range in the property tests begins and ends at two of these."""
 
-SEGMENTS = list(pairwise(BORDERS))
+BLOCK_BORDERS = {
+    b // PAGES_PER_2M * PAGES_PER_2M + beyond for b in BORDERS for beyond in (0, PAGES_PER_2M)
+}
+"""Where a row may end besides: between a block that was broken and one that was healed."""
+
+SEGMENTS = list(pairwise(sorted({*BORDERS, *BLOCK_BORDERS} - {GFN_LIMIT + PAGES_PER_2M})))
 STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)
 
 

@@ -76,7 +76,7 @@ def test_every_number_is_that_of_counting_page_by_page(calls: list[Call], chunk:
     assert found.noop == noop
     assert found.net_private == int(private.sum()) == -found.net_shared
     assert found.net_unknown == 0
-    assert found.blocks_broken - found.blocks_healed == broken - healed
+    assert (found.blocks_broken, found.blocks_healed) == (broken, healed)
     assert found.pages_asked == sum(int(e["npages"]) for e in events_of(calls))
     assert found.tallies.calls == len(calls)
     assert found.latencies.calls == len(calls)
@@ -94,8 +94,8 @@ def test_ping_pong_failures_and_breakers_are_told() -> None:
     calls += [(500, 536, To.SHARED, Outcome.APPLIED), (7, 3, To.SHARED, Outcome.FAILED)]
     found = stretch_of(calls)
     assert [tuple(run) for run in found.flip_runs] == [(512, 1, 10)]
-    assert (found.breakers[0].event, found.breakers[0].blocks) == (1, 1)
-    assert (found.blocks_broken, found.blocks_healed) == (6, 4)  # the last run: one of each
+    assert [(one.event, one.times, one.blocks) for one in found.breakers[:1]] == [(1, 5, 5)]
+    assert (found.blocks_broken, found.blocks_healed) == (7, 5)
     (failed,) = found.failures[22]
     assert (failed["gfn"], failed["npages"]) == (7, 3)
     assert found.tallies.by[Dimension.ERRNO][22].failed == 1

@@ -18,7 +18,7 @@ def test_it_draws_without_a_server(
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
     page = open_page(path.as_uri(), offline=True)
     expect(page.locator(".plot .main-svg").first).to_be_visible()
-    assert page.locator(".chart .plot:has(.main-svg)").count() == 4
+    assert page.locator(".chart .plot:has(.main-svg)").count() == 8
     expect(page.locator("#overview-map image")).to_have_count(1)
 
 

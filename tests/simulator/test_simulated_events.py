@@ -117,7 +117,7 @@ def test_calm_is_calm(perform: Callable) -> None:
 
 def test_storms_stand_out_from_steady_traffic(perform: Callable) -> None:
     performance = perform("boot-and-storm")
-    (storm,) = performance.planted("storm")
+    storm = performance.planted("storm")[0]
     moments = effect_time(performance.heard.of_kind(EventKind.CONVERSION))
     inside = np.sum((moments >= storm.from_t) & (moments < storm.to_t))
     length = storm.to_t - storm.from_t

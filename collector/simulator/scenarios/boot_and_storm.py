@@ -82,20 +82,26 @@ def recovery(start: float) -> tuple[Phase, ...]:
     )
 
 
-def kexec(start: float) -> tuple[Phase, ...]:
+def kexec(start: float) -> tuple[Phase | Storm, ...]:
     """The guest starts a new kernel: shared pages go back, all RAM is accepted, buffers return."""
     whole = 1 << 15
+    taken_back = (
+        Convert(0.0, 1.0, LOW_MEMORY, To.PRIVATE, "kexec"),
+        Convert(1.0, 0.4, SWIOTLB, To.PRIVATE, "kexec"),
+    )
+    shared_anew = (
+        Convert(0.0, 0.2, Chunks(Place(Region.DEVICE)), To.SHARED, "device memory"),
+        Convert(0.2, 1.0, LOW_MEMORY, To.SHARED, "low memory"),
+        Convert(1.2, 1.0, SWIOTLB, To.SHARED, "swiotlb"),
+    )
     return (
-        Convert(start, 1.0, LOW_MEMORY, To.PRIVATE, "kexec"),
-        Convert(start + 1.0, 0.4, SWIOTLB, To.PRIVATE, "kexec"),
+        Storm(start, 1.4, "kexec takes every shared page back", taken_back),
         Convert(start + 1.5, 0.1, Chunks(Place(Region.BASE_RAM)), To.PRIVATE, "accepted anew"),
         Convert(
             start + 1.6, 0.5, Chunks(Place(Region.LOW_RAM), whole), To.PRIVATE, "accepted anew"
         ),
-        Convert(start + 2.1, 1.5, Chunks(Place(HIGH), whole), To.PRIVATE, "accepted anew"),
-        Convert(start + 3.6, 0.2, Chunks(Place(Region.DEVICE)), To.SHARED, "device memory"),
-        Convert(start + 3.8, 1.0, LOW_MEMORY, To.SHARED, "low memory"),
-        Convert(start + 4.8, 1.0, SWIOTLB, To.SHARED, "swiotlb"),
+        Convert(start + 2.1, 1.3, Chunks(Place(HIGH), whole), To.PRIVATE, "accepted anew"),
+        Storm(start + 3.6, 2.2, "the new kernel shares its buffers", shared_anew),
     )
 
 
