@@ -15,9 +15,9 @@ import { Markers } from "./markers.js";
 import { Notes } from "./notes.js";
 import { Permalink } from "./permalink.js";
 import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
-import { Latest, Refused, fetchAll, fetchJson } from "./rest.js";
+import { Reading } from "./reading.js";
+import { Refused, fetchAll, fetchJson } from "./rest.js";
 import { Scrubber } from "./scrubber.js";
-import { placesMeant, selectedEvents } from "./selection.js";
 import { Status } from "./status.js";
 import { Steps } from "./steps.js";
 import { Storms } from "./storms.js";
@@ -40,10 +40,7 @@ class Explorer {
   /** When the recording's writer stored something last (Date.now()), while it is alive. */
   storedAt = null;
   changedAt = -Infinity;
-  #reads = new Latest();
-  #cursorReads = new Latest();
-  #cursorAsked = 0;
-  #cursorShown = 0;
+  reading = new Reading(this);
 
   constructor(root) {
     this.root = root;
@@ -229,7 +226,7 @@ class Explorer {
     this.showAddress();
     this.root.setAttribute("aria-busy", "true");
     try {
-      const isNewest = await this.#reads.run((signal) => this.readParts(signal));
+      const isNewest = await this.reading.all();
       if (!isNewest) return;
       this.status.showRead();
       this.root.dataset.ready = "true";
@@ -242,57 +239,12 @@ class Explorer {
   /** As `read`, where only the cursor has moved in time. Resolves to whether the server answers. */
   async readCursor() {
     try {
-      const isNewest = await this.#cursorReads.run((signal) =>
-        Promise.all([this.drawParts(this.cursorParts(signal), signal), this.followCursor(signal)]),
-      );
-      if (isNewest) this.status.showRead();
+      if (await this.reading.cursor()) this.status.showRead();
       return true;
     } catch (error) {
       this.failed(error);
       return false;
     }
-  }
-
-  async readParts(signal) {
-    const { view } = this;
-    const parts = [
-      [this.map.load(view, signal), (answer) => this.drawMap(answer)],
-      [this.timeline.load(view, signal), (answer) => this.drawTimeline(answer)],
-      ...this.cursorParts(signal),
-    ];
-    return this.drawParts(parts, signal);
-  }
-
-  /** What depends on the cursor. An answer that comes after that to a later question is too late. */
-  cursorParts(signal) {
-    const { view } = this;
-    this.#cursorAsked += 1;
-    const asked = this.#cursorAsked;
-    const unlessLate = (draw) => (answer) => {
-      if (asked < this.#cursorShown) return;
-      this.#cursorShown = asked;
-      draw(answer);
-    };
-    return [
-      [this.strip.load(view, signal), unlessLate((answer) => this.drawStrip(answer))],
-      [this.loadEvents(signal), unlessLate((answer) => this.events.draw(view, answer))],
-    ];
-  }
-
-  async followCursor(signal) {
-    const { cursorInView: t, gpa } = this.view;
-    if (t === null || gpa === null || !this.map.parametersShown) return;
-    await this.inspector.follow({ t, gpa }, this.map.parametersShown, this.memslots, signal);
-  }
-
-  /** Each part is drawn as soon as its answer is there, what was asked for first being first. */
-  async drawParts(parts, signal) {
-    const draws = parts.map(async ([answer, draw]) => {
-      const ready = await answer;
-      if (!signal.aborted) draw(ready);
-    });
-    await Promise.all(draws);
-    return true;
   }
 
   drawMap(answer) {
@@ -319,17 +271,6 @@ class Explorer {
     if (this.memslots.length || view.gpaFrom !== null || view.gpaTo !== null) return;
     const ranges = raster.bands.map((band) => [Number(band.gpa_from), Number(band.gpa_to)]);
     view.layout = BandAxis.ofRanges(ranges);
-  }
-
-  /** Events under the cursor or in view that the filters leave. */
-  async loadEvents(signal) {
-    const { view, mapSize } = this;
-    if (view.event !== null && view.cursorInView !== null) {
-      const meant = { ...view.time, ...placesMeant(view, mapSize, this.steps.place) };
-      return this.events.loadAround({ ...meant, ...view.filters }, view.event, signal);
-    }
-    const { filter, isUnderCursor } = selectedEvents(view, mapSize);
-    return this.events.load({ ...filter, ...view.filters }, isUnderCursor, signal);
   }
 
   get mapSize() {

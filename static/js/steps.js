@@ -1,7 +1,7 @@
 /** Going from event to event: of those that the filters leave, at the place or in the addresses shown. */
 
 import { placesMeant } from "./selection.js";
-import { Refused, address, fetchJson } from "./rest.js";
+import { address, fetchJson } from "./rest.js";
 
 export class Steps {
   /** The place that a person chose and steps stay at, and the event that the last one led to. */
@@ -35,8 +35,7 @@ export class Steps {
       if (items.length) this.reach(items[0]);
       else this.page.events.tellNone(direction);
     } catch (error) {
-      if (error instanceof Refused) this.page.failed(error);
-      else this.page.status.showError(error);
+      this.page.failed(error);
     }
     this.#isBusy = false;
   }
