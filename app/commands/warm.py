@@ -72,6 +72,7 @@ def look_at_everything(engine: "Engine") -> None:
         whole = MapQuery(None, None, None, None, width=100, height=100)
         Rasters(reader).draw(vm, map_layout(reader, vm, whole))
         timeline_of(reader, vm.id or 0, middle, None, buckets=10)
+        timeline_of(reader, vm.id or 0, None, None, 10, (1, None))
         for what in What:
             for _ in export_batches(reader, vm, Export(what, at=middle)):
                 pass
