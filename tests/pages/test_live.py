@@ -116,7 +116,7 @@ def test_a_copied_link_shows_the_same_when_the_recording_has_grown(
     link = page.evaluate("navigator.clipboard.readText()")
     live.simulator.send_signal(signal.SIGCONT)
     grows(page)
-    assert page.evaluate(DRAWN) != drawn
+    eventually(page, lambda: page.evaluate(DRAWN) != drawn)
 
     other = open_page(link)
     wait_until_drawn(other)
