@@ -22,6 +22,8 @@ DESCRIBED = {
     "/api/v1/vms/{vm_id}/raster",
     "/api/v1/vms/{vm_id}/raster.png",
     "/api/v1/vms/{vm_id}/raster/cell",
+    "/api/v1/vms/{vm_id}/notes",
+    "/api/v1/vms/{vm_id}/notes/{note_id}",
     "/api/v1/vms/{vm_id}/state",
     "/api/v1/vms/{vm_id}/storms",
     "/api/v1/vms/{vm_id}/storms/{storm_id}",
@@ -55,7 +57,12 @@ def test_openapi_describes_every_resource(client: httpx.Client) -> None:
 
     assert set(description["paths"]) == DESCRIBED
     writing = {path for path, methods in description["paths"].items() if set(methods) != {"get"}}
-    assert writing == {"/api/v1/imports", "/api/v1/imports/{import_id}"}
+    assert writing == {
+        "/api/v1/imports",
+        "/api/v1/imports/{import_id}",
+        "/api/v1/vms/{vm_id}/notes",
+        "/api/v1/vms/{vm_id}/notes/{note_id}",
+    }
     for path, methods in description["paths"].items():
         for operation in methods.values():
             assert operation["description"], path
@@ -71,6 +78,7 @@ def test_openapi_tells_formats_and_problems(client: httpx.Client) -> None:
         "application/json",
         "text/csv",
         "application/vnd.apache.arrow.file",
+        "application/vnd.apache.parquet",
     }
     assert set(responses["404"]["content"]) == {"application/problem+json"}
     assert set(responses["422"]["content"]) == {"application/problem+json"}
