@@ -15,6 +15,7 @@ from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.diff_pictures import became
 from app.views.headline import headline
+from app.views.notes import note_view
 from app.views.pictures import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
 from app.views.recordings import find_recording
 from app.views.row_ids import row_id
@@ -76,6 +77,7 @@ def _show(
         "to_t": stretch[1],
         "window": window,
         "query": thresholds(request),
+        "notes": [note_view(note) for note in reader.notes(row_id(vm), *stretch)],
         "later": None,
     }
     if not counted and not storms.has_facts(vm, *stretch) and vm.events > QUICK_EVENTS:

@@ -202,6 +202,15 @@ def test_two_people_see_each_others_notes_and_overwrite_none_unknowingly(
     expect(page.locator(".note-text")).to_have_text("three")
 
 
+def test_the_page_of_a_storm_has_the_notes_about_it(
+    open_page: OpenPage, noted: Dashboard, api: str
+) -> None:
+    for t, text in ((18_000_000_000, MARKUP), (50_000_000_000, "much later")):
+        httpx.post(api, json={"from": t, "text": text}).raise_for_status()
+    page = open_page(f"{noted.url}/vms/1/stretch?from=17000000000&to=19000000000")
+    expect(page.locator(".written")).to_have_text([MARKUP])
+
+
 def test_the_help_lists_the_key(explorer: Callable[..., Page]) -> None:
     page = explorer()
     page.keyboard.press("?")
