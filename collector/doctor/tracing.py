@@ -91,7 +91,9 @@ def buffer_findings(tracing: TracingFacts) -> Iterator[Finding]:
 def means(tracing: TracingFacts, kernel: KernelFacts) -> Iterator[Finding]:
     """Ways to read what an ioctl's pointer leads to."""
     cost = "memslots and ranges are read by bpftrace or a kprobe instead, or not at all"
-    yield by_option(kernel, "EPROBE_EVENTS", "event probes", cost)
+    has_own_option = kernel.config is not None and "EPROBE_EVENTS" in kernel.config
+    option = "EPROBE_EVENTS" if has_own_option else "PROBE_EVENTS"
+    yield by_option(kernel, option, "event probes", cost)
     yield by_option(kernel, "KPROBE_EVENTS", "kprobes", "they cannot stand in for event probes")
     yield by_option(kernel, "BPF_EVENTS", "BPF programs at events", "bpftrace cannot be used")
     if not kernel.has_btf:

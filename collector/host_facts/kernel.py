@@ -70,7 +70,11 @@ def config_text(tree: Tree, release: str) -> tuple[str | None, str | None]:
 
 
 def options_of(text: str) -> dict[str, str]:
-    """The options that matter; one that is not mentioned is "n", like one that is not set."""
+    """The options that matter; one that is not mentioned is "n", like one that is not set.
+
+    EPROBE_EVENTS is left out where the kernel has no such option: event probes came with any other
+    kind of probes then, that is with PROBE_EVENTS (kernel/trace/Makefile, trace_eprobe.o).
+    """
     found = dict.fromkeys(OPTIONS, "n")
     for line in text.splitlines():
         name, equals, value = line.strip().partition("=")
@@ -78,9 +82,7 @@ def options_of(text: str) -> dict[str, str]:
         if equals and option in found:
             found[option] = value
     if "CONFIG_EPROBE_EVENTS" not in text:
-        # They had no option of their own and came with any other kind of probes
-        # (kernel/trace/Makefile, trace_eprobe.o).
-        found["EPROBE_EVENTS"] = found["PROBE_EVENTS"]
+        del found["EPROBE_EVENTS"]
     return found
 
 

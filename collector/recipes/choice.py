@@ -4,7 +4,7 @@ COMPARISON = """\
 # Record on a KVM host where nothing of ours is installed, import the recording here.
 #
 #             needs there                       memslots  ranges of conversions  causes
-# trace-cmd   Linux 6.4, CONFIG_EPROBE_EVENTS   seen      seen                   seen
+# trace-cmd   Linux 6.4 with event probes       seen      seen                   seen
 # bpftrace    bpftrace 0.17                     seen      seen                   seen
 # perf        Linux with KVM's tracepoints      not seen  seen from Linux 6.17   seen
 #

@@ -22,8 +22,9 @@ _EVENTS = "\n".join(_want(event, condition) for event, condition in (BASIC | FAU
 
 SCRIPT = f"""#!/bin/sh
 # Records, with stock trace-cmd, all that gmemscope can use, until Ctrl-C or for as long as a
-# command given as arguments runs. Needs root, Linux 6.4 or later with CONFIG_EPROBE_EVENTS (event
-# probes with filters), and trace-cmd. Adds event probes and removes them again.
+# command given as arguments runs. Needs root, trace-cmd, and Linux 6.4 or later with event probes:
+# CONFIG_EPROBE_EVENTS, before there was that option CONFIG_PROBE_EVENTS. Adds event probes and
+# removes them again.
 set -euf
 tracing=/sys/kernel/tracing
 output=${{OUTPUT:-recording.dat}}

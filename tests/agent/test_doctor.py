@@ -132,10 +132,22 @@ def test_option_that_is_not_mentioned_is_not_built() -> None:
     assert (options["KVM"], options["EPROBE_EVENTS"], options["KPROBES"]) == ("m", "n", "n")
 
 
-def test_event_probes_without_an_option_of_their_own_come_with_other_probes() -> None:
-    assert options_of("CONFIG_PROBE_EVENTS=y\n")["EPROBE_EVENTS"] == "y"
-    text = "CONFIG_PROBE_EVENTS=y\n# CONFIG_EPROBE_EVENTS is not set\n"
-    assert options_of(text)["EPROBE_EVENTS"] == "n"
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("CONFIG_PROBE_EVENTS=y\n", "CONFIG_PROBE_EVENTS=y"),  # Linux 6.12
+        (
+            "CONFIG_PROBE_EVENTS=y\n# CONFIG_EPROBE_EVENTS is not set\n",
+            "the kernel was built without CONFIG_EPROBE_EVENTS",
+        ),
+        ("CONFIG_KVM=m\n", "the kernel was built without CONFIG_PROBE_EVENTS"),
+    ],
+)
+def test_event_probes_are_told_by_the_option_that_the_kernel_has(
+    host: Path, config: str, says: str
+) -> None:
+    (host / "proc/config.gz").write_bytes(gzip.compress(config.encode()))
+    assert found_in(gather(host))["event probes"].says == says
 
 
 def test_lockdown_is_the_word_in_brackets() -> None:
