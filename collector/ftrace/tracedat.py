@@ -34,7 +34,7 @@ from collector.ftrace.merge import merge
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import USER_PROBES, recognise
 from collector.ftrace.returns import settle_returns
-from collector.records import RecordArray
+from collector.records import RecordArray, RecordCode
 from collector.sources.base import InputError
 
 MAGIC = b"\x17\x08\x44tracing"
@@ -147,6 +147,15 @@ class TraceDat:
     def probes_gathered(self) -> tuple[int, ...]:
         """The RecordCodes of probes that read the structs of calls."""
         return tuple(plan.code for plan in self._plan.events if plan.code in USER_PROBES)
+
+    @property
+    def tells_in_place(self) -> bool:
+        """Whether a probe reads which ioctl it met, as only one does that is also for
+        KVM_SET_MEMORY_ATTRIBUTES2."""
+        return any(
+            plan.code == RecordCode.USER_SET_ATTRIBUTES and plan.event.field("cmd") is not None
+            for plan in self._plan.events
+        )
 
     @property
     def events_gathered(self) -> tuple[str, ...]:

@@ -107,7 +107,9 @@ class TraceDatFile:
         """
         counts = self._counts.copy()
         counts[[int(code) for code in self._trace.probes_gathered]] += 1
-        return capabilities(counts)
+        sees = capabilities(counts)
+        sees[Capability.IN_PLACE_CONVERSIONS] = self._trace.tells_in_place
+        return sees
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Events by name met so far: those that were used, and those that tell us nothing."""

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tracefile import TraceFile, header_page, ioctl_exit, page
+from tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit, page
 
 from collector.ftrace.tracedat import TraceDat, open_trace_dat
 from collector.records import RecordCode
 from collector.sources.base import InputError
+from collector.sources.trace_dat import TraceDatFile
 
 PAGES = [page(100, ioctl_exit(1), ioctl_exit(2, 50)), page(300, ioctl_exit(3))]
 
@@ -224,3 +225,23 @@ def test_real_losses_are_counted_to_the_event(recordings: Path, name: str, lost:
         assert trace.lost_events == lost
     assert sum(row[3] for row in found if row[0] == "LOSS_BEGIN") == lost
     assert {row[1] for row in found if row[0] == "LOSS_BEGIN"} == {trace.start_ns}
+
+
+PROBED = ("address", "size", "attributes", "flags")
+
+
+@pytest.mark.parametrize("reads_cmd", [True, False])
+def test_conversions_in_place_are_seen_by_a_probe_that_tells_ioctls_apart(
+    tmp_path: Path, reads_cmd: bool
+) -> None:
+    """The probe as Linux 6.12 lays it out: its fields follow each other without gaps."""
+    cmd = [("u32 cmd", 12, 4, False)] if reads_cmd else []
+    at = 12 + 4 * len(cmd)
+    values = [(f"u64 {name}", at + 8 * i, 8, False) for i, name in enumerate(PROBED)]
+    probe = event_format("set_attributes", 1309, ("s32 fd", 8, 4, True), *cmd, *values)
+    path = tmp_path / "made.dat"
+    path.write_bytes(TraceFile({0: PAGES}, formats=FORMATS | {"gmemscope": [probe]}).version6())
+    source = TraceDatFile(path)
+    assert source.sees()["conversion-ranges"]
+    assert source.sees()["in-place-conversions"] == reads_cmd
+    source.close()
