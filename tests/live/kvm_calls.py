@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 KVM_CREATE_VM = 0xAE01
+KVM_CHECK_EXTENSION = 0xAE03
 KVM_GET_VCPU_MMAP_SIZE = 0xAE04
 KVM_CREATE_VCPU = 0xAE41
 KVM_RUN = 0xAE80
@@ -26,6 +27,9 @@ KVM_SET_MEMORY_ATTRIBUTES2 = 0xC080AED2
 KVM_CREATE_GUEST_MEMFD = 0xC040AED4
 KVM_MEMORY_ENCRYPT_REG_REGION = 0x8010AEBB
 KVM_MEMORY_ENCRYPT_UNREG_REGION = 0x8010AEBC
+KVM_CAP_VM_TYPES = 235
+KVM_CAP_GUEST_MEMFD_FLAGS = 244
+KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM = 0, 1
 KVM_MEM_READONLY = 1 << 1
 KVM_MEM_GUEST_MEMFD = 1 << 2
 GUEST_MEMFD_FLAG_MMAP = 1 << 0
@@ -52,12 +56,20 @@ class Vmm:
         self._clock_name = clock
         self._clock = CLOCKS[clock]
         self.kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+        self.memfd_flags = self._offers(KVM_CAP_GUEST_MEMFD_FLAGS)
+        self._type = vm_type(self._offers(KVM_CAP_VM_TYPES))
         self._memory = mmap.mmap(-1, 8 * M2)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self.hva = -(-address // M2) * M2
 
+    def _offers(self, capability: int) -> int:
+        return result(libc.ioctl(self.kvm, KVM_CHECK_EXTENSION, capability))
+
     def create_vm(self) -> int:
-        return self._ioctl("create_vm", self.kvm, KVM_CREATE_VM, None, type=0)
+        begin = self._now()
+        ret = result(libc.ioctl(self.kvm, KVM_CREATE_VM, self._type))
+        self._write("create_vm", begin, self.kvm, ret, {"type": self._type})
+        return ret
 
     def create_guest_memfd(self, vm: int, size: int, flags: int) -> int:
         content = struct.pack("<QQ6Q", size, flags, *[0] * 6)
@@ -178,6 +190,12 @@ class Vmm:
             "tid": threading.get_native_id(),
         }
         self._truth.write(json.dumps(row | {"fd": fd, "ret": ret} | told) + "\n")
+
+
+def vm_type(offered: int) -> int:
+    """One whose pages can be converted, if KVM offers it."""
+    has_private = offered >> KVM_X86_SW_PROTECTED_VM & 1
+    return KVM_X86_SW_PROTECTED_VM if has_private else KVM_X86_DEFAULT_VM
 
 
 def result(ret: int) -> int:

@@ -11,7 +11,7 @@ from kvm_calls import GUEST_MEMFD_FLAG_MMAP, K4, PRIVATE, PUNCH_HOLE
 from app.model.events import Certainty, EventArray, EventKind, Outcome, To
 from app.model.layout import Backing
 from app.store.reader import Reader
-from app.store.tables import MemslotRow
+from app.store.tables import MemslotRow, Vm
 
 Call = dict[str, Any]
 
@@ -115,6 +115,29 @@ def check_vm(reader: Reader, vm_id: int, true: TrueVm, start_ns: int) -> None:
     assert len(memslots) == len(true.slots)
     for slot, expected in zip(memslots, true.slots, strict=True):
         check_slot(slot, expected, start_ns, reader.vm(vm_id).ended_t)
+
+
+def check_pages(reader: Reader, vm: Vm, true: TrueVm) -> None:
+    """Applied conversions made the pages what they are; refused ones changed none.
+
+    While the VM lives: with it ends what is private.
+    """
+    is_private: dict[int, bool] = {}
+    changed, applied = 0, 0
+    for call in true.calls:
+        if KINDS.get(call["op"]) != EventKind.CONVERSION or call["ret"] != 0:
+            continue
+        applied += 1
+        to = bool(call["attributes"] & PRIVATE)
+        for gfn in range(call["address"] // K4, (call["address"] + call["size"]) // K4):
+            changed += is_private.get(gfn, False) != to
+            is_private[gfn] = to
+    alive = [slot.call for slot in true.slots if slot.ended_by is None]
+    gfns = (call["gpa"] // K4 + page for call in alive for page in range(call["size"] // K4))
+    private = sum(is_private.get(gfn, False) for gfn in gfns)
+    last = vm.last_t if vm.ended_t is None else vm.ended_t - 1
+    totals = reader.page_map_at(vm.id, last).totals()
+    assert (totals.private, vm.effective_pages, vm.applied) == (private, changed, applied)
 
 
 def check_calls(

@@ -20,7 +20,9 @@ from app.store.reader import Reader
 from app.store.tables import RecordingState, Vm
 
 STORM = 100_000_000
-"""More calls than are made until the VMM is ended."""
+"""More calls than are made until the VMM is ended; none is well-formed."""
+CONVERTED = 2
+"""Well-formed calls before the storm, applied where KVM offers software-protected VMs."""
 
 
 @pytest.fixture(params=["bpftrace", "tracefs"])
@@ -59,7 +61,7 @@ def left_of(pid: int) -> list[str]:
     """Instances and probes are named by the process that made them."""
     instances = [path.name for path in (TRACEFS / "instances").iterdir()]
     probes = (TRACEFS / "dynamic_events").read_text().split()
-    return [name for name in (*instances, *probes) if f"gmemscope-{pid}" in name]
+    return [name for name in (*instances, *probes) if f"gmemscope_{pid}_" in name]
 
 
 def test_nothing_is_left_and_the_next_recording_goes_on(tmp_path: Path, source: str) -> None:
@@ -91,14 +93,14 @@ def test_nothing_is_left_and_the_next_recording_goes_on(tmp_path: Path, source: 
 
 
 def check(database: Path, pid: int) -> None:
-    """The first recording ends where it was killed; both tell of refused calls and of no other."""
+    """The first recording ends where it was killed; the storm changed no page in either."""
     vms = vms_of(database, pid)
     states = [state for state, _ in vms]
     assert states[0] == RecordingState.INCOMPLETE
     assert states[-1] == RecordingState.COMPLETE
     for _, vm in vms:
-        assert vm.requested == vm.failed + vm.unconfirmed
-        assert vm.effective_pages == 0
+        assert vm.applied in (0, CONVERTED)
+    assert (vms[-1][1].applied, vms[-1][1].effective_pages) == (0, 0)
     engine = open_database(database, read_only=True)
     events, _ = Reader(engine).events(vms[-1][1].id, limit=100)
     engine.dispose()

@@ -36,10 +36,14 @@ FREE_FD = 100
 
 
 def backings(vmm: Vmm) -> int:
-    """Two VMs. The first has memslots of each backing, which are deleted, made anew and moved."""
+    """Two VMs. The first has memslots of each backing, which are deleted, made anew and moved.
+
+    Its conversions are applied if KVM offers software-protected VMs, else refused.
+    """
     vm = vmm.create_vm()
     memfd = vmm.create_guest_memfd(vm, 2 * M2, 0)
-    mappable = vmm.create_guest_memfd(vm, M2, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+    shared_file = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED
+    mappable = vmm.create_guest_memfd(vm, M2, shared_file & vmm.memfd_flags)
     vmm.region(vm, 0, 0, M2)
     vmm.region2(vm, 1, 0x1000_0000, M2, memfd, M2)
     vmm.region2(vm, 2, 0x1_0000_0000, M2, mappable)

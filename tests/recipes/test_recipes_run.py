@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from collecting import TRACEFS, need_bpftrace, need_kvm, need_tracefs, run_vmm, wait_until
-from live_truth import check_calls, check_vm, read_truth
+from live_truth import check_calls, check_pages, check_vm, read_truth
 
 from app.model.events import Certainty
 from app.store.database import open_database
@@ -20,6 +20,7 @@ from app.store.tables import RecordingState
 from app.store.writer import RecordingWriter
 from collector.importer import format_of, import_file
 from collector.recipes import bpftrace, perf, trace_cmd
+from collector.sources import tracefs_probes
 
 VMM = Path(__file__).parents[1] / "live" / "vmm.py"
 SCENES = ("--scene", "backings", "--scene", "vcpus")
@@ -107,17 +108,46 @@ def test_trace_cmd_script_names_probes_that_this_kernel_takes() -> None:
 
 
 def make_probe(name: str, definition: str) -> None:
-    events = TRACEFS / "dynamic_events"
-    if not events.exists():
+    if not (TRACEFS / "dynamic_events").exists():
         pytest.skip("hardware: this machine's kernel has no dynamic events")
     try:
-        events.write_text(f"e:gmemscope_test/{name} {definition}\n")
+        tracefs_probes.write(TRACEFS, f"e:gmemscope_test/{name} {definition}")
     except OSError as error:
-        if "eprobe" not in (TRACEFS / "README").read_text():
+        if not has_event_probes():
             pytest.skip("hardware: this machine's kernel has no event probes")
         raise AssertionError(definition) from error
-    with events.open("a") as file:
-        file.write(f"-:gmemscope_test/{name}\n")
+    tracefs_probes.remove(TRACEFS, "gmemscope_test", name)
+
+
+def has_event_probes() -> bool:
+    return tracefs_probes.tried(TRACEFS).are_event_probes
+
+
+def test_trace_cmd_script_records_everything(tmp_path: Path) -> None:
+    if shutil.which("trace-cmd") is None:
+        pytest.skip("trace-cmd is not installed")
+    if not has_event_probes():
+        pytest.skip("hardware: this machine's kernel has no event probes")
+    script, recording = tmp_path / "record.sh", tmp_path / "recording.dat"
+    script.write_text(trace_cmd.SCRIPT)
+    truth_file = tmp_path / "truth.jsonl"
+    vmm = [sys.executable, str(VMM), str(truth_file), "--clock", "mono", *SCENES]
+    done = subprocess.run(
+        ["sh", str(script), *vmm],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OUTPUT": str(recording)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("gmemscope", "set_region") not in tracefs_probes.present(TRACEFS)
+    truth = read_truth(truth_file)
+    with imported(recording) as reader:
+        start_ns = reader.recordings()[0].clock_start_ns
+        vms = ours(reader, truth[0].created_by["pid"])
+        for vm_id, true in zip(vms, truth, strict=True):
+            check_vm(reader, vm_id, true, start_ns)
+            check_pages(reader, reader.vm(vm_id), true)
 
 
 @pytest.mark.parametrize("script", [trace_cmd.SCRIPT, perf.SCRIPT])
