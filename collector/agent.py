@@ -162,7 +162,7 @@ class _Run:
     def _coverage(self) -> dict[str, Any]:
         found = self._around.found
         unread = () if found is None else found.notes
-        notes = (*self._around.notes, *unread, *self._clocks.notes)
+        notes = (*self._around.notes, *unread, *self._clocks.notes, *self._assembler.notes)
         return _coverage(self._source, notes) | {
             "host": self._around.host,
             "collector": asdict(self.counters),

@@ -19,6 +19,16 @@ from collector.sources.base import InputError, SourceDescription
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
 _HEAD_BYTES = 1 << 16
+_ADVICE = {
+    b"PERFILE2": (
+        "this is perf.data, in a format of perf's own: import the text of"
+        " `perf script --header --ns --show-lost-events` instead"
+    ),
+    b"\xfd7zXZ\0": "this is packed by xz: unpack it first, by `xz -dk`",
+    b"\x1f\x8b": "this is packed by gzip: unpack it first, by `gzip -dk`",
+    b"\x28\xb5\x2f\xfd": "this is packed by zstd: unpack it first, by `zstd -d`",
+}
+"""What to do with files that begin so."""
 _LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
 
 
@@ -98,6 +108,9 @@ def format_of(path: Path) -> str:
         return "trace-report"
     if looks_like_qemu_log(head):
         return "qemu"
+    for magic, advice in _ADVICE.items():
+        if head.startswith(magic):
+            raise InputError(path, 0, advice)
     raise InputError(path, 0, f"this is none of the formats known ({', '.join(FORMATS)})")
 
 
@@ -126,7 +139,7 @@ def import_file(
             calls, damage = _feed(assembler, source, path, report)
             if damage is not None:
                 sink.mark_incomplete(str(damage))
-            sink.update_coverage(_coverage(source))
+            sink.update_coverage(_coverage(source, assembler.notes))
             return Imported(sink.recording_id, calls, assembler.lost_events, damage)
 
 
@@ -172,11 +185,15 @@ def _header(
     )
 
 
-def _coverage(source: ImportedFile) -> dict[str, object]:
+def _coverage(source: ImportedFile, notes: tuple[str, ...] = ()) -> dict[str, object]:
     used, unused = source.event_counts()
     said = source.describe()
     return describe_coverage(
-        source.sees(), events=used, unused_events=unused, notes=said.notes, costs=said.costs
+        source.sees(),
+        events=used,
+        unused_events=unused,
+        notes=(*said.notes, *notes),
+        costs=said.costs,
     )
 
 

@@ -89,6 +89,11 @@ class Assembler:
         return self._attribution.files.strange_pages
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for people, for the coverage: what became known by the calls."""
+        return self._vms.notes
+
+    @property
     def unattributed(self) -> LiveVm | None:
         return self._vms.unattributed_if_any
 

@@ -121,6 +121,7 @@ def place_regions(
     rows["cause"][which], rows["cause_certainty"][which] = Cause.NONE, Certainty.UNKNOWN
     if not mappings:
         return []
+    vm.pins_regions |= bool(meets(mappings, starts, starts + sizes).any())
     within = np.zeros(len(told), dtype=bool)
     if not is_overlapping(mappings):
         within = place_within_one(mappings, rows, told, starts, sizes, Certainty.INFERRED)

@@ -35,6 +35,7 @@ class LiveVm:
     files: list[GuestMemfdFile] = field(default_factory=list)
     last_t: int = 0
     regions_are_gpas: bool = False  # see hva_ranges
+    pins_regions: bool = False  # the other dialect: some were of its memory
     lost_something: bool = False
     has_ended: bool = False
 

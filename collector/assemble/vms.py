@@ -7,6 +7,7 @@ from dataclasses import replace
 from app.model.events import UNKNOWN_VCPU, Certainty, PageState
 from app.model.layout import VmIdentity
 from app.store.protocol import RecordingSink
+from collector.assemble.hva_dialects import REGIONS_CONVERT, REGIONS_PIN
 from collector.assemble.live_vm import UNATTRIBUTED, Caller, LiveVm, OpenFile, Vcpu
 from collector.assemble.memslots import GuestMemfdFile, Inode, LiveMemslots
 from collector.assemble.names import told_apart
@@ -59,6 +60,13 @@ class Vms:
 
     def live(self) -> Iterator[LiveVm]:
         return (vm for vm in self._all if not vm.has_ended)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For people: which dialects of KVM_MEMORY_ENCRYPT_REG_REGION the VMs spoke."""
+        convert = any(vm.regions_are_gpas for vm in self._all)
+        pin = any(vm.pins_regions for vm in self._all)
+        return (REGIONS_CONVERT,) * convert + (REGIONS_PIN,) * pin
 
     def of_process(self, process: int) -> Iterator[LiveVm]:
         return (vm for vm in self.live() if vm.process == process)

@@ -1,9 +1,14 @@
 """KVM_MEMORY_ENCRYPT_REG_REGION: pins the VMM's memory, or converts the guest's."""
 
+from pathlib import Path
+
+import numpy as np
+from checks import imported
 from live_calls import HVA, VM_FD, Live, call, create_memfd, create_vm, ranges, region
+from record_streams import assembled, record
 
 from app.model.events import Cause, Certainty, EventKind, Outcome, To
-from collector.records import SAW_ENTER, SAW_EXIT, CallArray, CallCode
+from collector.records import SAW_ENTER, SAW_EXIT, CallArray, CallCode, RecordCode
 
 MIB, ENOMEM = 1 << 20, 12
 OTHER_HVA = 0x7E00_0000_0000
@@ -98,3 +103,80 @@ def test_memfd_of_today_is_no_sign_of_the_2022_series() -> None:
         register(10, HVA, 0x1000),
     )
     assert len(run.of_kind(EventKind.REGISTER_REGION)) == 1
+
+
+def test_recording_says_which_dialect_it_speaks() -> None:
+    def notes(*calls: CallArray) -> tuple[str, ...]:
+        return Live().tell(*LAYOUT, *calls).assembler.notes
+
+    assert notes() == ()
+    (converts,) = notes(register(10, 16 * MIB, 0x2000))
+    assert "takes guest addresses here" in converts
+    (pins,) = notes(register(10, HVA, 0x2000))
+    assert "the VMM's own addresses here" in pins
+
+
+HEAD = "cpus=1\n"
+TEXT = {
+    "enter": "sys_enter_ioctl: fd: 0x{fd:08x}, cmd: 0x{cmd:08x}, arg: 0x7ffd0000",
+    "set_region": "fd=9 slot=0x0 flags=0x0 gpa=0x1000000 size=0x100000 hva=0x7f0000000000",
+    "enc_region": "fd=9 addr=0x{addr:x} size=0x1000 cmd=0x{cmd:x}",
+    "leave": "sys_exit_ioctl: 0x{ret:x}",
+}
+CREATE_VM, SET_REGION, REGISTER, UNREGISTER = 0xAE01, 0x4020AE46, 0x8010AEBB, 0x8010AEBC
+
+
+def text_of(*addresses: int) -> str:
+    """A report of trace-cmd: a VM of one memslot, its event probes read what the ioctls carry."""
+    lines: list[str] = []
+
+    def say(text: str) -> None:
+        lines.append(f"             vmm-7     [000]     1.{len(lines):06}: {text}\n")
+
+    def call(cmd: int, probe: str | None, ret: int = 0, *, fd: int = 9, addr: int = 0) -> None:
+        say(TEXT["enter"].format(fd=fd, cmd=cmd))
+        if probe is not None:
+            say(f"{probe}: " + TEXT[probe].format(addr=addr, cmd=cmd))
+        say(TEXT["leave"].format(ret=ret))
+
+    call(CREATE_VM, None, 9, fd=3)
+    call(SET_REGION, "set_region")
+    for addr in addresses:
+        call(REGISTER, "enc_region", addr=addr)
+        call(UNREGISTER, "enc_region", addr=addr)
+    return HEAD + "".join(lines)
+
+
+def test_text_of_event_probes_carries_both_dialects(tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
+    path.write_text(text_of(HVA + 0x2000))
+    run = imported(path)
+    kinds = [EventKind.MEMSLOT, EventKind.REGISTER_REGION, EventKind.UNREGISTER_REGION]
+    assert run.sink.named()[0].events["kind"].tolist() == kinds
+    assert any("it pins memory" in note for note in run.sink.coverage["notes"])
+    path.write_text(text_of(16 * MIB))
+    run = imported(path)
+    conversions = run.sink.named()[0].conversions
+    assert [(int(row["gfn"]), int(row["to"])) for row in conversions] == [
+        (0x1000, To.PRIVATE),
+        (0x1000, To.SHARED),
+    ]
+    assert any("is the conversion itself" in note for note in run.sink.coverage["notes"])
+    assert run.sink.coverage["sees"]["region-registrations"]
+
+
+def test_kprobe_carries_the_dialect(tmp_path: Path) -> None:
+    kvm = 0xFFFF888000000000
+    region_v = (0, 16 * MIB, MIB, HVA)
+    run = assembled(
+        np.concatenate(
+            (
+                record(1, 7, RecordCode.VM_IOCTL, kvm, SET_REGION, *region_v),
+                record(2, 7, RecordCode.VM_IOCTL_RETURN, 0),
+                record(3, 7, RecordCode.VM_IOCTL, kvm, REGISTER, 16 * MIB, 0x1000),
+                record(4, 7, RecordCode.VM_IOCTL_RETURN, 0),
+            )
+        )
+    )
+    (row,) = run.named()[0].conversions
+    assert (int(row["gfn"]), int(row["to"]), int(row["outcome"])) == (0x1000, To.PRIVATE, 0)
