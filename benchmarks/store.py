@@ -142,20 +142,28 @@ def draw(reader: Reader, vm_id: int, wanted: Grid) -> object:
     return reader.raster(vm_id, reader.fit(vm_id, wanted))
 
 
-def ask(path: Path, count: int) -> tuple[Times, Times, Times]:
-    """State at random instants, rasters of random windows, rasters of everything."""
+def draw_churn(reader: Reader, vm_id: int, wanted: Grid) -> object:
+    return reader.churn(vm_id, reader.fit(vm_id, wanted))
+
+
+def ask(path: Path, count: int) -> tuple[Times, ...]:
+    """State at random instants, then rasters of random windows and of everything, first of states
+    and counts, then of returns and mixed blocks."""
     engine = open_database(path, read_only=True)
     vm_id = Reader(engine).vms()[0].id
     end_t = Reader(engine).span(vm_id)[1]
     instants = np.random.default_rng(5).integers(0, end_t, count).tolist()
     seeker = Reader(engine)
     states = timed([partial(seeker.page_map_at, vm_id, t) for t in instants])
-    painter = Reader(engine)
-    rasters = timed([partial(draw, painter, vm_id, one) for one in random_grids(count, end_t)])
     whole = grid(0, end_t, 0, END_GFN)
-    views = timed([lambda: draw(Reader(engine), vm_id, whole) for _ in range(10)])
+    rasters = []
+    for drawn in (draw, draw_churn):
+        painter = Reader(engine)
+        some = [partial(drawn, painter, vm_id, one) for one in random_grids(count, end_t)]
+        everything = [partial(drawn, Reader(engine), vm_id, whole) for _ in range(10)]
+        rasters += [timed(some), timed(everything)]
     engine.dispose()
-    return states, rasters, views
+    return states, *rasters
 
 
 def compare_reading(folder: Path, sizes: Sizes) -> None:
@@ -168,6 +176,8 @@ def compare_reading(folder: Path, sizes: Sizes) -> None:
         "state at a random instant",
         f"raster {WIDTH}x{HEIGHT}, random window",
         f"raster {WIDTH}x{HEIGHT}, everything, nothing cached",
+        f"returns and mixed blocks {WIDTH}x{HEIGHT}, random window",
+        f"returns and mixed blocks {WIDTH}x{HEIGHT}, everything, nothing cached",
     )
     rows = [
         [name, f"{events:,}", *answers[events][i].cells()]

@@ -29,7 +29,11 @@ Width = Annotated[int, Query(ge=1, le=8192, description="At most so many columns
 Height = Annotated[int, Query(ge=1, le=8192, description="At most so many rows.")]
 MeasureOf = Annotated[
     Measure,
-    Query(description="private: what share was private; else how many conversions or page faults."),
+    Query(
+        description="private: what share was private; conversions, page_faults: how many; "
+        "ping_pong: how many returns (changes of a page back to private or shared that it had been "
+        "before), once for each page; mixed: what share lies in mixed 2 MiB blocks."
+    ),
 ]
 ThemeOf = Annotated[Theme, Query(description="Which page the picture is for.")]
 
@@ -84,7 +88,7 @@ class RasterOut(BaseModel):
     measure: Measure
     max: int = Field(
         description="Most of what the measure counts in a cell: the top of its logarithmic scale. "
-        "Conversions, if it counts nothing."
+        "Of fractions: most conversions (private), most returns (mixed)."
     )
     unavailable: str | None = Field(
         description="Why the recording cannot show this measure: the picture has nothing of it."
@@ -109,6 +113,13 @@ class CellOut(BaseModel):
     failed: int
     page_faults: int = Field(description="0, too, where none were recorded: see the coverage.")
     private_faults: int = Field(description="Page faults that are known to be on private pages.")
+    returns: int | None = Field(
+        description="Changes of a page back to private or shared that it had been before, by "
+        "conversions, each page counted. Null: stored by a version that did not keep it."
+    )
+    mixed: float | None = Field(
+        description="Fraction in 2 MiB blocks neither all private nor all shared. Null: not kept."
+    )
 
 
 def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height = 512) -> MapQuery:
@@ -136,9 +147,10 @@ def show_raster(
     vm = reader.vm(vm_id)
     query = with_times(reader, vm, query)
     layout = map_layout(reader, vm, query)
-    raster = rasters.draw(vm, layout)
     if wanted is not Format.JSON:
-        return table_response(request, wanted, cell_batches(layout, raster), CELLS)
+        cells = cell_batches(layout, rasters.draw(vm, layout), rasters.draw_churn(vm, layout))
+        return table_response(request, wanted, cells, CELLS)
+    raster = rasters.draw_measure(vm, layout, measure)
     return RasterOut(
         from_t=layout.from_t,
         to_t=layout.to_t,
@@ -213,7 +225,7 @@ def show_picture(
     headers = {"ETag": picture_tag(vm, layout, measure, theme), "Cache-Control": "no-cache"}
     if headers["ETag"] == request.headers.get("if-none-match"):
         return Response(status_code=304, headers=headers)
-    raster = rasters.draw(vm, layout)
+    raster = rasters.draw_measure(vm, layout, measure)
     png = EMPTY_PNG if raster is None else raster_png(raster, measure, theme)
     return Response(png, media_type="image/png", headers=headers)
 
@@ -253,4 +265,6 @@ def show_cell(
         failed=cell.failed,
         page_faults=cell.page_faults,
         private_faults=cell.private_faults,
+        returns=cell.returns,
+        mixed=cell.mixed,
     )

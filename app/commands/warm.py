@@ -70,7 +70,9 @@ def look_at_everything(engine: "Engine") -> None:
         stretch_view(reader, vm, 0, last_instant(reader, vm) + 1)
         middle = last_instant(reader, vm) // 2
         whole = MapQuery(None, None, None, None, width=100, height=100)
-        Rasters(reader).draw(vm, map_layout(reader, vm, whole))
+        layout = map_layout(reader, vm, whole)
+        Rasters(reader).draw(vm, layout)
+        Rasters(reader).draw_churn(vm, layout)
         timeline_of(reader, vm.id or 0, middle, None, buckets=10)
         timeline_of(reader, vm.id or 0, None, None, 10, (1, None))
         for what in What:

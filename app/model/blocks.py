@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.changerows import emit, write_row
+from app.model.changerows import emit
 from app.model.events import ChangeArray, PageState
 from app.model.jit import hot_part, signed
 from app.model.pagetree import (
@@ -107,35 +107,6 @@ def paint_word(
 
 
 @hot_part
-def note_mixed(meta: Meta, rows: ChangeArray, delta: int, first: int) -> None:
-    """A block whose pages from `first` on were painted became, or stopped being, mixed.
-
-    Goes with the last row, which is cut before this block if its other blocks did the opposite: no
-    row tells of a block broken and one healed as of nothing.
-    """
-    meta[MIXED] += delta
-    n = meta[ROWS] - 1
-    if rows[n].mixed_delta * delta < 0:
-        whole = rows[n]
-        end = signed(whole.gfn + whole.npages)
-        write_row(
-            rows,
-            n + 1,
-            whole.t,
-            whole.event,
-            first,
-            end - first,
-            whole.before,
-            whole.after,
-            1 if whole.in_memslot else 0,
-        )
-        whole.npages = first - signed(whole.gfn)
-        meta[ROWS] = n + 2
-        n += 1
-    rows[n].mixed_delta += delta
-
-
-@hot_part
 def paint_block(
     bitmaps: Bitmaps,
     meta: Meta,
@@ -168,5 +139,7 @@ def paint_block(
     if has_changed and is_counted:
         now_mixed = is_mixed(bitmaps, meta[DEFAULT], bitmap, block)
         if now_mixed != was_mixed:
-            note_mixed(meta, rows, 1 if now_mixed else -1, first)
+            delta = 1 if now_mixed else -1
+            meta[MIXED] += delta
+            rows[meta[ROWS] - 1].mixed_delta += delta
     return has_changed

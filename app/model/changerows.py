@@ -40,7 +40,10 @@ def emit(
     first: int,
     npages: int,
 ) -> None:
-    """Write what the operation tells of pages with this code, or lengthen the last row by them."""
+    """Write what the operation tells of pages with this code, or lengthen the last row by them.
+
+    A row whose block became, or ceased to be, mixed ends there: its last page tells which it was.
+    """
     default = meta[DEFAULT]
     before = signed(TRANSITIONS[default, operation, place, code, BEFORE])
     after = signed(TRANSITIONS[default, operation, place, code, AFTER])
@@ -61,6 +64,7 @@ def emit(
             and last.before == before
             and last.after == after
             and last.in_memslot == (is_inside != 0)
+            and last.mixed_delta == 0
         ):
             last.npages += np.uint64(npages)
             return
@@ -89,3 +93,4 @@ def write_row(
     row.before = before
     row.after = after
     row.in_memslot = is_inside != 0
+    row.again = False

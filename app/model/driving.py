@@ -1,5 +1,8 @@
 """The compiled way from a range of gfns to the pieces of it that one kind of memslot covers."""
 
+import numpy as np
+import numpy.typing as npt
+
 from app.model.blocks import is_mixed
 from app.model.events import ChangeArray
 from app.model.jit import constant, hot_in_place, hot_part
@@ -90,10 +93,19 @@ def drive(
 
 
 @hot_in_place
-def count_mixed(
-    nodes: Nodes, bitmaps: Bitmaps, meta: Meta, cover: CoverArray, first: int, end: int
+def list_mixed(
+    found: npt.NDArray[np.int64],
+    nodes: Nodes,
+    bitmaps: Bitmaps,
+    meta: Meta,
+    cover: CoverArray,
+    first: int,
+    end: int,
 ) -> int:
-    """Mixed 2 MiB blocks that meet [first, end) and a piece of the cover."""
+    """Mixed 2 MiB blocks that meet [first, end) and a piece of the cover.
+
+    Writes as many of their numbers as there is room for; returns how many there are.
+    """
     count = 0
     block = first >> BLOCK_SHIFT
     last = (end - 1) >> BLOCK_SHIFT
@@ -111,6 +123,9 @@ def count_mixed(
                 block = (leaf + 1) << (LEAF_SHIFT - BLOCK_SHIFT)
                 continue
             bitmap, in_leaf = nodes[node] - CODES, block & (BLOCKS - 1)
-            count += 1 if is_mixed(bitmaps, meta[DEFAULT], bitmap, in_leaf) else 0
+            if is_mixed(bitmaps, meta[DEFAULT], bitmap, in_leaf):
+                if count < found.size:
+                    found[count] = block
+                count += 1
             block += 1
     return count

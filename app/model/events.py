@@ -142,10 +142,11 @@ CHANGE = np.dtype(
         ("gfn", "<u8"),
         ("npages", "<u8"),
         ("event", "<i8"),  # sequence number of the event in its VM; see below for -1
-        ("mixed_delta", "<i4"),  # by how many the 2 MiB blocks with differing attributes grew
+        ("mixed_delta", "<i4"),  # 1, -1: the 2 MiB block of its last page became mixed, or ceased
         ("before", "u1"),  # PageState of every page of the run before
         ("after", "u1"),  # PageState of every page of the run after
         ("in_memslot", "?"),  # a memslot covers the run; attributes may change where none does
+        ("again", "?"),  # a return: conversions had flipped every page before (app.model.returning)
     ]
 )
 """A run of pages that changed alike. `event` is -1 where no event changed them: a memslot came or

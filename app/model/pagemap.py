@@ -7,7 +7,7 @@ import numpy as np
 
 from app.model.applying import INDEX, apply_events, first_disorder, new_cursor, replay_changes
 from app.model.changerows import new_rows, with_rows
-from app.model.driving import count_mixed, drive
+from app.model.driving import drive, list_mixed
 from app.model.events import (
     CHANGE,
     GFN_LIMIT,
@@ -21,6 +21,7 @@ from app.model.events import (
 from app.model.keyframe import Keyframe, decode, encode
 from app.model.layout import Memslot
 from app.model.liveslots import LiveSlots, SlotKey
+from app.model.mixedrows import Blocks, with_mixed_blocks
 from app.model.pagetree import (
     DEFAULT,
     FLIPPED,
@@ -127,7 +128,7 @@ class PageMap:
         for first, end in ranges:
             new = recovered(new, first, end, self._slots.touching(first, end))
         hulls = block_hulls(ranges)
-        mixed_before = self._count_mixed(old, hulls)
+        mixed_before = self._mixed_in(old, hulls)
         if self.layout_is_known or added is None:
             steps = self._swap(removed, added, old, new, t)
         else:
@@ -136,8 +137,7 @@ class PageMap:
             steps.append(self._drive(new, Operation.SHARED_BY_NATURE, first, end, t))
             touch(self._tree, first, end)
         self._cover, self.layout_is_known = new, True
-        mixed_delta = self._count_mixed(new, hulls) - mixed_before
-        return self._with_mixed(np.concatenate(steps), mixed_delta)
+        return self._with_mixed(steps, mixed_before, self._mixed_in(new, hulls))
 
     def _swap(
         self,
@@ -168,16 +168,28 @@ class PageMap:
             self._drive(EVERYTHING, Operation.HIDE, added.end_gfn, GFN_LIMIT, t),
         ]
 
-    def _with_mixed(self, changes: ChangeArray, delta: int) -> ChangeArray:
-        """Blocks that a memslot now meets, or no longer meets, go with the last row."""
-        if delta:
-            changes["mixed_delta"][-1] += delta
-            self._tree.meta[MIXED] += delta
-        return changes
+    def _with_mixed(self, steps: list[ChangeArray], before: Blocks, after: Blocks) -> ChangeArray:
+        """The steps as one, saying which mixed blocks a memslot now meets, or no longer meets."""
+        gone, come = np.setdiff1d(before, after), np.setdiff1d(after, before)
+        blocks = np.concatenate((gone, come))
+        deltas = np.repeat(np.array([-1, 1], np.int32), (len(gone), len(come)))
+        self._tree.meta[MIXED] += len(come) - len(gone)
+        return np.concatenate(with_mixed_blocks(steps, blocks, deltas))
 
-    def _count_mixed(self, cover: CoverArray, hulls: list[tuple[int, int]]) -> int:
+    def _mixed_in(self, cover: CoverArray, hulls: list[tuple[int, int]]) -> Blocks:
+        found = [self._mixed_within(cover, *hull) for hull in hulls]
+        return np.concatenate((np.zeros(0, np.int64), *found))
+
+    def _mixed_within(self, cover: CoverArray, first: int, end: int) -> Blocks:
         nodes, _, bitmaps, meta = self._tree
-        return sum(int(count_mixed(nodes, bitmaps, meta, cover, *hull)) for hull in hulls)
+        room = np.zeros(0, np.int64)
+        while (count := list_mixed(room, nodes, bitmaps, meta, cover, first, end)) > len(room):
+            room = np.zeros(count, np.int64)
+        return room
+
+    def mixed_in(self, first_gfn: int, end_gfn: int) -> Blocks:
+        """The numbers of the mixed blocks that meet a range of gfns, ascending."""
+        return self._mixed_within(self._cover, first_gfn, end_gfn)
 
     def _advance_to(self, t: int) -> None:
         if t < self.last_t:

@@ -7,19 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import CHANGE, ChangeArray, EventArray, PageState, RunArray
+from app.model.events import (
+    CHANGE,
+    PAGES_PER_2M,
+    ChangeArray,
+    EventArray,
+    PageState,
+    RunArray,
+)
+from app.model.jit import constant
 from app.model.rastering import (
     CALLS,
     COUNTS,
     FAILED_CALLS,
     FAULTS,
-    MEASURES,
+    MIXED,
     PRESENT,
     PRIVATE,
     PRIVATE_FAULTS,
+    RETURNS,
     UNKNOWN,
+    Planes,
     Times,
     count_events,
+    count_pages,
     share_pages,
     sum_changes,
 )
@@ -63,8 +74,28 @@ class Raster:
     private_faults: npt.NDArray[np.uint32]  # page faults that are known to be private
 
 
-class RasterSums:
-    """A raster in the making. Changes and events may come in any number of chunks."""
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """[H, W] each. Shares of a row's pages, averaged over a column's time; and returns (see
+    `returning`) by the column they happened in, of each page in a memslot."""
+
+    mixed: npt.NDArray[np.float32]  # in a mixed 2 MiB block
+    unknown: npt.NDArray[np.float32]
+    present: npt.NDArray[np.float32]  # in a memslot
+    returns: npt.NDArray[np.int64]
+
+
+NO_BLOCKS = np.zeros(0, np.int64)
+
+
+class _Sums:
+    """Some planes of a raster in the making. Changes and events may come in any number of chunks.
+
+    The planes that last come first.
+    """
+
+    planes: Planes
+    has_counts: bool
 
     def __init__(self, grid: Grid) -> None:
         height, width = grid.shape
@@ -72,41 +103,79 @@ class RasterSums:
         self.t_edges = np.ascontiguousarray(grid.t_edges, np.int64)
         self.row_first = np.ascontiguousarray(grid.row_first, np.int64)
         self.row_end = np.ascontiguousarray(grid.row_end, np.int64)
-        self.within = np.zeros((height, width, MEASURES, 2))
-        self.onward = np.zeros((height + 1, width, MEASURES, 2))
+        self.within = np.zeros((height, width, len(self.planes), 2))
+        self.onward = np.zeros((height + 1, width, len(self.planes), 2))
         self.counts = np.zeros((height + 1, width, COUNTS), np.int32)
 
-    def add_start(self, runs: RunArray) -> None:
-        """What was there before the changes: runs as `PageMap.runs` gives them."""
-        changes = np.zeros(len(runs), CHANGE)
+    def add_start(self, runs: RunArray, mixed: npt.NDArray[np.int64]) -> None:
+        """What was there before the changes, as `PageMap.runs` and `PageMap.mixed_in` give it."""
+        changes = np.zeros(len(runs) + len(mixed), CHANGE)
         changes["t"] = self.t_edges[0]
-        changes["gfn"], changes["npages"] = runs["gfn"], runs["npages"]
-        changes["before"], changes["after"] = PageState.NO_MEMSLOT, runs["state"]
-        changes["in_memslot"] = True
+        states, blocks = changes[: len(runs)], changes[len(runs) :]
+        states["gfn"], states["npages"] = runs["gfn"], runs["npages"]
+        states["before"], states["after"] = PageState.NO_MEMSLOT, runs["state"]
+        states["in_memslot"] = True
+        blocks["gfn"], blocks["npages"], blocks["mixed_delta"] = mixed * PAGES_PER_2M, 1, 1
         self.add_changes(changes)
 
     def add_changes(self, changes: ChangeArray) -> None:
         """Changes before the first column hold in all of it; those after the last are left out."""
-        sum_changes(self.within, self.onward, self.t_edges, self.row_first, self.row_end, changes)
+        sum_changes(
+            self.within,
+            self.onward,
+            self.t_edges,
+            self.row_first,
+            self.row_end,
+            self.planes,
+            changes,
+        )
 
     def add_events(self, events: EventArray) -> None:
         """Count conversions and page faults whose range is known; others are left out."""
         count_events(self.counts, self.t_edges, self.row_first, self.row_end, events)
 
+    @property
+    def row_pages(self) -> npt.NDArray[np.int64]:
+        return self.row_end - self.row_first
+
+    def shares(self, count: int) -> npt.NDArray[np.float32]:
+        """[count, H, W] of the first planes."""
+        shares = np.zeros((count, *self.grid.shape), np.float32)
+        share_pages(self.within, self.onward, self.t_edges, self.row_pages, shares)
+        return shares
+
+
+class RasterSums(_Sums):
+    """A raster in the making."""
+
+    planes = np.array([PRIVATE, UNKNOWN, PRESENT], np.int64)
+    has_counts = True
+
     def finish(self) -> Raster:
-        shares = np.zeros((MEASURES, *self.grid.shape), np.float32)
-        row_pages = self.row_end - self.row_first
-        share_pages(self.within, self.onward, self.t_edges, row_pages, shares)
-        counts = np.cumsum(self.counts[:-1], axis=0, dtype=np.int32).view(np.uint32)
+        private, unknown, present = self.shares(3)
+        counts = np.cumsum(self.counts, axis=0, out=self.counts)[:-1].view(np.uint32)
         return Raster(
-            private=shares[PRIVATE],
-            unknown=shares[UNKNOWN],
-            present=shares[PRESENT],
+            private=private,
+            unknown=unknown,
+            present=present,
             conversions=counts[:, :, CALLS],
             failed=counts[:, :, FAILED_CALLS],
             page_faults=counts[:, :, FAULTS],
             private_faults=counts[:, :, PRIVATE_FAULTS],
         )
+
+
+class ChurnSums(_Sums):
+    """A raster of what changed back and forth, in the making."""
+
+    planes = np.array([MIXED, UNKNOWN, PRESENT, RETURNS], np.int64)
+    has_counts = False
+
+    def finish(self) -> Churn:
+        mixed, unknown, present = self.shares(3)
+        returns = np.zeros(self.grid.shape, np.int64)
+        count_pages(self.within, self.onward, constant(3), self.row_pages, returns)
+        return Churn(mixed=mixed, unknown=unknown, present=present, returns=returns)
 
 
 def rasterise(
@@ -117,9 +186,20 @@ def rasterise(
     `start` may lie any time before the first column if `changes` go on from there.
     """
     sums = RasterSums(grid)
-    sums.add_start(start)
+    sums.add_start(start, NO_BLOCKS)
     for chunk in changes:
         sums.add_changes(chunk)
     for chunk in events:
         sums.add_events(chunk)
+    return sums.finish()
+
+
+def churn(
+    start: RunArray, mixed: npt.NDArray[np.int64], changes: Iterable[ChangeArray], grid: Grid
+) -> Churn:
+    """As `rasterise`; `mixed`: the blocks that were mixed at the start."""
+    sums = ChurnSums(grid)
+    sums.add_start(start, mixed)
+    for chunk in changes:
+        sums.add_changes(chunk)
     return sums.finish()

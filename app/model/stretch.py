@@ -16,6 +16,7 @@ from app.model.events import (
     To,
 )
 from app.model.flips import FlipBorders, FlipRunArray, flips_among
+from app.model.returning import mixed_runs
 from app.model.tallies import SlotRange, Tallies
 
 Ints = npt.NDArray[np.int64]
@@ -125,7 +126,7 @@ class StretchSums:
         is_by_call &= changes["after"] < PageState.UNKNOWN
         changed = changes["event"][is_by_call]  # ascending: each event's rows follow each other
         self._changed.append(changed[np.diff(changed, prepend=-1) != 0])
-        self._mixed.append(changes[changes["mixed_delta"] != 0])
+        self._mixed.append(mixed_runs(changes))
         flips = flips_among(changes)
         self._flips.add(flips)
         np.add.at(self._flipped, flips["after"], flips["npages"].astype(np.int64))

@@ -6,6 +6,9 @@ how far into the block and the quantum they lie. From these a raster whose edges
 blocks and quanta follows exactly (sums of whole numbers; products beyond 2^53 are rounded), also
 the time average within a quantum. Cells of all segments add up, whatever their shifts.
 
+A return (see `returning`) is a run whose time does not matter, a mixed 2 MiB block a run of its
+pages.
+
 A conversion or page fault counts where it starts; `crossings` are steps of "how many of them reach
 into this block from the one before", so that a row of any height counts each once.
 """
@@ -16,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import ChangeArray, EventArray
-from app.model.raster import Grid, RasterSums
+from app.model.raster import ChurnSums, Grid, RasterSums
 from app.model.summing import CELL, ROOM, add_cells, fill_cells
 
 CellArray = npt.NDArray[np.void]
@@ -36,7 +39,7 @@ def summarise(
 ) -> Summary:
     """Add up the changes, conversions and page faults of a segment."""
     capacity = 1 << 13
-    most = 2 * len(changes) + 3 * len(events)
+    most = 4 * len(changes) + 3 * len(events)
     while True:
         cells = np.zeros(min(capacity, most) + ROOM, CELL)
         slots = np.full(4 * capacity, -1, np.int32)
@@ -57,7 +60,7 @@ def is_snapped(grid: Grid, quantum_shift: int, block_shift: int) -> bool:
     return not late.any() and not high.any()
 
 
-def add_summary(sums: RasterSums, summary: Summary) -> None:
+def add_summary(sums: RasterSums | ChurnSums, summary: Summary) -> None:
     """Add a segment's summary to a raster in the making.
 
     Raises ValueError unless the grid's edges are borders of its quanta and blocks.
@@ -71,6 +74,7 @@ def add_summary(sums: RasterSums, summary: Summary) -> None:
         sums.t_edges,
         sums.row_first,
         sums.row_end,
+        sums.planes,
         summary.cells,
         summary.quantum_shift,
         summary.block_shift,

@@ -10,6 +10,7 @@ from app.model.events import (
     EventArray,
 )
 from app.model.jit import constant, hot_in_place, hot_part, signed
+from app.model.pagetree import BLOCK_SHIFT
 from app.model.rastering import (
     CALLS,
     CONVERSION,
@@ -17,24 +18,26 @@ from app.model.rastering import (
     FAULTS,
     LATE,
     MEASURES,
+    MIXED,
     PAGES,
-    SIGNS,
-    STATES,
+    RETURNS,
     Counts,
     Gfns,
+    Planes,
     Sums,
     Times,
     column_at,
     is_counted,
     is_marked,
     row_at,
+    sign_of,
 )
 
 CELL = np.dtype(
     [
         ("quantum", "<i8"),
         ("block", "<i8"),
-        ("steps", "<i8", (MEASURES,)),  # sum of signs
+        ("steps", "<i8", (MEASURES,)),  # sum of signs, by measure
         ("gfns", "<i8", (MEASURES,)),  # of sign x pages into the block
         ("times", "<i8", (MEASURES,)),  # of sign x ns into the quantum
         ("products", "<f8", (MEASURES,)),  # of sign x pages x ns
@@ -46,12 +49,14 @@ CELL = np.dtype(
 ZERO = constant(0)
 ONE = constant(1)
 
-ROOM = 3
-"""Cells that must be free before anything is added: a conversion may make as many."""
+ROOM = 4
+"""Cells that must be free before anything is added: a change may make as many."""
 
 CellArray = npt.NDArray[np.void]
 Slots = npt.NDArray[np.int32]
 """A hash table of cell numbers, -1 where free. Its size is a power of two."""
+Shifts = tuple[int, int]
+"""Of a quantum and of a block."""
 
 
 @hot_part
@@ -85,14 +90,16 @@ def fill_cells(
     for index in range(changes.size):
         if count + ROOM > cells.size:
             return -1
+        shifts = (quantum_shift, block_shift)
+        end = signed(changes[index].gfn) + signed(changes[index].npages)
         if changes[index].in_memslot:
-            first = signed(changes[index].gfn)
-            end = first + signed(changes[index].npages)
-            count = add_step(
-                cells, slots, count, changes, index, quantum_shift, block_shift, first, ONE
-            )
-            count = add_step(
-                cells, slots, count, changes, index, quantum_shift, block_shift, end, -ONE
+            first, last = signed(changes[index].gfn), MIXED
+            count = add_run(cells, slots, count, changes, index, shifts, ZERO, last, first, end)
+        if changes[index].mixed_delta != 0:
+            first = (end - 1) >> BLOCK_SHIFT << BLOCK_SHIFT
+            end = first + (1 << BLOCK_SHIFT)
+            count = add_run(
+                cells, slots, count, changes, index, shifts, MIXED, MEASURES, first, end
             )
     for index in range(events.size):
         if count + ROOM > cells.size:
@@ -103,29 +110,49 @@ def fill_cells(
 
 
 @hot_part
+def add_run(
+    cells: CellArray,
+    slots: Slots,
+    count: int,
+    changes: ChangeArray,
+    index: int,
+    shifts: Shifts,
+    low: int,
+    high: int,
+    first: int,
+    end: int,
+) -> int:
+    """Add the two steps of a run, in the measures [low, high). Returns the new count of cells."""
+    count = add_step(cells, slots, count, changes, index, shifts, low, high, first, ONE)
+    return int(add_step(cells, slots, count, changes, index, shifts, low, high, end, -ONE))
+
+
+@hot_part
 def add_step(
     cells: CellArray,
     slots: Slots,
     count: int,
     changes: ChangeArray,
     index: int,
-    quantum_shift: int,
-    block_shift: int,
+    shifts: Shifts,
+    low: int,
+    high: int,
     gfn: int,
     sign: int,
 ) -> int:
-    """Add one of the two steps of a change. Returns the new count of cells."""
-    change = changes[index]
-    at = cell_at(cells, slots, count, change.t >> quantum_shift, gfn >> block_shift)
-    late, high = change.t & ((1 << quantum_shift) - 1), gfn & ((1 << block_shift) - 1)
-    for measure in range(MEASURES):
-        enters = signed(change.after == STATES[measure])
-        step = sign * SIGNS[measure] * (enters - signed(change.before == STATES[measure]))
-        if step != 0:
-            cells[at].steps[measure] += step
-            cells[at].gfns[measure] += step * high
+    quantum_shift, block_shift = shifts
+    t = changes[index].t
+    at = cell_at(cells, slots, count, t >> quantum_shift, gfn >> block_shift)
+    late, above = t & ((1 << quantum_shift) - 1), gfn & ((1 << block_shift) - 1)
+    for measure in range(low, high):
+        step = sign * sign_of(changes, index, measure)
+        if step == 0:
+            continue
+        cells[at].steps[measure] += step
+        cells[at].gfns[measure] += step * above
+        if measure != RETURNS:
             cells[at].times[measure] += step * late
-            cells[at].products[measure] += np.float64(step * high) * late
+            cells[at].products[measure] += np.float64(step * above) * late
     return max(count, at + 1)
 
 
@@ -171,6 +198,7 @@ def add_cells(
     t_edges: Times,
     row_first: Gfns,
     row_end: Gfns,
+    planes: Planes,
     cells: CellArray,
     quantum_shift: int,
     block_shift: int,
@@ -186,13 +214,16 @@ def add_cells(
         is_inside = gfn >= row_first[row]
         if column >= 0:
             count_cell(counts, row_first, row, column, gfn, cells, index)
-        for measure in range(MEASURES):
+        for plane in range(planes.size):
+            if planes[plane] == RETURNS and column < 0:
+                continue
             add_moments(
                 within,
                 onward,
                 max(row, 0),
                 max(column, 0),
-                measure,
+                plane,
+                planes[plane],
                 row_end[row] - gfn if is_inside else ZERO,
                 t - t_edges[column] if column >= 0 else -ONE,
                 cells,
@@ -206,6 +237,7 @@ def add_moments(
     onward: Sums,
     row: int,
     column: int,
+    plane: int,
     measure: int,
     above: int,
     late: int,
@@ -220,13 +252,13 @@ def add_moments(
     product = cells[index].products[measure]
     if above > 0:
         pages = above * steps - gfns
-        within[row, column, measure, PAGES] += pages
+        within[row, column, plane, PAGES] += pages
         if late >= 0:
-            within[row, column, measure, LATE] += late * pages + above * times - product
+            within[row, column, plane, LATE] += late * pages + above * times - product
         row += 1
-    onward[row, column, measure, PAGES] += steps
+    onward[row, column, plane, PAGES] += steps
     if late >= 0:
-        onward[row, column, measure, LATE] += late * steps + times
+        onward[row, column, plane, LATE] += late * steps + times
 
 
 @hot_part

@@ -16,7 +16,7 @@ from app.model.events import (
 )
 from app.model.filtering import ANY, EventFilter
 from app.model.layout import Memslot
-from app.model.raster import Grid, Raster
+from app.model.raster import Churn, Grid, Raster
 from app.store.reader import Reader, Seqs
 from app.store.tables import Note
 
@@ -118,6 +118,9 @@ class ConcealingReader(Reader):
 
     def raster(self, vm_id: int, grid: Grid) -> Raster:
         return super().raster(vm_id, self._real_grid(grid))
+
+    def churn(self, vm_id: int, grid: Grid) -> Churn:
+        return super().churn(vm_id, self._real_grid(grid))
 
     def _real_grid(self, grid: Grid) -> Grid:
         return Grid(grid.t_edges, grid.row_first - self._shift, grid.row_end - self._shift)

@@ -6,13 +6,16 @@ while the others need only the summary.
 """
 
 from dataclasses import fields, replace
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
+from app.model.events import PAGES_PER_2M
 from app.model.pagemap import PageMap
-from app.model.raster import Grid, Raster, RasterSums
+from app.model.raster import NO_BLOCKS, Churn, ChurnSums, Grid, Raster, RasterSums
+from app.model.rastering import MIXED
 from app.model.summary import Summary, add_summary
 from app.store.segments import SegmentInfo, Segments
 from app.store.window import Window
@@ -23,20 +26,31 @@ NARROW_BLOCKS = 64
 Rows = npt.NDArray[np.bool_]
 
 
-class Drawing:
+Picture = TypeVar("Picture", Raster, Churn)
+
+
+class Drawing(Generic[Picture]):
     """One raster in the making: the segments that follow a page map, on one grid."""
 
-    def __init__(self, segments: Segments, connection: Connection, grid: Grid) -> None:
+    def __init__(
+        self,
+        segments: Segments,
+        connection: Connection,
+        grid: Grid,
+        sums: type[RasterSums | ChurnSums],
+    ) -> None:
+        """`sums`: which raster to draw; it makes a Picture."""
         self._segments = segments
         self._connection = connection
         self._grid = grid
+        self._sums = sums
 
-    def draw(self, start: PageMap, infos: tuple[SegmentInfo, ...]) -> Raster:
+    def draw(self, start: PageMap, infos: tuple[SegmentInfo, ...]) -> Picture:
         usable = [info for info in infos if is_on_quanta(self._grid.t_edges, info)]
         summarised = {info.id for info in usable}
         block_shift = max((info.block_shift or 0 for info in usable), default=0)
         is_coarse = is_on_blocks(self._grid, block_shift) & bool(summarised)
-        parts = []
+        parts: list[tuple[npt.NDArray[np.intp], Picture]] = []
         for rows in _groups(is_coarse):
             grid = Grid(self._grid.t_edges, self._grid.row_first[rows], self._grid.row_end[rows])
             coarse = summarised if is_coarse[rows[0]] else set()
@@ -49,33 +63,42 @@ class Drawing:
         infos: tuple[SegmentInfo, ...],
         grid: Grid,
         coarse: set[int],
-    ) -> Raster:
+    ) -> Picture:
         """Draw some rows; `coarse` are the segments whose summary fits them."""
         first_t = int(grid.t_edges[0])
-        window = Window(
-            t_to=int(grid.t_edges[-1]),
-            gfn_from=int(grid.row_first[0]),
-            gfn_to=int(grid.row_end[-1]),
-        )
-        sums = RasterSums(grid)
-        sums.add_start(start.runs(window.gfn_from, window.gfn_to))
+        window = _window_of(grid)
+        sums = self._sums(grid)
+        bounds = window.gfn_from, window.gfn_to
+        mixed = start.mixed_in(*bounds) if MIXED in sums.planes else NO_BLOCKS
+        sums.add_start(start.runs(*bounds), mixed)
         for info in infos:
             if not info.meets(window):
                 continue
             if info.id in coarse:
-                add_summary(sums, self._segments.cells(self._connection, info))
+                add_summary(sums, self._segments.cells(self._connection, info, self._sums))
             elif self._may_meet(info, window):
                 columns = self._segments.columns(self._connection, info)
                 sums.add_changes(columns.changes_in(window))
-                sums.add_events(columns.counted_in(replace(window, t_from=first_t)))
-        return sums.finish()
+                if sums.has_counts:
+                    sums.add_events(columns.counted_in(replace(window, t_from=first_t)))
+        return cast(Picture, sums.finish())
 
     def _may_meet(self, info: SegmentInfo, window: Window) -> bool:
         """False if the segment's summary, which is read faster, shows that nothing is there."""
         blocks = (window.gfn_to - window.gfn_from) >> (info.block_shift or 0)
         if info.block_shift is None or blocks > NARROW_BLOCKS:
             return True
-        return may_meet(self._segments.cells(self._connection, info), window)
+        return may_meet(self._segments.cells(self._connection, info, self._sums), window)
+
+
+def _window_of(grid: Grid) -> Window:
+    """Where to look for what a grid shows: whole 2 MiB blocks, for they are mixed as a whole."""
+    first, end = int(grid.row_first[0]), int(grid.row_end[-1])
+    return Window(
+        t_to=int(grid.t_edges[-1]),
+        gfn_from=first - first % PAGES_PER_2M,
+        gfn_to=end + -end % PAGES_PER_2M,
+    )
 
 
 def may_meet(summary: Summary, window: Window) -> bool:
@@ -120,12 +143,15 @@ def _groups(is_coarse: Rows) -> list[npt.NDArray[np.intp]]:
     return [group for group in groups if len(group)]
 
 
-def _assembled(parts: list[tuple[npt.NDArray[np.intp], Raster]], shape: tuple[int, int]) -> Raster:
+def _assembled(
+    parts: list[tuple[npt.NDArray[np.intp], Picture]], shape: tuple[int, int]
+) -> Picture:
     if len(parts) == 1:
         return parts[0][1]
-    names = [field.name for field in fields(Raster)]
+    kind = type(parts[0][1])
+    names = [field.name for field in fields(kind)]
     measures = {name: np.zeros(shape, getattr(parts[0][1], name).dtype) for name in names}
-    for rows, raster in parts:
+    for rows, picture in parts:
         for name, measure in measures.items():
-            measure[rows] = getattr(raster, name)
-    return Raster(**measures)
+            measure[rows] = getattr(picture, name)
+    return kind(**measures)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from app.model.events import EVENT, ChangeArray, EventArray, EventKind
 from app.model.filtering import ANY, EventFilter
 from app.model.pagemap import PageMap
-from app.model.raster import Grid, Raster
+from app.model.raster import Churn, ChurnSums, Grid, Raster, RasterSums
 from app.model.timeline import PRIVATE, Timeline, TimelineSums
 from app.model.timeline_summary import add_timeline_summary
 from app.store.cache import ByteCache
@@ -17,14 +17,21 @@ from app.store.catalogue import Catalogue
 from app.store.database import snapshot
 from app.store.delete import delete_recording
 from app.store.drawing import Drawing, is_on_quanta
+from app.store.errors import StoreError
 from app.store.fitting import fit_edges, fit_grid
 from app.store.segments import SegmentInfo, Segments
+from app.store.tables import WITH_CHURN, Vm
 from app.store.window import LIMIT, Window
 
 CACHE_BYTES = 512 << 20
 """Decoded columns of about 12 million events."""
 
 Seqs = npt.NDArray[np.int64]
+
+
+def has_churn(vm: Vm) -> bool:
+    """Whether returns and mixed blocks of a VM were kept: earlier gmemscopes did not."""
+    return vm.edition >= WITH_CHURN
 
 
 class Reader(Catalogue):
@@ -195,7 +202,18 @@ class Reader(Catalogue):
         else from changes."""
         with snapshot(self._engine) as connection:
             start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
-            return Drawing(self._segments, connection, grid).draw(start, infos)
+            drawing: Drawing[Raster] = Drawing(self._segments, connection, grid, RasterSums)
+            return drawing.draw(start, infos)
+
+    def churn(self, vm_id: int, grid: Grid) -> Churn:
+        """As `raster`: what changed back and forth, and what was mixed. Raises StoreError if the VM
+        was stored by a gmemscope that did not keep that (`has_churn`)."""
+        if not has_churn(self.vm(vm_id)):
+            raise StoreError(f"returns and mixed blocks of VM {vm_id} were not kept")
+        with snapshot(self._engine) as connection:
+            start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
+            drawing: Drawing[Churn] = Drawing(self._segments, connection, grid, ChurnSums)
+            return drawing.draw(start, infos)
 
     def timeline(
         self,

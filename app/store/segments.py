@@ -12,6 +12,7 @@ from app.model.events import EventArray, EventKind, PageState
 from app.model.filtering import EventFilter
 from app.model.layout import Memslot
 from app.model.pagemap import PageMap
+from app.model.raster import ChurnSums, RasterSums
 from app.model.summary import Summary as CellSummary
 from app.model.timeline_summary import TimelineSummary
 from app.store.cache import ByteCache
@@ -23,7 +24,7 @@ from app.store.segment_columns import SegmentColumns, decode_columns
 from app.store.segment_facets import SegmentFacets, asks_for_facets, decode_facets
 from app.store.summary_codec import decode_cells, decode_timeline
 from app.store.tables import (
-    EDITION,
+    WITH_FAULTS,
     Keyframe,
     MemslotRow,
     Recording,
@@ -158,11 +159,13 @@ class Segments:
             return decode_events(_event_blob(connection, info), info.first_t, indices)
         return self.events(connection, info)[indices]
 
-    def cells(self, connection: Connection, info: SegmentInfo) -> CellSummary:
-        """For rasters. The segment must have a summary."""
+    def cells(
+        self, connection: Connection, info: SegmentInfo, sums: type[RasterSums | ChurnSums]
+    ) -> CellSummary:
+        """For rasters: what their sums need. The segment must have a summary."""
         return self._cache.get(
-            ("cells", info.id),
-            lambda: _cells(connection, info.id),
+            ("cells", info.id, sums),
+            lambda: _cells(connection, info.id, sums),
             lambda summary: summary.cells.nbytes,
         )
 
@@ -233,7 +236,7 @@ def _has_full_summaries(connection: Connection, vm_id: int) -> bool:
     """False if summaries leave out page faults although there are some: they are not used then."""
     query = select(col(Vm.edition), col(Vm.events_by_kind)).where(col(Vm.id) == vm_id)
     edition, kinds = connection.execute(query).one()
-    return bool(edition >= EDITION or EventKind.PAGE_FAULT.name.lower() not in kinds)
+    return bool(edition >= WITH_FAULTS or EventKind.PAGE_FAULT.name.lower() not in kinds)
 
 
 def _columns(connection: Connection, info: SegmentInfo) -> SegmentColumns:
@@ -251,12 +254,16 @@ def _event_blob(connection: Connection, info: SegmentInfo) -> bytes:
     return blob
 
 
-def _cells(connection: Connection, segment_id: int) -> CellSummary:
+def _cells(
+    connection: Connection, segment_id: int, sums: type[RasterSums | ChurnSums]
+) -> CellSummary:
     query = select(col(Summary.cell_blob), col(Summary.quantum_shift), col(Summary.block_shift))
     blob, quantum_shift, block_shift = connection.execute(
         query.where(col(Summary.segment_id) == segment_id)
     ).one()
-    return decode_cells(blob, quantum_shift, block_shift)
+    return decode_cells(
+        blob, quantum_shift, block_shift, sums.planes.tolist(), counts=sums.has_counts
+    )
 
 
 def _timeline(connection: Connection, segment_id: int) -> TimelineSummary:

@@ -1,10 +1,12 @@
 """What a sealed segment keeps for zoomed-out views, to blobs and back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.model.events import ChangeArray, EventArray
+from app.model.rastering import COUNTS
 from app.model.summary import Summary, summarise
 from app.model.summing import CELL
 from app.model.timeline import FIELDS
@@ -16,7 +18,9 @@ QUANTA = 64
 BLOCKS = 1 << 12
 """A VM's memory is divided into more than half as many blocks, and at most one more."""
 _EXACT = 2.0**62
-_VECTORS = ("steps", "gfns", "times", "products", "starts", "crossings")
+_MOMENTS = ("steps", "gfns", "times", "products")
+_COUNTED = ("starts", "crossings")
+_VECTORS = (*_MOMENTS, *_COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,13 @@ def encode_summary(summary: SegmentSummary) -> tuple[bytes, bytes]:
     return write_batch(columns), write_batch(counts)
 
 
-def decode_cells(blob: bytes, quantum_shift: int, block_shift: int) -> Summary:
-    batch = read_batch(blob)
+def decode_cells(
+    blob: bytes, quantum_shift: int, block_shift: int, measures: Iterable[int], *, counts: bool
+) -> Summary:
+    """With some measures only, and with counts or without: the rest is zero."""
+    wanted = [f"{name}_{i}" for name in _MOMENTS for i in measures]
+    wanted += [f"{name}_{i}" for name in _COUNTED for i in range(COUNTS) if counts]
+    batch = read_batch(blob, ("quantum_step", "block", *wanted))
     cells = np.zeros(batch.num_rows, dtype=CELL)
     cells["quantum"] = np.cumsum(join(batch, "quantum_step").view(np.int64))
     cells["block"] = join(batch, "block")

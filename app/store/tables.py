@@ -18,8 +18,12 @@ SCHEMA_VERSION = "0004"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
-EDITION = 2
-"""What the segments of a VM hold. In the first, summaries left page faults out."""
+EDITION = 3
+"""What the segments of a VM hold."""
+WITH_FAULTS = 2
+"""From this edition on, summaries hold page faults."""
+WITH_CHURN = 3
+"""From this edition on, changes tell returns, and which 2 MiB block became mixed."""
 
 
 class RecordingState(StrEnum):

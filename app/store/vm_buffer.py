@@ -7,6 +7,7 @@ import numpy as np
 from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, effect_time
 from app.model.layout import Memslot
 from app.model.pagemap import PageMap
+from app.model.returning import FlipHistory
 from app.store.segment_columns import EVERYWHERE, SOMEWHERE, places_of
 from app.store.window import LIMIT
 
@@ -64,6 +65,7 @@ class VmBuffer:
     """Holds a VM's events and changes from `sealed` on. Times may not decrease."""
 
     page_map: PageMap
+    flips: FlipHistory = field(default_factory=FlipHistory)
     capacity: int = SEGMENT_EVENTS
     sealed: Position = Position()
     _events: EventArray = field(default_factory=lambda: np.empty(_FIRST_CAPACITY, dtype=EVENT))
@@ -146,6 +148,7 @@ class VmBuffer:
 
     def _add(self, changes: ChangeArray) -> None:
         if len(changes):
+            changes = self.flips.mark(changes)
             self._changes.append(changes)
             self._change_count += len(changes)
 

@@ -192,5 +192,5 @@ def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
 
 
 def new_vm_writer(vm_id: int, identity: VmIdentity, segment_events: int) -> VmWriter:
-    buffer = VmBuffer(PageMap(identity.start_state), segment_events)
+    buffer = VmBuffer(PageMap(identity.start_state), capacity=segment_events)
     return VmWriter(vm_id, buffer, SegmentRows(vm_id))

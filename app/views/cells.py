@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.model.raster import Grid
-from app.store.reader import Reader
+from app.store.reader import Reader, has_churn
 from app.store.tables import Vm
 from app.views.rasters import MapLayout
 from app.views.row_ids import row_id
@@ -26,6 +26,8 @@ class CellView:
     failed: int
     page_faults: int
     private_faults: int
+    returns: int | None  # None: not kept
+    mixed: float | None
 
     @property
     def shared(self) -> float:
@@ -43,6 +45,7 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
     edges = np.array([from_t, to_t], np.int64)
     grid = Grid(edges, np.array([first_gfn], np.uint64), np.array([end_gfn], np.uint64))
     raster = reader.raster(row_id(vm), grid)
+    churn = reader.churn(row_id(vm), grid) if has_churn(vm) else None
     return CellView(
         from_t=from_t,
         to_t=to_t,
@@ -55,4 +58,6 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
         failed=int(raster.failed[0, 0]),
         page_faults=int(raster.page_faults[0, 0]),
         private_faults=int(raster.private_faults[0, 0]),
+        returns=None if churn is None else int(churn.returns[0, 0]),
+        mixed=None if churn is None else float(churn.mixed[0, 0]),
     )

@@ -1,31 +1,43 @@
 """What a map can show of a recording, and what it says where it cannot."""
 
 from app.model.events import EventKind
-from app.model.raster import Raster
+from app.model.raster import Churn, Raster
+from app.store.reader import has_churn
 from app.store.tables import Recording, Vm
 from app.views.raster_image import Measure
 
-_NONE_SEEN = {
-    Measure.CONVERSIONS: "This recording has no conversion of this VM.",
-    Measure.PAGE_FAULTS: "This recording has no guest page fault of this VM.",
+_KINDS = {
+    Measure.CONVERSIONS: (EventKind.CONVERSION,),
+    Measure.PAGE_FAULTS: (EventKind.PAGE_FAULT,),
+    Measure.PING_PONG: (EventKind.CONVERSION,),
+    Measure.MIXED: (EventKind.CONVERSION, EventKind.STATE_READ),
 }
-_CAPABILITY = {Measure.CONVERSIONS: "conversions", Measure.PAGE_FAULTS: "page-faults"}
-"""Names of collector.coverage.Capability."""
-_KIND = {Measure.CONVERSIONS: EventKind.CONVERSION, Measure.PAGE_FAULTS: EventKind.PAGE_FAULT}
+"""A measure follows from events of these kinds."""
+_NEEDS_RANGES = (Measure.CONVERSIONS, Measure.PING_PONG, Measure.MIXED)
+_OF_OLD = (
+    "This recording was stored by an earlier gmemscope, which did not keep this: import it again."
+)
 
 
 def why_not(recording: Recording, vm: Vm, measure: Measure) -> str | None:
     """Why a map of this would be empty, in the recording's own words where it has some; None: it
     would not be."""
-    if measure is Measure.PRIVATE or vm.events_by_kind.get(_KIND[measure].name.lower()):
+    if measure is Measure.PRIVATE:
         return None
-    for missing in recording.coverage.get("missing", []):
-        if missing["capability"] == _CAPABILITY[measure]:
-            return str(missing["costs"])
-    return _NONE_SEEN[measure]
+    told = {one["capability"]: str(one["costs"]) for one in recording.coverage.get("missing", [])}
+    if not any(vm.events_by_kind.get(kind.name.lower()) for kind in _KINDS[measure]):
+        is_fault = measure is Measure.PAGE_FAULTS
+        what = "guest page fault" if is_fault else "conversion"
+        capability = "page-faults" if is_fault else "conversions"
+        return told.get(capability, f"This recording has no {what} of this VM.")
+    if measure in _NEEDS_RANGES and recording.coverage.get("conversion_ranges") == "none":
+        return told.get("conversion-ranges")
+    return _OF_OLD if measure.is_churn and not has_churn(vm) else None
 
 
-def most(raster: Raster, measure: Measure) -> int:
+def most(raster: Raster | Churn, measure: Measure) -> int:
     """Most of what a measure counts in a cell: the top of its scale."""
+    if isinstance(raster, Churn):
+        return int(raster.returns.max())
     counts = raster.page_faults if measure is Measure.PAGE_FAULTS else raster.conversions
     return int(counts.max())

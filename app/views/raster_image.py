@@ -2,11 +2,12 @@
 
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.model.raster import Raster
+from app.model.raster import Churn, Raster
 from app.views import palette
 from app.views.palette import Theme
 from app.views.png import encode_png
@@ -25,21 +26,35 @@ class Measure(StrEnum):
     PRIVATE = "private"
     CONVERSIONS = "conversions"
     PAGE_FAULTS = "page_faults"
+    PING_PONG = "ping_pong"
+    MIXED = "mixed"
+
+    @property
+    def is_churn(self) -> bool:
+        """Drawn from another raster than the others."""
+        return self in (Measure.PING_PONG, Measure.MIXED)
 
 
 EMPTY_PNG = encode_png(np.zeros((1, 1), np.uint8), np.zeros((1, 4), np.uint8))
 """One transparent pixel: a map without rows."""
 
 
-def raster_png(raster: Raster, measure: Measure, theme: Theme) -> bytes:
-    """Draw a raster as a PNG, highest gfn at the top."""
+def raster_png(raster: Raster | Churn, measure: Measure, theme: Theme) -> bytes:
+    """Draw a raster as a PNG, highest gfn at the top: a churn if the measure is one."""
+    return encode_png(pixels_of(raster, measure, theme)[::-1], palette.palette(theme))
+
+
+def pixels_of(raster: Raster | Churn, measure: Measure, theme: Theme) -> Pixels:
+    """Palette indices [height, width]."""
+    if isinstance(raster, Churn):
+        return mixed_pixels(raster) if measure is Measure.MIXED else return_pixels(raster)
     if measure is Measure.PRIVATE:
-        pixels = private_pixels(raster, theme)
-    elif measure is Measure.CONVERSIONS:
-        pixels = conversion_pixels(raster)
-    else:
-        pixels = density_pixels(raster.page_faults, raster.present > 0)
-    return encode_png(pixels[::-1], palette.palette(theme))
+        return private_pixels(raster, theme)
+    if measure is Measure.CONVERSIONS:
+        return conversion_pixels(raster)
+    if measure is Measure.PAGE_FAULTS:
+        return density_pixels(raster.page_faults, raster.present > 0)
+    return density_pixels(np.zeros_like(raster.conversions), raster.present > 0)
 
 
 def private_pixels(raster: Raster, theme: Theme) -> Pixels:
@@ -103,7 +118,34 @@ def conversion_pixels(raster: Raster) -> Pixels:
     return pixels
 
 
-def density_pixels(counts: npt.NDArray[np.uint32], is_present: Mask) -> Pixels:
+def return_pixels(churn: Churn) -> Pixels:
+    """Palette indices [height, width] of the number of returns; unknown where nothing is told."""
+    is_present = churn.present > 0
+    pixels = density_pixels(churn.returns, is_present)
+    hatch_where_unknown(pixels, churn, is_present & (churn.returns == 0))
+    return pixels
+
+
+def mixed_pixels(churn: Churn) -> Pixels:
+    """Palette indices [height, width] of the share of mixed 2 MiB blocks."""
+    is_present = churn.present > 0
+    pixels = np.full(churn.mixed.shape, palette.TRANSPARENT, np.uint8)
+    pixels[is_present] = palette.QUIET
+    is_mixed = is_present & (churn.mixed > 0)
+    steps = np.rint(churn.mixed[is_mixed] * (palette.RAMP_STEPS - 1)).astype(np.uint8)
+    pixels[is_mixed] = steps + np.uint8(palette.DENSITY_RAMP)
+    hatch_where_unknown(pixels, churn, is_present & ~is_mixed)
+    return pixels
+
+
+def hatch_where_unknown(pixels: Pixels, churn: Churn, is_quiet: Mask) -> None:
+    """Mark quiet cells of which something is unknown, in place: there may have been more."""
+    has_unknown = is_quiet & (churn.unknown > 0)
+    if has_unknown.any():
+        hatch_unknown(pixels, has_unknown, 2 * churn.unknown >= churn.present)
+
+
+def density_pixels(counts: npt.NDArray[np.integer[Any]], is_present: Mask) -> Pixels:
     """Palette indices [height, width] of counts, on a logarithmic scale."""
     pixels = np.full(counts.shape, palette.TRANSPARENT, np.uint8)
     pixels[is_present] = palette.QUIET

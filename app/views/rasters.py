@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from app.model.events import GFN_LIMIT
-from app.model.raster import Grid, Raster
+from app.model.raster import Churn, Grid, Raster
 from app.model.regions import Band, Stretch, bands, covered, row_ranges, touched
 from app.store.cache import ByteCache
-from app.store.reader import Reader
+from app.store.reader import Reader, has_churn
 from app.store.tables import Vm
+from app.views.raster_image import Measure
 from app.views.row_ids import row_id
 from app.views.time_axis import edges_of, stretch_of
 
@@ -130,8 +131,23 @@ class Rasters:
             size_of,
         )
 
+    def draw_churn(self, vm: Vm, layout: MapLayout) -> Churn | None:
+        """As `draw`; None also if the VM's was not kept."""
+        if not layout.bands or not has_churn(vm):
+            return None
+        return self._cache.get(
+            (row_id(vm), vm.revision, layout, "churn"),
+            lambda: self._reader.churn(row_id(vm), layout.grid()),
+            size_of,
+        )
 
-def size_of(raster: Raster) -> int:
+    def draw_measure(self, vm: Vm, layout: MapLayout, measure: Measure) -> Raster | Churn | None:
+        """What a picture of the measure needs; of a churn that was not kept, where memory was."""
+        churn = self.draw_churn(vm, layout) if measure.is_churn else None
+        return self.draw(vm, layout) if churn is None else churn
+
+
+def size_of(raster: Raster | Churn) -> int:
     return sum(getattr(raster, field.name).nbytes for field in fields(raster))
 
 
@@ -148,14 +164,18 @@ CELLS = pa.schema(
         ("failed", pa.uint32()),
         ("page_faults", pa.uint32()),
         ("private_faults", pa.uint32()),
+        ("returns", pa.int64()),
+        ("mixed", pa.float32()),
     ]
 )
 
 
-def cell_batches(layout: MapLayout, raster: Raster | None) -> Iterator[pa.RecordBatch]:
+def cell_batches(
+    layout: MapLayout, raster: Raster | None, churn: Churn | None
+) -> Iterator[pa.RecordBatch]:
     """The cells that hold anything, lowest gfn first, a row of the map at a time.
 
-    Fractions are of a cell's pages, averaged over its time.
+    Fractions are of a cell's pages, averaged over its time. Null: not kept.
     """
     if raster is None:
         return
@@ -164,6 +184,7 @@ def cell_batches(layout: MapLayout, raster: Raster | None) -> Iterator[pa.Record
         happened = raster.conversions[row] + raster.page_faults[row]
         holds = np.flatnonzero((raster.present[row] > 0) | (happened > 0))
         pages = grid.row_end[row] - grid.row_first[row]
+        nulls = [None] * len(holds)
         yield pa.RecordBatch.from_pydict(
             {
                 "t_from": grid.t_edges[:-1][holds],
@@ -177,6 +198,8 @@ def cell_batches(layout: MapLayout, raster: Raster | None) -> Iterator[pa.Record
                 "failed": raster.failed[row][holds],
                 "page_faults": raster.page_faults[row][holds],
                 "private_faults": raster.private_faults[row][holds],
+                "returns": nulls if churn is None else churn.returns[row][holds],
+                "mixed": nulls if churn is None else churn.mixed[row][holds],
             },
             schema=CELLS,
         )

@@ -53,6 +53,8 @@ export function cellRows(cell, { measure, hasFaults }) {
     private: stateRows(cell),
     conversions: [{ term: "conversions", text: callsText(cell) }],
     page_faults: [{ term: "page faults", text: hasFaults ? faultsText(cell) : "none recorded" }],
+    ping_pong: [{ term: "ping-pong", text: returnsText(cell) }],
+    mixed: [{ term: "mixed 2 MiB", text: mixedText(cell) }],
   };
   const others = Object.keys(measures).filter((name) => name !== measure);
   return [
@@ -73,6 +75,14 @@ function stateRows(cell) {
     { term: "unknown", text: formatShare(cell.unknown) },
   ];
 }
+
+const NOT_KEPT = "not kept by the version that stored this";
+
+const returnsText = ({ returns, npages }) =>
+  returns === null ? NOT_KEPT : `${formatCount(returns)} returns of ${formatCount(npages)} pages`;
+
+const mixedText = ({ mixed }) =>
+  mixed === null ? NOT_KEPT : `${formatShare(mixed)} of the cell's pages and time in mixed blocks`;
 
 const callsText = ({ conversions, failed }) =>
   `${formatCount(conversions)} in the cell, ${formatCount(failed)} failed`;

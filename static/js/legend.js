@@ -4,17 +4,24 @@ import { formatDuration } from "./time.js";
 import { formatCount, formatSize } from "./units.js";
 
 const NO_ROWS = "Nothing to show here: no memslot existed and no page was converted in this window.";
+const NONE = {
+  conversions: "no conversion in this window",
+  page_faults: "no guest page fault in this window",
+  ping_pong: "no page returned to a state it had left in this window",
+};
 const WORDS = {
   private: "private fraction",
   conversions: "conversions",
   page_faults: "guest page faults",
+  ping_pong: "ping-pong",
+  mixed: "mixed 2 MiB blocks",
 };
 
 const byId = (id) => document.getElementById(id);
 
 export function showLegend({ measure }, { raster, axis, overlay }) {
   const isCounted = !axis.isEmpty && raster.unavailable === null;
-  const isNone = isCounted && measure !== "private" && raster.max === 0;
+  const isNone = isCounted && measure in NONE && raster.max === 0;
   byId("map-empty").textContent = axis.isEmpty ? NO_ROWS : (raster.unavailable ?? "");
   byId("map-empty").hidden = isCounted;
   for (const legend of document.querySelectorAll("[data-legend]")) {
@@ -22,7 +29,7 @@ export function showLegend({ measure }, { raster, axis, overlay }) {
     for (const most of legend.querySelectorAll(".most")) most.textContent = formatCount(raster.max);
   }
   byId("legend-none").hidden = !isNone;
-  byId("legend-none").textContent = `no ${WORDS[measure]} in this window`;
+  byId("legend-none").textContent = NONE[measure] ?? "";
   byId("cell-size").textContent = axis.isEmpty
     ? ""
     : `1 cell = ${formatSize(raster.cell_bytes)} × ${formatDuration(raster.cell_ns)}`;

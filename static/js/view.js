@@ -8,7 +8,7 @@
 import { putFilters, readFilters } from "./filters.js";
 import { BandAxis, parseAddress, toHex } from "./gpa.js";
 
-export const MEASURES = ["private", "conversions", "page_faults"];
+export const MEASURES = ["private", "conversions", "page_faults", "ping_pong", "mixed"];
 
 const SHORTEST_WINDOW_NS = 1000;
 

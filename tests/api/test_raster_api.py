@@ -183,6 +183,8 @@ def test_cells_as_a_table_are_those_of_the_picture(client: httpx.Client) -> None
         "failed": 0,
         "page_faults": 0,
         "private_faults": 0,
+        "returns": 0,
+        "mixed": 0.5,
     }
 
 

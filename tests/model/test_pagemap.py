@@ -52,7 +52,7 @@ def a_map(start: PageState = SHARED, npages: int = 1024) -> PageMap:
 def test_new_memslot_is_in_the_start_state() -> None:
     page_map = PageMap(UNKNOWN)
     changes = page_map.set_memslot(memslot(0, 16, 8))
-    assert changes.tolist() == [(0, 16, 8, -1, 0, NO_MEMSLOT, UNKNOWN, True)]
+    assert changes.tolist() == [(0, 16, 8, -1, 0, NO_MEMSLOT, UNKNOWN, True, False)]
     assert page_map.totals() == Totals(private=0, shared=0, unknown=8)
     assert page_map.runs().tolist() == [(16, 8, UNKNOWN)]
 
@@ -64,8 +64,8 @@ def test_conversion_yields_the_pages_that_changed_and_only_those() -> None:
     second = calls((2, 3, 5, To.PRIVATE))
     changes = page_map.apply(second, 1)
     assert changes.tolist() == [
-        (2, 3, 1, 1, 0, SHARED, PRIVATE, True),
-        (2, 6, 2, 1, 0, SHARED, PRIVATE, True),
+        (2, 3, 1, 1, 0, SHARED, PRIVATE, True, False),
+        (2, 6, 2, 1, 0, SHARED, PRIVATE, True, False),
     ]
     assert first["effective_pages"].tolist() == [2]
     assert second["effective_pages"].tolist() == [3]
@@ -101,7 +101,7 @@ def test_unconfirmed_conversion_leaves_known_what_it_could_not_change() -> None:
 def test_page_that_becomes_known_is_a_change_but_not_effective() -> None:
     page_map = a_map(UNKNOWN)
     events = calls((1, 4, 2, To.PRIVATE))
-    assert page_map.apply(events, 0).tolist() == [(1, 4, 2, 0, 0, UNKNOWN, PRIVATE, True)]
+    assert page_map.apply(events, 0).tolist() == [(1, 4, 2, 0, 0, UNKNOWN, PRIVATE, True, False)]
     assert events["effective_pages"].tolist() == [0]
 
 
@@ -129,8 +129,8 @@ def test_rows_end_where_memslots_end() -> None:
     page_map = a_map(npages=8)
     events = calls((1, 6, 4, To.PRIVATE))
     assert page_map.apply(events, 0).tolist() == [
-        (1, 6, 2, 0, 1, SHARED, PRIVATE, True),
-        (1, 8, 2, 0, 0, SHARED, PRIVATE, False),
+        (1, 6, 2, 0, 1, SHARED, PRIVATE, True, False),
+        (1, 8, 2, 0, 0, SHARED, PRIVATE, False, False),
     ]
     assert events["effective_pages"].tolist() == [4]
     assert page_map.totals() == Totals(private=2, shared=6, unknown=0)
@@ -140,13 +140,13 @@ def test_attributes_outlive_memslots() -> None:
     page_map = a_map(npages=8)
     page_map.apply(calls((1, 6, 4, To.PRIVATE)), 0)
     assert page_map.delete_memslot(0, 0, 2).tolist() == [
-        (2, 0, 6, -1, 0, SHARED, NO_MEMSLOT, True),
-        (2, 6, 2, -1, -1, PRIVATE, NO_MEMSLOT, True),
+        (2, 0, 6, -1, -1, SHARED, NO_MEMSLOT, True, False),
+        (2, 6, 2, -1, 0, PRIVATE, NO_MEMSLOT, True, False),
     ]
     assert len(page_map.runs()) == 0
     assert page_map.set_memslot(memslot(3, 7, 4, t=3)).tolist() == [
-        (3, 7, 3, -1, 0, NO_MEMSLOT, PRIVATE, True),
-        (3, 10, 1, -1, 1, NO_MEMSLOT, SHARED, True),
+        (3, 7, 3, -1, 1, NO_MEMSLOT, PRIVATE, True, False),
+        (3, 10, 1, -1, 0, NO_MEMSLOT, SHARED, True, False),
     ]
 
 
@@ -208,15 +208,15 @@ def test_first_loss_tells_of_all_pages_never_named() -> None:
     page_map = a_map()
     page_map.apply(calls((1, 0, 0, To.PRIVATE), range_certainty=Certainty.UNKNOWN), 0)
     changes = page_map.set_memslot(memslot(1, 5000, 2, t=2))
-    assert changes.tolist() == [(2, 5000, 2, -1, 0, NO_MEMSLOT, UNKNOWN, True)]
+    assert changes.tolist() == [(2, 5000, 2, -1, 0, NO_MEMSLOT, UNKNOWN, True, False)]
 
 
 def test_without_memslots_pages_appear_when_first_named_and_leave_with_the_first_memslot() -> None:
     page_map = PageMap(SHARED)
     changes = page_map.apply(calls((1, 4, 4, To.PRIVATE)), 0)
     assert changes.tolist() == [
-        (1, 4, 4, 0, 0, NO_MEMSLOT, SHARED, True),
-        (1, 4, 4, 0, 1, SHARED, PRIVATE, True),
+        (1, 4, 4, 0, 0, NO_MEMSLOT, SHARED, True, False),
+        (1, 4, 4, 0, 1, SHARED, PRIVATE, True, False),
     ]
     assert not page_map.layout_is_known
     assert page_map.totals() == Totals(private=4, shared=0, unknown=0)
@@ -262,9 +262,9 @@ def test_state_that_was_read_holds_from_then_on_by_no_event() -> None:
     events["kind"] = EventKind.STATE_READ
     changes = page_map.apply(events, 0)
     assert changes.tolist() == [
-        (1, 0, 4, -1, 1, SHARED, PRIVATE, True),
-        (2, 4, 4, -1, 0, SHARED, PRIVATE, True),
-        (3, 8, 4, -1, 0, SHARED, PRIVATE, True),
+        (1, 0, 4, -1, 1, SHARED, PRIVATE, True, False),
+        (2, 4, 4, -1, 0, SHARED, PRIVATE, True, False),
+        (3, 8, 4, -1, 0, SHARED, PRIVATE, True, False),
     ]
     assert events["effective_pages"].tolist() == [4, 4, 4]
 

@@ -18,7 +18,7 @@ from app.model.events import (
 )
 from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap
-from app.model.raster import Grid, Raster, RasterSums, rasterise
+from app.model.raster import NO_BLOCKS, Grid, Raster, RasterSums, rasterise
 from app.model.summary import Summary, add_summary, summarise
 
 PAGES = 4096
@@ -70,7 +70,7 @@ def assert_rasters_equal(ours: Raster, theirs: Raster) -> None:
 
 def raster_of(start: RunArray, summaries: list[Summary], grid: Grid) -> Raster:
     sums = RasterSums(grid)
-    sums.add_start(start)
+    sums.add_start(start, NO_BLOCKS)
     for summary in summaries:
         add_summary(sums, summary)
     return sums.finish()

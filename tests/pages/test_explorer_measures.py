@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
@@ -20,15 +21,24 @@ def hover(page: Page, selector: str, x: float, y: float) -> None:
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
+@pytest.mark.parametrize(
+    ("measure", "name", "text"),
+    [
+        ("page_faults", "page_faults", "{} in the cell"),
+        ("ping_pong", "returns", "{} returns of "),
+        ("conversions", "conversions", "{} in the cell, "),
+    ],
+)
 def test_the_cell_under_the_pointer_has_the_counts_of_its_measure_first(
-    explorer: Explorer, dashboard: Dashboard
+    explorer: Explorer, measure: str, name: str, text: str
 ) -> None:
-    page = explorer("?measure=page_faults")
+    page = explorer(f"?measure={measure}")
     with page.expect_response(lambda answer: "raster/cell" in answer.url) as asked:
-        hover(page, "#map-overlay", 0.32, 0.97)
-    cell = httpx.get(asked.value.url).json()
-    text = f"{cell['page_faults']} in the cell"
-    expect(page.locator("#inspector .measured").first).to_contain_text(text)
+        hover(page, "#map-overlay", 0.32, 0.66)
+    count = f"{httpx.get(asked.value.url).json()[name]:,}".replace(",", THIN)
+    expect(page.locator("#inspector .measured").first).to_have_text(
+        re.compile("^" + re.escape(text.format(count)))
+    )
 
 
 def test_failures_and_page_faults_have_lanes_of_their_own(

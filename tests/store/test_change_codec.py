@@ -37,6 +37,7 @@ def any_changes(draw: st.DrawFn, event_count: int) -> ChangeArray:
             draw(st.integers(0, 3)),
             draw(st.integers(0, 3)),
             draw(st.booleans()),
+            draw(st.booleans()),
         )
         for index in indices
     ]

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from app.model.events import ChangeArray, EventArray, EventKind, Outcome, PageState, effect_time
 from app.model.layout import GuestMemfd
 from app.model.pagemap import PageMap
+from app.model.returning import FlipHistory
 from app.store.protocol import Loss
 from app.store.reader import Reader
 from app.store.tables import RecordingState
@@ -29,7 +30,7 @@ def painted(events: EventArray) -> tuple[EventArray, ChangeArray]:
     page_map = PageMap(PageState.SHARED)
     layout = page_map.set_memslot(memslot(0, 0, 4096))
     events = events.copy()
-    return events, np.concatenate([layout, page_map.apply(events, 0)])
+    return events, FlipHistory().mark(np.concatenate([layout, page_map.apply(events, 0)]))
 
 
 @pytest.mark.parametrize("batch", [1, 10, 64, 100, 1000])

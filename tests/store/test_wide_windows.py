@@ -7,10 +7,11 @@ from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import PAGES_PER_2M, EventArray, effect_time
-from app.model.raster import Grid, Raster, rasterise
+from app.model.raster import Grid, Raster, churn, rasterise
 from app.model.timeline import timeline
 from app.store import fitting
 from app.store.drawing import is_on_quanta
+from app.store.errors import StoreError
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
 
@@ -61,6 +62,18 @@ def assert_same(ours: Raster, expected: Raster) -> None:
         np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name), name)
 
 
+def assert_churn_exact(reader: Reader, vm: int, grid: Grid) -> None:
+    before = reader.page_map_at(vm, -1)
+    blocks = before.mixed_in(0, 4 * GUEST_PAGES)
+    expected = churn(before.runs(), blocks, reader.iter_changes(vm), grid)
+    ours = reader.churn(vm, grid)
+    for name in ("mixed", "unknown", "present"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(expected, name), atol=1e-5)
+    np.testing.assert_array_equal(ours.returns, expected.returns)
+    assert ours.returns.any()
+    assert ours.mixed.any()
+
+
 def end_of(reader: Reader, vm: int) -> int:
     return reader.span(vm)[1] + 1
 
@@ -94,6 +107,44 @@ def test_a_part_of_the_time_is_exact(engine: Engine, vm_id: int, start: float) -
     edges = grid.t_edges // 10 + int(start * end)
     grid = reader.fit(vm_id, Grid(edges, grid.row_first, grid.row_end))
     assert_same(reader.raster(vm_id, grid), from_changes(reader, vm_id, grid))
+
+
+@pytest.mark.parametrize("start", [0.0, 0.4])
+@pytest.mark.parametrize("fits", [True, False])
+def test_churn_is_exact_from_summaries_and_from_changes(
+    engine: Engine, vm_id: int, start: float, fits: bool
+) -> None:
+    reader = Reader(engine)
+    end = end_of(reader, vm_id)
+    grid = grid_of(end, columns=25, rows=29)
+    grid = Grid(grid.t_edges // 2 + int(start * end), grid.row_first, grid.row_end)
+    assert_churn_exact(reader, vm_id, reader.fit(vm_id, grid) if fits else grid)
+
+
+def test_churn_within_a_block_counts_the_block_for_its_pages(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    changes = np.concatenate(list(reader.iter_changes(vm_id)))
+    breaking = changes[(changes["mixed_delta"] == 1) & (changes["npages"] == 1)][0]
+    gfn = int(breaking["gfn"]) // PAGES_PER_2M * PAGES_PER_2M
+    borders = np.arange(gfn + 130, gfn + 140, dtype=np.uint64)
+    edges = np.linspace(0, end_of(reader, vm_id), 9).astype(np.int64)
+    grid = Grid(edges, borders[:-1], borders[1:])
+    before = reader.page_map_at(vm_id, -1)
+    whole = churn(before.runs(), before.mixed_in(0, 1), reader.iter_changes(vm_id), grid)
+    ours = reader.churn(vm_id, grid)
+    assert ours.mixed.any()
+    np.testing.assert_allclose(ours.mixed, whole.mixed, atol=1e-5)
+    np.testing.assert_array_equal(ours.returns, whole.returns)
+
+
+def test_what_an_earlier_gmemscope_did_not_keep_is_not_made_up(engine: Engine, vm_id: int) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE vm SET edition = 2")
+    reader = Reader(engine)
+    grid = reader.fit(vm_id, grid_of(end_of(reader, vm_id), columns=40, rows=32))
+    assert reader.raster(vm_id, grid).page_faults.any()
+    with pytest.raises(StoreError, match="not kept"):
+        reader.churn(vm_id, grid)
 
 
 def test_columns_narrower_than_a_quantum_become_fewer(engine: Engine, vm_id: int) -> None:

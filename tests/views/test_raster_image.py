@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.model.raster import Raster
+from app.model.raster import Churn, Raster
 from app.views import palette
 from app.views.palette import Theme
 from app.views.raster_image import (
@@ -11,8 +11,10 @@ from app.views.raster_image import (
     Measure,
     conversion_pixels,
     density_pixels,
+    mixed_pixels,
     private_pixels,
     raster_png,
+    return_pixels,
 )
 
 ALL_PRIVATE = palette.RAMP + palette.RAMP_STEPS - 1
@@ -147,5 +149,37 @@ def test_the_highest_gfn_is_at_the_top(measure: Measure, theme: Theme) -> None:
     low_first = raster([[0.0], [1.0]], conversions=[[0], [9]], page_faults=[[0], [9]])
     high_first = raster([[1.0], [0.0]], conversions=[[9], [0]], page_faults=[[9], [0]])
 
-    assert raster_png(low_first, measure, theme) != raster_png(high_first, measure, theme)
+    low, high = (churn_like(one) if measure.is_churn else one for one in (low_first, high_first))
+    assert raster_png(low, measure, theme) != raster_png(high, measure, theme)
     assert private_pixels(low_first, theme)[0, 0] == palette.RAMP
+
+
+def churn_like(one: Raster) -> Churn:
+    """Where a raster has conversions, a churn has returns and mixed blocks."""
+    returns = one.conversions.astype(np.int64)
+    return Churn(np.float32(returns > 0), one.unknown, one.present, returns)
+
+
+def test_share_of_mixed_blocks_is_on_a_straight_scale() -> None:
+    row = np.array([[0.0, 0.25, 1.0, 0.0, 0.0]], np.float32)
+    unknown, present = (np.array([one], np.float32) for one in ([0, 0, 0, 1, 0], [1, 1, 1, 1, 0]))
+    (pixels,) = mixed_pixels(Churn(row, unknown, present, np.zeros((1, 5), np.int64))).tolist()
+
+    steps = palette.RAMP_STEPS - 1
+    assert pixels[:3] == [
+        palette.QUIET,
+        palette.DENSITY_RAMP + round(0.25 * steps),
+        palette.DENSITY_RAMP + steps,
+    ]
+    assert pixels[3] in (palette.UNKNOWN, palette.UNKNOWN_STRIPE)
+    assert pixels[4] == palette.TRANSPARENT
+
+
+def test_returns_are_counted_on_a_logarithmic_scale() -> None:
+    returns = np.array([[0, 1, 1023]])
+    zeros, ones = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
+    (pixels,) = return_pixels(Churn(zeros, zeros, ones, returns)).tolist()
+
+    steps = palette.RAMP_STEPS - 1
+    first = palette.DENSITY_RAMP
+    assert pixels == [palette.QUIET, first + round(0.1 * steps), first + steps]

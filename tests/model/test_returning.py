@@ -1,0 +1,98 @@
+"""Returns against a set of every page that was flipped."""
+
+import numpy as np
+from hypothesis import given, settings
+from stories import (
+    LEAF,
+    SEGMENTS,
+    BruteMap,
+    Step,
+    starts,
+    steps,
+    tell,
+    tell_brute,
+)
+
+from app.model.events import CHANGE, ChangeArray, EventKind, PageState
+from app.model.pagemap import PageMap
+from app.model.returning import FlipHistory, mixed_runs
+
+BOTH = {PageState.SHARED, PageState.PRIVATE}
+
+
+def flip(first: int, end: int, event: int = 0, mixed_delta: int = 0) -> ChangeArray:
+    row = np.zeros(1, CHANGE)
+    row["gfn"], row["npages"], row["event"] = first, end - first, event
+    row["after"], row["in_memslot"], row["mixed_delta"] = PageState.PRIVATE, True, mixed_delta
+    return row
+
+
+def told(rows: ChangeArray) -> list[tuple[int, int, bool]]:
+    return [(gfn, gfn + npages, again) for gfn, npages, again in rows[["gfn", "npages", "again"]]]
+
+
+@settings(deadline=None, max_examples=100)
+@given(starts, steps())
+def test_a_flip_is_a_return_if_the_page_was_flipped_before(
+    start: PageState, story: list[Step]
+) -> None:
+    page_map, brute, history = PageMap(start), BruteMap(start), FlipHistory()
+    flipped: set[tuple[int, int]] = set()
+    for seq, step in enumerate(story):
+        before, rows = dict(brute.state), tell(page_map, step, seq)
+        tell_brute(brute, step)
+        marked = history.mark(rows)
+        assert marked["npages"].sum() == rows["npages"].sum()
+        assert marked["mixed_delta"].sum() == rows["mixed_delta"].sum()
+        is_call = step.events is not None and step.events["kind"][0] == EventKind.CONVERSION
+        for segment in SEGMENTS:
+            is_flip = is_call and {before[segment], brute.state[segment]} == BOTH
+            covering = marked[(marked["gfn"] <= segment[0]) & marked["again"]]
+            covering = covering[covering["gfn"] + covering["npages"] >= segment[1]]
+            assert len(covering) == (is_flip and segment in flipped)
+            if is_flip:
+                flipped.add(segment)
+
+
+def test_a_run_is_divided_where_some_of_it_had_been_flipped() -> None:
+    history = FlipHistory()
+    assert told(history.mark(flip(100, 200))) == [(100, 200, False)]
+    rows = history.mark(flip(0, 300, mixed_delta=1))
+    assert told(rows) == [(0, 100, False), (100, 200, True), (200, 300, False)]
+    assert rows["mixed_delta"].tolist() == [0, 0, 1]
+    assert told(history.mark(flip(0, 300))) == [(0, 300, True)]
+
+
+def test_many_parts_in_many_gib_find_room() -> None:
+    history = FlipHistory()
+    pages = [flip(page, page + 1) for page in range(1, 9 * LEAF, 3001)]
+    history.mark(np.concatenate(pages))
+    rows = history.mark(flip(0, 10 * LEAF))
+    assert len(rows) == 2 * len(pages) + 1
+    assert rows["npages"][rows["again"]].tolist() == [1] * len(pages)
+    assert told(history.mark(flip(0, 11 * LEAF))) == [
+        (0, 10 * LEAF, True),
+        (10 * LEAF, 11 * LEAF, False),
+    ]
+
+
+def test_what_no_conversion_did_is_no_return() -> None:
+    history = FlipHistory()
+    history.mark(flip(0, 8))
+    assert told(history.mark(flip(0, 8, event=-1))) == [(0, 8, False)]
+    to_unknown = flip(0, 8)
+    to_unknown["after"] = PageState.UNKNOWN
+    assert told(history.mark(to_unknown)) == [(0, 8, False)]
+
+
+def test_a_divided_run_broke_its_block_as_a_whole() -> None:
+    history, rows = (
+        FlipHistory(),
+        np.concatenate((flip(8, 9), flip(0, 300, 1, 1), flip(300, 400, 2))),
+    )
+    marked = history.mark(rows.copy())
+    assert len(marked) == len(rows) + 2
+    np.testing.assert_array_equal(
+        mixed_runs(marked)[["gfn", "npages"]], rows[1:2][["gfn", "npages"]]
+    )
+    assert len(mixed_runs(marked[:0])) == 0
