@@ -10,6 +10,8 @@ const PIXELS_PER_DIGIT = 7;
 const PIN_ROWS = 2;
 
 export class NotePins {
+  #shown = [];
+
   /**
    * @param {MapPlot | Timeline} plot
    * @param {(id: number) => void} show
@@ -31,6 +33,9 @@ export class NotePins {
   place(view, notes) {
     const { from, to } = view.time;
     const width = plotWidth(this.plot.figure);
+    const shown = [notes, this.plot.raster, view.search, from, to, width];
+    if (shown.every((each, i) => each === this.#shown[i])) return; // a click needs its pin to stay
+    this.#shown = shown;
     const ends = [];
     const marks = notes.flatMap((note, i) => {
       if (note.from >= to || (note.to ?? note.from + 1) <= from) return [];

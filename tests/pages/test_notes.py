@@ -120,10 +120,9 @@ def test_a_pin_shows_its_note_and_starts_no_drag(explorer: Callable[..., Page], 
     page = explorer("?from=19000000000&to=23000000000")
     pins = page.locator("#timeline-overlay .pin")
     expect(pins).to_have_count(2)
-    first, second = (pins.nth(i).bounding_box() for i in range(2))
-    assert first is not None
-    assert second is not None
-    assert second["y"] + second["height"] <= first["y"] + 1  # one above the other
+    boxes = "pins => pins.map(pin => pin.getBoundingClientRect().toJSON())"
+    first, second = pins.evaluate_all(boxes)
+    assert second["bottom"] <= first["top"] + 1  # one above the other
     settled(page, pins.nth(1).click)
     assert query_of(page) == {"from": "19000000000", "to": "23000000000", "t": "20010000000"}
     expect(page.locator(".note-place").nth(1)).to_have_attribute("aria-current", "true")
