@@ -16,6 +16,7 @@ hot_sources := $(sort $(shell find app/model app/store collector -name '*.py'))
 run_stamp    := .venv/.installed-run-$(call digest,requirements/run.txt pyproject.toml)
 dev_stamp    := .venv/.installed-dev-$(call digest,requirements/dev.txt pyproject.toml)
 assets_stamp := static/vendor/.installed-$(call digest,package-lock.json scripts/assets)
+tested_stamp := node_modules/.installed-dev-$(call digest,package-lock.json scripts/assets)
 warm_stamp   := .venv/.warm-$(call digest,$(hot_sources))
 
 .PHONY: help run test lint types bench lock clean
@@ -26,7 +27,7 @@ help: ## list these commands
 run: $(run_stamp) $(assets_stamp) $(warm_stamp) ## the dashboard with a simulated guest, live (PORT=8000)
 	@exec $(BIN)/gmemscope demo --port $(PORT)
 
-test: lint types $(assets_stamp) $(warm_stamp) ## ruff, mypy and pytest (PYTEST='-k name' for some)
+test: lint types $(tested_stamp) $(warm_stamp) ## ruff, mypy and pytest (PYTEST='-k name' for some)
 	@echo "gmemscope: running the tests"
 	@$(BIN)/python -m pytest $(PYTEST)
 
@@ -61,6 +62,12 @@ $(assets_stamp):
 	@echo "gmemscope: installing the browser's libraries"
 	@scripts/assets
 	@touch $@
+
+$(tested_stamp):
+	@scripts/needs
+	@echo "gmemscope: installing the browser's libraries, and what its pages are tested with"
+	@scripts/assets --dev
+	@touch $@ $(assets_stamp)
 
 # Ordered after the installation, whichever of the two it was.
 $(warm_stamp): | $(if $(filter test bench,$(MAKECMDGOALS)),$(dev_stamp),$(run_stamp))

@@ -25,6 +25,7 @@ export class Lanes {
     const shown = memslots.filter((slot) => slot.from <= to && (slot.to ?? Infinity) > from);
     const bySlot = Map.groupBy(shown, (slot) => `${slot.as_id}:${slot.slot ?? slot.gpa}`);
     const order = [...bySlot.values()].sort((a, b) => Number(a[0].gpa) - Number(b[0].gpa));
+    this.element.setAttribute("role", order.length === 0 ? "group" : "list"); // a list has items
     if (order.length === 0) {
       const empty = document.createElement("p");
       empty.className = "quiet";
