@@ -7,7 +7,7 @@ Whatever may write calls returns the next free place.
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_causes import ask, may_have_lost
 from collector.assemble.pairing_rows import emit
@@ -16,7 +16,7 @@ from collector.records import SAW_STRUCT
 Words = npt.NDArray[np.int64]
 
 
-@hot_in_place
+@hot_part
 def settle(
     table: Words, at: int, shared: Words, out: Words, n: int, ts_exit: int, ret: int, saw: int
 ) -> int:
@@ -39,7 +39,7 @@ def settle(
     return n
 
 
-@hot_in_place
+@hot_part
 def abandon(table: Words, at: int, shared: Words, out: Words, n: int) -> int:
     """The thread went on without the exit of its open call being seen."""
     if table[at, s.MET] & s.MET_RETURN:
@@ -48,7 +48,7 @@ def abandon(table: Words, at: int, shared: Words, out: Words, n: int) -> int:
     return settle(table, at, shared, out, n, s.NONE, s.NONE, s.NONE)
 
 
-@hot_in_place
+@hot_part
 def leave(table: Words, at: int, shared: Words, out: Words, n: int, ts: int, ret: int) -> int:
     """The exit that follows the open call; not trusted if one may have been lost in between."""
     lost = may_have_lost(table, at, shared, table[at, s.ENTER_CPU], table[at, s.TS_ENTER])
@@ -57,7 +57,7 @@ def leave(table: Words, at: int, shared: Words, out: Words, n: int, ts: int, ret
     return settle(table, at, shared, out, n, ts, ret, s.LEFT)
 
 
-@hot_in_place
+@hot_part
 def adds_to_open(table: Words, at: int, code: int, met: int, fd: int, kvm: int) -> bool:
     """Whether a record on the way in can belong to the open call: the same, and further in."""
     deeper = s.MET_VM_IOCTL | s.MET_INNER | s.MET_TRACEPOINT | s.MET_POST
@@ -72,7 +72,7 @@ def adds_to_open(table: Words, at: int, code: int, met: int, fd: int, kvm: int) 
     return kvm == 0 or table[at, s.KVM] == 0 or table[at, s.KVM] == kvm
 
 
-@hot_in_place
+@hot_part
 def enter(
     table: Words,
     at: int,
@@ -101,7 +101,7 @@ def enter(
     return n
 
 
-@hot_in_place
+@hot_part
 def read_struct(table: Words, at: int, records: Words, i: int, first: int, count: int) -> None:
     """Take `count` arguments from the record's v[first:]. A second probe that read something
     else from the user's memory discredits both."""
@@ -113,7 +113,7 @@ def read_struct(table: Words, at: int, records: Words, i: int, first: int, count
     read_copy(table, at, records, i, first, count)
 
 
-@hot_in_place
+@hot_part
 def read_copy(table: Words, at: int, records: Words, i: int, first: int, count: int) -> None:
     """Take arguments that are the kernel's own: they overrule what was read from user memory."""
     for k in range(count):

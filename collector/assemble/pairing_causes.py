@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_rows import emit, set_cause, set_flag, set_vcpu_file
 from collector.records import SAW_RANGE_BY_REQUEST, SAW_STRUCT
@@ -11,7 +11,7 @@ from collector.records import SAW_RANGE_BY_REQUEST, SAW_STRUCT
 Words = npt.NDArray[np.int64]
 
 
-@hot_in_place
+@hot_part
 def may_have_lost(table: Words, at: int, shared: Words, cpu: int, since: int) -> bool:
     """Whether something of the thread may be missing since a record of it on `cpu`.
 
@@ -24,7 +24,7 @@ def may_have_lost(table: Words, at: int, shared: Words, cpu: int, since: int) ->
     return bool(shared[own] > 0 or shared[own + 1] > since)
 
 
-@hot_in_place
+@hot_part
 def ask(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
     """Give the conversion out[n] its cause, by the last exit of its thread to user space."""
     lost = may_have_lost(table, at, shared, table[at, s.CAUSE_CPU], table[at, s.CAUSE_TS])
@@ -46,7 +46,7 @@ def ask(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
         take_request(table, at, shared, out, n)
 
 
-@hot_in_place
+@hot_part
 def take_request(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
     """Take the range that the guest asked for, once it was surely passed on to the VMM."""
     request = table[at, s.REQUEST]

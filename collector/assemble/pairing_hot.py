@@ -12,7 +12,7 @@ between), the call is unconfirmed: no exit is ever given to a call it may not be
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_calls import abandon, enter, leave, read_copy
 from collector.assemble.pairing_causes import fault, hypercall, may_have_lost, userspace_exit
@@ -30,7 +30,7 @@ from collector.assemble.pairing_rows import emit, find_thread
 Words = npt.NDArray[np.int64]
 
 
-@hot_in_place
+@hot_part
 def syscall_enter(
     table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
 ) -> int:
@@ -69,7 +69,7 @@ def syscall_enter(
     return n
 
 
-@hot_in_place
+@hot_part
 def ioctl_exit(table: Words, at: int, shared: Words, out: Words, n: int, ts: int, ret: int) -> int:
     shared[s.HAS_IOCTL_EXITS] = 1
     code = table[at, s.CODE]
@@ -86,7 +86,7 @@ def ioctl_exit(table: Words, at: int, shared: Words, out: Words, n: int, ts: int
     return n
 
 
-@hot_in_place
+@hot_part
 def inner_return(table: Words, at: int, shared: Words, ts: int, record: int, ret: int) -> None:
     """A return below the system call's own: remembered until that, or the next call, comes."""
     needed = s.MET_INNER
@@ -184,7 +184,7 @@ def other_record(
     return n
 
 
-@hot_in_place
+@hot_part
 def take_record(
     table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
 ) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_calls import enter, read_copy, read_struct
 from collector.assemble.pairing_causes import ask
@@ -13,7 +13,7 @@ from collector.records import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST, SAW_STRU
 Words = npt.NDArray[np.int64]
 
 
-@hot_in_place
+@hot_part
 def code_of(cmd: int) -> int:
     cmd &= 0xFFFFFFFF
     if cmd == s.KVM_SET_MEMORY_ATTRIBUTES:
@@ -35,7 +35,7 @@ def code_of(cmd: int) -> int:
     return s.OTHER
 
 
-@hot_in_place
+@hot_part
 def may_be(open_code: int, code: int) -> bool:
     """Whether a call that a probe opened by its struct alone can be that of a cmd."""
     if code == s.SET_ATTRIBUTES2:
@@ -52,7 +52,7 @@ def code_by_struct(table: Words, at: int, code: int, cmd: int) -> int:
     return table[at, s.CODE] if may_be(code, table[at, s.CODE]) else code
 
 
-@hot_in_place
+@hot_part
 def user_probe(
     table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
 ) -> int:

@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_part
 from collector.assemble import pairing_state as s
 
 Words = npt.NDArray[np.int64]
 
 
-@hot_in_place
+@hot_part
 def find_thread(table: Words, shared: Words, tid: int) -> int:
     """The thread's row (open addressing), made if new; -1 if the table is too full."""
     mask = len(table) - 1
@@ -25,7 +25,7 @@ def find_thread(table: Words, shared: Words, tid: int) -> int:
     return at
 
 
-@hot_in_place
+@hot_part
 def emit(
     table: Words, at: int, out: Words, n: int, code: int, flags: int, ts_enter: int, ts_exit: int
 ) -> int:
@@ -41,25 +41,25 @@ def emit(
     return n + 1
 
 
-@hot_in_place
+@hot_part
 def set_flag(out: Words, n: int, flag: int) -> None:
     out[n, 3] |= flag << 24
 
 
-@hot_in_place
+@hot_part
 def set_cause(out: Words, n: int, cause: int, certainty: int, vcpu_plus_one: int) -> None:
     low = out[n, 3] & 0xFFFFFFFF
     out[n, 3] = low | cause << 32 | certainty << 40 | ((vcpu_plus_one - 1) & 0xFFFF) << 48
 
 
-@hot_in_place
+@hot_part
 def set_vcpu_file(table: Words, at: int, out: Words, n: int) -> None:
     """What the thread's last KVM_RUN and page fault tell of the vCPU it runs."""
     out[n, 5] = (table[at, s.RUN_FD] - 1) & 0xFFFFFFFF
     set_cause(out, n, s.NONE, s.NONE, table[at, s.VCPU])
 
 
-@hot_in_place
+@hot_part
 def sign_extended(value: int) -> int:
     low = value & 0xFFFFFFFF
     return low - (1 << 32) if low >> 31 else low

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_part
 from collector.records import RECORD
 
 Words = npt.NDArray[np.uint32]
@@ -18,7 +18,7 @@ SIGNED = 2
 UNSIGNED = 3
 
 
-@hot_in_place
+@hot_part
 def gather_rows(
     words: Words,
     cpu: int,
@@ -50,7 +50,7 @@ def gather_rows(
             rows[n, 2 + gathers[g, 0]] += value << gathers[g, 5]
 
 
-@hot_in_place
+@hot_part
 def _part(words: Words, at: int, kind: int, skip: int, unused: int) -> int:
     """A field of less than 8 bytes, or of 8 at an odd place, `skip` bits into the word at `at`.
 
@@ -67,12 +67,12 @@ def _part(words: Words, at: int, kind: int, skip: int, unused: int) -> int:
     return value
 
 
-@hot_in_place
+@hot_part
 def u64(words: Words, at: int) -> int:
     return word_at(words, at) | (word_at(words, at + 1) << 32)
 
 
-@hot_in_place
+@hot_part
 def word_at(words: Words, at: int) -> int:
     """Signed 64 bit, as all arithmetic here: mixed with unsigned it would become floating."""
     return np.int64(words[at])  # type: ignore[return-value]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_in_place, hot_part
 from collector.ftrace.cpustream import CpuStream
 from collector.ftrace.gather import ROW_WORDS
 from collector.records import RECORD, RecordArray, RecordCode
@@ -129,7 +129,7 @@ def merge_rows(
     return count, _ALL_DONE
 
 
-@hot_in_place
+@hot_part
 def _sift_down(
     rows: npt.NDArray[np.int64],
     heads: npt.NDArray[np.int64],
@@ -148,7 +148,7 @@ def _sift_down(
         at = child
 
 
-@hot_in_place
+@hot_part
 def _is_before(
     rows: npt.NDArray[np.int64], heads: npt.NDArray[np.int64], lane: int, other: int
 ) -> bool:

@@ -7,7 +7,7 @@ include/linux/ring_buffer.h, enum ring_buffer_type. All numbers are little-endia
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.model.jit import hot_in_place, hot_part
 from collector.ftrace.gaps import (
     DAMAGED,
     FIRST_TS,
@@ -100,7 +100,7 @@ def decode_pages(
     return n
 
 
-@hot_in_place
+@hot_part
 def _decode_page(
     words: Words,
     base: int,
@@ -146,7 +146,7 @@ def _decode_page(
     return n, at, ts, 0
 
 
-@hot_in_place
+@hot_part
 def _next_event(words: Words, at: int, end: int, ts: int) -> tuple[int, int, int, int, int]:
     """Step over the event at `at`.
 
@@ -179,7 +179,7 @@ def _next_event(words: Words, at: int, end: int, ts: int) -> tuple[int, int, int
     return 0, 0, at + 2, after, EVENT_TIME if after < ts else 0
 
 
-@hot_in_place
+@hot_part
 def _absolute(stamp: int, ts: int) -> int:
     """A 59-bit absolute stamp with the top bits of the running time (rb_fix_abs_ts)."""
     top = ts & ~STAMP_MASK
@@ -189,7 +189,7 @@ def _absolute(stamp: int, ts: int) -> int:
     return after + STAMP_MASK + 1 if after < ts else after
 
 
-@hot_in_place
+@hot_part
 def _header_damage(
     words: Words,
     page: int,
@@ -218,7 +218,7 @@ def _header_damage(
     return TIME_ORDER
 
 
-@hot_in_place
+@hot_part
 def _overtakes_next(words: Words, page: int, known_pages: int, page_words: int, ts: int) -> bool:
     following = (page + 1) * page_words
     if page + 1 >= known_pages or word_at(words, following + 2) & COMMIT_MASK == 0:
@@ -226,7 +226,7 @@ def _overtakes_next(words: Words, page: int, known_pages: int, page_words: int, 
     return ts > u64(words, following)
 
 
-@hot_in_place
+@hot_part
 def _runs_into_next(words: Words, page: int, known_pages: int, page_words: int, ts: int) -> bool:
     """Does the page end at `ts`, after the start of the next, though it began before that?"""
     if not _overtakes_next(words, page, known_pages, page_words, ts):
