@@ -22,6 +22,10 @@ def duration(ns: int) -> str:
     return text.lines(ns) if counts_lines.get() else text.duration(ns)
 
 
+def rate(per_second: float) -> str:
+    return text.rate_by_lines(per_second) if counts_lines.get() else text.rate(per_second)
+
+
 environment = Environment(
     loader=FileSystemLoader(TEMPLATES_FOLDER),
     autoescape=True,
@@ -38,7 +42,7 @@ environment.filters |= {
     "pages": text.pages,
     "time": time,
     "duration": duration,
-    "rate": text.rate,
+    "rate": rate,
     "wall_time": text.wall_time,
 }
 environment.globals["lost"] = text.lost

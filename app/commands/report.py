@@ -16,7 +16,10 @@ StormName = Annotated[
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file.")]
 Redact = Annotated[
     bool,
-    typer.Option("--redact", help="Without names and host addresses, gpas moved; it says so."),
+    typer.Option(
+        "--redact",
+        help="Without names, process and thread ids and host addresses; gpas moved; it says so.",
+    ),
 ]
 
 

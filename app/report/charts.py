@@ -1,11 +1,13 @@
 """The figures of a report as data for the plotting library that it carries along."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from app.model.clocks import LINE_NUMBERS, NS_PER_LINE
 from app.model.events import PAGE_SHIFT
 from app.store.reader import Reader
 from app.store.tables import Vm
@@ -13,12 +15,32 @@ from app.views.palette import Theme
 from app.views.raster_image import Measure, raster_png
 from app.views.rasters import MapLayout, MapQuery, map_layout
 from app.views.row_ids import row_id
+from app.views.text import duration, lines
 from app.views.time_axis import edges_of
 
 BUCKETS = 600
 MAP_WIDTH, MAP_HEIGHT = 1000, 400
 MOST_ADDRESS_LABELS = 10
-NS_PER_S = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class TimeScale:
+    """What a figure's time axis counts, and what its rates are rates of."""
+
+    unit_ns: int
+    title: str
+    rate_ns: int
+    per: str
+    length: Callable[[int], str]
+
+
+SECONDS = TimeScale(10**9, "seconds since the recording's start", 10**9, "per second", duration)
+LINES = TimeScale(NS_PER_LINE, "line of the log", 1000 * NS_PER_LINE, "per 1000 lines", lines)
+
+
+def scale_of(reader: Reader, vm: Vm) -> TimeScale:
+    """A recording without times has lines only, and nothing in it is so often a second."""
+    return LINES if reader.recording(vm.recording_id).clock == LINE_NUMBERS else SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +53,34 @@ class Chart:
 
 
 def timeline_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str) -> Chart:
-    """Conversions per second and private memory, in at most `BUCKETS` buckets."""
+    """How often memory was converted, and private memory, in at most `BUCKETS` buckets."""
+    scale = scale_of(reader, vm)
     edges = reader.fit_edges(row_id(vm), edges_of(from_t, to_t, BUCKETS))
     timeline = reader.timeline(row_id(vm), edges)
-    seconds = np.diff(timeline.t_edges) / NS_PER_S
-    middles = (timeline.t_edges[:-1] + timeline.t_edges[1:]) / 2 / NS_PER_S
+    widths = np.diff(timeline.t_edges)
+    each = widths / scale.rate_ns
+    middles = (timeline.t_edges[:-1] + timeline.t_edges[1:]) / 2 / scale.unit_ns
     series = {
-        "to_private": (timeline.to_private / seconds),
-        "to_shared": (-timeline.to_shared / seconds),
+        "to_private": timeline.to_private / each,
+        "to_shared": -timeline.to_shared / each,
         "failed": timeline.failed,
-        "page_faults": timeline.page_faults / seconds,
+        "page_faults": timeline.page_faults / each,
         "private_gib": timeline.private * (1 << PAGE_SHIFT) / (1 << 30),
     }
     data: dict[str, Any] = {name: np.round(v, 4).tolist() for name, v in series.items()}
     data |= {"kind": "timeline", "t": np.round(middles, 9).tolist()}
-    data["width"] = np.round(seconds, 9).tolist()
+    data["width"] = np.round(widths / scale.unit_ns, 9).tolist()
+    data |= {"time": scale.title, "per": scale.per}
     caption = (
-        "Conversions per second, to private up and to shared down; failures as crosses; private "
-        f"memory as a line. One bar is {seconds.mean():.3g} s."
+        f"Conversions {scale.per}, to private up and to shared down; failures as crosses; private "
+        f"memory as a line. One bar is {scale.length(round(widths.mean()))}."
     )
     return Chart(chart_id, caption, data)
 
 
 def map_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str) -> Chart | None:
     """Time x guest physical address; None where no memory is known."""
+    scale = scale_of(reader, vm)
     query = MapQuery(from_t, to_t, None, None, MAP_WIDTH, MAP_HEIGHT)
     layout = map_layout(reader, vm, query)
     if not layout.bands:
@@ -64,18 +90,19 @@ def map_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str) -> 
     data = {
         "kind": "map",
         "image": "data:image/png;base64," + b64encode(picture).decode(),
-        "from": layout.from_t / NS_PER_S,
-        "to": layout.to_t / NS_PER_S,
+        "from": layout.from_t / scale.unit_ns,
+        "to": layout.to_t / scale.unit_ns,
+        "time": scale.title,
         "rows": layout.height,
         "ticks": [row for row, _ in ticks],
         "labels": [label for _, label in ticks],
     }
-    cell = (layout.to_t - layout.from_t) / layout.width / NS_PER_S
+    cell = scale.length(round((layout.to_t - layout.from_t) / layout.width))
     size = (layout.pages << PAGE_SHIFT) / layout.height / (1 << 20)
     caption = (
         "Private fraction of guest memory over time: blue is private, amber shared, hatched "
         "unknown; places without a memslot are left out. "
-        f"One cell is {size:.3g} MiB x {cell:.3g} s."
+        f"One cell is {size:.3g} MiB x {cell}."
     )
     return Chart(chart_id, caption, data)
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Engine
 
 from app.model.events import (
@@ -29,8 +30,8 @@ def random_shift() -> int:
 
 
 class ConcealingReader(Reader):
-    """Guest frames are told `shift` pages higher than they are, host addresses not at all, nor
-    what people wrote.
+    """Guest frames are told `shift` pages higher than they are, threads by numbers of their own,
+    host addresses not at all, nor what people wrote.
 
     Page maps are not moved: only their sums may be told.
     """
@@ -38,6 +39,7 @@ class ConcealingReader(Reader):
     def __init__(self, engine: Engine, shift: int) -> None:
         super().__init__(engine)
         self._shift = np.uint64(shift)
+        self._threads: dict[int, int] = {}  # tid: its number, from 1 in the order they were met
 
     def memslots(self, vm_id: int, at: int | None = None) -> list[Memslot]:
         return [self._moved_slot(slot) for slot in super().memslots(vm_id, at)]
@@ -80,14 +82,32 @@ class ConcealingReader(Reader):
             gfn_from=self._real(gfn_from),
             gfn_to=self._real(gfn_to),
             kinds=kinds,
-            where=where.moved(-int(self._shift)),
+            where=self._real_filter(where),
             after_seq=after_seq,
             before_seq=before_seq,
         )
         for events, seqs in chunks:
             moved = events.copy()
             moved["gfn"][moved["range_certainty"] != Certainty.UNKNOWN] += self._shift
+            moved["tid"] = self._numbers(events["tid"])
             yield moved, seqs
+
+    def _numbers(self, tids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """What stands for each thread; 0, a thread that is not known, stays 0."""
+        known, first, which = np.unique(tids, return_index=True, return_inverse=True)
+        for tid in known[np.argsort(first)].tolist():
+            if tid:
+                self._threads.setdefault(tid, len(self._threads) + 1)
+        numbers = np.array([self._threads.get(tid, 0) for tid in known.tolist()], np.int32)
+        return numbers[which]
+
+    def _real_filter(self, where: EventFilter) -> EventFilter:
+        moved = where.moved(-int(self._shift))
+        if where.tids is None:
+            return moved
+        real = {number: tid for tid, number in self._threads.items()} | {0: 0}
+        tids = frozenset(real[number] for number in where.tids if number in real)
+        return replace(moved, tids=tids)
 
     def iter_changes(
         self,

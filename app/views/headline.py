@@ -10,9 +10,10 @@ MAIN_SHARE = 0.5
 
 def headline(facts: StretchView) -> str:
     """Who converted how much, with what effect, why, and what it cost."""
-    sentence = f"{_who(facts)} {_what(facts)}"
-    sentence += _why(facts)
-    parts = [sentence, *_costs(facts)]
+    if facts.calls.requested:
+        parts = [f"{_who(facts)} {_what(facts)}{_why(facts)}", *_costs(facts)]
+    else:
+        parts = ["nobody asked to convert a page"]
     if facts.losses:
         parts.append("events were lost in it, so that every number is a lower bound")
     return "; ".join(parts) + "."

@@ -69,8 +69,11 @@ def line(ns: int) -> str:
 
 
 def lines(ns: int) -> str:
-    """12000 -> "12 lines": a duration by that clock."""
-    return plural(round(ns / NS_PER_LINE), "line")
+    """12000 -> "12 lines": a duration by that clock, to three digits where it is short."""
+    number = ns / NS_PER_LINE
+    if number >= 99.5:
+        return f"{count(round(number))} lines"
+    return f"{number:.3g} {'line' if number == 1 else 'lines'}"
 
 
 def rate(per_second: float) -> str:
@@ -78,6 +81,11 @@ def rate(per_second: float) -> str:
     if 0 < per_second < 0.01:
         return "< 0.01/s"
     return f"{count(round(per_second)) if per_second >= 99.5 else f'{per_second:.3g}'}/s"
+
+
+def rate_by_lines(per_second: float) -> str:
+    """The same by the clock that counts lines: 250000 -> "250/1k lines"."""
+    return rate(per_second * NS_PER_LINE * 1000 / NS_PER_S).replace("/s", "/1k lines")
 
 
 def wall_time(ns: str | None) -> str | None:

@@ -10,7 +10,8 @@ const BASE = {
   showlegend: false,
   bargap: 0,
 };
-const TIME_AXIS = { title: { text: "seconds since the recording's start" }, gridcolor: "#eceef2" };
+/** A new one for each figure: the library keeps a figure's zoom in the axis that it was given. */
+const timeAxis = (title) => ({ title: { text: title }, gridcolor: "#eceef2" });
 
 const drawings = { timeline: drawTimeline, map: drawMap };
 const figures = JSON.parse(document.getElementById("report-data").textContent);
@@ -18,12 +19,12 @@ for (const [id, figure] of Object.entries(figures)) {
   drawings[figure.kind](document.getElementById(id), figure);
 }
 
-function drawTimeline(element, { t, width, to_private, to_shared, failed, private_gib }) {
+function drawTimeline(element, { t, width, time, per, to_private, to_shared, failed, private_gib }) {
   const failures = t.filter((_, i) => failed[i] > 0);
   const bars = (y, color, name) => ({ type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name });
   const traces = [
-    bars(to_private, COLOURS.private, "to private, per second"),
-    bars(to_shared, COLOURS.shared, "to shared, per second"),
+    bars(to_private, COLOURS.private, `to private, ${per}`),
+    bars(to_shared, COLOURS.shared, `to shared, ${per}`),
     { x: t, y: private_gib, yaxis: "y2", mode: "lines", line: { color: COLOURS.ink, width: 1 }, name: "private GiB" },
     {
       x: failures,
@@ -38,19 +39,19 @@ function drawTimeline(element, { t, width, to_private, to_shared, failed, privat
     ...BASE,
     height: 260,
     barmode: "relative",
-    xaxis: TIME_AXIS,
-    yaxis: { title: { text: "per second" }, gridcolor: "#eceef2", zerolinecolor: "#d9dce2" },
+    xaxis: timeAxis(time),
+    yaxis: { title: { text: per }, gridcolor: "#eceef2", zerolinecolor: "#d9dce2" },
     yaxis2: { title: { text: "private GiB" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ".1f" },
   }, CONFIG);
 }
 
-function drawMap(element, { image, from, to, rows, ticks, labels }) {
+function drawMap(element, { image, from, to, time, rows, ticks, labels }) {
   const picture = { source: image, xref: "x", yref: "y", x: from, sizex: to - from, y: rows, sizey: rows };
   Plotly.newPlot(element, [{ x: [from, to], y: [0, rows], mode: "markers", marker: { opacity: 0 }, hoverinfo: "skip" }], {
     ...BASE,
     height: 440,
     images: [{ ...picture, sizing: "stretch", layer: "below" }],
-    xaxis: { ...TIME_AXIS, range: [from, to], showgrid: false },
+    xaxis: { ...timeAxis(time), range: [from, to], showgrid: false },
     yaxis: { range: [0, rows], tickvals: ticks, ticktext: labels, showgrid: false, zeroline: false },
   }, CONFIG);
 }

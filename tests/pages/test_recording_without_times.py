@@ -1,5 +1,6 @@
 """A log of QEMU without times: lines are counted, and nothing on screen looks like a time."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -38,12 +39,29 @@ def without_times(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboar
         yield dashboard
 
 
-@pytest.mark.parametrize("path", ["/recordings/1", "/vms/1/storms", "/vms/1/backing"])
+@pytest.mark.parametrize(
+    "path",
+    ["/recordings/1", "/vms/1/storms", "/vms/1/stretch", "/vms/1/backing", "/vms/1/report"],
+)
 def test_pages_speak_of_lines(without_times: Dashboard, path: str) -> None:
     text = httpx.get(without_times.url + path).text
-    shown = re.sub(r"<[^>]*>", " ", text)
+    shown = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<(script|style).*?</\1>", " ", text))
+    assert not re.search(r"\bseconds?\b", shown)
     assert not re.search(r"t\+\d|\d\u2009?(?:[mµn]?s|/s)\b", shown)
     assert "no times" in shown or "line " in shown
+
+
+def test_figures_of_a_report_count_lines(without_times: Dashboard) -> None:
+    text = httpx.get(f"{without_times.url}/vms/1/report").text
+    found = re.search(r'id="report-data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    figures = json.loads(found[1])
+    timeline = figures["overview-timeline"]
+    assert (timeline["time"], timeline["per"]) == ("line of the log", "per 1000 lines")
+    assert figures["overview-map"]["time"] == "line of the log"
+    assert figures["overview-map"]["to"] == pytest.approx(2 * CALLS + 3, abs=2)
+    asked = zip(timeline["to_shared"], timeline["width"], strict=True)
+    assert sum(-rate * width / 1000 for rate, width in asked) == pytest.approx(CALLS, rel=1e-3)
 
 
 def test_no_storm_is_found_where_nothing_tells_of_rates(without_times: Dashboard) -> None:

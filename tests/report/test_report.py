@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import PAGE_SHIFT, PAGES_PER_1G
+from app.model.events import PAGE_SHIFT, PAGES_PER_1G, EventKind
 from app.report import build
 from app.store.database import open_database
 from app.store.notes import Pinned, Written, add_note, delete_note
@@ -30,6 +30,7 @@ def test_it_is_one_file_that_fetches_nothing(report: Write) -> None:
     assert path.stat().st_size < LIMIT
     text = without_library(path)
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", text)
+    assert text.count('id="hatch"') == 1  # what is unknown would be blank without it
     assert "url(" not in re.sub(r"url\(#hatch\)", "", text)
 
 
@@ -68,7 +69,16 @@ def test_a_redacted_report_names_nothing_and_moves_addresses(report: Write, stor
     recording = reader.recording(vm.recording_id)
     facts = Storms(reader).facts(vm, Storms(reader).find(vm, "1"))
     plain, redacted = without_library(report()), without_library(report("--redact"))
+    events, _ = reader.events(1, kinds={EventKind.CONVERSION}, limit=100_000)
+    tids = {str(tid) for tid in events["tid"].tolist()} - {"0"}
     secrets = [vm.name, vm.uuid, recording.name, str(vm.pid), *(h.name for h in reader.hosts())]
+    secrets += tids
+    assert len(tids) > 5
+    assert any(re.search(rf"thread {tid}\b", plain) for tid in tids)
+    assert "threads are numbered from 1" in redacted
+    told = {int(number) for number in re.findall(r"\bthread (\d+)\b", redacted)}
+    assert told
+    assert told <= set(range(1, len(tids) + 1))
     gpas = [run.gpa for run in facts.ping_pong] + [slot.gpa for slot in facts.memslots]
     gpas = [address(gpa) for gpa in gpas[:3]] + gpas
     for secret in [vm.name, recording.name, *gpas[:3]]:
