@@ -7,12 +7,15 @@ from fastapi import APIRouter, Query, Response
 from app.api.dependencies import ReaderOf
 from app.api.diff import Sides, SidesOf, vms_of
 from app.pages.rendering import PageRoute, page
+from app.store.reader import Reader
+from app.views.between import Between, between
 from app.views.diff_pictures import BINS, changes, states
-from app.views.diffs import diff, largest, moment, rows_between
+from app.views.diffs import Moment, diff, largest, moment, rows_between
 from app.views.pictures import STRIP_HEIGHT
 from app.views.recordings import find_recording
 
 RUNS_SHOWN = 50
+EVENTS_SHOWN = 50
 
 router = APIRouter(route_class=PageRoute)
 
@@ -30,10 +33,14 @@ def show_diff(
     if swap:
         a, b = b, a
     rows = rows_between(reader, a, b)
+    recordings = [find_recording(reader, i) for i in dict.fromkeys((a.recording, b.recording))]
+    is_one_clock = len({one.clock for one in recordings}) == 1
     return page(
         "diff.html",
         found=diff(a, b, rows),
-        recordings=[find_recording(reader, i) for i in dict.fromkeys((a.recording, b.recording))],
+        recordings=recordings,
+        recording=recordings[0] if is_one_clock else None,
+        between=_between(reader, a, b),
         runs=largest(rows, RUNS_SHOWN),
         strips=[("A", states(rows, "before")), ("B", states(rows, "after"))],
         changes=changes(rows),
@@ -41,6 +48,14 @@ def show_diff(
         height=STRIP_HEIGHT,
         link=_link(chosen),
     )
+
+
+def _between(reader: Reader, a: Moment, b: Moment) -> Between | None:
+    """Events between two moments of one VM, whichever is the later one."""
+    if a.vm != b.vm or a.at == b.at:
+        return None
+    first, last = sorted((a.at, b.at))
+    return between(reader, a.vm, first + 1, last + 1, EVENTS_SHOWN)
 
 
 def _link(chosen: Sides) -> str:

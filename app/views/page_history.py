@@ -103,7 +103,7 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     window = (first_t, end_t)
     life = life_of(reader, vm_id, (pages.gfn, pages.end_gfn), window)
     steps = [
-        _step(event, int(seq), int(t), life.around(int(t), int(seq)))
+        step_of(event, int(seq), int(t), life.around(int(t), int(seq)))
         for event, seq, t in zip(events, seqs, times, strict=True)
     ]
     steps += [_layout_step(t, what, then) for t, what, then in life.layout_changes()]
@@ -119,7 +119,8 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     )
 
 
-def _step(event: np.void, seq: int, t: int, then: Then) -> Step:
+def step_of(event: np.void, seq: int, t: int, then: Then) -> Step:
+    """What an event did to pages that were so afterwards."""
     kind = EventKind(int(event["kind"]))
     is_placed = event["range_certainty"] != Certainty.UNKNOWN and kind not in _LOSSES
     cause = Cause(int(event["cause"]))

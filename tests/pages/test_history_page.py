@@ -11,7 +11,11 @@ def test_a_diff_leads_to_the_life_of_a_page(
 ) -> None:
     page = open_page(f"{dashboard.url}/diff?vm=1&at=15000000000&at_b=20000000000")
     expect(page.get_by_text("private in A, shared in B")).to_be_visible()
+    between = page.get_by_role("region", name="The events between")
+    expect(between.get_by_role("row")).to_have_count(51)
+    expect(page.get_by_text("conversions to shared")).to_be_visible()
     page.get_by_role("link", name="B against A").click()
+    expect(between.get_by_role("row")).to_have_count(51)
     expect(page.get_by_text("shared in A, private in B")).to_be_visible()
     page.get_by_role("link", name="its events").first.click()
     expect(page.get_by_role("heading", name="The life of page")).to_be_visible()
