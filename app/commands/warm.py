@@ -58,6 +58,7 @@ def record_something(engine: "Engine") -> None:
 def look_at_everything(engine: "Engine") -> None:
     """Drive what a screen asks for."""
     from app.store.reader import Reader
+    from app.views.backing import Accounts
     from app.views.choices import What
     from app.views.exports import Export, export_batches
     from app.views.last_instant import last_instant
@@ -68,6 +69,7 @@ def look_at_everything(engine: "Engine") -> None:
     reader = Reader(engine)
     for vm in reader.vms():
         stretch_view(reader, vm, 0, last_instant(reader, vm) + 1)
+        Accounts(reader).of(vm, None, None)
         middle = last_instant(reader, vm) // 2
         whole = MapQuery(None, None, None, None, width=100, height=100)
         layout = map_layout(reader, vm, whole)

@@ -28,6 +28,7 @@ from app.model.pagetree import (
     MIXED,
     ROWS,
     TOTALS,
+    Tree,
     for_reading,
     new_tree,
     touch,
@@ -78,6 +79,11 @@ class PageMap:
     def memslots(self) -> tuple[Memslot, ...]:
         """The live memslots, by address space and id."""
         return self._slots.in_order()
+
+    @property
+    def tree(self) -> Tree:
+        """What every page is, as compiled code reads it; not to be changed."""
+        return self._tree
 
     @property
     def mixed_blocks(self) -> int:

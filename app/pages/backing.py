@@ -1,10 +1,13 @@
 """What backs a VM's pages over time, and what may lie twice."""
 
-from fastapi import APIRouter, Response
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import AccountsOf, ReaderOf, VmId
 from app.pages.rendering import PageRoute, page
-from app.views.backing import BackingPoint
+from app.pages.stretches import QUICK_EVENTS
+from app.views.backing import BackingPoint, BackingView
 from app.views.recordings import find_recording
 
 WIDTH, HEIGHT = 1000, 100
@@ -14,21 +17,33 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/vms/{vm_id}/backing", include_in_schema=False)
-def show_backing(reader: ReaderOf, accounts: AccountsOf, vm_id: VmId) -> Response:
-    """The accounts of a VM's memory."""
+def show_backing(
+    request: Request, reader: ReaderOf, accounts: AccountsOf, vm_id: VmId, counted: bool = False
+) -> Response:
+    """The accounts of a VM's memory; `counted` is them alone, however long they take."""
     vm = reader.vm(vm_id)
-    backing = accounts.of(vm, None, None)
-    return page(
-        "backing.html",
-        vm=vm,
-        recording=find_recording(reader, vm.recording_id),
-        backing=backing,
-        areas=_areas(backing.points),
-        band=_band(backing.points),
-        width=WIDTH,
-        height=HEIGHT,
-        worst=max(backing.points, key=lambda point: point.stale_private.upper, default=None),
-    )
+    context: dict[str, Any] = {
+        "vm": vm,
+        "recording": find_recording(reader, vm.recording_id),
+        "later": None,
+    }
+    if not counted and vm.events > QUICK_EVENTS and not accounts.holds(vm, None, None):
+        return page("backing.html", **(context | {"later": f"{request.url.path}?counted=1"}))
+    template = "backing_counted.html" if counted else "backing.html"
+    return page(template, **context, **_shown(accounts.of(vm, None, None)))
+
+
+def _shown(backing: BackingView) -> dict[str, Any]:
+    """The accounts, and what they are drawn with."""
+    points = backing.points
+    return {
+        "backing": backing,
+        "areas": _areas(points),
+        "band": _band(points),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "worst": max(points, key=lambda point: point.stale_private.upper, default=None),
+    }
 
 
 def _areas(points: list[BackingPoint]) -> list[tuple[str, str]]:

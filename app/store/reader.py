@@ -158,6 +158,24 @@ class Reader(Catalogue):
                 yield events[::-1], seqs[::-1]
                 before_seq = info.first_seq
 
+    def iter_counted(self, vm_id: int, *, t_to: int) -> Iterator[EventArray]:
+        """All events before t_to in order, in chunks of at most a segment, with what counting them
+        needs (`SegmentColumns.counted_in`): much faster than all of them that `iter_events` reads.
+        """
+        window, done = Window(t_to=t_to), 0
+        while True:
+            with snapshot(self._engine) as connection:
+                infos = self._segments.of_vm(connection, vm_id)
+                left = [one for one in infos if one.first_seq + one.event_count > done]
+                info = next((one for one in left if one.meets(window)), None)
+                if info is None:
+                    return
+                columns = self._segments.columns(connection, info)
+            events = columns.counted_in(window)[max(0, done - info.first_seq) :]
+            if len(events):
+                yield events
+            done = info.first_seq + info.event_count
+
     def iter_changes(
         self,
         vm_id: int,

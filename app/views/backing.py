@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated
 
 import numpy as np
@@ -17,13 +18,16 @@ from app.model.events import (
     To,
     effect_time,
 )
+from app.model.filtering import EventFilter
 from app.model.halves import Halves
 from app.model.layout import Backing, Memslot
+from app.model.overlaps import ANYTHING, told
 from app.model.pagemap import PageMap
 from app.model.runsets import RunSet
 from app.store.cache import ByteCache
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.store.window import LIMIT
 from app.views.row_ids import row_id
 from app.views.time_axis import edges_of, stretch_of
 
@@ -31,17 +35,12 @@ POINTS = 60
 RUNS_SHOWN = 20
 CACHE_BYTES = 4 << 20
 _VIEW_BYTES = 64 << 10
-_KINDS = (
-    EventKind.CONVERSION,
-    EventKind.STATE_READ,
-    EventKind.PUNCH_HOLE,
-    EventKind.ALLOCATE,
-    EventKind.POPULATE,
-    EventKind.DEPOPULATE,
-    EventKind.UNMAP,
-    EventKind.LOSS_BEGIN,
-    EventKind.LOSS_END,
+_LEAVING = EventFilter(
+    kinds=frozenset({EventKind.CONVERSION}),
+    directions=frozenset({To.SHARED}),
+    outcomes=frozenset({Outcome.APPLIED}),
 )
+"""What may leave a private half behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +115,10 @@ class Accounts:
             lambda _: _VIEW_BYTES,
         )
 
+    def holds(self, vm: Vm, from_t: int | None, to_t: int | None) -> bool:
+        """Whether `of` need not count."""
+        return self._cache.holds((vm.id, vm.revision, from_t, to_t))
+
     def _keep(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
         vm_id = row_id(vm)
         start, end = stretch_of(self._reader, vm_id, from_t, to_t)
@@ -123,7 +126,6 @@ class Accounts:
             end = max(start + 1, min(end, vm.ended_t))
         instants = (edges_of(start, end, POINTS)[1:] - 1).tolist()
         halves, points, punched, freed = Halves(vm.start_state), [], 0, False
-        stale = RunSet(np.zeros(0, np.int64), np.zeros(0, np.int64))
         maps = self._maps(vm, instants)
         for t, events in self._until(vm_id, instants):
             is_free = np.isin(events["kind"], (EventKind.PUNCH_HOLE, EventKind.DEPOPULATE))
@@ -132,8 +134,9 @@ class Accounts:
             freed |= bool(is_free.any())
             halves.add(events)
             if t is not None:
-                point, stale = _point(t, next(maps), halves)
-                points.append(point)
+                page_map = next(maps)
+                points.append(_point(t, page_map, halves))
+        stale = _stale(page_map, halves)
         runs = self._largest(vm_id, stale, instants[-1])
         return BackingView(vm_id, points, runs, len(stale.first), punched, freed)
 
@@ -152,7 +155,7 @@ class Accounts:
     def _until(self, vm_id: int, instants: list[int]) -> Iterator[tuple[int | None, np.ndarray]]:
         """Events in order, cut after each instant; with the instant that a part reaches."""
         waiting = list(instants)
-        for events, _ in self._reader.iter_events(vm_id, t_to=instants[-1] + 1, kinds=_KINDS):
+        for events in self._reader.iter_counted(vm_id, t_to=instants[-1] + 1):
             times, done = effect_time(events), 0
             while waiting and waiting[0] < int(times[-1]):
                 cut = int(np.searchsorted(times, waiting[0], side="right"))
@@ -172,15 +175,12 @@ class Accounts:
 
     def _stale_run(self, vm_id: int, gfn: int, npages: int, t: int) -> StaleRun:
         """With the last conversion to shared of its first page."""
-        last = None
         chunks = self._reader.iter_events(
-            vm_id, t_to=t + 1, gfn_from=gfn, gfn_to=gfn + 1, kinds=(EventKind.CONVERSION,)
+            vm_id, t_to=t + 1, gfn_from=gfn, gfn_to=gfn + 1, where=_LEAVING, before_seq=LIMIT
         )
-        for events, seqs in chunks:
-            left = (events["to"] == To.SHARED) & (events["outcome"] == Outcome.APPLIED)
-            for i in np.flatnonzero(left)[-1:]:
-                last = (int(effect_time(events[i : i + 1])[0]), int(seqs[i]), int(events["tid"][i]))
-        since, seq, tid = last or (None, None, None)
+        since, seq, tid = None, None, None
+        for events, seqs in islice(chunks, 1):
+            since, seq, tid = int(effect_time(events[:1])[0]), int(seqs[0]), int(events["tid"][0])
         return StaleRun(gfn, npages, hex(gfn << PAGE_SHIFT), since, seq, tid)
 
 
@@ -188,15 +188,13 @@ def _end_of(slot: Memslot) -> float:
     return np.inf if slot.to_t is None else slot.to_t
 
 
-def _point(t: int, page_map: PageMap, halves: Halves) -> tuple[BackingPoint, RunSet]:
-    """The accounts at `t`, and the pages whose private half may be stale."""
-    totals, runs = page_map.totals(), page_map.runs()
-    slots = page_map.memslots
+def _point(t: int, page_map: PageMap, halves: Halves) -> BackingPoint:
+    """The accounts at `t`."""
+    totals, slots = page_map.totals(), page_map.memslots
     mixed = _covered(slots, Backing.MIXED)
-    shared = RunSet.of(runs, PageState.SHARED).meet(mixed)
-    private = RunSet.of(runs, PageState.PRIVATE).meet(mixed)
-    stale = halves.private_may.possible(shared)
-    point = BackingPoint(
+    shared, private = told(PageState.SHARED), told(PageState.PRIVATE)
+    known, may = halves.private_known, halves.private_may
+    return BackingPoint(
         t=t,
         private=totals.private,
         shared=totals.shared,
@@ -205,12 +203,21 @@ def _point(t: int, page_map: PageMap, halves: Halves) -> tuple[BackingPoint, Run
         gmem_only=_covered(slots, Backing.GMEM).pages,
         mixed=mixed.pages,
         private_half=Bounds(
-            halves.private_known.certain(mixed).pages, halves.private_may.possible(mixed).pages
+            known.certain(page_map, ANYTHING, mixed), may.possible(page_map, ANYTHING, mixed)
         ),
-        stale_private=Bounds(halves.private_known.certain(shared).pages, stale.pages),
-        stale_shared=Bounds(0, halves.shared_may.possible(private).pages),
+        stale_private=Bounds(
+            known.certain(page_map, shared, mixed), may.possible(page_map, shared, mixed)
+        ),
+        stale_shared=Bounds(0, halves.shared_may.possible(page_map, private, mixed)),
     )
-    return point, stale
+
+
+def _stale(page_map: PageMap, halves: Halves) -> RunSet:
+    """The pages whose private half may be stale."""
+    mixed = _covered(page_map.memslots, Backing.MIXED)
+    return halves.private_may.possible_runs(
+        RunSet.of(page_map.runs(), PageState.SHARED).meet(mixed)
+    )
 
 
 def _covered(slots: tuple[Memslot, ...], backing: Backing) -> RunSet:

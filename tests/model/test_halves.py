@@ -1,6 +1,6 @@
 """Sets of pages, and the halves of pages, against counting page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from app.model.events import EVENT, RUN, Certainty, EventArray, EventKind, Outcome, PageState, To
 from app.model.halves import Halves
+from app.model.overlaps import ANYTHING
+from app.model.pagemap import PageMap
 from app.model.runsets import RunSet
 
 PAGES = 64
@@ -46,35 +48,45 @@ KINDS = (
     EventKind.POPULATE,
     EventKind.DEPOPULATE,
     EventKind.HYPERCALL,
+    EventKind.LOSS_BEGIN,
 )
 event_lists = st.lists(
     st.tuples(
         st.sampled_from(KINDS),
         st.integers(0, PAGES - 1),
-        st.integers(1, 20),
+        st.integers(0, 20),
         st.sampled_from((To.SHARED, To.PRIVATE)),
         st.sampled_from((Outcome.APPLIED, Outcome.APPLIED, Outcome.FAILED, Outcome.UNCONFIRMED)),
+        st.sampled_from((Certainty.SEEN,) * 9 + (Certainty.UNKNOWN,)),
     ),
     max_size=25,
 )
 
 
-def events_of(rows: Sequence[tuple[int, int, int, int, int]]) -> EventArray:
+def events_of(rows: Sequence[tuple[int, int, int, int, int, int]]) -> EventArray:
     events = np.zeros(len(rows), EVENT)
-    events["range_certainty"] = Certainty.SEEN
-    for i, (kind, gfn, npages, to, outcome) in enumerate(rows):
+    for i, (kind, gfn, npages, to, outcome, certainty) in enumerate(rows):
         events[i]["t"] = i * 10
-        events[i]["kind"], events[i]["gfn"] = kind, gfn
-        events[i]["npages"] = min(npages, PAGES - gfn)
+        events[i]["kind"], events[i]["range_certainty"] = kind, certainty
+        if certainty != Certainty.UNKNOWN:
+            events[i]["gfn"], events[i]["npages"] = gfn, min(npages, PAGES - gfn)
         events[i]["to"], events[i]["outcome"] = to, outcome
         events[i]["latency_ns"] = -1 if outcome == Outcome.UNCONFIRMED else 3
     return events
 
 
+def counted(count: Callable[[PageMap, int, RunSet], int]) -> set[int]:
+    """The pages of a set, asked for one by one; all at once they are as many."""
+    nothing = PageMap(PageState.UNKNOWN)
+    found = {p for p in range(PAGES) if count(nothing, ANYTHING, run_set({p}))}
+    assert count(nothing, ANYTHING, EVERYTHING) == len(found)
+    return found
+
+
 @settings(deadline=None, max_examples=50)
 @given(event_lists, st.integers(1, 30))
 def test_halves_are_those_of_following_each_page(
-    rows: list[tuple[int, int, int, int, int]], chunk: int
+    rows: list[tuple[int, int, int, int, int, int]], chunk: int
 ) -> None:
     events = events_of(rows)
     halves = Halves(PageState.SHARED)
@@ -84,34 +96,40 @@ def test_halves_are_those_of_following_each_page(
     for event in events:
         pages = set(range(int(event["gfn"]), int(event["gfn"] + event["npages"])))
         is_done, may_be = event["outcome"] == Outcome.APPLIED, event["outcome"] != Outcome.FAILED
+        is_blind = event["range_certainty"] == Certainty.UNKNOWN
+        anywhere = set(range(PAGES)) if is_blind else pages
         match int(event["kind"]):
             case EventKind.CONVERSION if may_be and event["to"] == To.PRIVATE:
-                may |= pages
+                may |= anywhere
             case EventKind.CONVERSION if may_be:
-                shared |= pages
+                shared |= anywhere
             case EventKind.ALLOCATE | EventKind.POPULATE:
-                may |= pages if may_be else set()
+                may |= anywhere if may_be else set()
                 known |= pages if is_done else set()
             case EventKind.PUNCH_HOLE | EventKind.DEPOPULATE:
                 may -= pages if is_done else set()
-                known -= pages if may_be else set()
+                known -= anywhere if may_be else set()
             case EventKind.UNMAP:
                 shared -= pages
-    assert pages_of(halves.private_may.possible(EVERYTHING)) == may
-    assert pages_of(halves.private_known.certain(EVERYTHING)) == known
-    assert pages_of(halves.shared_may.possible(EVERYTHING)) == shared
+            case EventKind.LOSS_BEGIN:
+                may, known, shared = set(range(PAGES)), set(), set(range(PAGES))
+    assert pages_of(halves.private_may.possible_runs(EVERYTHING)) == may
+    assert counted(halves.private_may.possible) == may
+    assert counted(halves.private_known.certain) == known
+    assert counted(halves.shared_may.possible) == shared
 
 
 def test_after_a_loss_everything_may_be_and_nothing_is_known() -> None:
-    rows = [(EventKind.ALLOCATE, 0, 8, 0, 0), (EventKind.LOSS_BEGIN, 0, 1, 0, 0)]
-    rows += [(EventKind.LOSS_END, 0, 1, 0, 0), (EventKind.PUNCH_HOLE, 4, 4, 0, 0)]
+    rows = [(EventKind.ALLOCATE, 0, 8, 0, 0, 2), (EventKind.LOSS_BEGIN, 0, 1, 0, 0, 2)]
+    rows += [(EventKind.LOSS_END, 0, 1, 0, 0, 2), (EventKind.PUNCH_HOLE, 4, 4, 0, 0, 2)]
     halves = Halves(PageState.SHARED)
     halves.add(events_of(rows))
-    assert pages_of(halves.private_may.possible(EVERYTHING)) == set(range(PAGES)) - {4, 5, 6, 7}
-    assert halves.private_known.certain(EVERYTHING).pages == 0
-    assert halves.shared_may.possible(EVERYTHING).pages == PAGES
+    assert counted(halves.private_may.possible) == set(range(PAGES)) - {4, 5, 6, 7}
+    assert counted(halves.private_known.certain) == set()
+    assert counted(halves.shared_may.possible) == set(range(PAGES))
 
 
 def test_a_vm_that_ran_already_may_have_all_its_private_halves() -> None:
-    assert Halves(PageState.UNKNOWN).private_may.possible(EVERYTHING).pages == PAGES
-    assert Halves(PageState.UNKNOWN).private_known.certain(EVERYTHING).pages == 0
+    halves = Halves(PageState.UNKNOWN)
+    assert counted(halves.private_may.possible) == set(range(PAGES))
+    assert counted(halves.private_known.certain) == set()

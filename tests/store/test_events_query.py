@@ -77,6 +77,21 @@ def test_a_window_of_time_is_half_open_in_effect_time(engine: Engine, write: Wri
     np.testing.assert_array_equal(seqs, np.flatnonzero((times >= first) & (times < end)))
 
 
+@pytest.mark.parametrize("segment_events", [64, 1 << 17])
+def test_counted_events_are_all_events_as_far_as_counting_needs_them(
+    engine: Engine, write: Write, segment_events: int
+) -> None:
+    vm_id = write(random_events(300), segment_events=segment_events).vm_id
+    reader = Reader(engine)
+    for t_to in (-5, 2_500, 1 << 40):
+        got = np.concatenate([np.zeros(0, EVENT), *reader.iter_counted(vm_id, t_to=t_to)])
+        expected, _ = reader.events(vm_id, t_to=t_to)
+        np.testing.assert_array_equal(got["t"], effect_time(expected))
+        np.testing.assert_array_equal(effect_time(got), got["t"])
+        for name in ("gfn", "npages", "kind", "to", "outcome", "range_certainty"):
+            np.testing.assert_array_equal(got[name], expected[name])
+
+
 def test_a_window_of_gfns_holds_what_meets_it_and_what_may_have(
     engine: Engine, write: Write
 ) -> None:
