@@ -172,3 +172,13 @@ def effect_time(events: EventArray) -> npt.NDArray[np.int64]:
     latency = np.where(events["outcome"] == Outcome.UNCONFIRMED, 0, events["latency_ns"])
     result: npt.NDArray[np.int64] = events["t"] + np.maximum(latency, 0)
     return result
+
+
+def last_effect_time(events: EventArray) -> int:
+    """That of the last of some events. Arrays of one cost far more than what is done to it."""
+    last = events[-1]
+    latency = 0 if last["outcome"] == _UNCONFIRMED else max(int(last["latency_ns"]), 0)
+    return int(last["t"]) + latency
+
+
+_UNCONFIRMED = int(Outcome.UNCONFIRMED)  # to ask an enum for a member takes longer than all that

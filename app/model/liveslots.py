@@ -1,29 +1,29 @@
 """The live memslots of one VM, to be asked which of them touch a range."""
 
+from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Iterable
-
-import numpy as np
-import numpy.typing as npt
 
 from app.model.layout import Memslot
 
 SlotKey = tuple[int, int]
 """Address space and slot id."""
 
-_FIRST_CAPACITY = 16
+_Place = tuple[int, SlotKey]
+"""Where a memslot begins, and which it is."""
 
 
 class LiveSlots:
-    """Memslots by address space and id.
+    """Memslots by address space and id, and by where they are.
 
-    There may be 32764 of them, and each change asks for its neighbours: their ranges lie in an
-    array beside them, in no order.
+    There may be 32764 of them, and each change asks for its neighbours. Those of like size (the
+    same power of two) lie together, in order: of these, all that touch a range begin in it or not
+    much farther before it than they are long.
     """
 
     def __init__(self, memslots: Iterable[Memslot] = ()) -> None:
-        self._slots: list[Memslot] = []
-        self._at: dict[SlotKey, int] = {}
-        self._ranges: npt.NDArray[np.int64] = np.zeros((2, _FIRST_CAPACITY), np.int64)
+        self._slots: dict[SlotKey, Memslot] = {}
+        self._by_size: defaultdict[int, list[_Place]] = defaultdict(list)
         for memslot in memslots:
             self.put(memslot)
 
@@ -31,36 +31,38 @@ class LiveSlots:
         return len(self._slots)
 
     def __contains__(self, key: SlotKey) -> bool:
-        return key in self._at
+        return key in self._slots
 
     def in_order(self) -> tuple[Memslot, ...]:
         """By address space and id."""
-        return tuple(self._slots[self._at[key]] for key in sorted(self._at))
+        return tuple(self._slots[key] for key in sorted(self._slots))
 
     def put(self, memslot: Memslot) -> None:
         """In place of any with its id."""
-        at = self._at.setdefault((memslot.as_id, memslot.slot), len(self._slots))
-        if at == len(self._slots):
-            self._slots.append(memslot)
-            if at == self._ranges.shape[1]:
-                self._ranges = np.concatenate((self._ranges, np.zeros_like(self._ranges)), axis=1)
-        self._set(at, memslot)
+        key = memslot.as_id, memslot.slot
+        self.pop(key)
+        self._slots[key] = memslot
+        insort(self._by_size[memslot.npages.bit_length()], (memslot.base_gfn, key))
 
     def pop(self, key: SlotKey) -> Memslot | None:
-        at = self._at.pop(key, None)
-        if at is None:
-            return None
-        removed, last = self._slots[at], self._slots.pop()
-        if at < len(self._slots):
-            self._set(at, last)
-            self._at[last.as_id, last.slot] = at
-        return removed
+        memslot = self._slots.pop(key, None)
+        if memslot is not None:
+            alike = self._by_size[memslot.npages.bit_length()]
+            del alike[bisect_left(alike, (memslot.base_gfn, key))]
+        return memslot
 
     def touching(self, first: int, end: int) -> list[Memslot]:
         """Those with a page in [first, end)."""
-        firsts, ends = self._ranges[:, : len(self._slots)]
-        return [self._slots[at] for at in np.flatnonzero((firsts < end) & (ends > first))]
+        found = []
+        for bits, alike in self._by_size.items():
+            at = bisect_left(alike, first - (1 << bits), key=_begin)
+            while at < len(alike) and alike[at][0] < end:
+                memslot = self._slots[alike[at][1]]
+                if memslot.end_gfn > first:
+                    found.append(memslot)
+                at += 1
+        return found
 
-    def _set(self, at: int, memslot: Memslot) -> None:
-        self._slots[at] = memslot
-        self._ranges[:, at] = memslot.base_gfn, memslot.end_gfn
+
+def _begin(place: _Place) -> int:
+    return place[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.model.applying import INDEX, apply_events, first_disorder, new_cursor, replay_changes
+from app.model.applying import INDEX, apply_events, disorder, new_cursor, replay_changes
 from app.model.changerows import new_rows, with_rows
 from app.model.driving import drive, list_mixed
 from app.model.events import (
@@ -14,9 +14,11 @@ from app.model.events import (
     RUN,
     ChangeArray,
     EventArray,
+    EventKind,
     PageState,
     RunArray,
-    effect_time,
+    To,
+    last_effect_time,
 )
 from app.model.keyframe import Keyframe, decode, encode
 from app.model.layout import Memslot
@@ -38,13 +40,17 @@ from app.model.slotcover import (
     END,
     EVERYTHING,
     FIRST,
-    NOTHING,
-    CoverArray,
+    LiveCover,
     block_hulls,
     cover_of,
-    recovered,
 )
 from app.model.transitions import Operation
+
+_MAY_CHANGE = np.zeros(256, np.bool_)
+_MAY_CHANGE[
+    [EventKind.CONVERSION, EventKind.STATE_READ, EventKind.LOSS_BEGIN, EventKind.LOSS_END]
+] = True
+"""By kind: events that `apply_events` looks at. Memslot calls, each an event, are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,9 @@ class PageMap:
 
     def __init__(self, start_state: PageState) -> None:
         self._tree = new_tree(start_state)
-        self._cover = EVERYTHING
+        self._cover = LiveCover(EVERYTHING)
         self._slots = LiveSlots()
+        self._may_be_mixed = start_state == PageState.PRIVATE  # some page was private once
         self.layout_is_known = False
         self.last_t = np.iinfo(np.int64).min
 
@@ -127,75 +134,77 @@ class PageMap:
         removed = self._slots.pop(key)
         if added is not None:
             self._slots.put(added)
+            if not self.layout_is_known:
+                return self._first_memslot(added, t)
         ranges = [(s.base_gfn, s.end_gfn) for s in (removed, added) if s is not None]
-        old, new = self._cover, self._cover
-        if not self.layout_is_known:
-            new, ranges = NOTHING, [(0, GFN_LIMIT)]
-        for first, end in ranges:
-            new = recovered(new, first, end, self._slots.touching(first, end))
         hulls = block_hulls(ranges)
-        mixed_before = self._mixed_in(old, hulls)
-        if self.layout_is_known or added is None:
-            steps = self._swap(removed, added, old, new, t)
-        else:
-            steps = self._first_memslot(added, t)
-        for first, end in ranges:
-            steps.append(self._drive(new, Operation.SHARED_BY_NATURE, first, end, t))
-            touch(self._tree, first, end)
-        self._cover, self.layout_is_known = new, True
-        return self._with_mixed(steps, mixed_before, self._mixed_in(new, hulls))
+        mixed_before = self._mixed_in(hulls)
+        # Where nothing was covered, appearing makes of pages all that their new place does.
+        may_be_hva_now = [span for span in ranges if self._cover.meets(*span)]
+        appeared = self._appear(added, t)
+        for span in ranges:
+            self._cover.recover(*span, self._slots.touching(*span))
+        steps = self._vanish(removed, t) + appeared
+        for span in may_be_hva_now:
+            if self._cover.meets(*span):
+                steps.append(self._drive(Operation.SHARED_BY_NATURE, *span, t))
+        for span in ranges:
+            touch(self._tree, *span)
+        return self._with_mixed(steps, mixed_before, self._mixed_in(hulls))
 
-    def _swap(
-        self,
-        removed: Memslot | None,
-        added: Memslot | None,
-        old: CoverArray,
-        new: CoverArray,
-        t: int,
-    ) -> list[ChangeArray]:
-        steps = []
-        if removed is not None:
-            span = removed.base_gfn, removed.end_gfn
-            steps.append(self._drive(new, Operation.VANISH, *span, t))
-        if added is not None:
-            span = added.base_gfn, added.end_gfn
-            can_be_private = added.backing.can_be_private
-            operation = Operation.APPEAR if can_be_private else Operation.APPEAR_HVA
-            steps.append(self._drive(old, operation, *span, t))
-        return steps
+    def _vanish(self, removed: Memslot | None, t: int) -> list[ChangeArray]:
+        """What no memslot covers any more."""
+        if removed is None:
+            return []
+        return [self._drive(Operation.VANISH, removed.base_gfn, removed.end_gfn, t)]
 
-    def _first_memslot(self, added: Memslot, t: int) -> list[ChangeArray]:
+    def _appear(self, added: Memslot | None, t: int) -> list[ChangeArray]:
+        """What the cover, which is still without the memslot, does not hold."""
+        if added is None:
+            return []
+        can_be_private = added.backing.can_be_private
+        operation = Operation.APPEAR if can_be_private else Operation.APPEAR_HVA
+        return [self._drive(operation, added.base_gfn, added.end_gfn, t)]
+
+    def _first_memslot(self, added: Memslot, t: int) -> ChangeArray:
         """From now on memslots, not the pages that conversions named, say what is drawn."""
+        everywhere = [(0, GFN_LIMIT)]
+        mixed_before = self._mixed_in(everywhere)
         can_be_private = added.backing.can_be_private
         operation = Operation.REVEAL if can_be_private else Operation.REVEAL_HVA
-        return [
-            self._drive(EVERYTHING, Operation.HIDE, 0, added.base_gfn, t),
-            self._drive(EVERYTHING, operation, added.base_gfn, added.end_gfn, t),
-            self._drive(EVERYTHING, Operation.HIDE, added.end_gfn, GFN_LIMIT, t),
+        steps = [
+            self._drive(Operation.HIDE, 0, added.base_gfn, t),
+            self._drive(operation, added.base_gfn, added.end_gfn, t),
+            self._drive(Operation.HIDE, added.end_gfn, GFN_LIMIT, t),
         ]
+        self._cover, self.layout_is_known = LiveCover(cover_of([added])), True
+        steps.append(self._drive(Operation.SHARED_BY_NATURE, 0, GFN_LIMIT, t))
+        touch(self._tree, 0, GFN_LIMIT)
+        return self._with_mixed(steps, mixed_before, self._mixed_in(everywhere))
 
     def _with_mixed(self, steps: list[ChangeArray], before: Blocks, after: Blocks) -> ChangeArray:
         """The steps as one, saying which mixed blocks a memslot now meets, or no longer meets."""
+        if not len(before) and not len(after):
+            return np.concatenate(steps)
         gone, come = np.setdiff1d(before, after), np.setdiff1d(after, before)
         blocks = np.concatenate((gone, come))
         deltas = np.repeat(np.array([-1, 1], np.int32), (len(gone), len(come)))
         self._tree.meta[MIXED] += len(come) - len(gone)
         return np.concatenate(with_mixed_blocks(steps, blocks, deltas))
 
-    def _mixed_in(self, cover: CoverArray, hulls: list[tuple[int, int]]) -> Blocks:
-        found = [self._mixed_within(cover, *hull) for hull in hulls]
-        return np.concatenate((np.zeros(0, np.int64), *found))
-
-    def _mixed_within(self, cover: CoverArray, first: int, end: int) -> Blocks:
-        nodes, _, bitmaps, meta = self._tree
-        room = np.zeros(0, np.int64)
-        while (count := list_mixed(room, nodes, bitmaps, meta, cover, first, end)) > len(room):
-            room = np.zeros(count, np.int64)
-        return room
+    def _mixed_in(self, hulls: list[tuple[int, int]]) -> Blocks:
+        return np.concatenate([self.mixed_in(*hull) for hull in hulls])
 
     def mixed_in(self, first_gfn: int, end_gfn: int) -> Blocks:
         """The numbers of the mixed blocks that meet a range of gfns, ascending."""
-        return self._mixed_within(self._cover, first_gfn, end_gfn)
+        room = np.zeros(0, np.int64)
+        if not self._may_be_mixed or not self._cover.meets(first_gfn, end_gfn):
+            return room
+        nodes, _, bitmaps, meta = self._tree
+        window = self._cover.pieces, first_gfn, end_gfn
+        while (count := list_mixed(room, nodes, bitmaps, meta, *window)) > len(room):
+            room = np.zeros(count, np.int64)
+        return room
 
     def _advance_to(self, t: int) -> None:
         if t < self.last_t:
@@ -213,17 +222,23 @@ class PageMap:
         that nothing ever named are unknown from then on.
         Raises ValueError if effect times decrease; nothing is applied then.
         """
-        bad = first_disorder(events, self.last_t)
+        bad = disorder(events, self.last_t)
         if bad >= 0:
             raise ValueError(f"effect times decrease at event {first_seq + bad}")
+        if len(events) and not _MAY_CHANGE[events["kind"]].any():
+            events["effective_pages"] = 0
+            self.last_t = last_effect_time(events)
+            return np.empty(0, CHANGE)
+        self._may_be_mixed |= bool((events["to"] == To.PRIVATE).any())
         rows, cursor = self._begin(len(events)), new_cursor()
+        cover = self._cover.pieces
         while cursor[INDEX] < len(events):
             rows = self._grow(rows)
             apply_events(
-                *self._tree, rows, self._cover, events, first_seq, not self.layout_is_known, cursor
+                *self._tree, rows, cover, events, first_seq, not self.layout_is_known, cursor
             )
         if len(events):
-            self.last_t = int(effect_time(events[-1:])[0])
+            self.last_t = last_effect_time(events)
         return self._written(rows)
 
     def replay(self, changes: ChangeArray, memslots: Iterable[Memslot] | None = None) -> None:
@@ -231,6 +246,7 @@ class PageMap:
 
         `memslots`: those alive then; None: the changes set and deleted none.
         """
+        self._may_be_mixed |= bool((changes["after"] == PageState.PRIVATE).any())
         rows, cursor = self._begin(0), new_cursor()
         while cursor[INDEX] < len(changes):
             rows = self._grow(rows)
@@ -255,9 +271,10 @@ class PageMap:
         tree, layout_is_known, last_t = decode(blob)
         page_map = cls(PageState(int(tree.meta[DEFAULT])))
         page_map._tree, page_map.last_t = tree, last_t
-        page_map.layout_is_known = layout_is_known
+        page_map._may_be_mixed, page_map.layout_is_known = True, layout_is_known
         page_map._adopt(memslots)
-        covered = int(np.sum(page_map._cover[:, END] - page_map._cover[:, FIRST]))
+        pieces = page_map._cover.pieces
+        covered = int(np.sum(pieces[:, END] - pieces[:, FIRST]))
         if layout_is_known and covered != int(tree.meta[TOTALS : TOTALS + 3].sum()):
             raise ValueError("the page map keyframe belongs to other memslots")
         return page_map
@@ -265,7 +282,8 @@ class PageMap:
     def _adopt(self, memslots: Iterable[Memslot]) -> None:
         self._slots = LiveSlots(memslots)
         self.layout_is_known |= bool(len(self._slots))
-        self._cover = cover_of(self._slots.in_order()) if self.layout_is_known else EVERYTHING
+        is_known = self.layout_is_known
+        self._cover = LiveCover(cover_of(self._slots.in_order()) if is_known else EVERYTHING)
 
     def runs(
         self, first_gfn: int = 0, end_gfn: int = GFN_LIMIT, within_memslots: bool = True
@@ -275,7 +293,7 @@ class PageMap:
         Pages in live memslots (any page that a conversion named, if no memslot was ever known);
         without `within_memslots`, every page whose attribute some row told of.
         """
-        cover = self._cover if within_memslots else EVERYTHING
+        cover = self._cover.pieces if within_memslots else EVERYTHING
         tree, rows = for_reading(self._tree), new_rows(0)
         while first_gfn < end_gfn:
             rows = with_rows(rows, int(tree.meta[ROWS]))
@@ -289,11 +307,9 @@ class PageMap:
         )
         return runs
 
-    def _drive(
-        self, cover: CoverArray, operation: Operation, first: int, end: int, t: int
-    ) -> ChangeArray:
+    def _drive(self, operation: Operation, first: int, end: int, t: int) -> ChangeArray:
         """Do one operation that belongs to no event to a range, however much room it takes."""
-        rows = self._begin(0)
+        rows, cover = self._begin(0), self._cover.pieces
         while first < end:
             rows = self._grow(rows)
             first = drive(*self._tree, rows, cover, int(operation), t, -1, first, end)

@@ -1,5 +1,6 @@
 """Which gfns the live memslots cover, as sorted disjoint pieces."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 import numpy as np
@@ -19,6 +20,12 @@ EVERYTHING: CoverArray = np.array([[0, GFN_LIMIT, Place.CAN_BE_PRIVATE]], np.int
 """What stands for the cover while no memslot of the VM is known."""
 
 NOTHING: CoverArray = np.empty((0, 3), np.int64)
+
+Piece = tuple[int, int, int]
+"""A row of a cover."""
+
+_LEAST_ROOM = 8
+"""Pieces that may come on either side before those that are there must be laid out anew."""
 
 
 def cover_of(memslots: Iterable[Memslot]) -> CoverArray:
@@ -68,18 +75,77 @@ def _joined(cover: CoverArray) -> CoverArray:
     return joined
 
 
-def recovered(cover: CoverArray, first: int, end: int, touching: Iterable[Memslot]) -> CoverArray:
-    """`cover` with [first, end) made anew from all live memslots with a page there."""
-    inside = _clipped(cover_of(touching), first, end)
-    parts = (_clipped(cover, 0, first), inside, _clipped(cover, end, GFN_LIMIT))
-    return _joined(np.concatenate(parts))
+class LiveCover:
+    """The cover of memslots that come and go, one at a time.
+
+    There may be 32764 of them. The pieces lie in the middle of a larger array, so that a change
+    moves no more of them than lie on the shorter side of it.
+    """
+
+    def __init__(self, pieces: CoverArray) -> None:
+        self._settle(pieces)
+
+    @property
+    def pieces(self) -> CoverArray:
+        """As they are until the next change."""
+        return self._room[self._start : self._end]
+
+    def meets(self, first: int, end: int) -> bool:
+        """Whether a piece has a page in [first, end)."""
+        pieces = self.pieces
+        at = bisect_right(pieces[:, END], first)
+        return at < len(pieces) and bool(pieces[at, FIRST] < end)
+
+    def recover(self, first: int, end: int, touching: Iterable[Memslot]) -> None:
+        """Make [first, end) anew from all live memslots with a page there."""
+        pieces = self.pieces
+        low = bisect_left(pieces[:, END], first)
+        high = bisect_right(pieces[:, FIRST], end)
+        around = pieces[low:high].tolist()
+        inside = cover_of(touching).tolist()
+        made = [(a, min(b, first), place) for a, b, place in around if a < first]
+        made += [
+            (max(a, first), min(b, end), place) for a, b, place in inside if a < end and b > first
+        ]
+        made += [(max(a, end), b, place) for a, b, place in around if b > end]
+        self._replace(low, high, _joined_pieces(made))
+
+    def _replace(self, low: int, high: int, pieces: list[Piece]) -> None:
+        """Put others in place of the pieces from `low` up to `high`."""
+        more, after = len(pieces) - (high - low), self._end - self._start - high
+        if self._start < more or self._end + more > len(self._room):
+            self._settle(self.pieces, more)
+        if low < after:
+            self._move(self._start, self._start - more, low)
+            self._start -= more
+        else:
+            self._move(self._start + high, self._start + high + more, after)
+            self._end += more
+        if pieces:
+            self._room[self._start + low : self._start + low + len(pieces)] = pieces
+
+    def _move(self, source: int, to: int, count: int) -> None:
+        if count and source != to:
+            self._room[to : to + count] = self._room[source : source + count]
+
+    def _settle(self, pieces: CoverArray, more: int = 0) -> None:
+        """Lay the pieces in the middle of an array, with as much room again on either side."""
+        count = len(pieces)
+        margin = max(count, more, _LEAST_ROOM)
+        room = np.empty((count + 2 * margin, NOTHING.shape[1]), np.int64)
+        self._start, self._end = margin, margin + count
+        room[self._start : self._end] = pieces
+        self._room = room
 
 
-def _clipped(cover: CoverArray, first: int, end: int) -> CoverArray:
-    clipped = cover[(cover[:, FIRST] < end) & (cover[:, END] > first)]
-    clipped[:, FIRST] = np.maximum(clipped[:, FIRST], first)
-    clipped[:, END] = np.minimum(clipped[:, END], end)
-    return clipped
+def _joined_pieces(pieces: list[Piece]) -> list[Piece]:
+    """With touching ones of the same place as one."""
+    joined: list[Piece] = []
+    for first, end, place in pieces:
+        if joined and joined[-1][1] == first and joined[-1][2] == place:
+            first = joined.pop()[0]
+        joined.append((first, end, place))
+    return joined
 
 
 def block_hulls(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

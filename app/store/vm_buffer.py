@@ -119,15 +119,16 @@ class VmBuffer:
         fresh = self._events[self._painted : self._count]
         changes = self.page_map.apply(fresh, self.sealed.events + self._painted)
         self._painted = self._count
-        self._add(changes)
+        if len(changes):
+            self._keep(self.flips.mark(changes))
 
     def set_memslot(self, memslot: Memslot) -> None:
         self.paint()
-        self._add(self.page_map.set_memslot(memslot))
+        self._keep(self.page_map.set_memslot(memslot))
 
     def delete_memslot(self, as_id: int, slot: int, t: int) -> None:
         self.paint()
-        self._add(self.page_map.delete_memslot(as_id, slot, t))
+        self._keep(self.page_map.delete_memslot(as_id, slot, t))
 
     def part(self, start: Position, end: Position) -> Part:
         """A painted stretch within what is held."""
@@ -146,9 +147,9 @@ class VmBuffer:
         self._count = self._painted = self._change_count = 0
         self._changes = []
 
-    def _add(self, changes: ChangeArray) -> None:
+    def _keep(self, changes: ChangeArray) -> None:
+        """Changes that events made are marked (`FlipHistory`) first; no others are flips."""
         if len(changes):
-            changes = self.flips.mark(changes)
             self._changes.append(changes)
             self._change_count += len(changes)
 

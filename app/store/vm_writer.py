@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlmodel import SQLModel, col
 
-from app.model.applying import first_disorder
-from app.model.events import EventArray, effect_time
+from app.model.applying import disorder
+from app.model.events import EventArray, last_effect_time
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
 from app.model.pagemap import PageMap
 from app.store.segment_rows import SegmentRows
@@ -80,12 +80,12 @@ class VmWriter:
         Raises ValueError, and takes none, if one takes effect before what was given already.
         """
         taken = events[: self.buffer.room]
-        disorder = first_disorder(taken, self.last_t)
-        if disorder >= 0:
-            raise ValueError(f"effect times decrease at event {disorder} of VM {self.vm_id}")
+        bad = disorder(taken, self.last_t)
+        if bad >= 0:
+            raise ValueError(f"effect times decrease at event {bad} of VM {self.vm_id}")
         self.buffer.append(taken)
         if len(taken):
-            self.last_t = int(effect_time(taken[-1:])[0])
+            self.last_t = last_effect_time(taken)
         return events[len(taken) :]
 
     def update(self, identity: VmIdentity) -> None:

@@ -256,6 +256,16 @@ def test_other_kinds_of_events_change_nothing() -> None:
     assert events["effective_pages"].tolist() == [0, 0, 0]
 
 
+def test_events_that_change_nothing_are_of_their_time_and_of_no_page() -> None:
+    page_map = a_map()
+    call = calls((50, 4, 4, To.PRIVATE), kind=EventKind.MEMSLOT, latency_ns=20, effective_pages=7)
+    assert not len(page_map.apply(call, 0))
+    assert call["effective_pages"][0] == 0
+    assert page_map.last_t == 70
+    with pytest.raises(ValueError, match="decrease at event 1"):
+        page_map.apply(calls((60, 0, 4, To.PRIVATE)), 1)
+
+
 def test_state_that_was_read_holds_from_then_on_by_no_event() -> None:
     page_map = a_map()
     events = calls((1, 0, 4, To.PRIVATE), (2, 4, 4, To.PRIVATE), (3, 8, 4, To.PRIVATE))
