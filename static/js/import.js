@@ -11,6 +11,7 @@ const [drop, input, progress, title, bar, said, cancel, result] = [
   "drop", "file", "progress", "name", "bar", "said", "cancel", "result",
 ].map((id) => document.getElementById(id));
 
+const limit = Number(drop.dataset.limit);
 let abandon = null;
 
 input.addEventListener("change", () => input.files.length && take(input.files[0]));
@@ -31,20 +32,31 @@ drop.addEventListener("drop", (event) => {
 
 async function take(file) {
   if (abandon !== null) return;
+  if (file.size > limit) {
+    // Not sent at all: a server that refuses while a browser sends is taken for one that is gone.
+    tell(`${file.name} has ${formatSize(file.size)}, the limit here is ${formatSize(limit)}: import it on the server by \`gmemscope import\`.`, true);
+    input.value = "";
+    return;
+  }
   result.hidden = true;
   progress.hidden = false;
   title.textContent = `${file.name}, ${formatSize(file.size)}`;
+  const hasFocus = [input, document.body].includes(document.activeElement);
   input.disabled = true;
+  if (hasFocus) cancel.focus();
+  let isShown = false;
   try {
     const job = await send(file);
-    show(await follow(job.id));
+    isShown = show(await follow(job.id));
   } catch (problem) {
     tell(problem.message, true);
   }
   abandon = null;
   input.disabled = false;
   input.value = "";
+  const isLeft = progress.contains(document.activeElement);
   progress.hidden = true;
+  if (isLeft && !isShown) input.focus();
 }
 
 /** XMLHttpRequest, because fetch does not tell how much was sent. */
@@ -88,9 +100,13 @@ function measure(done, total, words) {
   said.textContent = words;
 }
 
+/** Whether there is a recording to go on to. */
 function show(job) {
-  if (job.state === "cancelled") return tell("Cancelled: nothing was kept.", false);
-  if (job.summary === null) return tell(job.problem, true);
+  if (job.summary === null) {
+    const isCancelled = job.state === "cancelled";
+    tell(isCancelled ? "Cancelled: nothing was kept." : job.problem, !isCancelled);
+    return false;
+  }
   const { recording, vms, conversions, already_imported: isKnown } = job.summary;
   tell(job.problem ?? (isKnown ? "This file was imported already." : "Imported."), job.problem !== null);
   const list = document.createElement("ul");
@@ -100,6 +116,7 @@ function show(job) {
   );
   result.append(list);
   result.querySelector("a").focus();
+  return true;
 }
 
 function item(href, text, more) {
@@ -113,6 +130,6 @@ function tell(words, isBad) {
   result.hidden = false;
   const line = document.createElement("p");
   line.textContent = words;
-  if (isBad) line.className = "failed";
+  if (isBad) Object.assign(line, { className: "failed", role: "alert" });
   result.replaceChildren(line);
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from browsing import dashboard_over
 from playwright.sync_api import Page, expect
 
@@ -25,3 +26,72 @@ def test_a_file_is_imported_and_shown(open_page: Callable[..., Page], tmp_path: 
         expect(page.get_by_text("This file was imported already.")).to_be_visible(timeout=60_000)
         page.get_by_role("link", name="recording 1").click()
         expect(page.get_by_role("heading", name="convwork.dat")).to_be_visible()
+
+
+def focused(page: Page) -> str:
+    name: str = page.evaluate("document.activeElement.id || document.activeElement.textContent")
+    return name
+
+
+def hear_choosers(page: Page) -> None:
+    """From now on: what begins to listen as a key is pressed may come too late."""
+    page.on("filechooser", lambda _: None)
+    page.evaluate("0")
+
+
+def choose(page: Page, key: str, path: Path) -> None:
+    """By keys alone."""
+    with page.expect_file_chooser() as waited:
+        page.keyboard.press(key)
+    waited.value.set_files(path)
+
+
+def test_keys_alone_import_a_file(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    foreign = tmp_path / f"{'a-name-without-a-place-to-break' * 6}.txt"
+    foreign.write_text("nothing\n")
+    damaged = tmp_path / "damaged.dat"
+    whole = (ROOT / "docs" / "examples" / "convwork.dat").read_bytes()
+    damaged.write_bytes(whole[: len(whole) // 2])
+    with dashboard_over(tmp_path / "empty.db") as dashboard:
+        page = open_page(f"{dashboard.url}/import", viewport={"width": 390, "height": 800})
+        hear_choosers(page)
+        for _ in range(4):
+            page.keyboard.press("Tab")
+        assert focused(page) == "file"
+        choose(page, "Enter", foreign)
+        expect(page.get_by_role("alert")).to_contain_text("none of the formats", timeout=60_000)
+        expect(page.get_by_label("Drop a file here")).to_be_focused()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        choose(page, "Space", damaged)
+        expect(page.get_by_role("link", name="recording 1")).to_be_focused(timeout=60_000)
+        expect(page.get_by_role("alert")).not_to_be_empty()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="damaged.dat")).to_be_visible()
+
+
+def test_an_import_is_cancelled_by_a_key(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with dashboard_over(tmp_path / "empty.db") as dashboard:
+        page = open_page(f"{dashboard.url}/import")
+        page.route("**/api/v1/imports?*", lambda _: None)  # sent, and never answered
+        hear_choosers(page)
+        page.get_by_label("Drop a file here").focus()
+        choose(page, "Enter", ROOT / "docs" / "examples" / "convwork.dat")
+        expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Cancelled: nothing was kept.")).to_be_visible()
+        expect(page.get_by_label("Drop a file here")).to_be_focused()
+
+
+def test_a_file_over_the_limit_is_not_sent(
+    open_page: Callable[..., Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GMEMSCOPE_UPLOAD_LIMIT_BYTES", "1024")
+    large = tmp_path / "large.dat"
+    large.write_bytes(bytes(2048))
+    with dashboard_over(tmp_path / "empty.db") as dashboard:
+        page = open_page(f"{dashboard.url}/import")
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.method))
+        page.get_by_label("Drop a file here").set_input_files(large)
+        expect(page.get_by_role("alert")).to_contain_text("the limit here is 1.0 KiB")
+        assert "POST" not in sent
