@@ -54,13 +54,15 @@ def _object_code(
     made = _compiler.compile_extra(
         cpu_target.typing_context, cpu_target.target_context, function, types, None, flags, {}
     )
-    returns = _returns(made.signature.return_type)
-    made.library.finalize()
-    module = made.library._final_module
+    result = made._asdict()
+    returns = _returns(result["signature"].return_type)
+    library = result["library"]
+    library.finalize()
+    module = library._final_module
     needed = {f.name for f in module.functions if f.is_declaration}
     if returns is None or {n for n in needed if not n.startswith("llvm.")} - _FROM_OUTSIDE:
         return None
-    return made.library.codegen._tm.emit_object(module), made.fndesc.llvm_func_name, returns
+    return library.codegen._tm.emit_object(module), result["fndesc"].llvm_func_name, returns
 
 
 def _returns(kind: Any) -> str | None:  # noqa: ANN401
