@@ -2,20 +2,29 @@
 
 import { NewsSource } from "./news_source.js";
 
+/** An answer that was on its way when the server went has the page say that all is well. */
+const AGAIN_MS = 1000;
+
 /**
  * Listen from now on; what is known already is told first.
  * @param {object} to
  * @param {(news: {vm: number | null, up_to: number, isOnlyTime: boolean}) => void} to.changed
- * @param {() => void} to.lost the server does not answer
+ * @param {() => void} to.lost the server does not answer; told again and again while it does not
  * @param {() => void} to.regained it does again; what it said meanwhile was missed
  */
 export function listenForNews({ changed, lost, regained }) {
-  let wasLost = false;
+  let telling = null;
   const take = (news) => {
-    if (news.kind === "changed") changed(news);
-    else if (news.kind === "up" && wasLost) regained();
-    else if (news.kind === "down") lost();
-    wasLost = news.kind === "down" || (wasLost && news.kind !== "up");
+    if (news.kind === "changed") {
+      changed(news);
+    } else if (news.kind === "down") {
+      lost();
+      telling ??= setInterval(lost, AGAIN_MS);
+    } else if (telling !== null) {
+      clearInterval(telling);
+      telling = null;
+      regained();
+    }
   };
   if (window.SharedWorker) listenToWorker(take);
   else new NewsSource(take);

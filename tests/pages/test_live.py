@@ -21,6 +21,8 @@ from playwright.sync_api import Page, expect
 
 OpenPage = Callable[..., Page]
 
+LATE_ANSWER = "document.getElementById('banner').hidden = true"
+"""What an answer does that was on its way when the server went."""
 NEWEST = "parseFloat(document.getElementById('age').textContent.split('t+')[1])"
 PICTURES = "[...document.querySelectorAll('#map image')].map(each => each.getAttribute('href'))"
 
@@ -164,6 +166,8 @@ def test_a_server_that_goes_and_comes_back_is_read_again(
         for each in (page, home):
             expect(each.get_by_role("alert")).to_contain_text("The server does not answer.")
             expect(each.get_by_role("alert")).to_contain_text("was read at")
+            each.evaluate(LATE_ANSWER)
+            expect(each.get_by_role("alert")).to_contain_text("The server does not answer.")
         expect(page.locator("#age")).to_contain_text("last data 3 s ago")
         newest = page.evaluate(NEWEST)
         link.mend()

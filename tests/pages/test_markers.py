@@ -27,7 +27,7 @@ def test_markers_are_drawn_kept_in_the_url_and_compared(explorer: Explorer) -> N
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile(rf"/diff\?vm=1&at=15000000000&at_b={query['b']}$"))
     expect(page.get_by_text("simulated", exact=True)).to_be_visible()
-    page.get_by_role("link", name="the events between, on the map").click()
+    page.get_by_role("link", name="all on the map").click()
     wait_until_drawn(page)
     expect(page.locator("#map-overlay .marker:visible")).to_have_count(2)
     settled(page, lambda: page.keyboard.press("Escape"))
