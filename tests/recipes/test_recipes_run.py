@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from collecting import TRACEFS, need_bpftrace, need_kvm, need_tracefs, run_vmm, wait_until
-from live_truth import check_calls, check_pages, check_vm, read_truth
+from live_truth import TrueVm, check_calls, check_pages, check_vm, read_truth
 
 from app.model.events import Certainty
 from app.store.database import open_database
@@ -23,6 +23,7 @@ from collector.recipes import bpftrace, perf, trace_cmd
 from collector.sources import tracefs_probes
 
 VMM = Path(__file__).parents[1] / "live" / "vmm.py"
+TRUTH = "truth.jsonl"
 SCENES = ("--scene", "backings", "--scene", "vcpus")
 
 
@@ -45,9 +46,25 @@ def imported(recording: Path) -> Iterator[Reader]:
     engine.dispose()
 
 
-def ours(reader: Reader, pid: int) -> list[int]:
-    """The ids of the VMs of a process: others may have been made meanwhile."""
-    return [vm.id for vm in reader.vms() if vm.pid == pid]
+def ours(reader: Reader, truth: list[TrueVm]) -> Iterator[tuple[int, TrueVm]]:
+    """The VMs of the VMM by their ids: others may have been made meanwhile."""
+    pid = truth[0].created_by["pid"]
+    ids = [vm.id for vm in reader.vms() if vm.pid == pid]
+    return zip(ids, truth, strict=True)
+
+
+def recorded(script: str, recording: Path) -> subprocess.CompletedProcess[str]:
+    """Let a recipe's script record the VMM, which writes its truth beside the recording."""
+    program, truth = recording.with_name("record.sh"), recording.with_name(TRUTH)
+    program.write_text(script)
+    vmm = [sys.executable, str(VMM), str(truth), "--clock", "mono", *SCENES]
+    return subprocess.run(
+        ["sh", str(program), *vmm],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OUTPUT": str(recording)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_bpftrace_program_records_everything(tmp_path: Path) -> None:
@@ -58,41 +75,30 @@ def test_bpftrace_program_records_everything(tmp_path: Path) -> None:
         recorder = subprocess.Popen(["bpftrace", str(program)], stdout=out)
     try:
         wait_until(lambda: bpftrace.FIRST_LINE.encode() in recording.read_bytes())
-        run_vmm(tmp_path / "truth.jsonl", *SCENES)
+        run_vmm(tmp_path / TRUTH, *SCENES)
         recorder.send_signal(signal.SIGINT)
         recorder.wait(60)
     finally:
         recorder.kill()
         recorder.wait()
-    truth = read_truth(tmp_path / "truth.jsonl")
+    truth = read_truth(tmp_path / TRUTH)
     with imported(recording) as reader:
         start_ns = reader.recordings()[0].clock_start_ns
-        vms = ours(reader, truth[0].created_by["pid"])
-        for vm_id, true in zip(vms, truth, strict=True):
+        for vm_id, true in ours(reader, truth):
             check_vm(reader, vm_id, true, start_ns)
 
 
 def test_perf_script_records_calls_and_results(tmp_path: Path) -> None:
     if shutil.which("perf") is None:
         pytest.skip("perf is not installed")
-    script, recording = tmp_path / "record.sh", tmp_path / "recording.txt"
-    script.write_text(perf.SCRIPT)
-    truth_file = tmp_path / "truth.jsonl"
-    vmm = [sys.executable, str(VMM), str(truth_file), "--clock", "mono", *SCENES]
-    done = subprocess.run(
-        ["sh", str(script), *vmm],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OUTPUT": str(recording)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    recording = tmp_path / "recording.txt"
+    done = recorded(perf.SCRIPT, recording)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert list(tmp_path.glob("*.data")) == []
-    truth = read_truth(truth_file)
+    truth = read_truth(tmp_path / TRUTH)
     with imported(recording) as reader:
         start_ns = reader.recordings()[0].clock_start_ns
-        vms = ours(reader, truth[0].created_by["pid"])
-        for vm_id, true in zip(vms, truth, strict=True):
+        for vm_id, true in ours(reader, truth):
             for event, _ in check_calls(reader, vm_id, true, start_ns):
                 assert event["range_certainty"] == Certainty.UNKNOWN
         assert reader.recordings()[0].clock == "mono"
@@ -128,24 +134,14 @@ def test_trace_cmd_script_records_everything(tmp_path: Path) -> None:
         pytest.skip("trace-cmd is not installed")
     if not has_event_probes():
         pytest.skip("hardware: this machine's kernel has no event probes")
-    script, recording = tmp_path / "record.sh", tmp_path / "recording.dat"
-    script.write_text(trace_cmd.SCRIPT)
-    truth_file = tmp_path / "truth.jsonl"
-    vmm = [sys.executable, str(VMM), str(truth_file), "--clock", "mono", *SCENES]
-    done = subprocess.run(
-        ["sh", str(script), *vmm],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OUTPUT": str(recording)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    recording = tmp_path / "recording.dat"
+    done = recorded(trace_cmd.SCRIPT, recording)
     assert done.returncode == 0, done.stderr
     assert ("gmemscope", "set_region") not in tracefs_probes.present(TRACEFS)
-    truth = read_truth(truth_file)
+    truth = read_truth(tmp_path / TRUTH)
     with imported(recording) as reader:
         start_ns = reader.recordings()[0].clock_start_ns
-        vms = ours(reader, truth[0].created_by["pid"])
-        for vm_id, true in zip(vms, truth, strict=True):
+        for vm_id, true in ours(reader, truth):
             check_vm(reader, vm_id, true, start_ns)
             check_pages(reader, reader.vm(vm_id), true)
 
