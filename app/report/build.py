@@ -11,7 +11,7 @@ from app.report.concealing import ConcealingReader, random_shift
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.templating import markup
-from app.views.diff_pictures import became
+from app.views.diff_pictures import Bar, became
 from app.views.headline import headline
 from app.views.memslots import MemslotView, memslot_view
 from app.views.notes import NoteView, note_view
@@ -53,7 +53,7 @@ class Chapter:
     peak: float
     spark: Spark
     strips: list[tuple[str, list[Cell]]]
-    changes: list[tuple[str, Cell]]
+    changes: list[Bar]
     charts: list[Chart]
 
 

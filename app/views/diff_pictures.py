@@ -1,5 +1,6 @@
 """Two moments side by side as strips: what was, and what it became."""
 
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -12,9 +13,21 @@ from app.views.overview import AddressStrip
 from app.views.pictures import Cell, strip_cells
 
 BINS = 500
+LEVELS, LEAST_LEVEL = 20, 4
+"""Heights of a bar. The least one can still be seen, however little differs."""
 
 
-def became(reader: Reader, vm_id: int, before_t: int, after_t: int) -> list[tuple[str, Cell]]:
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Neighbouring bins of which the same share differs, and what most of that became."""
+
+    became: str  # a class
+    x: int
+    width: int
+    height: float  # the share, LEAST_LEVEL / LEVELS at least
+
+
+def became(reader: Reader, vm_id: int, before_t: int, after_t: int) -> list[Bar]:
     """What differs between two instants of one VM, by what it became."""
     before, after = (reader.page_map_at(vm_id, t).runs() for t in (before_t, after_t))
     return changes(side_by_side(before, after))
@@ -43,19 +56,19 @@ def states(rows: DifferenceArray, side: str) -> list[Cell]:
     return [cell for cell in cells if absent[int(cell.x)] < 0.5]
 
 
-def changes(rows: DifferenceArray) -> list[tuple[str, Cell]]:
-    """(class, place) of the bins in which anything differs, by what most of it became."""
+def changes(rows: DifferenceArray) -> list[Bar]:
+    """The bins in which anything differs, by what most of it became."""
     if not len(rows):
         return []
     is_changed = rows["before"] != rows["after"]
     shares = np.stack([_shares(rows, is_changed & (rows["after"] == s)) for s in PageState])
-    became = shares.argmax(axis=0)
-    cells = []
-    first = 0
-    for state, group in groupby(np.where(shares.sum(axis=0) > 0, became, -1).tolist()):
+    differing = shares.sum(axis=0).round(9)  # interpolating leaves dust
+    levels = np.where(differing > 0, np.clip(np.ceil(differing * LEVELS), LEAST_LEVEL, LEVELS), 0)
+    bars, first = [], 0
+    for (state, level), group in groupby(zip(shares.argmax(axis=0), levels, strict=True)):
         width = len(list(group))
-        if state >= 0:
+        if level:
             name = PageState(state).name.lower().replace("_", "-")
-            cells.append((name, Cell(first, width, "")))
+            bars.append(Bar(name, first, width, float(level) / LEVELS))
         first += width
-    return cells
+    return bars
