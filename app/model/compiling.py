@@ -25,9 +25,10 @@ def dispatcher_of(hot: "Hot") -> Any:  # noqa: ANN401 -- numba's, which has no t
     """What other compiled functions call, and all calls that no code can be kept for."""
     wanted = _config.CACHE_DIR
     _config.CACHE_DIR = str(hot.folder)
+    is_kept = keptcode.make(hot.folder)
     try:
         # The published signature of njit leaves out _nrt.
-        return cast(Any, numba.njit)(nogil=True, cache=True, _nrt=False, **hot.options)(
+        return cast(Any, numba.njit)(nogil=True, cache=is_kept, _nrt=False, **hot.options)(
             hot.function
         )
     finally:
@@ -50,6 +51,7 @@ def _object_code(
 ) -> tuple[bytes, str, str] | None:
     flags = _compiler.Flags()
     flags.nrt = False
+    flags.boundscheck = bool(_config.BOUNDSCHECK)
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     made = _compiler.compile_extra(
         cpu_target.typing_context, cpu_target.target_context, function, types, None, flags, {}

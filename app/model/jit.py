@@ -59,7 +59,7 @@ class Hot:
 
     @cached_property
     def folder(self) -> Path:
-        return keptcode.folder_of(Path(inspect.getfile(self.function)).parent)
+        return keptcode.folder_of(self.function.__module__, inspect.getfile(self.function))
 
     @cached_property
     def dispatcher(self) -> Any:  # noqa: ANN401 -- numba's, which has no types

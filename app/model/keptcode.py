@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import stat
 from collections.abc import Callable
 from ctypes import CFUNCTYPE, addressof, c_int, c_int64
 from functools import cache
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from app.model import feeding
 
 Signature = tuple[Any, ...]
 """What tells apart the codes of one function: of each argument int, bool, or an array's kind."""
@@ -68,7 +71,7 @@ def flat(args: tuple[Any, ...]) -> list[int]:
 def load(kept: Path) -> Callable[..., Any] | None:
     """The function whose code was kept there, if there is one."""
     try:
-        content = kept.read_bytes()
+        content = kept.read_bytes() if is_trusted(kept.parent) else b""
     except OSError:
         return None
     head, _, code = content.partition(b"\n")
@@ -82,12 +85,29 @@ def load(kept: Path) -> Callable[..., Any] | None:
 def save(kept: Path, code: bytes, name: str, returns: str) -> None:
     """Keep it if the folder can be written; else the next process compiles anew."""
     part = kept.with_name(f"{kept.name}.{os.getpid()}")
+    if not make(kept.parent):
+        return
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(json.dumps([name, returns, _digest(code)]).encode() + b"\n" + code)
         part.replace(kept)
     except OSError:
         part.unlink(missing_ok=True)
+
+
+def make(folder: Path) -> bool:
+    """Whether code can be kept there; the folder is made if need be."""
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return is_trusted(folder) and os.access(folder, os.W_OK, effective_ids=True)
+    except OSError:
+        return False
+
+
+def is_trusted(folder: Path) -> bool:
+    """Nobody else can put code there: a folder of ours or of whom the sources belong to."""
+    owners = os.geteuid(), Path(__file__).stat().st_uid
+    kept = folder.stat()
+    return kept.st_uid in owners and not kept.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _digest(code: bytes) -> str:
@@ -164,15 +184,11 @@ def _environment() -> str:
 
 
 @cache
-def folder_of(package: Path) -> Path:
-    """A folder for the compiled code of a package, another one for each state of its sources.
-
-    Everything here is compiled into others, so code is out of date once any file changes.
-    """
-    digest = hashlib.sha256()
-    for source in (*sorted(Path(__file__).parent.glob("*.py")), *sorted(package.glob("*.py"))):
-        digest.update(source.read_bytes())
-    return cache_folder(package) / f"compiled-{digest.hexdigest()[:16]}"
+def folder_of(module: str, source: str) -> Path:
+    """Where the compiled code of a module's functions is: elsewhere for each state of what feeds
+    them, and where numba was told to check bounds."""
+    checked = "-checked" if os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0") else ""
+    return cache_folder(Path(source).parent) / f"{module}-{feeding.digest_of(module)[:16]}{checked}"
 
 
 def cache_folder(package: Path) -> Path:

@@ -1,5 +1,6 @@
 """Kept code gives what the Python that it was made of gives, and needs no numba."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,26 @@ def test_damaged_code_is_not_taken(folder: Path) -> None:
     ):
         kept.write_bytes(content)
         assert keptcode.load(kept) is None
+
+
+def test_code_that_others_could_have_put_there_is_not_taken(folder: Path) -> None:
+    run(folder)
+    (kept,) = folder.rglob("*.o")
+    kept.parent.chmod(0o777)
+    assert keptcode.load(kept) is None
+    assert run(folder) == ["5", "True"]
+    kept.parent.chmod(0o755)
+    assert keptcode.load(kept) is not None
+    if os.geteuid() == 0:
+        os.chown(kept.parent, 1, 1)
+        assert keptcode.load(kept) is None
+
+
+def test_code_that_checks_bounds_is_kept_apart(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder)
+    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
+    assert run(folder) == ["5", "True"]
+    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "0")
+    assert run(folder) == ["5", "False"]
