@@ -15,7 +15,7 @@ from collector.ahead import ahead
 from collector.assemble.assembler import Assembler
 from collector.coverage import describe_coverage
 from collector.records import CallArray, CallCode
-from collector.sources.base import InputError, SourceDescription
+from collector.sources.base import InputError, SourceDescription, shown_name
 
 TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
 _HEAD_BYTES = 1 << 16
@@ -172,14 +172,14 @@ def _header(
     path: Path, source: ImportedFile, description: SourceDescription, sha256: str | None
 ) -> RecordingHeader:
     return RecordingHeader(
-        name=path.name,
+        name=shown_name(path),
         source=description.format,
         host=description.host or "unknown",
         clock=description.clock,
         clock_start_ns=description.clock_start_ns,
         wall_start_ns=description.wall_start_ns,
         kernel_release=description.kernel_release,
-        origin=path.name,
+        origin=shown_name(path),
         origin_sha256=sha256,
         coverage=_coverage(source),
     )

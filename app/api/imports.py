@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.api.dependencies import ImportsOf
 from app.api.formats import OnlyJson
 from app.api.import_jobs import ImportRefused, Job
 from app.api.problems import problem_response
+from app.api.texts import file_name
 from app.store.errors import NotFound
 
 router = APIRouter(prefix="/imports", tags=["imports"], dependencies=[OnlyJson])
@@ -18,6 +19,11 @@ router = APIRouter(prefix="/imports", tags=["imports"], dependencies=[OnlyJson])
 CONTENT_TYPE = "application/octet-stream"
 """A form of another web site cannot send this: its browser would have to ask us first."""
 
+FileName = Annotated[
+    str,
+    AfterValidator(file_name),
+    Query(min_length=1, max_length=4096, description="The file's name; folders are left out."),
+]
 JobId = Annotated[int, Path(ge=1, description="The import's number.")]
 
 
@@ -62,9 +68,10 @@ def found(jobs: ImportsOf, number: int) -> Job:
 async def begin_import(
     request: Request,
     jobs: ImportsOf,
-    name: Annotated[str, Query(min_length=1, max_length=255, description="The file's name.")],
+    name: FileName,
     format_name: Annotated[
-        str, Query(alias="format", pattern="^[a-z.-]+$", description="As `gmemscope import`'s.")
+        str,
+        Query(alias="format", pattern="^[a-z.-]{1,32}$", description="As `gmemscope import`'s."),
     ] = "auto",
 ) -> Response | ImportView:
     """Send a file as the body (`application/octet-stream`); it is imported in the background."""

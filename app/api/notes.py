@@ -1,7 +1,6 @@
 """Notes that people pin to an instant or a stretch of a VM's time."""
 
 from typing import Annotated, Self
-from unicodedata import category
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -12,6 +11,7 @@ from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_r
 from app.api.paging import After, Limit, Page, page_of
 from app.api.parameters import INTEGER_LIMIT, Gpa, TimesOf
 from app.api.problems import BadParameter
+from app.api.texts import one_line, plain
 from app.model.events import PAGE_SHIFT, PAGE_SIZE
 from app.store.notes import Pinned, Written, add_note, change_note, delete_note
 from app.store.reader import Reader
@@ -22,16 +22,6 @@ router = APIRouter(prefix="/vms", tags=["notes"])
 
 LONGEST_TEXT = 4000
 LONGEST_NAME = 100
-
-
-def plain(text: object) -> object:
-    """Text of a person: lines end in one way, and nothing in it steers a terminal."""
-    if not isinstance(text, str):
-        return text
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if any(category(letter) == "Cc" and letter not in "\n\t" for letter in lines):
-        raise ValueError("control characters are no text")
-    return lines
 
 
 NoteId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The note's id.")]
@@ -53,7 +43,7 @@ class NoteDraft(BaseModel):
     text: Annotated[str, BeforeValidator(plain)] = Field(
         min_length=1, max_length=LONGEST_TEXT, description="Plain text."
     )
-    author: Annotated[str | None, BeforeValidator(plain)] = Field(None, max_length=LONGEST_NAME)
+    author: Annotated[str | None, BeforeValidator(one_line)] = Field(None, max_length=LONGEST_NAME)
 
     @model_validator(mode="after")
     def _is_something(self) -> Self:

@@ -166,10 +166,12 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
 
 
 def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
+    from collector.sources.base import shown_name
+
     conversions = summary["conversions"]
     known = " (already imported; --again imports it anew)" if summary["already_imported"] else ""
     lines = [
-        f"recording {summary['recording']}: {path.name}{known}",
+        f"recording {summary['recording']}: {shown_name(path)}{known}",
         f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
         f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
         f"{conversions['effective_pages']:,} pages changed",
@@ -216,7 +218,9 @@ class progress_line:  # noqa: N801 -- a context manager, used like a function
     """
 
     def __init__(self, path: Path, watched: bool) -> None:
-        self._path = path
+        from collector.sources.base import shown_name
+
+        self._name = shown_name(path)
         self._watched = watched
         self._shown_at = 0.0
         self._is_shown = False
@@ -238,7 +242,7 @@ class progress_line:  # noqa: N801 -- a context manager, used like a function
         share = ""
         if progress.bytes_read is not None:
             share = f"{100 * progress.bytes_read // max(1, progress.file_bytes)} %, "
-        line = f"{self._path.name}: {share}{progress.calls:,} calls"
+        line = f"{self._name}: {share}{progress.calls:,} calls"
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
     def __exit__(self, *unused: object) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import pyarrow as pa
 
 from app.views.choices import TableFormat
+from app.views.formulas import as_plain_text
 from app.views.json_rows import json_rows
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class CsvWriter:
         self._writer.close()
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
-        self._writer.write_batch(batch.cast(self._schema))
+        self._writer.write_batch(as_plain_text(batch).cast(self._schema))
 
 
 def plain_type(column_type: pa.DataType) -> pa.DataType:

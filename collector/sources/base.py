@@ -1,5 +1,6 @@
 """What every source of kernel records is to the rest of the collector."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,12 @@ class SourceDescription:
     """Capability value -> what it costs that it is missing here, in place of the general words."""
 
 
+def shown_name(path: Path) -> str:
+    """A file's name as it can be stored and printed: a name on Linux is any bytes but / and NUL."""
+    text = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class InputError(Exception):
     """A foreign file is not what it should be. Says where, why, and what was kept."""
 
@@ -40,7 +47,7 @@ class InputError(Exception):
 
     def __str__(self) -> str:
         where = "" if self.offset is None else f" at offset {self.offset:#x}"
-        return f"{self.path.name}{where}: {self.reason}"
+        return f"{shown_name(self.path)}{where}: {self.reason}"
 
 
 class Source(Protocol):

@@ -77,6 +77,17 @@ def test_what_a_damaged_file_tells_is_kept(client: httpx.Client) -> None:
         assert job["summary"]["state"] == "incomplete"
 
 
+@pytest.mark.parametrize(
+    "name", ["a\0b", "\0", "..", ".", "a/", "x\n.dat", "\x1b[2J", "é" * 128, "x" * 300, ""]
+)
+def test_a_name_that_no_file_can_have_is_a_bad_parameter(
+    client: httpx.Client, database: Path, name: str
+) -> None:
+    answer = send(client, name, TRACE.read_bytes())
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "name")
+    assert left_over(database) == []
+
+
 def test_limits_are_said(client: httpx.Client) -> None:
     too_large = send(client, "large.dat", b"\0" * ((4 << 20) + 1))
     assert too_large.status_code == 413

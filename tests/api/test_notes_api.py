@@ -103,6 +103,8 @@ def test_notes_come_by_window_page_and_format(writable: httpx.Client) -> None:
         ({"text": "x" * (LONGEST_TEXT + 1)}, "text", f"at most {LONGEST_TEXT} characters"),
         ({"text": "\x1b[2J"}, "text", "control characters are no text"),
         ({"text": 5}, "text", "valid string"),
+        ({"author": "Ann\nor Bob"}, "author", "control characters are no text"),
+        ({"text": "a\0b"}, "text", "control characters are no text"),
         ({"author": "x" * 101}, "author", "at most 100 characters"),
         ({"from": None}, "from", "valid integer"),
         ({"from": -1}, "from", "greater than or equal to 0"),

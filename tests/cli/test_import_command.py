@@ -55,6 +55,18 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
+def test_any_name_that_a_file_can_have_is_stored_and_printed(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\xff\x1b[2Jb.txt")
+    path.write_text(HEADER + LINES)
+    result = cli.run(path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[0] == "recording 1: a\\xff\\x1b[2Jb.txt"
+    path.write_text("no recording\n")
+    refused = cli.run(path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("gmemscope: a\\xff\\x1b[2Jb.txt at offset 0x0: ")
+
+
 def test_json_tells_what_was_imported(cli: Cli, log: Path) -> None:
     summary = cli.summary(log)
     assert summary["vms"] == [{"id": 1, "name": "vmm", "pid": 7, "vm_fd": 5}]
