@@ -10,6 +10,7 @@ peers splitting lines and counting. A call is two kernel events, its entry and i
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -164,16 +165,19 @@ class Watcher:
 
 
 def stored(database: Path) -> dict[int, Seen]:
+    """Each load has a VM of its own, and what was lost until the next one began."""
     with sqlite3.connect(database) as connection:
-        rows = connection.execute(
-            "select vm_fd, requested, lost_events, events_by_kind from vm where vm_fd > 0"
-        )
-        found = {
-            fd: Seen(requested, lost, json.loads(kinds).get("loss_begin", 0))
-            for fd, requested, lost, kinds in rows
-        }
+        vms = connection.execute(
+            "select vm_fd, requested, created_t from vm where vm_fd > 0 order by created_t"
+        ).fetchall()
+        losses = connection.execute("select to_t, coalesce(count, 0) from loss").fetchall()
     for file in database.parent.glob(f"{database.name}*"):
         file.unlink()
+    ends = [created_t for _, _, created_t in vms[1:]] + [math.inf]
+    found = {}
+    for (fd, requested, created_t), end in zip(vms, ends, strict=True):
+        own = [count for to_t, count in losses if created_t <= to_t < end]
+        found[fd] = Seen(requested, sum(own), len(own))
     return found
 
 

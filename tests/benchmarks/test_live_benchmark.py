@@ -1,0 +1,26 @@
+"""What the live benchmark says of each of its loads."""
+
+from pathlib import Path
+
+from app.model.events import Certainty, PageState
+from app.model.layout import VmIdentity
+from app.store.database import open_database
+from app.store.protocol import Loss, RecordingHeader
+from app.store.writer import RecordingWriter
+from benchmarks.live import Seen, stored
+
+CREATED = {5: 100, 6: 1000, 7: 2000}
+"""When the VM of each load was made, by fd. They all live on to the end."""
+
+
+def test_each_load_has_its_own_losses(tmp_path: Path) -> None:
+    database = tmp_path / "live.db"
+    engine = open_database(database)
+    header = RecordingHeader("live", "tracefs", "host", "mono", 0)
+    with RecordingWriter(engine, header) as writer:
+        for fd, t in CREATED.items():
+            writer.add_vm(VmIdentity("load", 70, fd, t, Certainty.SEEN, PageState.SHARED))
+        for begin, end, count in ((1400, 1500, 3), (2100, 2200, 40), (1990, 2300, None)):
+            writer.add_loss(Loss(begin, end, count, 0, "tracefs"))
+    engine.dispose()
+    assert stored(database) == {5: Seen(0, 0, 0), 6: Seen(0, 3, 1), 7: Seen(0, 40, 2)}
