@@ -11,7 +11,7 @@ from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
 from app.api.parameters import At, GfnsOf
 from app.model.events import PAGE_SHIFT, RunArray
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.views.json_rows import json_array
 from app.views.state import state_at
 from app.views.tables import STATE, state_table

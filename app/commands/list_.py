@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def command(database: Database = None, as_json: Json = False) -> None:
     """List hosts, recordings and VMs with their ids."""
-    from app.store.reader import Reader
+    from app.store.catalogue import Catalogue
     from app.views.recordings import recording_views
     from app.views.vms import vm_view
 
-    reader = Reader(open_engine(database))
+    reader = Catalogue(open_engine(database))
     hosts, recordings = reader.hosts(), recording_views(reader)
     vms = [vm_view(reader, vm) for vm in reader.vms(include_unattributed=True)]
     print(as_text(hosts, recordings, vms) if not as_json else to_json(hosts, recordings, vms))

@@ -10,6 +10,9 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from app.model.states import Certainty as Certainty
+from app.model.states import PageState as PageState
+
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 PAGES_PER_2M = 512
@@ -95,20 +98,6 @@ class Cause(IntEnum):
     """The guest touched a page in the wrong state."""
     VMM = 3
     """Neither preceded it on that thread."""
-
-
-class Certainty(IntEnum):
-    UNKNOWN = 0
-    INFERRED = 1
-    SEEN = 2
-
-
-class PageState(IntEnum):
-    SHARED = 0
-    PRIVATE = 1
-    UNKNOWN = 2
-    NO_MEMSLOT = 3
-    """Only in `CHANGE` rows and rasters: no memslot covers the page."""
 
 
 EVENT = np.dtype(

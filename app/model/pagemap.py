@@ -1,7 +1,6 @@
 """What every page of one VM is, and what each event really changed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,6 +43,7 @@ from app.model.slotcover import (
     block_hulls,
     cover_of,
 )
+from app.model.states import Totals
 from app.model.transitions import Operation
 
 _MAY_CHANGE = np.zeros(256, np.bool_)
@@ -51,15 +51,6 @@ _MAY_CHANGE[
     [EventKind.CONVERSION, EventKind.STATE_READ, EventKind.LOSS_BEGIN, EventKind.LOSS_END]
 ] = True
 """By kind: events that `apply_events` looks at. Memslot calls, each an event, are none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Pages in live memslots, by state. Their sum is the memslots' size."""
-
-    private: int
-    shared: int
-    unknown: int
 
 
 class PageMap:

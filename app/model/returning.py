@@ -58,8 +58,8 @@ class FlipHistory:
             bitmaps = np.zeros((2 * self._used + 8, LEAF_WORDS), np.uint64)
             bitmaps[: self._used] = self._bitmaps[: self._used]
             self._bitmaps = bitmaps
-        first = signed(change["gfn"])
-        parts = count_parts(self._leaves, self._bitmaps, first, first + signed(change["npages"]))
+        first, npages = int(change["gfn"]), int(change["npages"])
+        parts = count_parts(self._leaves, self._bitmaps, first, first + npages)
         if len(self._borders) < used + parts:
             borders = np.zeros((2 * (used + parts), 2), np.int64)
             borders[:used] = self._borders[:used]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from app.model.distinct import distinct
 from app.model.events import GFN_LIMIT, PAGES_PER_2M
 from app.model.layout import Memslot
 from app.model.transitions import Place
@@ -40,7 +41,7 @@ def cover_of(memslots: Iterable[Memslot]) -> CoverArray:
     first = np.array([slot.base_gfn for slot in slots], np.int64)
     end = np.array([slot.end_gfn for slot in slots], np.int64)
     can_be_private = np.array([slot.backing.can_be_private for slot in slots], np.int64)
-    edges = np.unique(np.concatenate((first, end)))
+    edges = distinct(np.concatenate((first, end)))
     over = _depth(edges, first, end, np.ones(len(slots), np.int64))
     private = _depth(edges, first, end, can_be_private)
     place = np.where(private > 0, Place.CAN_BE_PRIVATE, Place.HVA_ONLY)

@@ -17,8 +17,8 @@ from app.model.events import (
     To,
 )
 from app.model.jit import constant, hot_in_place, hot_part, signed
-from app.model.pagemap import Totals
 from app.model.rastering import Times, column_at
+from app.model.states import Totals
 
 FIELDS = (
     "to_private",

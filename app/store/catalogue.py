@@ -85,6 +85,12 @@ class Catalogue:
             raise NotFound(f"there is no VM {vm_id}")
         return found
 
+    def span(self, vm_id: int) -> tuple[int, int]:
+        """First and last instant about which something is stored of a VM."""
+        vm = self.vm(vm_id)
+        end = self.recording(vm.recording_id).last_t if vm.ended_t is None else vm.ended_t
+        return max(vm.created_t or 0, 0), max(end, vm.last_t)
+
     def heads(self) -> list[Head]:
         """What is newest: cheap enough to ask several times a second."""
         with explained(str(self._engine.url.database)):

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from app.model.events import EventArray
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
+
+if TYPE_CHECKING:
+    from app.model.events import EventArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class RecordingSink(Protocol):
 
     def delete_memslot(self, vm_id: int, as_id: int, slot: int, t: int) -> None: ...
 
-    def append(self, vm_id: int, events: EventArray) -> None:
+    def append(self, vm_id: int, events: "EventArray") -> None:
         """Add events in order of effect time; effective_pages is filled in by the store."""
 
     def add_loss(self, loss: Loss) -> None:

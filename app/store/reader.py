@@ -46,12 +46,6 @@ class Reader(Catalogue):
         self._cache = ByteCache(cache_bytes)
         self._segments = Segments(self._cache)
 
-    def span(self, vm_id: int) -> tuple[int, int]:
-        """First and last instant about which something is stored of a VM."""
-        vm = self.vm(vm_id)
-        end = self.recording(vm.recording_id).last_t if vm.ended_t is None else vm.ended_t
-        return max(vm.created_t or 0, 0), max(end, vm.last_t)
-
     def page_map_at(self, vm_id: int, t: int) -> PageMap:
         """The state after all effects up to and including t. Shared among callers: only to be
         read."""

@@ -11,10 +11,10 @@ from uuid import uuid4
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from app.model.events import Certainty, PageState
+from app.model.states import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -108,7 +108,8 @@ class Vm(SQLModel, table=True):
     failed: int = Field(default=0, sa_type=BigInteger)
     unconfirmed: int = Field(default=0, sa_type=BigInteger)
     effective_pages: int = Field(default=0, sa_type=BigInteger)
-    private_pages: int = Field(default=0, sa_type=BigInteger)  # now, in live memslots
+    pages_t: int | None = Field(default=None, sa_type=BigInteger)  # NULL: now; see private_pages
+    private_pages: int = Field(default=0, sa_type=BigInteger)  # in memslots live at pages_t
     shared_pages: int = Field(default=0, sa_type=BigInteger)
     unknown_pages: int = Field(default=0, sa_type=BigInteger)
     mixed_blocks: int = Field(default=0, sa_type=BigInteger)

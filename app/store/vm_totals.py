@@ -42,7 +42,6 @@ class VmTotals:
 
     def values(self, page_map: PageMap) -> dict[str, Any]:
         """Column values of the VM's row."""
-        pages = page_map.totals()
         return {
             "events": sum(self.events_by_kind.values()),
             "events_by_kind": dict(self.events_by_kind),
@@ -50,9 +49,17 @@ class VmTotals:
             **self.conversions,
             "effective_pages": self.effective_pages,
             "lost_events": self.lost_events,
-            "private_pages": pages.private,
-            "shared_pages": pages.shared,
-            "unknown_pages": pages.unknown,
-            "mixed_blocks": page_map.mixed_blocks,
+            **page_values(page_map),
             "layout_is_known": page_map.layout_is_known,
         }
+
+
+def page_values(page_map: PageMap) -> dict[str, int]:
+    """Those that say what the VM's pages are."""
+    pages = page_map.totals()
+    return {
+        "private_pages": pages.private,
+        "shared_pages": pages.shared,
+        "unknown_pages": pages.unknown,
+        "mixed_blocks": page_map.mixed_blocks,
+    }

@@ -13,7 +13,7 @@ from app.model.pagemap import PageMap
 from app.store.segment_rows import SegmentRows
 from app.store.tables import GuestMemfdRow, Keyframe, MemslotRow
 from app.store.vm_buffer import VmBuffer
-from app.store.vm_totals import VmTotals
+from app.store.vm_totals import VmTotals, page_values
 
 KEYFRAME_SEGMENTS = 2
 """A page map is kept after so many segments' worth of events: seeking replays no more of them."""
@@ -63,6 +63,7 @@ class VmWriter:
     _live: dict[tuple[int, int], int | None] = field(default_factory=dict)
     """(as_id, slot) of the live memslots: index in _memslots, None once in the database."""
     _guest_memfds: list[GuestMemfd] = field(default_factory=list)
+    _last_pages: dict[str, int] = field(default_factory=dict)  # once the VM has ended
     _revision: int = 0
     _events_since_keyframe: int = 0
 
@@ -92,6 +93,9 @@ class VmWriter:
         self._values |= identity_values(identity)
 
     def end(self, t: int, *, is_inferred: bool) -> None:
+        if self.last_t < t:
+            self.buffer.paint()
+            self._last_pages = page_values(self.buffer.page_map) | {"pages_t": t - 1}
         for memslot in self.buffer.page_map.memslots:
             self.delete_memslot(memslot.as_id, memslot.slot, t)
         self._values |= {"ended_t": t, "ended_is_inferred": is_inferred}
@@ -133,7 +137,7 @@ class VmWriter:
         else:
             self.rows.add_tail(connection, self.buffer)
         self._revision += 1
-        values = self._totals.values(self.buffer.page_map) | self._values
+        values = self._totals.values(self.buffer.page_map) | self._last_pages | self._values
         values |= {"vm": self.vm_id, "revision": self._revision, "last_t": self.last_t}
         connection.execute(_UPDATE_VM, values)
         self._values = {}

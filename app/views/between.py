@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, ChangeArray, EventArray, PageState, effect_time
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.model.timeline import Timeline
 from app.store.reader import Reader
 from app.views.page_history import Step, step_of

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.model.differing import DifferenceArray, differing, side_by_side, transitions
 from app.model.events import PAGE_SHIFT, PageState, effect_time
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm

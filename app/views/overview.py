@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import PageState, RunArray
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.model.timeline import Timeline
 from app.store.cache import ByteCache
 from app.store.reader import Reader

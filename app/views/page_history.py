@@ -16,7 +16,7 @@ from app.model.events import (
     To,
     effect_time,
 )
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.failures import errno_name

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, ChangeArray, PageState
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.store.reader import Reader
 
 MIXED = "mixed"

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.store.catalogue import Catalogue
 from app.store.heads import Writing
 from app.store.protocol import Loss
-from app.store.reader import Reader
 from app.store.recover import what_is_missing
 from app.store.tables import Recording, RecordingState
 from app.views.row_ids import row_id
@@ -45,7 +45,7 @@ class RecordingView:
     coverage: Annotated[dict[str, Any], Field(description="What it can and cannot show.")]
 
 
-def recording_views(reader: Reader) -> list[RecordingView]:
+def recording_views(reader: Catalogue) -> list[RecordingView]:
     """All recordings, oldest first."""
     recordings = reader.recordings()
     # Asked for later, so that the host of the newest recording is among them.
@@ -98,7 +98,7 @@ def recording_view(
     )
 
 
-def find_recording(reader: Reader, recording_id: int) -> RecordingView:
+def find_recording(reader: Catalogue, recording_id: int) -> RecordingView:
     """One recording by id. Raises NotFound."""
     recording = reader.recording(recording_id)
     host = next(host.name for host in reader.hosts() if host.id == recording.host_id)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.model.events import GFN_LIMIT, RUN, PageState, RunArray
-from app.model.pagemap import PageMap, Totals
+from app.model.pagemap import PageMap
+from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.last_instant import last_instant

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.views.memslots import MemslotView
 from app.views.recordings import LossView
 from app.views.tally_tables import DifferenceRow, TallyTable

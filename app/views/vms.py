@@ -5,11 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.model.pagemap import Totals
+from app.model.states import Totals
+from app.store.catalogue import Catalogue
 from app.store.errors import NotFound
-from app.store.reader import Reader
 from app.store.tables import Vm
-from app.views.last_instant import last_instant
 from app.views.row_ids import row_id
 
 
@@ -62,7 +61,7 @@ class VmView:
     layout_is_known: Annotated[bool, Field(description="False: no memslot was ever seen.")]
 
 
-def vm_view(reader: Reader, vm: Vm) -> VmView:
+def vm_view(reader: Catalogue, vm: Vm) -> VmView:
     """Compose what is said of a VM."""
     totals, mixed_blocks = last_totals(reader, vm)
     return VmView(
@@ -93,15 +92,20 @@ def vm_view(reader: Reader, vm: Vm) -> VmView:
     )
 
 
-def last_totals(reader: Reader, vm: Vm) -> tuple[Totals, int]:
+def last_totals(reader: Catalogue, vm: Vm) -> tuple[Totals, int]:
     """Pages by state and mixed 2 MiB blocks at the last instant of the VM's life."""
-    if vm.ended_t is None:
+    if vm.ended_t is None or vm.pages_t is not None:
         return Totals(vm.private_pages, vm.shared_pages, vm.unknown_pages), vm.mixed_blocks
+    # Kept by an earlier gmemscope, or its last event took effect as it ended.
+    from app.store.reader import Reader
+    from app.views.last_instant import last_instant
+
+    reader = reader if isinstance(reader, Reader) else Reader(reader.engine)
     page_map = reader.page_map_at(row_id(vm), last_instant(reader, vm))
     return page_map.totals(), page_map.mixed_blocks
 
 
-def find_vm(reader: Reader, called: str) -> Vm:
+def find_vm(reader: Catalogue, called: str) -> Vm:
     """Find a VM by id, uuid, or name. Raises NotFound if none, or more than one, is called so."""
     if called.isdecimal():
         return reader.vm(int(called))

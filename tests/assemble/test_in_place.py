@@ -4,7 +4,8 @@ import numpy as np
 from live_calls import ALL, MEMFD, VM_FD, Live, call, create_memfd, create_vm, ranges, region
 
 from app.model.events import Certainty, EventKind, Outcome, PageState, To
-from app.model.pagemap import PageMap, Totals
+from app.model.pagemap import PageMap
+from app.model.states import Totals
 from collector.records import (
     SAW_ENTER,
     SAW_EXIT,

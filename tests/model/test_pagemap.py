@@ -19,7 +19,8 @@ from app.model.events import (
     To,
 )
 from app.model.layout import Backing, Memslot
-from app.model.pagemap import PageMap, Totals
+from app.model.pagemap import PageMap
+from app.model.states import Totals
 from app.model.timeline import timeline
 
 SHARED, PRIVATE, UNKNOWN = PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN

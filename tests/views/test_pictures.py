@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.model.events import CHANGE, EVENT, EventKind, Outcome, To
-from app.model.pagemap import Totals
+from app.model.states import Totals
 from app.model.timeline import timeline
 from app.views.overview import AddressStrip
 from app.views.palette import PRIVATE_COLOUR, SHARED_COLOUR

@@ -1,0 +1,64 @@
+"""What a short command costs is what it imports: none brings more than it needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.commands import warm
+
+SCRIPT = """
+import sys
+from app.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end
+print("modules", *sorted(sys.modules))
+"""
+COMPILER = {"numba"}
+WEB = {"fastapi", "starlette", "uvicorn", "app.main"}
+MIGRATIONS = {"alembic", "mako"}
+COLUMNS = {"numpy", "pyarrow", "llvmlite"}
+TABLES = {"sqlalchemy", "sqlmodel"}
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "convwork.dat"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    warm.command()
+    path = tmp_path_factory.mktemp("starting") / "example.db"
+    imported(["import", str(EXAMPLE)], path)
+    return path
+
+
+def imported(arguments: list[str], database: Path) -> set[str]:
+    """The modules that a command has imported when it ends."""
+    where = [] if arguments[0] == "recipe" else ["--database", str(database)]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments, *where],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *_, last = done.stdout.splitlines()
+    return set(last.split()[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needless"),
+    [
+        (["import", str(EXAMPLE), "--again"], COMPILER | WEB | MIGRATIONS),
+        (["list"], COMPILER | WEB | MIGRATIONS | COLUMNS),
+        (["list", "--json"], COMPILER | WEB | MIGRATIONS | COLUMNS),
+        (["storms", "1"], COMPILER | WEB | MIGRATIONS),
+        (["export", "1", "--what", "state"], COMPILER | WEB | MIGRATIONS),
+        (["recipe", "trace-cmd"], COMPILER | WEB | MIGRATIONS | COLUMNS | TABLES),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_imports_no_more_than_it_needs(
+    database: Path, arguments: list[str], needless: set[str]
+) -> None:
+    assert not imported(arguments, database) & needless
