@@ -14,6 +14,7 @@ export class Controls {
   constructor(page) {
     this.page = page;
     this.view = page.view;
+    this.pointed = null;
     listenForKeys(this.view, page);
     listKeys(byId("key-list"));
     this.listenToButtons();
@@ -46,14 +47,20 @@ export class Controls {
     }
   }
 
+  /** What everything is placed by. */
+  get axis() {
+    return this.page.stage.axis;
+  }
+
   listenToMap() {
     const { page, view } = this;
     const { map } = page;
     attachGestures(map.overlay, view, {
+      axis: () => this.axis,
       hasAddresses: true,
       isBrush: (event) => event.shiftKey || isPressed(byId("brush-mode")),
-      hover: (point) => page.hover(point && map.at(view, point)),
-      click: (point) => this.keepCursor(map.at(view, point)),
+      hover: (point) => this.point(point && (() => map.at(this.axis, point))),
+      click: (point) => this.keepCursor(map.at(this.axis, point)),
       brushed: (box) => this.zoomTo(box),
       whole: () => this.showWhole(),
     });
@@ -67,36 +74,45 @@ export class Controls {
 
   listenToTimeline() {
     const { page, view } = this;
-    const timeAt = (share) => view.time.from + share * view.length;
     attachGestures(page.timeline.overlay, view, {
+      axis: () => this.axis,
       hasAddresses: false,
       isBrush: (event) => !event.shiftKey,
-      hover: (point) => page.hover(point && { t: timeAt(point.x), gpa: null }),
-      click: (point) => view.setCursor(timeAt(point.x), view.gpa),
-      brushed: ({ left, right }) => {
-        page.keepInHistory();
-        view.showTime(timeAt(left), timeAt(right));
-      },
+      hover: (point) => this.point(point && (() => ({ t: this.timeAt(point.x), gpa: null }))),
+      click: (point) => view.setCursor(this.timeAt(point.x), view.gpa),
+      brushed: (box) => this.select(box),
       whole: () => this.showWhole(),
     });
+  }
+
+  timeAt(share) {
+    return this.axis.time.from + share * this.axis.length;
+  }
+
+  /** The pointer is somewhere: what is there is another once what is shown has moved. */
+  point(place) {
+    this.pointed = place;
+    this.page.hover(place && place());
+  }
+
+  pointAgain() {
+    if (this.pointed) this.point(this.pointed);
   }
 
   keepCursor({ t, gpa }) {
     this.view.setCursor(t, gpa === null ? null : floorPage(gpa));
   }
 
-  /** Zoom to a brushed rectangle of the map. */
-  zoomTo({ left, right, top, bottom }) {
-    const { view } = this;
+  /** Choose a brushed rectangle of the map. */
+  zoomTo(box) {
     const { map } = this.page;
-    const { from } = view.time;
-    const { length } = view;
+    const isAddresses = !map.axis.isEmpty && !this.view.layout.isEmpty && box.bottom - box.top < FULL_HEIGHT;
+    this.select(box, isAddresses ? map.addressesBetween(1 - box.bottom, 1 - box.top) : null);
+  }
+
+  select({ left, right }, addresses = null) {
     this.page.keepInHistory();
-    if (!map.axis.isEmpty && !view.layout.isEmpty && bottom - top < FULL_HEIGHT) {
-      const between = [(1 - bottom) * map.height, (1 - top) * map.height];
-      view.showAddresses(...map.axis.windowBetween(...between));
-    }
-    view.showTime(from + left * length, from + right * length);
+    this.view.select(this.timeAt(left), this.timeAt(right), addresses);
   }
 
   /** Arrow keys move the cursor by one cell of the map. */
@@ -107,12 +123,13 @@ export class Controls {
     if (!step || map.axis.isEmpty) return;
     event.preventDefault();
     const cells = event.shiftKey ? 10 : 1;
-    const { time, length, t, gpa } = this.view;
+    const { time, length } = this.axis;
+    const { t, gpa } = this.view;
     const perPixel = length / map.overlay.element.clientWidth;
-    const position = gpa === null ? map.height / 2 : map.axis.positionOf(gpa) + 0.5;
+    const share = gpa === null ? 0.5 : map.shareOf(gpa) + 0.5 / map.height;
     this.keepCursor({
       t: (t ?? time.from + length / 2) + step[0] * cells * perPixel,
-      gpa: map.axis.addressAt(position + step[1] * cells) ?? gpa,
+      gpa: map.addressAt(share + (step[1] * cells) / map.height) ?? gpa,
     });
   }
 

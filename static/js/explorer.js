@@ -4,11 +4,10 @@ import { Controls } from "./controls.js";
 import { EventsTable } from "./events.js";
 import { lifeOf } from "./facts.js";
 import { FilterBar } from "./filters.js";
-import { BandAxis, PAGE_SIZE } from "./gpa.js";
+import { PAGE_SIZE } from "./gpa.js";
 import { Inspector } from "./inspector.js";
 import { JumpBox } from "./jump.js";
 import { Lanes } from "./lanes.js";
-import { showLegend } from "./legend.js";
 import { LiveReader, endOf } from "./live.js";
 import { MapPlot } from "./map.js";
 import { Markers } from "./markers.js";
@@ -18,6 +17,7 @@ import { forgetSizes, plotWidth, publishMargins } from "./plot.js";
 import { Reading } from "./reading.js";
 import { Refused, fetchAll, fetchJson } from "./rest.js";
 import { Scrubber } from "./scrubber.js";
+import { Stage } from "./stage.js";
 import { Status } from "./status.js";
 import { Steps } from "./steps.js";
 import { Storms } from "./storms.js";
@@ -57,11 +57,12 @@ class Explorer {
   async start() {
     publishMargins(this.root);
     if (!window.Plotly) throw new Error("static/vendor/plotly.min.js is missing: make run installs it.");
-    const [{ vm, recording }] = await Promise.all([this.readFacts(), this.readMemslots()]);
+    const facts = await this.loadFacts();
+    const { vm, recording } = facts;
+    this.buildParts({ vmId: this.vmId, recording, hasFaults: () => this.timeline.has.faults });
+    this.takeFacts(facts);
     const end = this.isLive ? endOf(vm.span[1]) : vm.span[1];
     this.view.span = [vm.span[0], Math.max(end, vm.span[0] + 1)];
-    const hasFaults = () => this.timeline.has.faults;
-    this.buildParts({ vmId: this.vmId, recording, hasFaults });
     this.view.readUrl(window.location.search, this.isLive);
     this.listen();
     await this.read();
@@ -73,19 +74,24 @@ class Explorer {
     return this.recording.is_live && this.vm.ended_t === null;
   }
 
-  /** Counts, and whether it is still being recorded. */
-  async readFacts() {
-    const [vm, recording] = await Promise.all([
-      fetchJson(this.path),
-      fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`),
+  /** Counts, whether it is still being recorded, and every memslot that there was. */
+  async loadFacts(signal) {
+    const [vm, recording, memslots] = await Promise.all([
+      fetchJson(this.path, signal),
+      fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`, signal),
+      fetchAll(`${this.path}/memslots`, signal),
     ]);
-    Object.assign(this, { vm, recording });
-    this.timeline?.showLanes(vm);
+    return { vm, recording, memslots };
+  }
+
+  takeFacts({ vm, recording, memslots }) {
+    Object.assign(this, { vm, recording, memslots });
+    this.timeline.lanesFor(vm);
     setClock(recording.clock);
     if (recording.silent_ms !== null) this.storedAt = Date.now() - recording.silent_ms;
     this.status.showTrouble(vm, recording);
     if (!this.isLive) document.querySelector(".badge.live")?.remove();
-    return { vm, recording };
+    if (memslots.length) this.view.takeMemslots(memslots);
   }
 
   showStatus() {
@@ -98,31 +104,23 @@ class Explorer {
     else this.view.follow();
   }
 
-  async readMemslots() {
-    this.memslots = await fetchAll(`${this.path}/memslots`);
-    if (this.memslots.length === 0) return;
-    this.view.lives = this.memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
-    const ranges = this.memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
-    this.view.layout = BandAxis.ofRanges(ranges);
-  }
-
   buildParts(subject) {
     const { vmId } = this;
+    this.stage = new Stage(this);
     this.map = new MapPlot(byId("map"), byId("map-overlay"), vmId);
     this.timeline = new Timeline(
-      byId("timeline"), byId("timeline-overlay"), byId("timeline-readout"), vmId,
+      byId("timeline"), byId("timeline-overlay"),
+      { readout: byId("timeline-readout"), counted: byId("timeline-counted") }, vmId,
     );
-    this.timeline.showLanes(this.vm);
     this.storms = new Storms(byId("storms"), this);
     this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
     this.notes = new Notes(this);
     this.jump = new JumpBox(byId("jump"), byId("jump-said"), this);
-    this.permalink = new Permalink(byId("copy-link"), byId("link-said"), this.view);
+    this.permalink = new Permalink(byId("copy-link"), byId("link-said"), this);
     this.take = new Take({ dialog: byId("take"), rows: byId("take-rows"), what: byId("take-what") }, this);
     this.scrubber = new Scrubber(this);
     this.steps = new Steps(this);
-    const says = { note: byId("filters-note"), counted: byId("timeline-counted") };
-    this.filterBar = new FilterBar(byId("filters"), says, this.view);
+    this.filterBar = new FilterBar(byId("filters"), byId("filters-note"), this.view);
     this.lanes = new Lanes(byId("lanes"));
     this.strip = new Strip(byId("strip"), byId("strip-caption"), vmId);
     this.inspector = new Inspector(byId("inspector"), byId("inspector-title"), subject);
@@ -151,38 +149,32 @@ class Explorer {
     clearTimeout(this.timer);
     if (isFirst) this.read();
     else this.timer = setTimeout(() => this.read(), SETTLE_MS);
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.preview(isFirst));
-  }
-
-  /** Move what is drawn; the timeline only if its answer is long in coming, for that takes long. */
-  preview(isFirst) {
-    this.map.preview(this.view);
-    if (!isFirst) this.timeline.preview(this.view);
-    this.placeMarks();
+    this.stage.follow(isFirst);
   }
 
   /** What needs no answer of the server: lanes, cursor, losses, the state of the controls. */
   placeMarks() {
-    const { view } = this;
-    this.lanes.draw(view, this.memslots);
-    this.map.overlay.placeCursor(view);
-    this.map.overlay.placeLosses(view, this.timeline.answer?.losses ?? []);
-    this.timeline.overlay.placeStorms(view, this.storms.found);
-    this.markers.place(view);
+    const { view, stage, map, timeline } = this;
+    const { axis } = stage;
+    for (const each of [axis, stage.shown]) each?.takeCursor(view);
+    const losses = timeline.answer?.losses ?? [];
+    this.lanes.draw(axis, this.memslots);
+    map.placeMarks(axis, losses);
+    timeline.placeMarks(axis, this.storms.found);
+    this.markers.place(axis);
     this.take.follow();
-    this.filterBar.show(view, this.memslots, this.timeline.answer?.losses ?? []);
-    this.notes.place(view);
-    this.scrubber.place(view);
+    this.filterBar.show(view, this.memslots, losses);
+    this.notes.place(axis);
+    this.scrubber.place(axis);
     this.showStatus();
-    document.querySelector(`input[name=measure][value=${view.measure}]`).checked = true;
+    const { measure } = this.status.isGone ? axis : view;
+    document.querySelector(`input[name=measure][value=${measure}]`).checked = true;
     byId("clear-cursor").hidden = view.t === null;
-    this.placeLife();
+    this.placeLife(axis);
   }
 
   /** Of selected addresses, a link to every event that touched them in the time that is shown. */
-  placeLife() {
-    const { gpaFrom, gpaTo, addresses, time } = this.view;
+  placeLife({ gpaFrom, gpaTo, addresses, time }) {
     const link = byId("life");
     link.hidden = gpaFrom === null && gpaTo === null;
     if (link.hidden) return;
@@ -219,14 +211,14 @@ class Explorer {
     this.view.changed();
   }
 
-  /** Ask for exactly what is shown, and draw it. Older questions are aborted. */
-  async read() {
+  /** Ask for exactly what is wanted, and draw it. Older questions are aborted. */
+  async read(hasFacts = false) {
     clearTimeout(this.timer);
     clearTimeout(this.retry);
     this.showAddress();
     this.root.setAttribute("aria-busy", "true");
     try {
-      const isNewest = await this.reading.all();
+      const isNewest = await this.reading.all(hasFacts);
       if (!isNewest) return;
       this.status.showRead();
       this.root.dataset.ready = "true";
@@ -247,30 +239,19 @@ class Explorer {
     }
   }
 
-  drawMap(answer) {
-    this.learnLayout(answer.raster);
-    this.map.draw(this.view, answer, this.memslots);
-    showLegend(this.view, this.map);
-    this.placeMarks();
-    this.inspectCursor();
+  /** As `read`, of what does not depend on the view. */
+  async readFacts() {
+    try {
+      this.takeFacts(await this.loadFacts());
+      this.placeMarks();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
-  drawTimeline(answer) {
-    this.timeline.draw(this.view, answer);
-    this.placeMarks();
-  }
-
-  drawStrip(answer) {
-    this.strip.draw(this.view, answer);
-    this.status.showTotals(answer.totals, this.view.instantText);
-  }
-
-  /** Without any known memslot, the layout is what the whole map covers. */
-  learnLayout(raster) {
-    const { view } = this;
-    if (this.memslots.length || view.gpaFrom !== null || view.gpaTo !== null) return;
-    const ranges = raster.bands.map((band) => [Number(band.gpa_from), Number(band.gpa_to)]);
-    view.layout = BandAxis.ofRanges(ranges);
+  drawStrip(view, answer) {
+    this.strip.draw(view, answer);
+    this.status.showTotals(answer.totals, view.instantText);
   }
 
   get mapSize() {
@@ -283,10 +264,10 @@ class Explorer {
 
   /** The pointer is over an instant (and, on the map, an address), or over nothing. */
   hover(at) {
-    const { view, map, timeline } = this;
+    const { stage, map, timeline } = this;
     const t = at?.t ?? null;
-    map.overlay.placeHover(view, t);
-    timeline.overlay.placeHover(view, t);
+    map.overlay.placeHover(stage.axis, t);
+    timeline.overlay.placeHover(stage.axis, t);
     timeline.showBucket(t);
     if (at && at.gpa !== null) this.inspect({ ...at, isKept: false });
     else if (!at) this.inspectCursor();
@@ -298,9 +279,9 @@ class Explorer {
   }
 
   inspectCursor() {
-    const { cursorInView: t, gpa } = this.view;
-    if (t === null || gpa === null) this.inspector.clear();
-    else this.inspect({ t, gpa, isKept: true, search: this.view.pinned });
+    const { t, gpa, pinned, isCursorInView } = this.stage.axis;
+    if (gpa === null || !isCursorInView) this.inspector.clear();
+    else this.inspect({ t, gpa, isKept: true, search: pinned });
   }
 
   resized() {
@@ -314,10 +295,15 @@ class Explorer {
   }
 
   failed(error) {
-    this.status.showError(error);
+    this.tell(error);
+    this.stage.restore();
     this.root.setAttribute("aria-busy", "false");
     clearTimeout(this.retry);
-    if (!(error instanceof Refused)) this.retry = setTimeout(() => this.read(), RETRY_MS);
+    if (!(error instanceof Refused)) this.retry = setTimeout(() => this.read(true), RETRY_MS);
+  }
+
+  tell(error) {
+    this.status.showError(error, this.stage.isBehind);
   }
 }
 

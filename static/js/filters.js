@@ -64,12 +64,12 @@ export class FilterBar {
 
   /**
    * @param {HTMLFormElement} form whose controls are named like the filters
-   * @param {{note: HTMLElement, counted: HTMLElement}} says what the filters apply to
+   * @param {HTMLElement} note what the filters apply to
    * @param {View} view
    */
-  constructor(form, says, view) {
+  constructor(form, note, view) {
     this.form = form;
-    this.says = says;
+    this.note = note;
     this.view = view;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("change", ({ target }) => this.take(target));
@@ -95,20 +95,17 @@ export class FilterBar {
     this.open();
   }
 
-  /** Show the view's filters, the memslots to choose from, and what is counted. */
-  show({ filters, gpaFrom, gpaTo }, memslots, losses) {
+  /** Show the view's filters and the memslots to choose from. */
+  show({ filters }, memslots, losses) {
     this.listSlots(memslots);
     const isFiltered = Object.keys(filters).length > 0;
-    const shown = JSON.stringify([filters, gpaFrom, gpaTo, losses.length, this.#slots]);
+    const shown = JSON.stringify([filters, losses.length, this.#slots]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     for (const name of NAMES) showIn(this.form.elements[name], name, filters[name] ?? []);
     this.form.elements.clear.hidden = !isFiltered;
     this.form.classList.toggle("is-active", isFiltered);
-    this.says.note.textContent = isFiltered ? noteOf(losses) : "";
-    const where = gpaFrom === null && gpaTo === null ? "" : "at the shown addresses";
-    const counted = [describeFilters(filters), where].filter(Boolean).join("; ");
-    this.says.counted.textContent = counted ? `counted: ${counted}. Bytes are of the whole VM.` : "";
+    this.note.textContent = isFiltered ? noteOf(losses) : "";
   }
 
   listSlots(memslots) {

@@ -10,6 +10,7 @@ const ZOOM_PER_WHEEL_PIXEL = 1.0015;
  * @param {Overlay} overlay
  * @param {View} view
  * @param {object} options
+ * @param {() => View} options.axis what the area is drawn by: lengths and places are of that
  * @param {boolean} options.hasAddresses whether the vertical axis is addresses
  * @param {(event: PointerEvent) => boolean} options.isBrush whether a drag brushes, else it pans
  * @param {(point: {x: number, y: number} | null) => void} options.hover shares, y from the top
@@ -47,7 +48,7 @@ export function attachGestures(overlay, view, options) {
     if (drag.moved < CLICK_SLOP) return;
     drag.last = at;
     if (drag.isBrush) overlay.placeBrush(boxOf(drag, options.hasAddresses));
-    else pan(view, dx, dy, options.hasAddresses);
+    else pan(view, options.axis(), { dx, dy: options.hasAddresses ? dy : 0 });
   });
 
   const finish = (event) => {
@@ -68,7 +69,7 @@ export function attachGestures(overlay, view, options) {
     (event) => {
       if (event.ctrlKey) return;
       event.preventDefault();
-      wheel(view, event, pointOf(event), options.hasAddresses);
+      wheel(view, event, pointOf(event), options);
     },
     { passive: false },
   );
@@ -83,20 +84,20 @@ function boxOf({ start, last }, hasAddresses) {
   };
 }
 
-function pan(view, dx, dy, hasAddresses) {
-  if (dx) view.panTime(-dx * (view.time.to - view.time.from));
+function pan(view, axis, { dx, dy }) {
+  if (dx) view.panTime(-dx * axis.length);
   const isZoomedOut = view.gpaFrom === null && view.gpaTo === null;
-  if (dy && hasAddresses && !isZoomedOut) view.panAddresses(dy);
+  if (dy && !isZoomedOut) view.panAddresses(dy);
 }
 
-function wheel(view, event, at, hasAddresses) {
+function wheel(view, event, at, { axis, hasAddresses }) {
   // With shift held, browsers turn a vertical wheel into a horizontal one.
   const pixels = (event.deltaY || event.deltaX) * (event.deltaMode === 1 ? 16 : 1);
   const factor = ZOOM_PER_WHEEL_PIXEL ** pixels;
   if (event.shiftKey && hasAddresses) {
     view.zoomAddresses(factor, 1 - at.y);
   } else {
-    const { from, to } = view.time;
-    view.zoomTime(factor, from + at.x * (to - from));
+    const { time, length } = axis();
+    view.zoomTime(factor, time.from + at.x * length);
   }
 }

@@ -22,7 +22,7 @@ export class LiveReader {
     this.page = page;
     listenForNews({
       changed: (news) => news.vm === page.vmId && this.take(news),
-      lost: () => page.status.showError(new ServerGone("The server does not answer.")),
+      lost: () => page.tell(new ServerGone("The server does not answer.")),
       regained: () => this.takeAll(),
     });
     setInterval(() => page.showStatus(), AGE_MS);
@@ -46,14 +46,12 @@ export class LiveReader {
     this.#pace.ask();
   }
 
+  /** What is shown and what is known of the VM come together; without the one, the other alone. */
   async read() {
     const { page } = this;
     const mustDraw = this.#mustDraw;
     this.#mustDraw = false;
-    const facts = Promise.all([page.readFacts(), page.readMemslots()]).then(
-      () => page.placeMarks(),
-      (error) => page.failed(error),
-    );
-    await Promise.all([facts, mustDraw && page.read()]);
+    if (mustDraw) return page.read(true);
+    return page.readFacts();
   }
 }

@@ -20,6 +20,8 @@ export class MapPlot {
   axis = new BandAxis([]);
   /** Exact edges of the cells shown, from the server: {from, to, cell_ns, cell_bytes, ...}. */
   raster = null;
+  /** Positions of the axis at the lower and the upper edge of what is drawn. */
+  range = [0, 1];
 
   constructor(figure, overlayElement, vmId) {
     this.figure = figure;
@@ -65,11 +67,12 @@ export class MapPlot {
     this.parametersShown = parameters;
     this.raster = raster;
     this.axis = BandAxis.ofRaster(raster.bands, this.height, GAP);
+    this.range = [0, this.height];
     const { width, height } = sizeOf(this.figure);
     const layout = baseLayout(view, width, height, MARGIN, true);
     const ticks = addressTicks(this.axis, PIXELS_PER_ADDRESS_LABEL);
     layout.yaxis = {
-      range: [0, this.height],
+      range: this.range,
       tickmode: "array",
       tickvals: ticks.values,
       ticktext: ticks.labels,
@@ -88,7 +91,7 @@ export class MapPlot {
     );
     window.Plotly.react(this.figure, [], layout, PLOT_CONFIG);
     this.labels.hidden = false;
-    this.placeMarks(view, memslots);
+    this.placeLabels(view, memslots);
   }
 
   placeImage(source, band) {
@@ -107,30 +110,49 @@ export class MapPlot {
     };
   }
 
-  /** Move what is drawn to the view's window while the server paints the new one. */
-  preview(view) {
-    if (!this.raster || this.axis.isEmpty) return;
+  /** Move what is drawn to the view's window. */
+  move(view) {
+    if (!this.raster) return;
     const update = timeAxisUpdate(view, sizeOf(this.figure).width, true);
-    const { from, to } = view.addresses;
-    const range = [this.axis.positionOf(from), this.axis.positionOf(to)];
-    update["yaxis.range"] = range;
+    if (!this.axis.isEmpty) {
+      const { from, to } = view.addresses;
+      this.range = [this.axis.positionOf(from), this.axis.positionOf(to)];
+      update["yaxis.range"] = this.range;
+    }
     window.Plotly.relayout(this.figure, update);
-    const hasMoved = Math.abs(range[0]) > 1 || Math.abs(range[1] - this.height) > 1;
-    this.labels.hidden = hasMoved;
+    const [low, high] = this.range;
+    this.labels.hidden = Math.abs(low) > 1 || Math.abs(high - this.axis.length) > 1;
   }
 
-  placeMarks(view, memslots) {
+  placeMarks(view, losses) {
     this.overlay.placeCursor(view);
-    const share = view.gpa === null ? -1 : this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
+    this.overlay.placeLosses(view, losses);
+    const share = view.gpa === null || this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
     this.crosshair.hidden = share < 0 || share > 1;
     this.crosshair.style.bottom = `${share * 100}%`;
+  }
+
+  placeLabels(view, memslots) {
     const why = memslots.length ? "no memslot" : "nothing seen";
     const holes = this.axis.holes().map((hole) => this.holeLabel(hole, why));
     this.labels.replaceChildren(...holes, ...this.slotLabels(view, memslots));
   }
 
+  /** Share of the height at which an address is drawn: beyond 0 and 1 where it is out of sight. */
   shareOf(gpa) {
-    return this.axis.positionOf(gpa) / this.height;
+    const [low, high] = this.range;
+    return (this.axis.positionOf(gpa) - low) / (high - low);
+  }
+
+  /** The address window between two shares of the height, in whole pages. */
+  addressesBetween(low, high) {
+    const [first, last] = this.range;
+    return this.axis.windowBetween(...[low, high].map((share) => first + share * (last - first)));
+  }
+
+  addressAt(share) {
+    const [low, high] = this.range;
+    return this.axis.addressAt(low + share * (high - low));
   }
 
   /** Shares of the height between which a note's addresses lie; null where none are in view. */
@@ -138,7 +160,10 @@ export class MapPlot {
     if (this.axis.isEmpty) return null;
     const [from, to] = [Number(gpa_from), Number(gpa_to)];
     if (to <= this.axis.from || from >= this.axis.to) return null;
-    return [this.shareOf(Math.max(from, this.axis.from)), this.shareOf(Math.min(to, this.axis.to))];
+    const clamp = (share) => Math.min(1, Math.max(0, share));
+    const ends = [Math.max(from, this.axis.from), Math.min(to, this.axis.to)];
+    const [low, high] = ends.map((gpa) => clamp(this.shareOf(gpa)));
+    return low < high ? [low, high] : null;
   }
 
   holeLabel(hole, why) {
@@ -178,6 +203,6 @@ export class MapPlot {
   /** The instant and the address at a point of the plotting area (shares, y from the top). */
   at(view, { x, y }) {
     const { from, to } = view.time;
-    return { t: from + x * (to - from), gpa: this.axis.addressAt((1 - y) * this.height) };
+    return { t: from + x * (to - from), gpa: this.addressAt(1 - y) };
   }
 }

@@ -15,11 +15,11 @@ export class NoteDialog {
   #places = [];
 
   /**
-   * @param {View} view
+   * @param {Stage} stage
    * @param {Notes} notes
    */
-  constructor(view, notes) {
-    Object.assign(this, { view, notes, element: byId("note-dialog"), form: byId("note-form") });
+  constructor(stage, notes) {
+    Object.assign(this, { stage, notes, element: byId("note-dialog"), form: byId("note-form") });
     this.draft = `gmemscope note draft ${notes.path}`;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -39,7 +39,7 @@ export class NoteDialog {
     text.value = note ? note.text : (sessionStorage.getItem(this.draft) ?? "");
     author.value = note ? (note.author ?? "") : (localStorage.getItem(AUTHOR) ?? "");
     byId("note-title").textContent = note ? "Change a note" : "A note";
-    this.#places = placesFor(this.view, note);
+    this.#places = placesFor(this.stage.axis, note);
     byId("note-places").replaceChildren(...this.#places.map(placeChoice));
     this.say("");
     this.element.showModal();

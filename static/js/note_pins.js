@@ -33,7 +33,7 @@ export class NotePins {
   place(view, notes) {
     const { from, to } = view.time;
     const width = plotWidth(this.plot.figure);
-    const shown = [notes, this.plot.raster, view.search, from, to, width];
+    const shown = [notes, this.plot.raster, String(this.plot.range), view.search, from, to, width];
     if (shown.every((each, i) => each === this.#shown[i])) return; // a click needs its pin to stay
     this.#shown = shown;
     const ends = [];

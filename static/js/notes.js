@@ -28,7 +28,7 @@ export class Notes {
     this.path = `${page.path}/notes`;
     this.list = byId("notes");
     this.said = byId("notes-said");
-    this.dialog = new NoteDialog(page.view, this);
+    this.dialog = new NoteDialog(page.stage, this);
     this.pins = [page.map, page.timeline].map((plot) => new NotePins(plot, (id) => this.show(id)));
     byId("add-note").addEventListener("click", () => this.dialog.open());
     this.list.addEventListener("click", (event) => this.act(event));
@@ -128,7 +128,7 @@ export class Notes {
   /** Show what a note is about, and the note. */
   show(id) {
     const note = this.found.find((each) => each.id === id);
-    this.page.goTo(searchOf(this.page.view, note));
+    this.page.goTo(searchOf(this.page.stage.axis, note));
     this.current = id;
     this.markCurrent();
     byId(`note-${id}`).scrollIntoView({ block: "nearest" });

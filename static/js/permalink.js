@@ -8,17 +8,17 @@ export class Permalink {
   /**
    * @param {HTMLButtonElement} button
    * @param {HTMLElement} said
-   * @param {View} view
+   * @param {Explorer} page
    */
-  constructor(button, said, view) {
+  constructor(button, said, page) {
     this.said = said;
-    this.view = view;
+    this.page = page;
     button.addEventListener("click", () => this.copy());
   }
 
   get url() {
     const { origin, pathname } = window.location;
-    return origin + pathname + this.view.pinned;
+    return origin + pathname + this.page.stage.axis.pinned;
   }
 
   /**
@@ -30,7 +30,7 @@ export class Permalink {
       await navigator.clipboard.writeText(this.url);
       this.say("link copied");
     } catch {
-      this.view.pause();
+      this.page.view.pause();
       this.say("the address bar holds the link");
     }
   }

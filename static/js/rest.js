@@ -27,11 +27,11 @@ export async function fetchJson(url, signal) {
 }
 
 /** All items of a resource that comes in pages. */
-export async function fetchAll(path) {
+export async function fetchAll(path, signal) {
   const items = [];
   let after = null;
   do {
-    const page = await fetchJson(address(path, { after }));
+    const page = await fetchJson(address(path, { after }), signal);
     items.push(...page.items);
     after = page.next;
   } while (after !== null);

@@ -45,9 +45,9 @@ export class Scrubber {
 
   /** The slider was moved by hand. */
   take() {
-    const { from, to } = this.view.time;
+    const { time, length } = this.page.stage.axis;
     const share = this.slider.value / this.slider.max;
-    this.moveTo(Math.min(to - 1, from + share * this.view.length));
+    this.moveTo(Math.min(time.to - 1, time.from + share * length));
     this.moves.ask();
   }
 
@@ -72,7 +72,7 @@ export class Scrubber {
 
   /** Play from the cursor to the end of the window; from its start if there is nothing to go. */
   play() {
-    const { time, cursorInView } = this.view;
+    const { time, cursorInView } = this.page.stage.axis;
     if (cursorInView === null || cursorInView >= time.to - 1) this.moveTo(time.from);
     this.#steppedAt = performance.now();
     this.show(true);
@@ -96,7 +96,7 @@ export class Scrubber {
     const now = performance.now();
     const elapsed = Math.min(now - this.#steppedAt, LONGEST_STEP_MS);
     this.#steppedAt = now;
-    const last = this.view.time.to - 1;
+    const last = this.page.stage.axis.time.to - 1;
     const t = Math.min(last, this.view.t + elapsed * this.rate);
     this.moveTo(t);
     const isShown = await this.page.readCursor();
@@ -107,6 +107,6 @@ export class Scrubber {
   /** Nanoseconds of the recording that pass in a millisecond. */
   get rate() {
     const seconds = Number(this.speed.value);
-    return seconds ? this.view.length / (seconds * 1000) : NS_PER_MS;
+    return seconds ? this.page.stage.axis.length / (seconds * 1000) : NS_PER_MS;
   }
 }

@@ -11,7 +11,7 @@ const REACH = 4;
  * @returns {{filter: object, isUnderCursor: boolean}} parameters of the events resource
  */
 export function selectedEvents(view, size) {
-  if (view.t === null) return { filter: { ...view.time, ...shownAddresses(view) }, isUnderCursor: false };
+  if (!view.isCursorInView) return { filter: { ...view.time, ...shownAddresses(view) }, isUnderCursor: false };
   const reach = Math.max(1, Math.ceil((view.length / size.width) * REACH));
   const near = { from: Math.max(view.span[0], view.t - reach), to: view.t + reach };
   const at = placesMeant(view, size, view.gpa);

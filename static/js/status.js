@@ -16,6 +16,8 @@ export class Status {
   constructor(parts) {
     this.parts = parts;
     this.readAt = null;
+    /** Whether the server did not answer when it was asked last. */
+    this.isGone = false;
   }
 
   /** Whether the page follows the recording, and how old what it shows is. */
@@ -54,12 +56,15 @@ export class Status {
     element.replaceChildren(`${when}:`, ...parts);
   }
 
-  showError(error) {
+  /** @param {boolean} isBehind whether somebody wants to see something else than what is shown */
+  showError(error, isBehind) {
     const { banner } = this.parts;
     banner.hidden = false;
-    if (error instanceof ServerGone) {
+    this.isGone = error instanceof ServerGone;
+    if (this.isGone) {
       const since = this.readAt ? ` What is shown was read at ${clockText(this.readAt)}.` : "";
-      banner.textContent = `${error.message}${since} Trying again.`;
+      const wanted = isBehind ? " What you chose since then is shown when it answers." : "";
+      banner.textContent = `${error.message}${since}${wanted} Trying again.`;
     } else if (error instanceof Refused) {
       const verb = error.status < 500 ? "refused" : "failed";
       banner.textContent = `The server ${verb}: ${error.message}`;
@@ -70,6 +75,7 @@ export class Status {
   }
 
   showRead() {
+    this.isGone = false;
     this.readAt = new Date();
     this.parts.banner.hidden = true;
   }

@@ -42,20 +42,19 @@ export class Steps {
 
   urlOf(parameters) {
     const { view, path } = this.page;
-    const meant = placesMeant(view, this.page.mapSize, this.place);
+    const meant = placesMeant(view, this.page.mapSize, this.placeIn(view));
     return address(`${path}/events`, { ...meant, ...view.filters, ...parameters });
   }
 
   /** Where steps stay: the cursor's address, unless it is that of an event that was gone to. */
-  get place() {
-    const { event, gpa } = this.page.view;
+  placeIn({ event, gpa }) {
     if (event === null) return gpa;
     return event === this.#reached ? this.#place : null;
   }
 
   reach(event) {
     const { view } = this.page;
-    this.#place = this.place;
+    this.#place = this.placeIn(view);
     this.#reached = event.seq;
     view.showEvent(event.t_effect, this.#place ?? withinShown(view, event.gpa), event.seq);
   }

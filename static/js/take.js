@@ -40,7 +40,7 @@ export class Take {
   }
 
   describe() {
-    const { view } = this.page;
+    const view = this.page.stage.shown;
     const { from, to } = view.time;
     const { from: low, to: high } = view.addresses;
     const isAll = view.gpaFrom === null && view.gpaTo === null;
@@ -51,7 +51,8 @@ export class Take {
 
   /** What there is to take, each with the parameters that were asked with. */
   rows() {
-    const { view, events, map, timeline } = this.page;
+    const { stage, events, map, timeline } = this.page;
+    const view = stage.shown;
     const { mostJson, mostRows, mostRuns } = this.parts.dialog.dataset;
     const at = { at: view.instant, ...view.addressParameters, limit: mostRuns };
     const where = events.isUnderCursor ? "under the cursor" : "in view";
@@ -60,7 +61,7 @@ export class Take {
         table: { limit: mostRows } },
       { name: "cells of the map", path: "raster", parameters: map.parametersShown ?? {},
         names: { json: "edges as JSON", png: "picture" } },
-      { name: "counts over time", path: "timeline", parameters: timeline.asked ?? {} },
+      { name: "counts over time", path: "timeline", parameters: timeline.parametersShown ?? {} },
       { name: `state ${view.instantText}`, path: "state", parameters: at },
       { name: "memslots of that time", path: "memslots", parameters: { ...view.time } },
     ];

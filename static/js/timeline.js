@@ -4,6 +4,7 @@
  * the VM had any.
  */
 
+import { describeFilters } from "./filters.js";
 import { PAGE_SIZE } from "./gpa.js";
 import { Overlay } from "./overlay.js";
 import {
@@ -23,16 +24,21 @@ export class Timeline {
   /** Which lanes there are beside the conversions. */
   has = { failed: false, faults: false };
 
-  constructor(figure, overlayElement, readout, vmId) {
+  /** @param {{readout: HTMLElement, counted: HTMLElement}} says of a bucket, and what is counted */
+  constructor(figure, overlayElement, says, vmId) {
     this.figure = figure;
     this.overlay = new Overlay(overlayElement);
-    this.readout = readout;
+    Object.assign(this, says);
     this.vmId = vmId;
   }
 
   /** Give each kind of event that the VM ever had its lane, whatever the window holds of it. */
-  showLanes({ conversions, events }) {
-    this.has = { failed: conversions.failed > 0, faults: (events.page_fault ?? 0) > 0 };
+  lanesFor({ conversions, events }) {
+    this.wanted = { failed: conversions.failed > 0, faults: (events.page_fault ?? 0) > 0 };
+  }
+
+  showLanes() {
+    this.has = this.wanted;
     for (const name of Object.keys(this.has)) {
       document.getElementById(`legend-${name}`).hidden = !this.has[name];
       this.figure.parentElement.classList.toggle(`has-${name}`, this.has[name]);
@@ -40,16 +46,19 @@ export class Timeline {
     forgetSizes();
   }
 
-  load(view, signal) {
+  async load(view, signal) {
     const { from, to } = view.time;
     const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
     const chosen = { ...view.addressParameters, ...view.filters };
     const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
-    this.asked = parameters;
-    return fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal);
+    const answer = await fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal);
+    return { parameters, answer };
   }
 
-  draw(view, answer) {
+  /** Draw an answer of `load`. */
+  draw(view, { parameters, answer }) {
+    if (this.has !== this.wanted) this.showLanes();
+    this.parametersShown = parameters;
     this.answer = answer;
     const { edges } = answer;
     const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
@@ -71,19 +80,20 @@ export class Timeline {
     if (lanes.failed) traces.push(failureTicks(answer, layout, lanes.failed));
     if (lanes.faults) traces.push(...faultBars(answer, seconds, layout, lanes.faults));
     window.Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
-    this.placeMarks(view);
+    this.counted.textContent = countedText(view);
   }
 
-  preview(view) {
+  /** Move what is drawn to the view's window. */
+  move(view) {
     if (this.answer === null) return;
     const { width } = sizeOf(this.figure);
     window.Plotly.relayout(this.figure, timeAxisUpdate(view, width, false));
-    this.placeMarks(view);
   }
 
-  placeMarks(view) {
+  placeMarks(view, storms) {
     this.overlay.placeCursor(view);
     this.overlay.placeLosses(view, this.answer?.losses ?? []);
+    this.overlay.placeStorms(view, storms);
   }
 
   /** Say what the bucket at an instant holds, exactly. */
@@ -114,6 +124,13 @@ export class Timeline {
     const { edges } = this.answer;
     return edges.findIndex((edge, i) => t >= edge && t < edges[i + 1]);
   }
+}
+
+/** Which events are counted, where that is not all. */
+function countedText({ filters, gpaFrom, gpaTo }) {
+  const where = gpaFrom === null && gpaTo === null ? "" : "at the shown addresses";
+  const counted = [describeFilters(filters), where].filter(Boolean).join("; ");
+  return counted ? `counted: ${counted}. Bytes are of the whole VM.` : "";
 }
 
 function faultText({ page_faults, private_faults }, bucket) {

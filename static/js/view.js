@@ -27,6 +27,8 @@ export class View extends EventTarget {
   /** Which events are meant: values by name, as filters.js reads them. */
   filters = {};
   isFollowing = false;
+  /** How often somebody has changed it; that the recording grows does not count. */
+  changes = 0;
 
   /** First and last instant of the recording. */
   span = [0, 1];
@@ -68,12 +70,31 @@ export class View extends EventTarget {
     this.#chosen = seq === null || this.t === null ? null : { seq, t: this.t };
   }
 
+  /** The same view, which stays as it is when this one changes. */
+  snapshot() {
+    const copy = Object.assign(new View(), this);
+    copy.takeCursor(this);
+    return copy;
+  }
+
+  /** Put the cursor and the markers where another view has them. */
+  takeCursor(view) {
+    [this.t, this.gpa, this.#chosen] = [view.t, view.gpa, view.#chosen];
+    this.markers = { ...view.markers };
+  }
+
+  /** Whether just the same times and addresses are shown. */
+  hasWindowOf(view) {
+    const edges = ({ time, addresses }) => [time.from, time.to, addresses.from, addresses.to];
+    const theirs = edges(view);
+    return edges(this).every((edge, i) => edge === theirs[i]);
+  }
+
   /** The query string of what is shown now, with the cursor on that event: it stays, come what may. */
   searchAt(t, gpa, seq) {
     const query = new URLSearchParams(this.search);
     const { from, to } = this.time;
     if (this.isFollowing) {
-      // What is linked may have been asked for before the window moved on.
       query.delete("live");
       query.set("from", Math.min(from, t));
       query.set("to", Math.max(to, t + 1));
@@ -140,8 +161,21 @@ export class View extends EventTarget {
     return { gpa_from: text(this.gpaFrom), gpa_to: text(this.gpaTo) };
   }
 
+  /** Without any known memslot, all addresses are those of a map of everything. */
+  learnLayout(bands) {
+    this.layout = BandAxis.ofRanges(
+      bands.map((band) => [parseAddress(band.gpa_from), parseAddress(band.gpa_to)]),
+    );
+  }
+
   /** When each memslot came and went (Infinity: it is there). */
   lives = [];
+
+  takeMemslots(memslots) {
+    this.lives = memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
+    const ranges = memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
+    this.layout = BandAxis.ofRanges(ranges);
+  }
 
   /**
    * The last instant at which there is any memory, of memslots that came before the window's end; a
@@ -164,6 +198,14 @@ export class View extends EventTarget {
     return this.t !== null && this.t >= from && this.t < to ? this.t : null;
   }
 
+  /** Whether the cursor can be seen: nothing is chosen by one that is elsewhere. */
+  get isCursorInView() {
+    if (this.cursorInView === null) return false;
+    if (this.gpa === null || this.layout.isEmpty) return true;
+    const { from, to } = this.addresses;
+    return this.gpa >= from && this.gpa < to;
+  }
+
   /** What `instant` is, in words. */
   get instantText() {
     if (this.t !== null) return "at the cursor";
@@ -176,11 +218,17 @@ export class View extends EventTarget {
   }
 
   changed() {
+    this.changes += 1;
     this.dispatchEvent(new Event("change"));
   }
 
   /** Show a window of time; leaves following, for what is shown no longer ends at the newest. */
   showTime(from, to) {
+    this.#setTime(from, to);
+    this.changed();
+  }
+
+  #setTime(from, to) {
     const [first, last] = this.span;
     const length = Math.min(Math.max(Math.round(to - from), SHORTEST_WINDOW_NS), last - first);
     const start = Math.round(Math.min(Math.max(from, first), last - length));
@@ -188,7 +236,6 @@ export class View extends EventTarget {
     this.from = isWhole ? null : start;
     this.to = isWhole ? null : start + length;
     this.isFollowing = false;
-    this.changed();
   }
 
   /** Zoom time by a factor (below 1: closer) around an instant that stays where it is. */
@@ -204,13 +251,17 @@ export class View extends EventTarget {
 
   /** Show what lies between two positions of the layout (bytes, holes left out). */
   showPositions(low, high) {
+    this.#setPositions(low, high);
+    this.changed();
+  }
+
+  #setPositions(low, high) {
     const length = Math.min(high - low, this.layout.length);
     const start = Math.min(Math.max(low, 0), this.layout.length - length);
     const isWhole = length >= this.layout.length;
     [this.gpaFrom, this.gpaTo] = isWhole
       ? [null, null]
       : this.layout.windowBetween(start, start + length);
-    this.changed();
   }
 
   /** Positions of the layout between which the shown addresses lie. */
@@ -234,8 +285,12 @@ export class View extends EventTarget {
     this.showPositions(low + by, high + by);
   }
 
-  showAddresses(gpaFrom, gpaTo) {
-    this.showPositions(this.layout.positionOf(gpaFrom), this.layout.positionOf(gpaTo));
+  /** Show just this, and choose by nothing else: the cursor is let go. Null: addresses stay. */
+  select(from, to, addresses = null) {
+    this.t = this.gpa = null;
+    this.choose(null);
+    if (addresses) this.#setPositions(...addresses.map((gpa) => this.layout.positionOf(gpa)));
+    this.showTime(from, to);
   }
 
   showWhole(isLive) {
