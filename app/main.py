@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app import api, pages, security
+from app.access import Access
 from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
 from app.api.import_jobs import ImportJobs
@@ -53,7 +54,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.settings = settings
+    access = access_by(settings)
+    app.state.settings = settings.model_copy(update={"token": None})  # its hash is enough
+    app.state.access = access
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
     app.state.imports = imports
@@ -63,20 +66,27 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.feed = ChangeFeed(reader.heads)
     add_problem_handlers(app)
     app.add_exception_handler(HTTPException, answer_http_error)
-    add_middleware(app, settings)
+    add_middleware(app, settings, access)
     app.include_router(api.router)
-    app.include_router(security.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app
 
 
-def add_middleware(app: FastAPI, settings: Settings) -> None:
+def access_by(settings: Settings) -> Access | None:
+    """None: who reaches the dashboard may read."""
+    if settings.token is None:
+        return None
+    return Access(settings.token.get_secret_value(), settings.wrong_token_delay_s)
+
+
+def add_middleware(app: FastAPI, settings: Settings, access: Access | None) -> None:
     """Add what every request passes, innermost first."""
     app.add_middleware(SuffixMiddleware)
     app.add_middleware(GZipMiddleware, compresslevel=1)
-    if settings.token is not None:
-        app.add_middleware(security.TokenCheck, token=settings.token.get_secret_value())
+    if access is not None:
+        app.add_middleware(security.TokenCheck, access=access)
+    app.add_middleware(security.CrossSiteCheck)
     if settings.is_loopback:
         app.add_middleware(security.HostCheck, hosts=LOOPBACK_NAMES | {settings.host})
     app.add_middleware(security.SecurityHeaders)

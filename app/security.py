@@ -1,23 +1,32 @@
 """Who may ask, and what a browser may do with the answer."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable
-from http.cookies import SimpleCookie
 
-from fastapi import APIRouter
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.dependencies import SettingsOf
+from app.access import Access
+from app.api.formats import API_PREFIX
 from app.headers import SECURITY_HEADERS
-from app.pages.errors import refusal
+from app.pages.errors import prefers_html, refusal
+from app.pages.login import LOGIN_PATH, login_page
+from app.templating import signed_in
 
-COOKIE = "gmemscope_token"
-OPEN_PATHS = frozenset({"/healthz", "/login"})
-"""Reachable without a token: the first tells nothing, the second checks the token itself."""
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+OPEN_PATHS = frozenset(
+    {
+        "/healthz",
+        LOGIN_PATH,
+        "/static/css/base.css",
+        "/static/css/login.css",
+        "/static/img/icon.svg",
+        "/static/js/theme.js",
+    }
+)
+"""Reachable without a token: the first tells nothing, the second checks the token itself, the rest
+is what it looks like."""
 
 
 class SecurityHeaders:
@@ -62,60 +71,85 @@ def host_name(scope: Scope) -> str:
     return host.partition(":")[0]
 
 
-class TokenCheck:
-    """Demands the token: `Authorization: Bearer`, or the cookie that /login gives to a browser."""
+class CrossSiteCheck:
+    """Refuses what another web site lets a browser change here, with a session or without any.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    Browsers that are asked over TLS or on this machine say in Sec-Fetch-Site who asks, all of them
+    say it in Origin (RFC 9110 names the methods that change nothing). What is no browser sends
+    neither, and may.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_open = scope["type"] != "http" or scope["path"] in OPEN_PATHS
-        asked = Headers(scope=scope)
-        if is_open or self._is_allowed(asked):
-            return await self._app(scope, receive, send)
-        answer = refusal(
-            scope["path"],
-            asked,
-            401,
-            "a token is needed: open /login?token=... once in a browser, or send "
-            "Authorization: Bearer",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-        return await answer(scope, receive, send)
-
-    def _is_allowed(self, headers: Headers) -> bool:
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return is_same(bearer.strip(), self._token)
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        return cookie is not None and is_same(cookie.value, cookie_value(self._token))
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
+            asked = Headers(scope=scope)
+            if is_cross_site(asked):
+                detail = (
+                    "another web site asked for this change: only the dashboard's own pages may"
+                )
+                answer = refusal(scope["path"], asked, 403, detail)
+                return await answer(scope, receive, send)
+        return await self._app(scope, receive, send)
 
 
-def is_same(given: str, wanted: str) -> bool:
-    """Compare in a time that tells nothing about where they differ."""
-    return hmac.compare_digest(given.encode(), wanted.encode())
-
-
-def cookie_value(token: str) -> str:
-    """What the browser keeps: proves the token without being it."""
-    return hmac.new(token.encode(), b"gmemscope cookie", hashlib.sha256).hexdigest()
-
-
-router = APIRouter()
-
-
-@router.get("/login", include_in_schema=False)
-def login(settings: SettingsOf, token: str) -> Response:
-    """Exchange the token for a cookie that this browser sends from now on."""
-    if settings.token is None or not is_same(token, settings.token.get_secret_value()):
-        raise HTTPException(401, "this is not the token that the dashboard was started with")
-    answer = RedirectResponse("/", status_code=303)
-    answer.set_cookie(
-        COOKIE,
-        cookie_value(settings.token.get_secret_value()),
-        max_age=30 * 24 * 3600,
-        httponly=True,
-        samesite="lax",
+def is_cross_site(headers: Headers) -> bool:
+    """Whether a page of another origin made a browser send this."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:  # behind a proxy that changes Host, this alone can be relied on
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return (
+        origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
     )
-    return answer
+
+
+class TokenCheck:
+    """Demands the token: `Authorization: Bearer`, or the session that /login gives to a browser."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            return await self._app(scope, receive, send)
+        asked = Headers(scope=scope)
+        scheme, _, bearer = asked.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            if self._access.is_token(bearer.strip()):
+                return await self._app(scope, receive, send)
+            status, detail = await self._access.refuse(scope)
+            answer = refusal(scope["path"], asked, status, detail, headers=CHALLENGE)
+            return await answer(scope, receive, send)
+        if self._access.session_of(asked) is not None:
+            return await self._pass_signed_in(scope, receive, send)
+        return await self._ask(scope, asked)(scope, receive, send)
+
+    async def _pass_signed_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        before = signed_in.set(True)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            signed_in.reset(before)
+
+    def _ask(self, scope: Scope, asked: Headers) -> Response:
+        """For the token: a person by a form that leads on to what they came for."""
+        detail = "a token is needed: send Authorization: Bearer, or log in at /login in a browser"
+        if "hx-request" in asked:  # a part of a page whose session ended: htmx loads it anew
+            return refusal(scope["path"], asked, 401, detail, CHALLENGE | {"HX-Refresh": "true"})
+        is_page = prefers_html(asked.get("accept", "")) and not scope["path"].startswith(API_PREFIX)
+        if not is_page:
+            return refusal(scope["path"], asked, 401, detail, headers=CHALLENGE)
+        answer = login_page(destination(scope))
+        answer.headers.update(CHALLENGE)
+        return answer
+
+
+def destination(scope: Scope) -> str:
+    """The address that was asked for, if asking for it again is harmless."""
+    if scope["method"] not in SAFE_METHODS:
+        return "/"
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path

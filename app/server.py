@@ -8,12 +8,32 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from app.commands.errors import HostError, UsageError
 from app.settings import Settings
 
 GRACE_S = 2
 """How long answers under way may take once the server was told to end."""
+
+
+def load_settings(host: str, port: int, database: str | None = None) -> Settings:
+    """What the environment and the options say. Raises UsageError where that makes no sense."""
+    try:
+        settings = Settings(host=host, port=port)
+    except ValidationError as error:
+        # In words of our own: pydantic's show the value, which may be the token.
+        told = [(part["loc"], part["msg"].removeprefix("Value error, ")) for part in error.errors()]
+        lines = [f"{variable(str(where[0]))}: {said}" for where, said in told]
+        raise UsageError("; ".join(lines)) from None
+    if database is not None:
+        settings = settings.model_copy(update={"database_url": database})
+    check_exposure(settings)
+    return settings
+
+
+def variable(name: str) -> str:
+    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
 def check_exposure(settings: Settings) -> None:
@@ -62,19 +82,26 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; what the caller does afterwards is done in both cases."""
-    signal.signal(signal.SIGTERM, _exit)
+def server_of(app: FastAPI) -> Server:
+    settings: Settings = app.state.settings
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",  # warnings are about what clients send: they could fill the disk
         access_log=False,
         server_header=False,
         ws="none",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
     )
+    return Server(config)
+
+
+def run(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; what the caller does afterwards is done in both cases."""
+    signal.signal(signal.SIGTERM, _exit)
     with suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[listener])
+        server_of(app).run(sockets=[listener])
 
 
 def _exit(signal_number: int, frame: FrameType | None) -> None:

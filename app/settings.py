@@ -1,12 +1,16 @@
 """What the dashboard is started with: environment variables GMEMSCOPE_*, or options of `serve`."""
 
 import ipaddress
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+SHORTEST_TOKEN = 16
+"""Characters: one that a person can guess lets everybody in who asks often enough."""
+_TOKEN_ADVICE = f"it has at least {SHORTEST_TOKEN} characters; `openssl rand -hex 32` makes one"
 
 
 class Settings(BaseSettings):
@@ -21,8 +25,29 @@ class Settings(BaseSettings):
     token: SecretStr | None = None
     """Who may read. Needed as soon as the dashboard listens beyond this machine."""
 
+    trusted_proxies: str = ""
+    """Addresses or networks, by commas, whose X-Forwarded-For and -Proto are believed: those of a
+    reverse proxy that ends TLS in front of the dashboard. None: nobody's are."""
+
     upload_limit_bytes: int = 16 << 30
     """How large a file the import page takes; larger ones are imported by `gmemscope import`."""
+
+    wrong_token_delay_s: Annotated[float, Field(ge=0)] = 1.0
+    """Who has sent a few wrong tokens waits so long for each further answer."""
+
+    @field_validator("token")
+    @classmethod
+    def _is_hard_to_guess(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is None:
+            return None
+        text = token.get_secret_value()
+        if not text:
+            raise ValueError(f"an empty token would let everybody in: {_TOKEN_ADVICE}")
+        if not all("!" <= letter <= "~" for letter in text):
+            raise ValueError("a token is of ASCII letters, digits and signs, without spaces")
+        if len(text) < SHORTEST_TOKEN:
+            raise ValueError(f"a token of {len(text)} characters can be guessed: {_TOKEN_ADVICE}")
+        return token
 
     @property
     def is_loopback(self) -> bool:

@@ -13,6 +13,9 @@ TEMPLATES_FOLDER = Path(__file__).parent.parent / "templates"
 counts_lines: ContextVar[bool] = ContextVar("counts_lines", default=False)
 """Whether the recording that is being shown has no times, but lines."""
 
+signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
+"""Whether the page is for somebody who logged in, and may want to log out."""
+
 
 def time(ns: int) -> str:
     return text.line(ns) if counts_lines.get() else text.time(ns)
@@ -45,7 +48,7 @@ environment.filters |= {
     "rate": rate,
     "wall_time": text.wall_time,
 }
-environment.globals["lost"] = text.lost
+environment.globals |= {"lost": text.lost, "is_signed_in": signed_in.get}
 
 
 def markup(template: str, **context: object) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
 from playwright.sync_api import Page, Response
 
 from app.main import create_app
-from app.server import Server, bind, url_of
+from app.server import bind, server_of, url_of
 from app.settings import Settings
 
 
@@ -25,10 +24,9 @@ class Dashboard:
 
 
 @contextmanager
-def dashboard_over(database: Path) -> Iterator[Dashboard]:
+def dashboard_over(database: Path, settings: Settings | None = None) -> Iterator[Dashboard]:
     with bind("127.0.0.1", 0) as listener:
-        app = create_app(Settings(database_url=str(database)))
-        server = Server(uvicorn.Config(app, log_level="error", ws="none"))
+        server = server_of(create_app(settings or Settings(database_url=str(database))))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

@@ -1,5 +1,6 @@
 """JSON that somebody sends us: held to a size and to a type that other web sites cannot send."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 CONTENT_TYPE = "application/json"
 """A form of another web site cannot send this: its browser would have to ask us first."""
 LONGEST_BODY = 64 << 10
+LONGEST_S = 30
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -26,7 +28,7 @@ def json_body(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != CONTENT_TYPE:
             raise HTTPException(415, f"send {CONTENT_TYPE}")
-        body = await _bytes(request)
+        body = await small_body(request)
         with told_as_invalid():
             return model.model_validate_json(body)
 
@@ -44,12 +46,17 @@ def told_as_invalid() -> Iterator[None]:
         ) from error
 
 
-async def _bytes(request: Request) -> bytes:
+async def small_body(request: Request) -> bytes:
+    """All of it, if it is small and comes soon: one that trickles in holds a connection."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise HTTPException(413, f"more than {LONGEST_BODY} bytes")
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LONGEST_BODY:
+                    raise HTTPException(413, f"more than {LONGEST_BODY} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {LONGEST_S} s") from None
     return bytes(body)
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
 
 from app.headers import SECURITY_HEADERS
 from app.store.errors import Conflict, NotFound, StoreError
@@ -106,6 +107,11 @@ async def answer_store_error(request: Request, error: Exception) -> JSONResponse
     return problem_response(request.url.path, 503, str(error))
 
 
+async def answer_nobody(request: Request, error: Exception) -> JSONResponse:
+    """Who sent half a body and went is no bug of ours, and fills no log."""
+    return problem_response(request.url.path, 400, "the body is not whole")
+
+
 async def answer_bug(request: Request, error: Exception) -> JSONResponse:
     """Say that we failed; what and where is for the server's log, not for the client."""
     detail = "gmemscope failed to answer; the server's log says where"
@@ -119,4 +125,5 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(NotFound, answer_not_found)
     app.add_exception_handler(Conflict, answer_conflict)
     app.add_exception_handler(StoreError, answer_store_error)
+    app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_exception_handler(Exception, answer_bug)

@@ -18,11 +18,9 @@ PR_SET_PDEATHSIG = 1
 def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = None) -> None:
     """Show a simulated confidential guest, live, in the browser; needs no KVM."""
     from app.main import create_app
-    from app.server import bind, check_exposure, run, url_of
-    from app.settings import Settings
+    from app.server import bind, load_settings, run, url_of
 
-    settings = Settings(host=host, port=port)
-    check_exposure(settings)
+    settings = load_settings(host, port)
     with bind(host, port) as listener:
         shown = database or str(fresh_database(listener.getsockname()[1]))
         app = create_app(settings.model_copy(update={"database_url": shown}))

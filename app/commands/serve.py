@@ -15,13 +15,9 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
 
     Other machines may read only with the token in GMEMSCOPE_TOKEN.
     """
-    from app.server import bind, check_exposure, run, url_of
-    from app.settings import Settings
+    from app.server import bind, load_settings, run, url_of
 
-    settings = Settings(host=host, port=port)
-    if database is not None:
-        settings = settings.model_copy(update={"database_url": database})
-    check_exposure(settings)
+    settings = load_settings(host, port, database)
     with bind(host, port) as listener:
         from app.main import create_app  # slow to load: only once the port is ours
 

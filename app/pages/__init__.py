@@ -10,6 +10,7 @@ from app.pages import (
     history,
     home,
     importing,
+    login,
     recording,
     storms,
     stretches,
@@ -26,3 +27,4 @@ router.include_router(backing.router)
 router.include_router(diff.router)
 router.include_router(history.router)
 router.include_router(importing.router)
+router.include_router(login.router)

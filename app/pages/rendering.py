@@ -9,6 +9,8 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.api.problems import BadParameter
 from app.store.errors import NotFound, StoreError
@@ -43,6 +45,8 @@ class PageRoute(APIRoute):
                 return error_page(HTTPStatus.NOT_FOUND, _wrong_query(error) or detail)
             except StoreError as error:
                 return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{capitalised(error)}.")
+            except (HTTPException, ClientDisconnect):
+                raise  # answered as anywhere else
             except Exception:
                 logger.exception("%s failed", request.url.path)
                 detail = "gmemscope failed to make this page; the server's log says where."

@@ -61,6 +61,7 @@ const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 async function ask(url, signal, accept) {
   const response = await reach(url, { signal, headers: { accept } });
   if (response.ok) return response;
+  if (response.status === 401) window.location.reload(); // the session ended: the form leads back here
   if ([502, 503, 504].includes(response.status)) throw new ServerGone("The server is not ready.");
   const problem = await response.json().catch(() => ({}));
   throw new Refused(problem, response.status);

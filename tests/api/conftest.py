@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from app.main import create_app
-from app.server import Server, bind, url_of
+from app.server import bind, server_of, url_of
 from app.settings import Settings
 
 
@@ -19,7 +18,7 @@ from app.settings import Settings
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """Serve in a thread; yields a client of it."""
     with bind("127.0.0.1", 0) as listener:
-        server = Server(uvicorn.Config(create_app(settings), log_level="error", ws="none"))
+        server = server_of(create_app(settings))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

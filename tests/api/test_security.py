@@ -9,11 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from app.commands.errors import UsageError
-from app.server import check_exposure
-from app.settings import Settings
+from app.server import check_exposure, load_settings
+from app.settings import SHORTEST_TOKEN, Settings
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
-TOKEN = "correct horse"
+TOKEN = "correct-horse-battery-staple"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -30,7 +30,7 @@ def test_every_answer_is_held_to_this_origin(client: httpx.Client) -> None:
         assert "unsafe" not in policy
         assert "http" not in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "access-control-allow-origin" not in headers
 
 
@@ -64,19 +64,18 @@ def test_listening_to_this_machine_demands_none(host: str) -> None:
 def test_without_the_token_only_the_health_is_told(serve: Serve, guarded: Settings) -> None:
     with serve(guarded) as client:
         assert client.get("/healthz").status_code == 200
-        for path in ("/", "/api/v1/vms", "/api/v1/openapi.json", "/metrics", "/static/none"):
+        for path in (
+            "/",
+            "/api/v1/vms",
+            "/api/v1/openapi.json",
+            "/metrics",
+            "/static/none",
+            "/logout",
+        ):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         wrong = client.get("/api/v1/vms", headers={"Authorization": "Bearer wrong"})
         assert wrong.status_code == 401
-
-
-def test_a_person_without_the_token_reads_what_to_do(serve: Serve, guarded: Settings) -> None:
-    with serve(guarded) as client:
-        answer = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
-        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
-        assert answer.headers["content-type"].startswith("text/html")
-        assert "open /login?token=... once in a browser" in answer.text
 
 
 def test_with_the_token_everything_is_told_under_any_name(serve: Serve, guarded: Settings) -> None:
@@ -85,11 +84,85 @@ def test_with_the_token_everything_is_told_under_any_name(serve: Serve, guarded:
         assert asked.status_code == 200
 
 
-def test_a_browser_trades_the_token_for_a_cookie(serve: Serve, guarded: Settings) -> None:
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("", "an empty token would let everybody in"),
+        ("x" * (SHORTEST_TOKEN - 1), "a token of 15 characters can be guessed"),
+        ("a token with spaces", "without spaces"),
+        ("ein-schönes-langes-token", "of ASCII letters"),
+        ("a-token-of-two\nlines-is-none", "without spaces"),
+    ],
+)
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(
+    monkeypatch: pytest.MonkeyPatch, host: str, token: str, said: str
+) -> None:
+    monkeypatch.setenv("GMEMSCOPE_TOKEN", token)
+    with pytest.raises(UsageError, match=f"^GMEMSCOPE_TOKEN: .*{said}") as refused:
+        load_settings(host, 8000)
+    assert token == "" or token not in str(refused.value)
+
+
+def test_any_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GMEMSCOPE_UPLOAD_LIMIT_BYTES", "much")
+    with pytest.raises(UsageError, match=r"^GMEMSCOPE_UPLOAD_LIMIT_BYTES: .*valid integer"):
+        load_settings("127.0.0.1", 8000)
+
+
+CROSS_SITE = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Origin": "null"},
+    {"Origin": ""},
+]
+CHANGES = [
+    ("POST", "/api/v1/vms/1/notes"),
+    ("PATCH", "/api/v1/vms/1/notes/1"),
+    ("DELETE", "/api/v1/vms/1/notes/1"),
+    ("PUT", "/api/v1/vms/1/notes/1"),
+    ("POST", "/api/v1/imports?name=x.dat"),
+    ("DELETE", "/api/v1/imports/1"),
+    ("POST", "/login"),
+    ("POST", "/logout"),
+    ("POST", "/"),
+]
+
+
+@pytest.mark.parametrize("headers", CROSS_SITE, ids=str)
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_another_site_changes_nothing(
+    client: httpx.Client, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = client.request(method, path, headers=headers)
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_another_site_changes_nothing_with_the_token_either(
+    serve: Serve, guarded: Settings
+) -> None:
     with serve(guarded) as client:
-        assert client.get("/login", params={"token": "wrong"}).status_code == 401
-        entered = client.get("/login", params={"token": TOKEN})
-        assert (entered.status_code, entered.headers["location"]) == (303, "/")
-        assert "HttpOnly" in entered.headers["set-cookie"]
-        assert TOKEN not in entered.headers["set-cookie"]
-        assert client.get("/api/v1/vms").status_code == 200
+        for headers in CROSS_SITE:
+            answer = client.delete("/api/v1/vms/1/notes/1", headers={**BEARER, **headers})
+            assert answer.status_code == 403
+
+
+def test_our_own_pages_and_what_is_no_browser_may_change_things(client: httpx.Client) -> None:
+    own = f"http://{client.base_url.netloc.decode()}"
+    for headers in (
+        {},
+        {"Origin": own},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        # Behind a proxy that changes Host: the browser knows better than we do.
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://dashboard.example"},
+    ):
+        assert client.delete("/api/v1/imports/1", headers=headers).status_code == 404
+
+
+def test_another_site_may_link_here(client: httpx.Client) -> None:
+    assert client.get("/", headers=CROSS_SITE[2]).status_code == 200

@@ -7,9 +7,11 @@ from typing import Any, Literal
 import pytest
 from browsing import Dashboard, dashboard_over, simulate, wait_until_drawn
 from playwright.sync_api import Page
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from app import cli
+from app.settings import Settings
 
 OpenPage = Callable[..., Page]
 
@@ -91,6 +93,28 @@ def test_a_report_is_accessible(
     page = open_page(path.as_uri(), viewport={"width": 1440, "height": 900})
     page.wait_for_selector(".plot .main-svg")
     assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("token", [None, "a-token-of-something-else"])
+def test_the_login_is_accessible(
+    token: str | None,
+    open_page: OpenPage,
+    simulated_database: Path,
+    complaints: list[str],
+    axe: str,
+) -> None:
+    settings = Settings(
+        database_url=str(simulated_database), token=SecretStr("correct-horse-battery-staple")
+    )
+    with dashboard_over(simulated_database, settings) as running:
+        page = open_page(running.url, viewport={"width": 1440, "height": 900})
+        if token is not None:
+            page.get_by_label("Token").fill(token)
+            page.keyboard.press("Enter")
+            page.get_by_role("alert").wait_for()
+        assert violations(page, axe) == []
+        complaints.clear()  # Chromium complains of the 401
+        page.close()
 
 
 @pytest.fixture
