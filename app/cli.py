@@ -25,6 +25,7 @@ from app.commands import (
     warm,
 )
 from app.commands.errors import CommandError
+from app.commands.needs import lacking
 
 MOST_NEW_OBJECTS = 100_000
 """So many come to stay with the libraries of a command. Looking through them after every 700, as
@@ -75,7 +76,10 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
-    except Exception as error:
+    except Exception as caught:
+        error = caught
+        if isinstance(caught, ModuleNotFoundError):
+            error = lacking(caught) or caught
         status = exit_status(error)
         if status is None:
             raise

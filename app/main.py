@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app import api, pages, security
+from app import api, pages, resources, security
 from app.access import Access
 from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
@@ -25,7 +24,6 @@ from app.views.backing import Accounts
 from app.views.rasters import Rasters
 from app.views.storms import Storms
 
-STATIC_FOLDER = Path(__file__).parent.parent / "static"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -69,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_middleware(app, settings, access)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
+    app.mount("/static", StaticFiles(directory=resources.folder("static")), name="static")
     return app
 
 

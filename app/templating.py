@@ -1,14 +1,12 @@
 """Templates and the filters they know: for pages, and for reports."""
 
 from contextvars import ContextVar
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app import resources
 from app.model.clocks import LINE_NUMBERS
 from app.views import text
-
-TEMPLATES_FOLDER = Path(__file__).parent.parent / "templates"
 
 counts_lines: ContextVar[bool] = ContextVar("counts_lines", default=False)
 """Whether the recording that is being shown has no times, but lines."""
@@ -30,7 +28,7 @@ def rate(per_second: float) -> str:
 
 
 environment = Environment(
-    loader=FileSystemLoader(TEMPLATES_FOLDER),
+    loader=FileSystemLoader(resources.folder("templates")),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

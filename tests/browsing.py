@@ -14,6 +14,16 @@ from app.main import create_app
 from app.server import bind, server_of, url_of
 from app.settings import Settings
 
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 class Dashboard:
     """A dashboard that really listens."""

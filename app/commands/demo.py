@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.commands.needs import check_libraries
 from app.commands.options import Database
 from app.commands.serve import Host, Port
 
@@ -21,6 +22,7 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
     from app.server import bind, load_settings, run, url_of
 
     settings = load_settings(host, port)
+    check_libraries()
     with bind(host, port) as listener:
         shown = database or str(fresh_database(listener.getsockname()[1]))
         app = create_app(settings.model_copy(update={"database_url": shown}))
@@ -45,7 +47,7 @@ def simulated_guest(database: str) -> Iterator[None]:
     """Run the live simulator beside us. It ends with us, however we end."""
     arguments = ("simulate", "--live", "--database", database)
     simulator = subprocess.Popen(
-        (sys.executable, "-m", "app.cli", *arguments),
+        (sys.executable, "-P", "-m", "app.cli", *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         preexec_fn=end_with_parent,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.needs import check_libraries
 from app.commands.options import Database
 
 Host = Annotated[str, typer.Option(help="Address to listen on. Beyond this machine: set a token.")]
@@ -18,6 +19,7 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
     from app.server import bind, load_settings, run, url_of
 
     settings = load_settings(host, port, database)
+    check_libraries()
     with bind(host, port) as listener:
         from app.main import create_app  # slow to load: only once the port is ours
 

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app import resources
 from app.commands.import_ import AUTO, import_one
 from app.commands.simulate import record, showing_of
 
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 CONVERSIONS = 1000
-PACKAGES = [Path(__file__).parents[2] / name for name in ("app", "collector")]
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-"""Small real recordings; only a checkout has them."""
+PACKAGES = [resources.ROOT / name for name in ("app", "collector")]
 LINES = {
     "perf.txt": "vmm 1 [000] 1.000001: syscalls:sys_exit_ioctl: 0x0\n",
     "qemu.log": "kvm_convert_memory start 0x0 size 0x1000 shared_to_private\n",
@@ -30,7 +29,7 @@ def command() -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = open_database(Path(folder) / "warm.db")
         record_something(engine)
-        for example in EXAMPLES.glob("*.dat"):
+        for example in sorted(resources.folder("examples").glob("*.dat")):
             import_one(engine, example, AUTO, again=True)
         for name, line in LINES.items():
             text = Path(folder) / name

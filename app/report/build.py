@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from app import resources
 from app.report.charts import Chart, map_chart, timeline_chart
 from app.report.concealing import ConcealingReader, random_shift
 from app.store.reader import Reader
@@ -32,8 +32,7 @@ from app.views.stretches import stretch_view
 from app.views.time_axis import edges_of, stretch_of
 from app.views.vms import VmView, vm_view
 
-STATIC_FOLDER = Path(__file__).parents[2] / "static"
-PLOTLY = STATIC_FOLDER / "vendor" / "plotly.min.js"
+PLOTLY = resources.library("plotly.min.js")
 MOST_STORMS = 10
 MEMSLOTS_SHOWN = 200
 
@@ -87,9 +86,7 @@ def build_report(
     Raises NotFound if there is no such storm, ReportError if the browser's library is missing.
     """
     if not PLOTLY.exists():
-        raise ReportError(
-            f"{PLOTLY.name} is not installed, and a report carries it along: run `make run` once"
-        )
+        raise ReportError(f"a report carries {PLOTLY.name} along: {resources.WITHOUT_LIBRARIES}")
     source = ConcealingReader(reader.engine, random_shift()) if redact else reader
     report = _compose(source, vm, storm_id, rules, redact=redact)
     charts = [*report.overview, *(chart for one in report.chapters for chart in one.charts)]
@@ -108,7 +105,7 @@ def build_report(
 
 
 def _inline(*names: str) -> str:
-    return "\n".join((STATIC_FOLDER / name).read_text() for name in names)
+    return "\n".join((resources.folder("static") / name).read_text() for name in names)
 
 
 def _as_script(data: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ MAY_IMPORT = {
     "app/store": {"app.model", "app.store"},
     "app/views": {"app.model", "app.store", "app.views"},
     "app/api": {"app.model", "app.store", "app.views", "app.api", "app.settings", "app.headers"},
-    "app/report": {"app.model", "app.store", "app.views", "app.report", "app.templating"},
+    "app/report": {"app.model", "app.store", "app.views", "app.report"}
+    | {"app.templating", "app.resources"},
     "collector": {"app.model", "app.store", "collector"},
 }
 """What each folder may import of ours, for types, too."""

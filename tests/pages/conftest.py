@@ -5,18 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Complaints, Dashboard, dashboard_over, simulate, wait_until_drawn
+from browsing import (
+    CHROMIUM_ARGUMENTS,
+    Complaints,
+    Dashboard,
+    dashboard_over,
+    simulate,
+    wait_until_drawn,
+)
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDE = {"width": 1440, "height": 900}
 PATIENCE_MS = 15_000
 

@@ -159,4 +159,4 @@ def test_without_the_browsers_library_it_says_how_to_get_it(
     monkeypatch.setattr(build, "PLOTLY", tmp_path / "plotly.min.js")
     arguments = ["report", "1", "-o", str(tmp_path / "r.html"), "--database", str(stormy)]
     result = CliRunner().invoke(cli.app, arguments)
-    assert "make run" in str(result.exception)
+    assert "scripts/assets" in str(result.exception)
