@@ -16,7 +16,7 @@ looks at changes it.
    which counts, counts as a whole.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ OFF_MEDIAN, OFF_MEAN = 7.0, 2.0
 median is not blurred by calm gaps among the nine, the mean not by calls that come in twos."""
 
 Instants = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +58,80 @@ FAULTS = BurstRule(30_000, boot_min_calls=100_000, min_rate=2_000.0, certain_rat
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """How many events each bin from the one of `first_t` on holds; the last one may be cut."""
+    """How many events the bins [first, end) of a grid hold. Bin n begins at n << shift ns.
 
-    first_t: int
-    counts: npt.NDArray[np.int64]
+    Only those that hold any are kept: a recording may be calm for weeks.
+    """
+
+    first: int
+    end: int
+    at: Numbers  # [n], ascending
+    counts: Numbers  # [n], 1 or more
     shift: int = BIN_SHIFT
 
-    @property
-    def edges(self) -> Instants:
-        """[len(counts) + 1], ns."""
-        first = self.first_t >> self.shift
-        edges: Instants = np.arange(first, first + len(self.counts) + 1) << self.shift
-        return edges
+    @classmethod
+    def of_dense(cls, first: int, counts: Numbers) -> "Bins":
+        """From the counts of neighbouring bins, those that hold nothing among them."""
+        at = np.flatnonzero(counts)
+        return cls(first, first + len(counts), first + at, counts[at])
+
+    @classmethod
+    def of_all(cls, first: int, end: int, parts: Sequence["Bins"]) -> "Bins":
+        """What parts of a stretch hold together; a bin may be in several."""
+        empty = np.zeros(0, np.int64)
+        at, which = np.unique(
+            np.concatenate((empty, *(part.at for part in parts))), return_inverse=True
+        )
+        counts = np.zeros(len(at), np.int64)
+        np.add.at(counts, which, np.concatenate((empty, *(part.counts for part in parts))))
+        return cls(first, end, at, counts)
 
     @property
     def rates(self) -> npt.NDArray[np.float64]:
-        """Events per second."""
-        rates: npt.NDArray[np.float64] = self.counts * np.float64(1e9 / (1 << self.shift))
+        """Events per second of the bins that hold any."""
+        rates: npt.NDArray[np.float64] = self.counts * self._per_s
         return rates
+
+    @property
+    def _per_s(self) -> np.float64:
+        return np.float64(1e9 / (1 << self.shift))
+
+    @property
+    def baseline(self) -> float:
+        """The rate of the lower decile of all bins, the empty ones among them; per second."""
+        place = BASELINE_QUANTILE * (self.end - self.first - 1)
+        empty = self.end - self.first - len(self.at)
+        low = int(place)
+        if place < 0 or low + 1 < empty:
+            return 0.0
+        nth = np.sort(self.counts)
+        below, above = (
+            float(nth[i - empty]) if i >= empty else 0.0
+            for i in (low, min(low + 1, self.end - self.first - 1))
+        )
+        return float((below + (above - below) * (place - low)) * self._per_s)
+
+    def between(self, first: int, end: int) -> "Bins":
+        """Those of [first, end) alone."""
+        inside = slice(*np.searchsorted(self.at, (first, end)))
+        return Bins(first, end, self.at[inside], self.counts[inside], self.shift)
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def peak(self) -> float:
+        """Of a bin, events per second."""
+        return float(self.rates.max(initial=0.0))
 
     def wider(self, shift: int) -> "Bins":
         """The same events in wider bins, on the grid of those."""
-        first = self.first_t >> shift
-        which = (self.edges[:-1] >> shift) - first
-        counts = np.bincount(which, self.counts).astype(np.int64)
-        return Bins(first << shift, counts, shift)
+        by = shift - self.shift
+        at, which = np.unique(self.at >> by, return_inverse=True)
+        counts = np.zeros(len(at), np.int64)
+        np.add.at(counts, which, self.counts)
+        return Bins(self.first >> by, ((self.end - 1) >> by) + 1, at, counts, shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +165,7 @@ def find_bursts(
     baseline, threshold = _measure(bins, rule)
     boot_end_t = None
     if created_t is not None:
-        boot_end_t = _boot_end(bins, np.flatnonzero(bins.rates >= threshold), rule, created_t)
+        boot_end_t = _boot_end(bins, _hot(bins, threshold), rule, created_t)
     narrow = list(_bursts_among(bins, instants_in, rule, boot_end_t))
     wide = _bursts_among(bins.wider(COARSE_SHIFT), instants_in, rule, boot_end_t)
     return Bursts(tuple(_united(narrow, wide)), baseline, threshold, boot_end_t)
@@ -123,9 +173,13 @@ def find_bursts(
 
 def _measure(bins: Bins, rule: BurstRule) -> tuple[float, float]:
     """(baseline, what a hot bin has at least), events per second."""
-    rates = bins.rates
-    baseline = float(np.quantile(rates, BASELINE_QUANTILE)) if len(rates) else 0.0
+    baseline = bins.baseline
     return baseline, max(rule.min_rate, min(rule.over_baseline * baseline, rule.certain_rate))
+
+
+def _hot(bins: Bins, threshold: float) -> Numbers:
+    """Those bins that are; no rule calls an empty one hot, for `min_rate` is above 0."""
+    return bins.at[bins.rates >= threshold]
 
 
 def _bursts_among(
@@ -133,8 +187,10 @@ def _bursts_among(
 ) -> Iterator[Burst]:
     """What counts as a burst in bins of one width."""
     _, threshold = _measure(bins, rule)
-    hot = np.flatnonzero(bins.rates >= threshold)
-    for first, last in _joined(hot, rule.join_gap_ns >> bins.shift):
+    fewest = min(rule.min_calls, rule.boot_min_calls)
+    for first, last in _joined(_hot(bins, threshold), rule.join_gap_ns >> bins.shift):
+        if bins.between(first - 1, last + 2).total < fewest:
+            continue  # wherever it begins and ends
         from_t, to_t, calls = _exact(bins, first, last, threshold, instants_in)
         in_boot = boot_end_t is not None and from_t < boot_end_t
         if calls >= (rule.boot_min_calls if in_boot else rule.min_calls):
@@ -151,7 +207,7 @@ def _united(narrow: list[Burst], wide: Iterable[Burst]) -> list[Burst]:
     return sorted(chosen, key=lambda burst: burst.from_t)
 
 
-def _joined(hot: npt.NDArray[np.intp], most_cold: int) -> Iterator[tuple[int, int]]:
+def _joined(hot: Numbers, most_cold: int) -> Iterator[tuple[int, int]]:
     """Runs of hot bins with at most so many others between them: (first, last)."""
     if not len(hot):
         return
@@ -159,16 +215,15 @@ def _joined(hot: npt.NDArray[np.intp], most_cold: int) -> Iterator[tuple[int, in
         yield int(run[0]), int(run[-1])
 
 
-def _boot_end(bins: Bins, hot: npt.NDArray[np.intp], rule: BurstRule, created_t: int) -> int:
+def _boot_end(bins: Bins, hot: Numbers, rule: BurstRule, created_t: int) -> int:
     """When the guest was first calm after its creation; that itself if it was so at once."""
-    edges = bins.edges
     end = created_t
     for first, last in _joined(hot, 0):
-        if int(edges[last + 1]) <= created_t:
+        if (last + 1) << bins.shift <= created_t:
             continue
-        if int(edges[first]) - end >= rule.calm_ns:
+        if (first << bins.shift) - end >= rule.calm_ns:
             break
-        end = int(edges[last + 1])
+        end = (last + 1) << bins.shift
     return end
 
 
@@ -176,13 +231,12 @@ def _exact(
     bins: Bins, first: int, last: int, threshold: float, instants_in: InstantsIn
 ) -> tuple[int, int, int]:
     """(first instant, last instant, events) of a run of hot bins."""
-    edges = bins.edges
-    before, after = max(first - 1, 0), min(last + 1, len(bins.counts) - 1)
-    head = instants_in(int(edges[before]), int(edges[first + 1]))
-    tail = instants_in(int(edges[last]), int(edges[after + 1]))
+    before, after = max(first - 1, bins.first), min(last + 1, bins.end - 1)
+    head = instants_in(before << bins.shift, (first + 1) << bins.shift)
+    tail = instants_in(last << bins.shift, (after + 1) << bins.shift)
     widest_beat = 1e9 / threshold
     skipped, cut = _off_beat(head, widest_beat), _off_beat(-tail[::-1], widest_beat)
-    between = int(bins.counts[before : after + 1].sum())
+    between = bins.between(before, after + 1).total
     return int(head[skipped]), int(tail[len(tail) - 1 - cut]), between - skipped - cut
 
 

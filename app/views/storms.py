@@ -1,5 +1,6 @@
 """Storms of a VM: bursts of conversions, and of guest page faults (accepts)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated
@@ -33,6 +34,10 @@ _KINDS = {"conversions": EventKind.CONVERSION, "page faults": EventKind.PAGE_FAU
 _PREFIXES = {"conversions": "c", "page faults": "f"}
 _WHOLE_SHIFT = 30
 """Whole stretches of 2^30 ns are borders of the quanta of nearly all summaries."""
+_SLICE_BINS = 1 << 14
+"""Bins that are counted at once, whether anything is in them or not: 37 minutes, a few MiB."""
+_EVENTS_PER_BIN = 16
+"""Bins are counted by summaries where there are as many events for each, all in all."""
 _FACTS_BYTES = 256 << 10
 _STORM_BYTES = 4096  # in the cache, generously
 
@@ -169,7 +174,7 @@ class Storms:
     def _find(self, vm: Vm, rules: StormRules) -> StormList:
         if self._reader.recording(vm.recording_id).clock == LINE_NUMBERS:
             return StormList(row_id(vm), [], [], None, None, has_times=False)
-        bins = {kind: self._bins(vm, kind) for kind in _KINDS}
+        bins = self._bins(vm)
         storms, measured, boot_end_t = [], [], None
         for kind in _KINDS:
             found = self._bursts(vm, kind, bins[kind], rules.of(kind))
@@ -187,16 +192,17 @@ class Storms:
         if vm.created_t is None or end_t is None or end_t <= vm.created_t:
             return None
         conversions, faults = (
-            one.counts[one.edges[1:] <= end_t] for one in (bins["conversions"], bins["page faults"])
+            one.between(one.first, end_t >> BIN_SHIFT)
+            for one in (bins["conversions"], bins["page faults"])
         )
         failed, changed = self._sums(row_id(vm), vm.created_t, end_t)
         return Boot(
             vm.created_t,
             end_t,
-            int(conversions.sum()),
+            conversions.total,
             failed,
-            int(faults.sum()),
-            float(conversions.max() * 1e9 / (1 << BIN_SHIFT)),
+            faults.total,
+            conversions.peak,
             changed,
         )
 
@@ -206,38 +212,58 @@ class Storms:
 
         return find_bursts(bins, instants_in, rule, vm.created_t)
 
-    def _bins(self, vm: Vm, kind: str) -> Bins:
-        """From summaries where they count every event of the kind, else from the events.
-
-        Timelines have no place for a conversion whose direction is unknown.
-        """
+    def _bins(self, vm: Vm) -> dict[str, Bins]:
+        """By kind: from summaries where they count every event of it, else from the events."""
         first, last = (t >> BIN_SHIFT for t in self._reader.span(row_id(vm)))
-        edges = np.arange(first, last + 2, dtype=np.int64) << BIN_SHIFT
+        expected = {
+            "conversions": vm.requested,
+            "page faults": vm.events_by_kind.get("page_fault", 0),
+        }
+        counted: dict[str, list[Bins]] = {kind: [] for kind in _KINDS}
+        if last - first < max(_SLICE_BINS, vm.events // _EVENTS_PER_BIN):
+            for start in range(first, last + 1, _SLICE_BINS):
+                some = self._count(vm, start, min(start + _SLICE_BINS, last + 1))
+                for kind, bins in some.items():
+                    counted[kind].append(bins)
+        found = {kind: Bins.of_all(first, last + 1, parts) for kind, parts in counted.items()}
+        for kind, bins in found.items():
+            if bins.total != expected[kind]:
+                found[kind] = self._bins_of_events(vm, kind, first, last + 1)
+        return found
+
+    def _count(self, vm: Vm, first: int, end: int) -> dict[str, Bins]:
+        """From summaries. Timelines have no place for a conversion whose direction is unknown."""
+        edges = np.arange(first, end + 1, dtype=np.int64) << BIN_SHIFT
         timeline = self._reader.timeline(row_id(vm), edges)
-        counts = timeline.page_faults
-        expected = vm.events_by_kind.get("page_fault", 0)
-        if kind == "conversions":
-            counts = timeline.to_private + timeline.to_shared
-            counts = counts + timeline.failed + timeline.unconfirmed
-            expected = vm.requested
-        if int(counts.sum()) != expected:
-            instants = self._instants(row_id(vm), kind, int(edges[0]), int(edges[-1]))
-            counts = np.bincount((instants >> BIN_SHIFT) - first, minlength=len(edges) - 1)
-        return Bins(int(edges[0]), counts)
+        conversions = timeline.to_private + timeline.to_shared
+        conversions = conversions + timeline.failed + timeline.unconfirmed
+        return {
+            "conversions": Bins.of_dense(first, conversions),
+            "page faults": Bins.of_dense(first, timeline.page_faults),
+        }
+
+    def _bins_of_events(self, vm: Vm, kind: str, first: int, end: int) -> Bins:
+        """As much work and memory as there are events, however long they are apart."""
+        parts = []
+        for instants in self._chunks(row_id(vm), kind, first << BIN_SHIFT, end << BIN_SHIFT):
+            at, counts = np.unique(instants >> BIN_SHIFT, return_counts=True)
+            parts.append(Bins(first, end, at, counts))
+        return Bins.of_all(first, end, parts)
+
+    def _chunks(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Iterator[Instants]:
+        kinds = (_KINDS[kind],)
+        for some, _ in self._reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds):
+            yield effect_time(some)
 
     def _instants(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Instants:
-        kinds = (_KINDS[kind],)
-        chunks = self._reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds)
-        return np.concatenate((np.zeros(0, np.int64), *(effect_time(some) for some, _ in chunks)))
+        return np.concatenate((np.zeros(0, np.int64), *self._chunks(vm_id, kind, from_t, to_t)))
 
     def _row(self, vm: Vm, kind: str, bins: Bins, burst: Burst) -> StormRow:
         from_t, to_t = burst.from_t, burst.to_t + 1
         kinds = (_KINDS[kind],)
         _, seqs = self._reader.events(row_id(vm), t_from=from_t, t_to=to_t, kinds=kinds, limit=1)
         failed, changed = self._sums(row_id(vm), from_t, to_t)
-        inside = slice(
-            (from_t - bins.first_t) >> BIN_SHIFT, ((to_t - bins.first_t) >> BIN_SHIFT) + 1
-        )
+        inside = bins.between(from_t >> BIN_SHIFT, (to_t >> BIN_SHIFT) + 1)
         return StormRow(
             id=f"{_PREFIXES[kind]}{int(seqs[0])}",
             kind=kind,
@@ -247,7 +273,7 @@ class Storms:
             calls=burst.calls,
             failed=failed if kind == "conversions" else 0,
             per_second=burst.calls * 1e9 / (to_t - from_t),
-            peak_per_second=float(bins.rates[inside].max()),
+            peak_per_second=inside.peak,
             pages_changed=changed,
         )
 

@@ -1,13 +1,23 @@
 """Bursts in made-up instants, whose truth is known."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.model.bursts import BIN_SHIFT, CONVERSIONS, Bins, Bursts, find_bursts
+from app.model.bursts import (
+    BASELINE_QUANTILE,
+    BIN_SHIFT,
+    CONVERSIONS,
+    Bins,
+    Bursts,
+    find_bursts,
+)
 
 SECOND = 1_000_000_000
 Instants = npt.NDArray[np.int64]
@@ -27,7 +37,7 @@ def found_in(
         return instants[(instants >= from_t) & (instants < to_t)]
 
     changed = replace(CONVERSIONS, **rule)  # type: ignore[arg-type]
-    return find_bursts(Bins(0, counts), instants_in, changed, created_t)
+    return find_bursts(Bins.of_dense(0, counts), instants_in, changed, created_t)
 
 
 CALM = every(SECOND / 6, 0, 60)
@@ -144,3 +154,67 @@ def test_random_arrivals_do_not_blur_the_ends(shuffled: Callable[..., Instants])
     (found,) = found_in(calm, burst, end_s=60).bursts
     assert abs(found.from_t - burst[0]) < 5_000_000
     assert abs(found.to_t - burst[-1]) < 5_000_000
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.integers(1, 50)), max_size=80),
+    st.integers(1, 500),
+)
+def test_the_baseline_is_the_lower_decile_of_all_bins(
+    held: list[tuple[int, int]], length: int
+) -> None:
+    counts = np.zeros(length, np.int64)
+    for number, count in held:
+        counts[number % length] += count
+    bins = Bins.of_dense(7, counts)
+    wanted = float(np.quantile(counts * (1e9 / (1 << BIN_SHIFT)), BASELINE_QUANTILE))
+    assert bins.baseline == pytest.approx(wanted, rel=1e-12)
+
+
+@given(st.lists(st.integers(0, 1 << 20), max_size=200), st.integers(0, 300))
+def test_wider_bins_hold_the_same(instants: list[int], offset: int) -> None:
+    numbers = np.array([offset + t // 4096 for t in instants], np.int64)
+    counts = np.bincount(numbers - offset, minlength=257)
+    wide = replace(Bins.of_dense(offset, counts), shift=12).wider(15)
+    assert (wide.first, wide.end) == (offset >> 3, (offset + 256 >> 3) + 1)
+    expected = np.bincount(numbers >> 3, minlength=wide.end)
+    assert dict(zip(wide.at.tolist(), wide.counts.tolist(), strict=True)) == {
+        number: count for number, count in enumerate(expected.tolist()) if count
+    }
+    assert wide.total == len(instants)
+
+
+def test_parts_may_share_bins() -> None:
+    parts = [Bins.of_dense(first, np.array(counts)) for first, counts in ((3, [1, 0, 2]), (5, [4]))]
+    whole = Bins.of_all(0, 100, parts)
+    assert (whole.at.tolist(), whole.counts.tolist()) == ([3, 5], [1, 6])
+
+
+def test_weeks_of_calm_cost_nothing() -> None:
+    month = 30 * 86_400
+    bursts = [every(500_000, start, start + 2) for start in (1, month)]
+    instants = np.concatenate(bursts)
+    at, counts = np.unique(instants >> BIN_SHIFT, return_counts=True)
+    bins = Bins(0, int(at[-1]) + 1, at, counts)
+
+    def instants_in(from_t: int, to_t: int) -> Instants:
+        return instants[(instants >= from_t) & (instants < to_t)]
+
+    tracemalloc.start()
+    found = find_bursts(bins, instants_in, CONVERSIONS, created_t=None)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [(b.from_t, b.to_t) for b in found.bursts] == [(b[0], b[-1]) for b in bursts]
+    assert found.baseline_rate == 0.0
+    assert peak_bytes < 1 << 20
+
+
+def test_what_cannot_be_a_burst_is_not_looked_at() -> None:
+    pulses = [every(1_000_000, at, at + 0.04) for at in range(0, 4000, 40)]
+    instants = np.concatenate(pulses)
+    at, counts = np.unique(instants >> BIN_SHIFT, return_counts=True)
+
+    def instants_in(from_t: int, to_t: int) -> Instants:
+        raise AssertionError("forty calls are none")
+
+    assert find_bursts(Bins(0, 40_000, at, counts), instants_in, CONVERSIONS, None).bursts == ()

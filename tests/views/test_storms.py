@@ -3,16 +3,19 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.model.events import EventKind
+from app.model.timeline import Timeline
 from app.store.database import open_database
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.views import storms as storms_module
 from app.views.storm_lines import fact_lines, list_lines
 from app.views.storms import StormRules, Storms
 
@@ -121,3 +124,69 @@ def test_the_text_names_what_matters(simulated: Path) -> None:
     text = "\n".join(fact_lines(storms.facts(vm, storms.find(vm, "1"))))
     assert "ping-pong at 0x" in text
     assert "EINVAL: address or size is not a multiple of 4 KiB" in text
+
+
+MONTH_NS = 30 * 86_400 * 1_000_000_000
+CREATED = (
+    "# conv.bt v1",
+    "1000000000 1000000010 1000 1000 qemu CREATE_VM fd=3 type=1 ret=5",
+    "1000000020 1000000030 1000 1000 qemu SET_USER_MEMORY_REGION2 fd=5 slot=0 flags=0x4 gpa=0x0 "
+    "size=0x40000000 hva=0x7f0000000000 gmem_offset=0x0 gmem_fd=7 ret=0",
+)
+
+
+def conversion_line(start_ns: int, number: int) -> str:
+    t = start_ns + 2_000 * number
+    attributes = 8 if number % 2 else 0
+    return (
+        f"{t} {t + 10} 1000 1000 qemu SET_MEMORY_ATTRIBUTES fd=5 address={number << 12:#x} "
+        f"size=0x1000 attributes={attributes:#x} flags=0x0 ret=0"
+    )
+
+
+@pytest.fixture(scope="module")
+def a_month(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """Two bursts of 2,000 calls, and nothing in the thirty days between them."""
+    folder = tmp_path_factory.mktemp("month")
+    starts = (1_000_001_000, 1_000_001_000 + MONTH_NS)
+    lines = [*CREATED, *(conversion_line(start, i) for start in starts for i in range(2_000))]
+    (folder / "month.txt").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "app.cli", "import", str(folder / "month.txt")]
+    command += ["--database", str(folder / "month.db")]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return Reader(open_database(str(folder / "month.db")))
+
+
+def test_storms_a_month_apart_cost_what_their_events_do(
+    a_month: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets: list[int] = []
+    count = a_month.timeline
+
+    def timeline(vm_id: int, t_edges: Any, **how: Any) -> Timeline:  # noqa: ANN401 -- passed on
+        buckets.append(len(t_edges) - 1)
+        return count(vm_id, t_edges, **how)
+
+    monkeypatch.setattr(a_month, "timeline", timeline)
+    (vm,) = a_month.vms()
+    tracemalloc.start()
+    found = Storms(a_month).list(vm)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    (storm,) = found.storms  # the first burst is the guest's boot
+    assert storm.calls == 2_000
+    assert storm.from_t >= MONTH_NS
+    assert found.measured[0].baseline_per_second == 0
+    assert max(buckets) == 1
+    assert peak_bytes < 32 << 20
+
+
+def test_bins_are_the_same_from_summaries_and_from_events(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, vm, _ = opened(simulated, "boot-and-storm")
+    found = Storms(reader).list(vm)
+    for slice_bins, events_per_bin in ((64, 1), (1, 1 << 40)):
+        monkeypatch.setattr(storms_module, "_SLICE_BINS", slice_bins)
+        monkeypatch.setattr(storms_module, "_EVENTS_PER_BIN", events_per_bin)
+        assert Storms(reader).list(vm) == found
