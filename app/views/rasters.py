@@ -170,36 +170,44 @@ CELLS = pa.schema(
 )
 
 
+BATCH_CELLS = 1 << 15
+"""Enough that a batch costs no more than its rows, few enough to be sent while more are made."""
+
+
 def cell_batches(
     layout: MapLayout, raster: Raster | None, churn: Churn | None
 ) -> Iterator[pa.RecordBatch]:
-    """The cells that hold anything, lowest gfn first, a row of the map at a time.
+    """The cells that hold anything, lowest gfn first, some rows of the map at a time.
 
     Fractions are of a cell's pages, averaged over its time. Null: not kept.
     """
     if raster is None:
         return
     grid = layout.grid()
-    for row in range(layout.height):
-        happened = raster.conversions[row] + raster.page_faults[row]
-        holds = np.flatnonzero((raster.present[row] > 0) | (happened > 0))
-        pages = grid.row_end[row] - grid.row_first[row]
-        nulls = [None] * len(holds)
-        yield pa.RecordBatch.from_pydict(
-            {
-                "t_from": grid.t_edges[:-1][holds],
-                "t_to": grid.t_edges[1:][holds],
-                "gfn": np.full(len(holds), grid.row_first[row]),
-                "npages": np.full(len(holds), pages),
-                "present": raster.present[row][holds],
-                "private": raster.private[row][holds],
-                "unknown": raster.unknown[row][holds],
-                "conversions": raster.conversions[row][holds],
-                "failed": raster.failed[row][holds],
-                "page_faults": raster.page_faults[row][holds],
-                "private_faults": raster.private_faults[row][holds],
-                "returns": nulls if churn is None else churn.returns[row][holds],
-                "mixed": nulls if churn is None else churn.mixed[row][holds],
-            },
-            schema=CELLS,
+    pages = grid.row_end - grid.row_first
+    rows = max(1, BATCH_CELLS // layout.width)
+    for first in range(0, layout.height, rows):
+        part = slice(first, first + rows)
+        holds = (raster.present[part] > 0) | (raster.conversions[part] > 0)
+        row, column = np.nonzero(holds | (raster.page_faults[part] > 0))
+        row += first
+        where = (row, column)
+        nulls = pa.nulls(len(row))
+        columns = {
+            "t_from": grid.t_edges[column],
+            "t_to": grid.t_edges[column + 1],
+            "gfn": grid.row_first[row],
+            "npages": pages[row],
+            "present": raster.present[where],
+            "private": raster.private[where],
+            "unknown": raster.unknown[where],
+            "conversions": raster.conversions[where],
+            "failed": raster.failed[where],
+            "page_faults": raster.page_faults[where],
+            "private_faults": raster.private_faults[where],
+            "returns": nulls if churn is None else churn.returns[where],
+            "mixed": nulls if churn is None else churn.mixed[where],
+        }
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(columns[field.name], field.type) for field in CELLS], schema=CELLS
         )

@@ -1,0 +1,54 @@
+"""The cells of a map as rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from planting import record
+
+from app.store.reader import Reader
+from app.store.tables import Vm
+from app.views.rasters import BATCH_CELLS, MapQuery, Rasters, cell_batches, map_layout
+from collector.simulator.phases.flips import Flips
+from collector.simulator.scenarios.boot import DMA
+
+WIDTH, HEIGHT = 64, 4096
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, Vm]:
+    path: Path = tmp_path_factory.mktemp("rasters") / "stormy.db"
+    found = record(path, (Flips(0.5, 4.0, 200, DMA),), duration=5.0)
+    return found.reader, found.vm
+
+
+def test_rows_are_the_cells_that_hold_anything(recorded: tuple[Reader, Vm]) -> None:
+    reader, vm = recorded
+    layout = map_layout(reader, vm, MapQuery(None, None, None, None, WIDTH, HEIGHT))
+    rasters = Rasters(reader)
+    raster, churn = rasters.draw(vm, layout), rasters.draw_churn(vm, layout)
+    assert raster is not None
+    assert churn is not None
+    table = pa.Table.from_batches(cell_batches(layout, raster, churn))
+
+    holds = (raster.present > 0) | (raster.conversions > 0) | (raster.page_faults > 0)
+    rows, columns = np.nonzero(holds)
+    assert table["gfn"].to_pylist() == [layout.row_first[row] for row in rows]
+    assert table["t_from"].to_pylist() == [layout.t_edges[column] for column in columns]
+    assert table["t_to"].to_pylist() == [layout.t_edges[column + 1] for column in columns]
+    for name in ("present", "private", "unknown", "conversions", "failed", "page_faults"):
+        assert np.array_equal(table[name].to_numpy(), getattr(raster, name)[holds]), name
+    for name in ("mixed", "returns"):
+        assert np.array_equal(table[name].to_numpy(), getattr(churn, name)[holds]), name
+    unkept = pa.Table.from_batches(cell_batches(layout, raster, None))
+    assert unkept["mixed"].null_count == unkept["returns"].null_count == len(unkept) > 0
+
+
+def test_a_tall_map_is_few_batches_and_none_is_large(recorded: tuple[Reader, Vm]) -> None:
+    reader, vm = recorded
+    layout = map_layout(reader, vm, MapQuery(None, None, None, None, WIDTH, HEIGHT))
+    batches = list(cell_batches(layout, Rasters(reader).draw(vm, layout), None))
+    assert layout.width * layout.height > 4 * BATCH_CELLS
+    assert len(batches) <= layout.width * layout.height // BATCH_CELLS + 1
+    assert max(batch.num_rows for batch in batches) <= BATCH_CELLS
