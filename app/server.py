@@ -3,18 +3,24 @@
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from app.accepting import Acceptor, connections_allowed
 from app.commands.errors import HostError, UsageError
+from app.connections import Connection
 from app.settings import Settings
 
 GRACE_S = 2
 """How long answers under way may take once the server was told to end."""
+BACKLOG = 512
+"""Connections that the kernel holds until they are taken."""
 
 
 def load_settings(host: str, port: int, database: str | None = None) -> Settings:
@@ -58,7 +64,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen()
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise HostError(
@@ -73,12 +79,35 @@ def url_of(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """Ends the streams first: the server would wait for them until it loses patience."""
+    """Takes connections in by an acceptor of our own, and ends the streams first: the server would
+    wait for them until it loses patience."""
+
+    _acceptors: Sequence[Acceptor] = ()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        most = connections_allowed(app.state.settings.connection_limit)
+        self._acceptors = [
+            Acceptor(listener, self._connection, self._connections, most)
+            for listener in sockets or []
+        ]
+        for acceptor in self._acceptors:
+            acceptor.start()
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    def _connections(self) -> set[Connection]:
+        return cast(set[Connection], self.server_state.connections)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app = self.config.app
         assert isinstance(app, FastAPI)
         app.state.feed.close()
+        for acceptor in self._acceptors:
+            await acceptor.stop()
         await super().shutdown(sockets)
 
 

@@ -35,6 +35,14 @@ class Settings(BaseSettings):
     wrong_token_delay_s: Annotated[float, Field(ge=0)] = 1.0
     """Who has sent a few wrong tokens waits so long for each further answer."""
 
+    connection_limit: Annotated[int, Field(ge=1)] = 512
+    """Connections at one time; of more, those that ask for nothing make room, else a 503."""
+    header_timeout_s: Annotated[float, Field(gt=0)] = 20
+    """How long a request may take to come, from its first byte to the end of its headers."""
+    idle_timeout_s: Annotated[float, Field(gt=0)] = 60
+    """How long a body may stop coming, and an answer may stop being read. Streams of news are none
+    of these."""
+
     @field_validator("token")
     @classmethod
     def _is_hard_to_guess(cls, token: SecretStr | None) -> SecretStr | None:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app as cli
+from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -92,3 +93,10 @@ def is_path(shown: str, served: str) -> bool:
     """Do they name the same resource? Parameters may be called differently, suffixes may follow."""
     pattern = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(served))
     return re.fullmatch(pattern + r"(\.\w+)?", shown) is not None
+
+
+def test_every_setting_of_the_dashboard_is_documented() -> None:
+    text = (ROOT / "docs" / "serving.md").read_text() + (ROOT / "Dockerfile").read_text()
+    by_options = {"host", "port"}
+    for name in set(Settings.model_fields) - by_options:
+        assert f"GMEMSCOPE_{name.upper()}" in text, name

@@ -1,0 +1,336 @@
+"""Connections that say nothing, too little, or take nothing: none of them keeps others out."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from app import accepting
+from app.accepting import Acceptor, connections_allowed
+from app.main import create_app
+from app.server import Server, bind, server_of, url_of
+from app.settings import Settings
+
+PATIENCE_S = 60
+"""More than any machine needs; nothing is asserted about how long anything took."""
+SHORT_S = 0.4
+STREAM = "/api/v1/stream"
+
+
+class Served:
+    """A dashboard in a thread, its connections in sight."""
+
+    def __init__(self, app: FastAPI, server: Server, listener: socket.socket) -> None:
+        self.app, self.server = app, server
+        self.address = listener.getsockname()[:2]
+        self.url = url_of(listener)
+
+    def connect(self, *sent: bytes) -> socket.socket:
+        client = socket.create_connection(self.address, timeout=PATIENCE_S)
+        for part in sent:
+            client.sendall(part)
+        return client
+
+    def get(self, path: str = "/healthz") -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=PATIENCE_S)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        until(is_so)
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def serve(small_database: Path) -> Iterator[Callable[..., Served]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: Any) -> Served:  # noqa: ANN401 -- settings are of many types
+            listener = stack.enter_context(bind("127.0.0.1", 0))
+            app = create_app(Settings(database_url=str(small_database), **settings))
+            server = server_of(app)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+            served = Served(app, server, listener)
+
+            def stop() -> None:
+                server.should_exit = True
+                thread.join()
+
+            thread.start()
+            stack.callback(stop)
+            until(lambda: server.started)
+            return served
+
+        yield start
+
+
+@pytest.fixture
+def hasty(serve: Callable[..., Served]) -> Served:
+    return serve(header_timeout_s=SHORT_S, idle_timeout_s=SHORT_S)
+
+
+def rest_of(client: socket.socket) -> bytes:
+    """All that comes until the other side ends it."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(1 << 16):
+            received += part
+    return received
+
+
+def dribble(client: socket.socket, text: bytes) -> bytes:
+    """Send the same bytes over and over, one at a time, until the other side ends it."""
+    received = b""
+    client.settimeout(0.02)
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for i in range(len(text)):
+            try:
+                client.sendall(text[i : i + 1])
+                part = client.recv(1 << 16)
+            except TimeoutError:
+                continue
+            except OSError:
+                return received
+            if not part:
+                return received
+            received += part
+    raise AssertionError("nobody ended it")
+
+
+def test_a_connection_without_a_request_ends(hasty: Served) -> None:
+    with hasty.connect() as client:
+        assert rest_of(client) == b""
+
+
+def test_headers_that_never_end_end_the_connection(hasty: Served) -> None:
+    with hasty.connect(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n") as client:
+        answer = dribble(client, b"X-A: b\r\n")
+    assert answer.startswith(b"HTTP/1.1 408 ") or answer == b""
+
+
+def test_half_a_request_is_told_that_it_came_too_late(hasty: Served) -> None:
+    with hasty.connect(b"GET /healthz HT") as client:
+        assert rest_of(client).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_second_request_has_no_more_time_than_the_first(hasty: Served) -> None:
+    whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with hasty.connect(whole) as client:
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        dribble(client, b"GET /healthz HTTP/1.1\r\nX-A: b\r\nX-B: " + b"c" * 100_000)
+
+
+def test_a_body_that_stops_in_the_middle_ends_the_connection(hasty: Served) -> None:
+    head = (
+        b"POST /api/v1/vms/1/notes HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with hasty.connect(head, b'{"text":') as client:
+        assert b"HTTP/1.1 2" not in rest_of(client)
+    hasty.until(lambda: not hasty.server.server_state.connections)
+
+
+def test_a_body_that_nobody_wants_is_not_awaited(hasty: Served) -> None:
+    head = b"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
+    with hasty.connect(head) as client:
+        assert dribble(client, b"x").startswith(b"HTTP/1.1 4")
+
+
+def test_who_takes_nothing_of_an_answer_is_let_go(hasty: Served) -> None:
+    def much() -> Response:
+        return Response(b"x" * (64 << 20))
+
+    hasty.app.add_api_route("/much", much)
+    with hasty.connect(b"GET /much HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as client:
+        assert client.recv(1) == b"H"
+        hasty.until(lambda: not hasty.server.server_state.connections)
+
+
+def test_who_takes_an_answer_slowly_gets_all_of_it(hasty: Served) -> None:
+    size = 16 << 20
+
+    def much() -> Response:
+        return Response(b"x" * size)
+
+    hasty.app.add_api_route("/much", much)
+    received = 0
+    request = b"GET /much HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with hasty.connect(request) as client:
+        for i in range(100_000):
+            if i < 8:
+                time.sleep(SHORT_S / 4)  # eight of these are twice as long as it may stop
+            part = client.recv(1 << 20)
+            if not part:
+                break
+            received += len(part)
+    assert received > size
+
+
+def test_a_stream_of_news_outlives_every_limit(hasty: Served) -> None:
+    request = f"GET {STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    with hasty.connect(request) as stream:
+        assert stream.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        for _ in range(5):  # each of these lasts as long as a connection may be silent
+            with hasty.connect(b"GET /healthz HT") as other:
+                rest_of(other)
+        stream.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                assert stream.recv(1 << 16), "the stream was ended"
+        assert len(hasty.server.server_state.connections) == 1
+
+
+def test_beyond_the_limit_is_told_so_and_room_is_used_again(serve: Callable[..., Served]) -> None:
+    served = serve(connection_limit=3)
+    request = f"GET {STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    streams = [served.connect(request) for _ in range(3)]
+    for stream in streams:
+        assert stream.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    refused = served.get()
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert "as many connections as it may have" in refused.text
+    streams.pop().close()
+    until(lambda: len(served.server.server_state.connections) < 3)
+    assert served.get().status_code == 200
+    for stream in streams:
+        stream.close()
+
+
+def test_who_asks_for_nothing_makes_room(serve: Callable[..., Served]) -> None:
+    served = serve(connection_limit=3)
+    silent = [served.connect() for _ in range(2)]
+    silent.append(served.connect(b"GET /healthz HT"))
+    until(lambda: len(served.server.server_state.connections) == 3)
+    for _ in range(5):
+        assert served.get().status_code == 200
+    assert rest_of(silent[0]) == b""
+    for one in silent:
+        one.close()
+
+
+def test_a_flood_of_connections_never_is_more_than_the_limit(serve: Callable[..., Served]) -> None:
+    served = serve(connection_limit=8)
+    flood = [served.connect() for _ in range(100)]
+    assert served.get().status_code == 200
+    assert len(served.server.server_state.connections) <= 8
+    for one in flood:
+        one.close()
+
+
+def test_many_who_ask_at_once_are_all_answered(serve: Callable[..., Served]) -> None:
+    served = serve(connection_limit=4)
+    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    clients = [served.connect(request) for _ in range(40)]
+    for client in clients:
+        assert rest_of(client).startswith(b"HTTP/1.1 200 ")
+        client.close()
+
+
+def test_half_of_the_descriptors_are_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for soft, allowed in ((64, 32), (1 << 20, 512), (resource.RLIM_INFINITY, 512), (1, 1)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert connections_allowed(512) == allowed
+
+
+async def refuse_to_accept(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, times: int
+) -> tuple[int, int]:
+    """(how often it was tried, how often it paused) until the loop is interrupted."""
+    tried = paused = 0
+
+    async def fail(listener: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal tried
+        tried += 1
+        if tried > times:
+            raise asyncio.CancelledError
+        raise error
+
+    async def pause(_: float) -> None:
+        nonlocal paused
+        paused += 1
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", fail)
+    monkeypatch.setattr(accepting.asyncio, "sleep", pause)
+    with bind("127.0.0.1", 0) as listener, contextlib.suppress(asyncio.CancelledError):
+        await Acceptor(listener, lambda: None, tuple, 1).accept()  # type: ignore[arg-type, return-value]
+    return tried, paused
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_each_try_without_resources_is_followed_by_a_pause_and_one_line_tells_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    error = OSError(number, os.strerror(number))
+    assert asyncio.run(refuse_to_accept(monkeypatch, error, 1000)) == (1001, 1000)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"gmemscope: no connection can be taken for now: {os.strerror(number)}"
+    ]
+
+
+def test_who_goes_before_being_taken_costs_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = ConnectionAbortedError(errno.ECONNABORTED, "gone")
+    assert asyncio.run(refuse_to_accept(monkeypatch, gone, 5)) == (6, 0)
+
+
+def test_a_server_out_of_descriptors_says_so_once_and_goes_on_when_it_has_some(
+    small_database: Path, tmp_path: Path
+) -> None:
+    said = tmp_path / "stderr"
+    command = (sys.executable, "-m", "app.cli", "serve", "--port", "0")
+    with (
+        said.open("wb") as errors,
+        subprocess.Popen(
+            (*command, "--database", str(small_database)), stdout=subprocess.PIPE, stderr=errors
+        ) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            line = server.stdout.readline().decode()
+            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+            assert found is not None, line
+            address = ("127.0.0.1", int(found.group(1)))
+            httpx.get(found.group(), timeout=PATIENCE_S)  # it is there, and knows its limits
+            limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4, limits[1]))
+            clients = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(20)]
+            for client in clients:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            until(lambda: said.stat().st_size > 0)
+            before = cpu_s(server.pid)
+            time.sleep(10 * accepting.PAUSE_S)
+            assert said.read_text().count("\n") == 1
+            assert cpu_s(server.pid) - before < 10 * accepting.PAUSE_S / 2
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+            for client in clients:
+                assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+                client.close()
+            assert said.read_text() == (
+                "gmemscope: no connection can be taken for now: Too many open files\n"
+            )
+        finally:
+            server.terminate()
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
