@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ import numpy as np
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.ahead import ahead
 from collector.assemble.assembler import Assembler
+from collector.assemble.border import LAST_NS
 from collector.coverage import describe_coverage
 from collector.records import CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription, shown_name
@@ -133,13 +134,13 @@ def import_file(
     is marked incomplete and the error returned. Raises InputError if nothing could be read.
     """
     with _readable(path), closing(_open(path, format_name)) as source:
-        description = source.describe()
+        description = _checked(path, source.describe())
         with open_sink(_header(path, source, description, sha256)) as sink:
             assembler = Assembler(sink, description)
             calls, damage = _feed(assembler, source, path, report)
             if damage is not None:
                 sink.mark_incomplete(str(damage))
-            sink.update_coverage(_coverage(source, assembler.notes))
+            sink.update_coverage(_coverage(path, source, assembler.notes))
             return Imported(sink.recording_id, calls, assembler.lost_events, damage)
 
 
@@ -147,6 +148,18 @@ def _open(path: Path, format_name: str) -> ImportedFile:
     module, _, name = FORMATS[format_name].partition(".")
     opened: ImportedFile = getattr(import_module(f"collector.sources.{module}"), name)(path)
     return opened
+
+
+def _checked(path: Path, told: SourceDescription) -> SourceDescription:
+    """Raises InputError if no clock can have been where the recording says that it began."""
+    if not 0 <= told.clock_start_ns < LAST_NS:
+        reason = f"its first event was at {told.clock_start_ns} ns of its clock: it is damaged"
+        raise InputError(path, None, reason)
+    wall = told.wall_start_ns
+    if wall is None or 0 <= wall < LAST_NS:
+        return told
+    note = "What the file says of the time of day when it was recorded cannot be right."
+    return replace(told, wall_start_ns=None, notes=(*told.notes, note))
 
 
 def _feed(
@@ -165,7 +178,16 @@ def _feed(
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted after {calls:,} calls") from error
     assembler.finish()
-    return calls, damage
+    return calls, _with_refused(path, damage, assembler.damage)
+
+
+def _with_refused(path: Path, damage: InputError | None, refused: str | None) -> InputError | None:
+    """The damage of a file, with what it told that cannot have happened."""
+    if refused is None:
+        return damage
+    if damage is None:
+        return InputError(path, None, refused)
+    return InputError(path, damage.offset, f"{damage.reason}; besides, {refused}")
 
 
 def _header(
@@ -181,13 +203,13 @@ def _header(
         kernel_release=description.kernel_release,
         origin=shown_name(path),
         origin_sha256=sha256,
-        coverage=_coverage(source),
+        coverage=_coverage(path, source),
     )
 
 
-def _coverage(source: ImportedFile, notes: tuple[str, ...] = ()) -> dict[str, object]:
+def _coverage(path: Path, source: ImportedFile, notes: tuple[str, ...] = ()) -> dict[str, object]:
     used, unused = source.event_counts()
-    said = source.describe()
+    said = _checked(path, source.describe())
     return describe_coverage(
         source.sees(),
         events=used,

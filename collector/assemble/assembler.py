@@ -12,6 +12,7 @@ import numpy.typing as npt
 from app.model.events import EVENT, EventArray, EventKind
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
+from collector.assemble.border import CallBorder
 from collector.assemble.bystanders import Bystanders
 from collector.assemble.event_rows import distrust_unread_structs, event_rows
 from collector.assemble.found import FoundTaker
@@ -79,6 +80,7 @@ class Assembler:
         self._layout_calls = LayoutCalls(
             sink, self._vms, self._append, inode_of, sees_creation=sees_creation
         )
+        self._border = CallBorder()
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
         self._open_gaps = 0
@@ -91,7 +93,13 @@ class Assembler:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for people, for the coverage: what became known by the calls."""
-        return self._vms.notes
+        damage = self._border.damage
+        return self._vms.notes + (() if damage is None else (f"Damaged: {damage}.",))
+
+    @property
+    def damage(self) -> str | None:
+        """What calls no kernel can have made, if there were any: each became a loss."""
+        return self._border.damage
 
     @property
     def unattributed(self) -> LiveVm | None:
@@ -99,6 +107,7 @@ class Assembler:
 
     def add(self, calls: CallArray) -> None:
         """Take the next calls, which must not be older than those before."""
+        calls = self._border.passed(calls)
         fresh = with_runs(distrust_unread_structs(calls))
         self._take(np.concatenate((self._held, fresh)) if len(self._held) else fresh, is_last=False)
         if len(calls):

@@ -36,6 +36,7 @@ ATTRIBUTES_UNKNOWN = -1
 """In place of an attribute mask: the range is known, the direction is not."""
 MAX_ERRNO = 4095
 LOW = PAGE_SIZE - 1
+GFNS_OF_64_BITS = 1 << (64 - PAGE_SHIFT)
 NO_VALUE = -1
 
 Codes = npt.NDArray[np.int64]
@@ -91,7 +92,8 @@ def distrust_unread_structs(calls: CallArray) -> CallArray:
 
     EFAULT means that the kernel itself could not read the struct; and a probe, which must not
     fault, leaves rubbish where a page was not resident. KVM refuses attribute calls that are
-    empty, unaligned or carry flags, so one that worked, or may have, cannot have looked like that.
+    empty, unaligned, wrap around or carry flags (kvm_vm_ioctl_set_mem_attributes(),
+    virt/kvm/kvm_main.c), so one that worked, or may have, cannot have looked like that.
     """
     unread = np.empty(len(calls), dtype=np.bool_)
     if not find_unread(calls, _MEANING_OF_CODE, unread):
@@ -119,6 +121,8 @@ def find_unread(calls: CallArray, meanings: Codes, unread: npt.NDArray[np.bool_]
             # (Posts of the in-place series had flags.)
             has_flags = call.code == SET_ATTRIBUTES and call.v[3] != 0
             unread[i] = uneven != 0 or call.v[1] == 0 or has_flags
+            if call.flags & SAW_EXIT != 0 and call.v[1] > ~call.v[0]:
+                unread[i] = True  # the end is more than 64 bits hold
         if unread[i]:
             count += 1
     return count
@@ -194,13 +198,16 @@ def fill_range(events: EventArray, calls: CallArray, i: int, meanings: Codes) ->
             address = call.v[meanings[code, ADDRESS_AT]]
         if meanings[code, SIZE_AT] >= 0:
             size = call.v[meanings[code, SIZE_AT]]
-        event.gfn = address >> np.uint64(PAGE_SHIFT)
-        event.address_low = address & np.uint64(LOW)
-        event.npages = size >> np.uint64(PAGE_SHIFT)
-        event.size_low = size & np.uint64(LOW)
+        gfn, npages = address >> np.uint64(PAGE_SHIFT), size >> np.uint64(PAGE_SHIFT)
+        if code == HYPERCALL:
+            npages = call.v[1]
+        if npages > np.uint64(GFNS_OF_64_BITS):
+            event.range_certainty = UNKNOWN  # a guest may ask for more than there are addresses
+        else:
+            event.gfn, event.npages = gfn, npages
+            event.address_low = address & np.uint64(LOW)
+            event.size_low = size & np.uint64(LOW)
     if code == HYPERCALL:
-        event.npages = call.v[1]
-        event.size_low = 0
         event.to = call.v[3]
     if code == PAGE_FAULT and call.v[1] & np.uint64(PFERR_PRIVATE_ACCESS) != 0:
         event.to = TO_PRIVATE

@@ -147,7 +147,8 @@ def memory_fault(table: Words, at: int, out: Words, n: int, ts: int, errno: int)
 @hot_in_place
 def fault(table: Words, at: int, out: Words, n: int, ts: int, records: Words, i: int) -> int:
     """kvm_page_fault and kvm_rmp_fault."""
-    table[at, s.VCPU] = records[i, 2] + 1
+    vcpu = records[i, 2]
+    table[at, s.VCPU] = vcpu + 1 if -1 <= vcpu <= s.MOST_VCPU else s.NO_VCPU_AT_ALL
     if (records[i, 1] >> 48) & 0xFF == s.R_PAGE_FAULT:
         gpa = records[i, 4]
         n = emit(table, at, out, n, s.PAGE_FAULT, s.ENTERED, ts, ts)

@@ -79,6 +79,9 @@ CALL_RET = 6
 CALL_V = 7
 NONE = constant(0)
 NO_FD = constant(-1)
+MOST_VCPU = (1 << 15) - 1  # see collector.assemble.border
+NO_VCPU_AT_ALL = constant(-1)
+"""In place of a vCPU's number plus one: no vCPU has such a number, so that the call is refused."""
 DUPLICATE_NS = 50_000
 """Two exits of one call, seen by a tracepoint and by a probe on it, are no further apart."""
 

@@ -1,4 +1,4 @@
-"""Compressed blocks of a trace.dat, undone one at a time."""
+"""Compressed blocks of a trace.dat, undone one at a time, and never to more than they claim."""
 
 import zlib
 from collections.abc import Callable
@@ -7,6 +7,11 @@ import zstandard
 
 from collector.ftrace.bytesfile import BytesFile
 from collector.sources.base import InputError
+
+_ANY_SIZE = 1 << 16
+_MOST_RATIO = 1 << 10
+"""A block may claim this much, and so many times what it takes in the file: zeros, which compress
+best, are the rest of each page, but no page without an event is recorded."""
 
 
 class BlockReader:
@@ -27,6 +32,9 @@ class BlockReader:
     def read(self, offset: int, packed: int, unpacked: int) -> bytes:
         """The content of a block of `packed` bytes at `offset`; raises InputError unless it is
         exactly `unpacked` bytes."""
+        if unpacked > _ANY_SIZE + _MOST_RATIO * packed:
+            reason = f"a compressed block of {packed} bytes claims to hold {unpacked}"
+            raise self._error(offset, reason)
         block = self.file.read(offset, packed)
         try:
             content = self._undo(block, unpacked)
@@ -43,12 +51,20 @@ class BlockReader:
 
 
 Undo = Callable[[bytes, int], bytes]
+_NOT_TOLD = -1
 
 
 def _zstd() -> Undo:
     """One decompressor for all blocks: making one costs as much as using it."""
     decompressor = zstandard.ZstdDecompressor()
-    return lambda block, size: decompressor.decompress(block, max_output_size=size)
+
+    def undo(block: bytes, size: int) -> bytes:
+        told = zstandard.frame_content_size(block)  # which max_output_size does not limit
+        if told not in (size, _NOT_TOLD):
+            raise zstandard.ZstdError(f"it says that it holds {told} bytes, not {size}")
+        return decompressor.decompress(block, max_output_size=size)
+
+    return undo
 
 
 def _zlib() -> Undo:

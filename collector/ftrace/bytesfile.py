@@ -8,6 +8,11 @@ from typing import Self
 
 from collector.sources.base import InputError
 
+MOST_STRING = 1 << 12
+"""Bytes of a string that a zero ends: names of files, systems, buffers, clocks."""
+MOST_TAKEN = 1 << 26
+"""Bytes that are read at once: no text of a trace.dat, of whatever kind, is larger."""
+
 
 class BytesFile:
     """A file opened for positioned reads. Every shortfall is an InputError with its offset."""
@@ -33,6 +38,9 @@ class BytesFile:
                 f"the file ends here, but {length} bytes were expected at {offset:#x}: "
                 "it is truncated or damaged",
             )
+        if length > MOST_TAKEN:
+            reason = f"{length} bytes in one piece: the file is damaged"
+            raise InputError(self.path, offset, reason)
         try:
             content = os.pread(self._fd, length, offset)
         except OSError as error:

@@ -14,8 +14,9 @@ PLAIN_PIECE = 1 << 18  # bytes read at once
 _COUNT = Struct("<I")  # of chunks
 _SIZES = Struct("<II")  # of a chunk in the file, and of what it holds
 
-MAX_CHUNK = 1 << 28
-"""trace-cmd writes chunks of a few pages; one that claims more than this is damage."""
+MAX_CHUNK = 1 << 27
+"""trace-cmd writes chunks of a few sub-buffers, of which none is larger than 8 MiB (LARGEST_PAGE):
+one that claims more than this is damage."""
 
 
 @dataclass(frozen=True, slots=True)

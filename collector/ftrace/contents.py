@@ -70,6 +70,7 @@ class Contents:
     cpu_stats: dict[str, list[str]] = field(default_factory=dict)  # buffer name -> stats texts
     notes: list[str] = field(default_factory=list)  # sentences for people
     damage: list[InputError] = field(default_factory=list)  # in the metadata, worked around
+    lacks_cpus: bool = False  # events of some CPU are left out: at any time something is missing
 
 
 def read_header_info(cursor: Cursor, contents: Contents) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.ftrace.blocks import BlockReader
+from collector.ftrace.border import LARGEST_PAGE, SMALLEST_PAGE
 from collector.ftrace.chunks import read_chunks
 from collector.ftrace.contents import Contents, CpuData
 from collector.ftrace.cpustream import CpuStream
@@ -20,10 +21,7 @@ from collector.sources.base import InputError
 
 ALL_BATCHES = 1 << 25  # bytes of sub-buffers held at once, over all CPUs
 LARGEST_BATCH = 1 << 19
-SMALLEST_BATCH = 1 << 16
-
-SMALLEST_PAGE = 1 << 12
-LARGEST_PAGE = 1 << 26
+SMALLEST_BATCH = 1 << 14
 
 _FEW_PAGES = 4
 

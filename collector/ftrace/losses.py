@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-_LINE = re.compile(r"^\s*([A-Za-z ]+?):\s*(\d{1,20})\s*$", re.MULTILINE)
+_LINE = re.compile(r"^\s*([A-Za-z ]+?):\s*(\d{1,15})\s*$", re.MULTILINE)
 _LOSSES = (
     "overrun",  # overwritten before they were read
     "commit overrun",  # written by interrupts while the buffer wrapped around

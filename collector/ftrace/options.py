@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 
+from collector.ftrace.border import MOST_CPUS
 from collector.ftrace.bytesfile import Cursor, text_of
 from collector.ftrace.contents import Contents, Guest, TscToNs
+from collector.sources.base import InputError
 
 
 class Option(IntEnum):
@@ -45,10 +47,14 @@ def selected_clock(trace_clock: str) -> str:
 
 
 def apply_option(option: int, cursor: Cursor, contents: Contents) -> None:
-    """Note what one option tells. Options that place sections and buffers are the caller's."""
+    """Note what one option tells, or that it is damaged: the others are read on. Options that
+    place sections and buffers are the caller's."""
     reader = _READERS.get(option)
-    if reader is not None:
-        reader(cursor, contents)
+    try:
+        if reader is not None:
+            reader(cursor, contents)
+    except InputError as error:
+        contents.damage.append(error)
 
 
 def _string(cursor: Cursor) -> str:
@@ -56,11 +62,15 @@ def _string(cursor: Cursor) -> str:
 
 
 def _integer(cursor: Cursor) -> int:
+    """Of 64 bits with its sign."""
     text = _string(cursor).strip()
     try:
-        return int(text, 0)
+        number = int(text, 0)
     except ValueError as error:
-        raise cursor.error(f"option with {text!r} where a number should be") from error
+        raise cursor.error(f"option with {text[:40]!r} where a number should be") from error
+    if not -(1 << 63) <= number < 1 << 63:
+        raise cursor.error(f"option with {text[:40]!r} where a number of 64 bits should be")
+    return number
 
 
 def _date(cursor: Cursor, contents: Contents) -> None:
@@ -91,7 +101,10 @@ def _offset(cursor: Cursor, contents: Contents) -> None:
 
 
 def _cpu_count(cursor: Cursor, contents: Contents) -> None:
-    contents.cpu_count = cursor.u32()
+    count = cursor.u32()
+    if count > MOST_CPUS:
+        raise cursor.error(f"{count} CPUs: the file is damaged")
+    contents.cpu_count = count
 
 
 def _version(cursor: Cursor, contents: Contents) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 
 from collector.ftrace import version6, version7
 from collector.ftrace.blocks import BlockReader
+from collector.ftrace.border import keep_sound_cpus
 from collector.ftrace.bytesfile import BytesFile, Cursor
 from collector.ftrace.clock import time_scale
 from collector.ftrace.contents import Contents
@@ -30,7 +31,7 @@ from collector.ftrace.cpustream import CpuStream, Problem
 from collector.ftrace.formats import EVENT_IDS, SubBufferFormat, parse_header_page
 from collector.ftrace.kallsyms import read_kallsyms
 from collector.ftrace.lanes import Lanes
-from collector.ftrace.merge import merge
+from collector.ftrace.merge import UnplacedLoss, merge
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import USER_PROBES, recognise
 from collector.ftrace.returns import settle_returns
@@ -38,13 +39,16 @@ from collector.records import RecordArray, RecordCode
 from collector.sources.base import InputError
 
 MAGIC = b"\x17\x08\x44tracing"
+UNKNOWN_CPU = 0xFFFF
 
 
 def open_trace_dat(path: Path) -> "TraceDat":
     """Read a file's metadata. Raises InputError if it is no trace.dat that can be decoded."""
     file = BytesFile(path)
     try:
-        return TraceDat(file, _read_contents(file))
+        contents = _read_contents(file)
+        keep_sound_cpus(file, contents)
+        return TraceDat(file, contents)
     except BaseException:
         file.close()
         raise
@@ -191,6 +195,8 @@ class TraceDat:
         self._counts[:] = 0
         self._streams = self._lanes.open(self._plan, self._counts)
         unplaced = self._lanes.unplaced_losses()
+        if self.contents.lacks_cpus:
+            unplaced.append(UnplacedLoss(UNKNOWN_CPU, 0))
         for batch in merge(self._streams, self._raw_start, unplaced):
             yield self._scale.apply(batch)
 

@@ -1,6 +1,7 @@
 """trace.dat version 6: everything in one fixed order (trace-cmd.dat.v6(5))."""
 
-from collector.ftrace.bytesfile import BytesFile, Cursor, text_of
+from collector.ftrace.border import check_cpu_count, check_page_size
+from collector.ftrace.bytesfile import MOST_STRING, BytesFile, Cursor, text_of
 from collector.ftrace.contents import (
     Buffer,
     Contents,
@@ -13,7 +14,6 @@ from collector.ftrace.contents import (
 from collector.ftrace.options import Option, apply_option
 from collector.sources.base import InputError
 
-_MOST_CPUS = 1 << 16
 _MARK_LENGTH = 10  # "options  \0", "flyrecord\0", "latency  \0"
 
 
@@ -41,11 +41,14 @@ class StreamCursor(Cursor):
         gathered = bytearray()
         while (byte := self.take(1)) != b"\0":
             gathered += byte
+            if len(gathered) > MOST_STRING:
+                raise self.error("a string has no end")
         return text_of(bytes(gathered))
 
 
 def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
     """Read everything up to the CPUs' data; `start` is where the initial header ended."""
+    check_page_size(file, start, page_size)
     contents = Contents(version=6, page_size=page_size)
     cursor = StreamCursor(file, start)
     read_header_info(cursor, contents)
@@ -56,7 +59,8 @@ def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
     cursor.skip(size)
     cursor.skip(cursor.u32())  # printk formats
     read_command_names(cursor, contents)
-    contents.cpu_count = _cpu_count(cursor)
+    at, contents.cpu_count = cursor.position, cursor.u32()
+    check_cpu_count(file, at, contents.cpu_count)
     instances = _read_options(cursor, contents)
     contents.buffers.append(_read_cpu_table(cursor, contents, ""))
     for name, offset in instances:
@@ -64,14 +68,8 @@ def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
             contents.buffers.append(_read_instance(StreamCursor(file, offset), contents, name))
         except InputError as error:  # instances come last: a file cut short lacks them
             contents.damage.append(error)
+            contents.lacks_cpus = True
     return contents
-
-
-def _cpu_count(cursor: StreamCursor) -> int:
-    count = cursor.u32()
-    if count > _MOST_CPUS:
-        raise cursor.error(f"{count} CPUs: the file is damaged")
-    return count
 
 
 def _read_options(cursor: StreamCursor, contents: Contents) -> list[tuple[str, int]]:

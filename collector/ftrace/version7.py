@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from collector.ftrace.blocks import BlockReader
+from collector.ftrace.border import check_page_size
 from collector.ftrace.bytesfile import BytesFile, Cursor
 from collector.ftrace.contents import (
     Buffer,
@@ -24,7 +25,7 @@ from collector.ftrace.salvage import (
 from collector.sources.base import InputError
 
 _MOST_HEAD = 256  # bytes of the compressor's name and version and of an offset
-MAX_SECTION = 1 << 30
+MAX_SECTION = 1 << 26
 """No section but the CPUs' data is larger uncompressed: a size beyond is damage."""
 
 _SECTION_READERS: dict[int, Callable[[Cursor, Contents], None]] = {
@@ -45,6 +46,7 @@ def read_contents(file: BytesFile, start: int, page_size: int) -> Contents:
     compression = head.string()
     head.string()  # version of the compressor
     blocks = BlockReader(file, compression, start)
+    check_page_size(file, start, page_size)
     options_at = head.u64()
     contents = Contents(version=7, page_size=page_size, compression=compression)
     try:
@@ -85,16 +87,22 @@ def _read_section(blocks: BlockReader, section: Section, contents: Contents) -> 
 def _read_option_chain(blocks: BlockReader, offset: int, contents: Contents) -> None:
     seen: set[int] = set()
     while offset:
-        if offset in seen:
-            raise InputError(
-                blocks.file.path, offset, "the option sections refer to each other in a ring"
-            )
-        seen.add(offset)
-        offset = _read_option_section(blocks, offset, contents)
+        offset = _read_option_section(blocks, offset, contents, seen)
 
 
-def _read_option_section(blocks: BlockReader, offset: int, contents: Contents) -> int:
+def _visit(blocks: BlockReader, offset: int, seen: set[int]) -> None:
+    """Raises InputError if a section was read already: reading it as often as it is referred to
+    could go on for ever."""
+    if offset in seen:
+        raise InputError(blocks.file.path, offset, "a section is referred to more than once")
+    seen.add(offset)
+
+
+def _read_option_section(
+    blocks: BlockReader, offset: int, contents: Contents, seen: set[int]
+) -> int:
     """Read one section of options; returns where the next one is, 0 after the last."""
+    _visit(blocks, offset, seen)
     cursor, section_id = open_section(blocks, offset)
     if section_id != Option.DONE:
         raise InputError(
@@ -103,7 +111,7 @@ def _read_option_section(blocks: BlockReader, offset: int, contents: Contents) -
     for option, body in _options(cursor):
         if option == Option.DONE:
             return body.u64()
-        _apply(blocks, option, body, contents)
+        _apply(blocks, option, body, contents, seen)
     return 0
 
 
@@ -114,9 +122,13 @@ def _options(cursor: Cursor) -> Iterator[tuple[int, Cursor]]:
         yield option, Cursor(cursor.path, cursor.take(size), at, is_compressed=False)
 
 
-def _apply(blocks: BlockReader, option: int, body: Cursor, contents: Contents) -> None:
+def _apply(
+    blocks: BlockReader, option: int, body: Cursor, contents: Contents, seen: set[int]
+) -> None:
     if option in _SECTION_READERS:
-        section, _ = open_section(blocks, body.u64())
+        offset = body.u64()
+        _visit(blocks, offset, seen)
+        section, _ = open_section(blocks, offset)
         _SECTION_READERS[option](section, contents)
     elif option == Option.KALLSYMS:
         contents.kallsyms_at = (body.u64(), 0)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,8 +16,23 @@ from collector.sources.bpftrace_lines import LINES, Row, parsed
 from collector.sources.bpftrace_order import loss
 
 LINES_PER_BATCH = 1 << 16
-VERSION = re.compile(rb"# conv\.bt v(\d+)")
-_LOST = re.compile(rb"(?:WARNING: )?Lost (\d+) events")
+LONGEST_LINE = 1 << 16
+VERSION = re.compile(rb"# conv\.bt v(\d{1,9})")
+_LOST = re.compile(rb"(?:WARNING: )?Lost (\d{1,12}) events")
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Its lines; one that does not end is cut off."""
+    return iter(partial(file.readline, LONGEST_LINE + 1), b"")
+
+
+def is_loss_line(text: bytes) -> bool:
+    """Whether bpftrace says that it lost events, legibly or not."""
+    return text.removeprefix(b"WARNING: ").startswith(b"Lost ") and text.endswith(b" events")
+
+
+def is_like_a_call(text: bytes) -> bool:
+    return any(b" " + name + b" " in text for name in LINES)
 
 
 @dataclass(slots=True)
@@ -36,7 +52,9 @@ class LineReader:
     _previous_exit: int | None = None
 
     def read(self, file: BinaryIO) -> Iterator[CallArray]:
-        for line in file:
+        for line in lines_of(file):
+            if len(line) > LONGEST_LINE:
+                raise InputError(self.path, self.offset, "a line without end")
             self.take(line)
             if len(self._rows) >= LINES_PER_BATCH:
                 yield self.batch()
@@ -85,7 +103,7 @@ class LineReader:
         elif version := VERSION.match(text):
             if version[1] != b"1":
                 raise InputError(self.path, self.offset, f"conv.bt v{int(version[1])} is not known")
-        elif text[:1].isdigit() or any(b" " + name + b" " in text for name in LINES):
+        elif text[:1].isdigit() or is_loss_line(text) or is_like_a_call(text):
             self._note_unreadable()
 
     def _note_unreadable(self) -> None:

@@ -12,7 +12,8 @@ from collector.records import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCod
 from collector.sources.bpftrace_order import UNKNOWN_CPU
 
 _BOTH = SAW_ENTER | SAW_EXIT
-_U, _H, _D = rb"(\d+)", rb"(0x[0-9a-f]+)", rb"(-?\d+)"
+_DECIMAL = rb"0|[1-9]\d{0,19}"
+_U, _H, _D = rb"(" + _DECIMAL + rb")", rb"(0x[0-9a-f]{1,16})", rb"(-?(?:" + _DECIMAL + rb"))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ LINES: dict[bytes, Line] = {
         _fields(_FD, (b"mode", _H), (b"offset", _H), (b"len", _H), _RET),
     ),
 }
+_NAMES = b"|".join(sorted(LINES, reverse=True))
 _HEAD = re.compile(
-    rb"(\d+) (\d+) (\d+) (\d+) (.{0,15}) (" + b"|".join(sorted(LINES, reverse=True)) + rb") (fd=.*)"
+    rb"(\d{1,20}) (\d{1,20}) (\d{1,10}) (\d{1,10}) (.{0,15}) (" + _NAMES + rb") (fd=.*)"
 )
 _U64 = (1 << 64) - 1
 

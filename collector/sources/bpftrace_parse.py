@@ -11,7 +11,7 @@ from app.model.jit import constant, hot_in_place, signed
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_causes import direction_of
 from collector.assemble.pairing_rows import sign_extended
-from collector.records import SAW_GMEM
+from collector.records import SAW_EXIT, SAW_GMEM
 from collector.sources import bpftrace_shapes as shapes
 
 Words = npt.NDArray[np.int64]
@@ -32,6 +32,9 @@ TICK_NS = 3  # the last tick of this reading; 0: there was none
 SHARED = 4
 
 MOST_FIELDS = 16
+MOST_VCPU = (1 << 15) - 1
+TIME_BITS = 62
+"""Both as in collector.assemble.border."""
 _NEWLINE = constant(ord("\n"))
 _BLANK = constant(ord(" "))
 
@@ -75,8 +78,18 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
     enter, who, where = fields[0], fields[2], fields[3]
     leave = enter + fields[1]
     tid, tgid, cpu = who & 0xFFFFFFFF, who >> 32, where >> 40
-    if enter <= 0 or leave < enter or tid >> 31 or tgid < 0 or cpu < 0 or cpu >= CPUS:
+    if (
+        enter <= 0
+        or leave < enter
+        or leave >> TIME_BITS
+        or tid >> 31
+        or tgid < 0
+        or cpu < 0
+        or cpu >= CPUS
+    ):
         return False
+    if table[letter, shapes.FLAGS] & SAW_EXIT == 0 and leave != enter:
+        return False  # what is only observed takes no time
     cause, certainty, vcpu = (where >> 32) & 0xFF, signed(0), signed(-1)
     if cause > s.CAUSE_IMPLICIT:
         return False
@@ -90,6 +103,8 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
     if table[letter, shapes.HAS_VCPU]:
         count -= 1
         vcpu = fields[shapes.HEAD_FIELDS + count]
+        if vcpu < -1 or vcpu > MOST_VCPU:
+            return False
     out[n, 0], out[n, 1], out[n, 2] = enter, leave, who
     word = cpu | table[letter, shapes.CODE] << 16 | table[letter, shapes.FLAGS] << 24
     out[n, 3] = word | cause << 32 | certainty << 40 | (vcpu & 0xFFFF) << 48
@@ -137,7 +152,7 @@ def parse(
         if after < 0:
             break
         if letter == shapes.TICK:
-            if fields[0] <= 0 or fields[1] < 0 or fields[1] >= CPUS:
+            if fields[0] <= 0 or fields[0] >> TIME_BITS or fields[1] < 0 or fields[1] >= CPUS:
                 break
             cpus[fields[1], TICKS] += 1
             speaks(cpus, shared, fields[1], fields[0], fields[0])

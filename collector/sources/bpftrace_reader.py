@@ -15,18 +15,19 @@ from collector.coverage import Capability
 from collector.records import CALL, CallArray, CallCode
 from collector.sources import bpftrace_parse as hot
 from collector.sources.base import InputError
+from collector.sources.bpftrace_line_reader import LONGEST_LINE
 from collector.sources.bpftrace_order import UNKNOWN_COUNT, loss
 from collector.sources.bpftrace_shapes import COUNT, NAME, SHAPES, shape_table
 
 Words = npt.NDArray[np.int64]
 ROWS = 1 << 15
 READ_BYTES = 1 << 20
-_FIRST_LINE = re.compile(rb"# gmemscope\.bt v(\d+)")
+_FIRST_LINE = re.compile(rb"# gmemscope\.bt v(\d{1,9})")
 _WATCHES = re.compile(rb"# watches ([a-z -]*)")
 _HOST = re.compile(rb"# host (\S+) (\S+)")
-_LOST = re.compile(rb"(?:WARNING: )?Lost (\d+) events")
+_LOST = re.compile(rb"(?:WARNING: )?Lost (\d{1,12}) events")
 _NAME = re.compile(NAME + rb" ([0-9a-f]{1,16}) (.{0,15})")
-_NOISE = re.compile(rb"|[#@].*|Attach(?:ing|ed) .*|(?:INFO|WARNING|ERROR): .*|\^C")
+_NOISE = re.compile(rb"|[#@].*|Attach(?:ing|ed) .*|(?:INFO|WARNING|ERROR): (?!Lost ).*|\^C")
 """What bpftrace says of itself, of its maps, and what may be between: nothing is lost by it."""
 _OFFLINE_NS = 30_000_000_000  # a CPU that is silent for so long
 _ROUNDS = 3
@@ -112,6 +113,8 @@ class BpftraceReader:
         content = self._partial + content
         end = content.rfind(b"\n") + 1
         self._partial = content[end:]
+        if len(self._partial) > LONGEST_LINE:
+            raise InputError(self.path, self.offset + end, "a line without end")
         text = np.frombuffer(content, np.uint8)
         at, count = 0, 0
         while at < end:
@@ -159,7 +162,9 @@ class BpftraceReader:
             self.watches = frozenset(watches[1].decode().split())
             self._shared[hot.HAS_CAUSES] = Capability.CAUSES in self.watches
         elif host := _HOST.fullmatch(line):
-            self.host, self.kernel_release = host[1].decode(errors="replace"), host[2].decode()
+            self.host, self.kernel_release = (
+                word.decode(errors="replace") for word in host.groups()
+            )
         elif lost := _LOST.fullmatch(line):
             self.lose(int(lost[1]))
         elif name := _NAME.fullmatch(line):

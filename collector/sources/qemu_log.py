@@ -100,7 +100,8 @@ class QemuLog:
         certainty, t, vm_type = Certainty.UNKNOWN, None, None
         if created is not None and (first_slot is None or created < first_slot):
             certainty, t = Certainty.SEEN, int(rows["ts"][created]) - start_ns
-            vm_type = int(rows["v"][created, 0])
+            told = int(rows["v"][created, 0])
+            vm_type = told if told < 1 << 32 else None  # an ioctl's argument that is no type
         elif grown is not None and (first_slot is None or grown < first_slot):
             certainty, t = Certainty.INFERRED, int(rows["ts"][grown]) - start_ns
         if vm_type is None and self._counts[QemuCode.SNP_LAUNCH_UPDATE]:

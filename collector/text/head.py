@@ -8,7 +8,7 @@ from typing import Self
 _HEAD_BYTES = 1 << 18
 _NS = 1_000_000_000
 _EVENT = re.compile(r"# event : name = ([\w-]+:\w+), ")
-_ENTRIES = re.compile(r"^# entries-in-buffer/entries-written: (\d+)/(\d+) ", re.MULTILINE)
+_ENTRIES = re.compile(r"^# entries-in-buffer/entries-written: (\d{1,15})/(\d{1,15}) ", re.MULTILINE)
 _CLOCKS = {
     "monotonic": "mono",
     "monotonic_raw": "mono_raw",

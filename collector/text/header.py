@@ -25,7 +25,7 @@ _COMM_WIDTH = 16
 _LONGEST = 80  # bytes before the CPU
 _MOST_SECONDS = 9_000_000_000
 _MOST_TID = 1 << 31
-_MOST_CPUS = 0xFFFF
+MOST_CPUS = 0xFFFF
 _FRACTION_DIGITS = 9
 
 _BLANK, _DASH, _SLASH, _COLON, _POINT = 32, 45, 47, 58, 46
@@ -64,7 +64,7 @@ def _where_and_when(text: Text, at: int, end: int, found: Ints) -> bool:
     while at < end and is_digit(text[at]) and at - first < 6:
         cpu = cpu * 10 + text[at] - 48
         at += 1
-    if at == first or at >= end or text[at] != _CLOSE or cpu >= _MOST_CPUS:
+    if at == first or at >= end or text[at] != _CLOSE or cpu >= MOST_CPUS:
         return False
     found[CPU] = cpu
     at = after_blanks(text, at + 1, end)
@@ -108,12 +108,12 @@ def _who(text: Text, begin: int, at: int, found: Ints) -> bool:
             at -= 1
         at = _before_blanks(text, begin, at - 1)
     first = _number_before(text, begin, at, found, TID)
-    if first == at or first <= begin:
+    if first == at or first <= begin or found[TID] >= _MOST_TID or found[TGID] >= _MOST_TID:
         return False
     separator = text[first - 1]
     if separator == _SLASH:
         last, first = first, _number_before(text, begin, first - 1, found, TGID)
-        if first == last - 1 or first <= begin:
+        if first == last - 1 or first <= begin or found[TGID] >= _MOST_TID:
             return False
         separator = text[first - 1]
     elif separator == _DASH and (first - 1 == begin or text[first - 2] == _BLANK):
@@ -137,5 +137,5 @@ def _number_before(text: Text, begin: int, at: int, found: Ints, place: int) -> 
         number += (text[at - 1] - 48) * factor
         factor *= 10
         at -= 1
-    found[place] = min(number, _MOST_TID - 1)
+    found[place] = number
     return at

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from collector.records import RecordArray
 from collector.text import qemu_scanning as scanning
-from collector.text.event_lines import UNKNOWN_CPU, EventLines
+from collector.text.event_lines import LONGEST_LINE, UNKNOWN_CPU, EventLines
 from collector.text.header import Text
 from collector.text.qemu_events import PRIVATE, QemuCode, templates_of
 from collector.text.qemu_header import HEADER_SIZE, STAMP, TID
@@ -47,7 +48,7 @@ def looks_like_qemu_log(head: bytes) -> bool:
 def has_times(path: Path) -> bool:
     """Whether the first event of a log has a time, and so all have."""
     with path.open("rb") as file:
-        for line in islice(file, _HEAD_LINES):
+        for line in islice(iter(partial(file.readline, LONGEST_LINE), b""), _HEAD_LINES):
             found = _EVENT.match(line.rstrip(b"\r\n"))
             if found is not None:
                 return _STAMP.match(line) is not None

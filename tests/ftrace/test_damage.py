@@ -158,10 +158,16 @@ def test_many_damaged_pages_are_not_all_described(tmp_path: Path) -> None:
 
 
 def test_version_6_file_cut_before_its_instance_keeps_the_top_buffer(tmp_path: Path) -> None:
+    """What the instance recorded, and when, nothing tells: it is missing from start to end."""
     top, instance = [page(5, ioctl_exit(1))], [page(9, ioctl_exit(2))]
     whole = TraceFile({0: top}, instances={"vm": ("mono", {0: instance})}).version6()
     path = tmp_path / "cut.dat"
     path.write_bytes(whole[: whole.rindex(b"flyrecord")])
     records, problems = read(path)
-    assert records["v"][:, 0].tolist() == [1]
+    assert calls(records)["v"][:, 0].tolist() == [1]
+    assert [RecordCode(int(code)).name for code in records["code"]] == [
+        "LOSS_BEGIN",
+        "IOCTL_EXIT",
+        "LOSS_END",
+    ]
     assert "the file ends here" in problems[0]
