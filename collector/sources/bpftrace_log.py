@@ -1,6 +1,7 @@
 """The text logs of bpftrace: by the program that `gmemscope recipe` prints, and by conv.bt."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from collector.coverage import Capability
 from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import SourceDescription
-from collector.sources.bpftrace_line_reader import LINES_PER_BATCH, VERSION, LineReader
+from collector.sources.bpftrace_line_reader import LINES_PER_BATCH, VERSION, LineReader, lines_of
 from collector.sources.bpftrace_lines import LINES, is_call
 from collector.sources.bpftrace_order import split_sorted, without_late
 from collector.sources.bpftrace_reader import BpftraceReader, Directions, is_first_line
@@ -52,7 +53,7 @@ class BpftraceLog:
         self._command_names: dict[int, str] = {}
         self._overview: BpftraceReader | None = None
         with path.open("rb") as file:
-            if any(is_first_line(line) for _, line in zip(range(_HEAD_LINES), file, strict=False)):
+            if any(map(is_first_line, islice(lines_of(file), _HEAD_LINES))):
                 self._overview = _overview(path)
         self._reader: LineReader | BpftraceReader
         if self._overview is None:
@@ -131,7 +132,7 @@ def _no_older_gaps(calls: CallArray, emitted_to: np.uint64) -> CallArray:
 def _first_instant(path: Path) -> int:
     first: int | None = None
     with path.open("rb") as file:
-        for line in file:
+        for line in lines_of(file):
             stamp = line.split(b" ", 1)[0]
             if stamp.isdigit() and len(stamp) < 20 and is_call(line):
                 first = int(stamp) if first is None else min(first, int(stamp))

@@ -10,7 +10,7 @@ from collector.records import RECORD, RecordArray
 from collector.text import scanning
 from collector.text.event_lines import ROWS, UNKNOWN_CPU, EventLines, Gaps, TemplatesOf
 from collector.text.header import HEADER_SIZE, Text
-from collector.text.losses import TextLoss, find_losses, gap, in_order, loss_rows
+from collector.text.losses import DROPPED, TextLoss, find_losses, gap, in_order, loss_rows
 from collector.text.scanning import COMM, COMM_END, TGID
 
 HELD_ROWS = 1 << 15
@@ -18,9 +18,9 @@ HELD_ROWS = 1 << 15
 _NOT_EVENTS = "PERF_RECORD_"
 
 _NOISE = re.compile(
-    rb"\s*$|CPU:\d+ \[|cpus=\d+$|version = |trace-cmd: |Warning:|Processed \d+ |Check IO/CPU"
+    rb"\s*$|cpus=\d+$|version = |trace-cmd: |Warning:|Processed \d+ |Check IO/CPU"
     rb"|libtraceevent: |\s+\[\w+:\w+\] bad op token|\s+Error: expected |\s*function \w+ not defined"
-    rb"|\[ perf record: |'trace' not valid "
+    rb"|\[ perf record: |'trace' not valid |" + DROPPED.pattern
 )
 """What the tools say besides events, and what lands in the file with 2>&1."""
 
@@ -58,6 +58,9 @@ class TextRecords(EventLines):
 
     def _losses(self, first: RecordArray) -> RecordArray:
         losses = find_losses(self.path)
+        for loss in losses:
+            if loss.damaged_at is not None:
+                self._count_unreadable(loss.damaged_at - self.bytes_read)
         if self._overwritten:
             starts = [
                 int(first["ts"][first["cpu"] == cpu].min()) for cpu in np.unique(first["cpu"])

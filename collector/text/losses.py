@@ -5,100 +5,187 @@ What a line tells of a loss is its end; it began with the last event before it o
 
 import mmap
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from app.model.jit import hot_in_place
 from collector.records import RECORD, RecordArray, RecordCode
+from collector.text.header import (
+    CPU,
+    HEADER_SIZE,
+    MOST_CPUS,
+    REST,
+    TS,
+    Ints,
+    Text,
+    read_header,
+)
 
-_HEADER = re.compile(rb"\[(\d{1,5})\]\s+(?:\S+\s+)??(\d{1,10})\.(\d{1,9}):")
-_LOST = re.compile(rb"\]\s+(?:\S+\s+)??[\d.]+: PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)\s*$")
-_DROPPED = re.compile(rb"^CPU:(\d+) \[(?:LOST )?(\d*) ?EVENTS(?: DROPPED)?\]\s*$")
+_LOST = re.compile(
+    rb"\[(\d{1,5})\]\s+(?:\S+\s+)??(\d{1,10})\.(\d{1,9}):"
+    rb" PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)\s*$"
+)
+DROPPED = re.compile(rb"CPU:(\d{1,4}) \[(?:LOST )?(?:(\d{1,12}) )?EVENTS(?: DROPPED)?\]\s*$")
+"""What trace-cmd and the tracing file `trace` say; some versions tell no number."""
 _BEFORE_ALL = 255
 """A LOSS_BEGIN's or LOSS_END's flags: it is older than all that is there."""
 _MARKS = (b"PERF_RECORD_LOST", b" EVENTS]", b"EVENTS DROPPED]")
+_NOT_TOLD = -1
+_MOST_DIGITS = 12
+_NEWLINE = 10
+_PERF_RECORD = np.frombuffer(b"PERF_RECORD_", np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class TextLoss:
-    """Events lost on a CPU; begin_ns None: before its first event; count 0: unknown."""
+    """Events lost on a CPU; begin_ns None: before its first event; count 0: unknown.
+
+    `damaged_at`: where the line is if its number cannot be right.
+    """
 
     begin_ns: int | None
     end_ns: int
     cpu: int
     count: int
+    damaged_at: int | None = None
 
 
 def find_losses(path: Path) -> list[TextLoss]:
+    """Takes as long as looking for a word, and once as long as reading the lines if it is there."""
     if path.stat().st_size == 0:
         return []
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return list(_losses(text))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        told = _told(content)
+        if not told:
+            return []
+        places = np.array([(at, cpu, end_ns) for at, cpu, end_ns, _ in told], np.int64)
+        text = np.frombuffer(content, np.uint8)
+        begun, ended, _ = surroundings(text, places)
+        del text  # which would keep the file mapped
+    return [
+        _loss(begin_ns, end_ns, cpu, count, at)
+        for (at, cpu, _, count), begin_ns, end_ns in zip(
+            told, begun.tolist(), ended.tolist(), strict=True
+        )
+    ]
 
 
-def _losses(text: mmap.mmap) -> Iterator[TextLoss]:
+def _told(content: mmap.mmap) -> list[tuple[int, int, int, int]]:
+    """Of each line that tells of a loss, in order: where it is, CPU, time if it has one, count."""
+    found = {}
     for mark in _MARKS:
-        at = text.find(mark)
+        at = content.find(mark)
         while at >= 0:
-            begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
-            end = len(text) if end < 0 else end
-            loss = _loss_of(text, begin, text[begin:end])
-            if loss is not None:
-                yield loss
-            at = text.find(mark, end)
+            begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+            end = len(content) if end < 0 else end
+            told = _of_line(content[begin:end])
+            if told is not None:
+                found[begin] = told
+            at = content.find(mark, end)
+    return [(at, *found[at]) for at in sorted(found)]
 
 
-def _loss_of(text: mmap.mmap, at: int, line: bytes) -> TextLoss | None:
-    """What the line at `at` tells of a loss, if it does."""
-    lost, dropped = _LOST.search(line), _DROPPED.match(line)
-    if lost is not None and (header := _HEADER.search(line)) is not None:
-        cpu, end_ns, count = int(header[1]), _ns(header), int(lost[1])
+def _of_line(line: bytes) -> tuple[int, int, int] | None:
+    lost, dropped = _LOST.search(line), DROPPED.match(line)
+    if lost is not None:
+        cpu, end_ns = int(lost[1]), _ns(lost[2], lost[3])
+        count = int(lost[4]) if len(lost[4]) <= _MOST_DIGITS else _NOT_TOLD
     elif dropped is not None:
-        cpu, count = int(dropped[1]), int(dropped[2] or 0)
-        following = _event_after(text, at + len(line), cpu)
-        end_ns = -1 if following is None else following
+        cpu, end_ns, count = int(dropped[1]), _NOT_TOLD, int(dropped[2] or 0)
     else:
         return None
-    begin_ns = _event_before(text, at, cpu)
-    if end_ns < 0:  # nothing came after it on that CPU
-        end_ns = begin_ns or 0
-    return TextLoss(begin_ns, max(end_ns, begin_ns or 0), cpu, count)
+    return (cpu, end_ns, count) if cpu < MOST_CPUS else None
 
 
-def _event_before(text: mmap.mmap, at: int, cpu: int) -> int | None:
-    mark = b"[%03d] " % cpu
-    while (at := text.rfind(mark, 0, at)) >= 0:
-        begin = text.rfind(b"\n", 0, at) + 1
-        found = _time_of(text, begin, cpu)
-        if found is not None:
-            return found
-    return None
+def _loss(begin_ns: int, end_ns: int, cpu: int, count: int, at: int) -> TextLoss:
+    begin = None if begin_ns == _NOT_TOLD else begin_ns
+    if end_ns == _NOT_TOLD:  # nothing came after it on that CPU
+        end_ns = begin or 0
+    damaged_at = at if count == _NOT_TOLD else None
+    return TextLoss(begin, max(end_ns, begin or 0), cpu, max(count, 0), damaged_at)
 
 
-def _event_after(text: mmap.mmap, at: int, cpu: int) -> int | None:
-    mark = b"[%03d] " % cpu
-    while (at := text.find(mark, at)) >= 0:
-        found = _time_of(text, text.rfind(b"\n", 0, at) + 1, cpu)
-        if found is not None:
-            return found
-        at += len(mark)
-    return None
+def _ns(seconds: bytes, fraction: bytes) -> int:
+    return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0"))
 
 
-def _time_of(text: mmap.mmap, begin: int, cpu: int) -> int | None:
-    """The time of the line at `begin`, if it is an event of that CPU."""
-    end = text.find(b"\n", begin)
-    line = text[begin : len(text) if end < 0 else end]
-    header = _HEADER.search(line)
-    if header is None or int(header[1]) != cpu or b": PERF_RECORD_" in line:
-        return None
-    return _ns(header)
+def surroundings(text: Text, places: Ints) -> tuple[Ints, Ints, int]:
+    """When the last event before each loss was on its CPU, and the first after it.
+
+    places: int64[n, 3] in order: where a line tells of a loss, its CPU, when it ended (-1: as the
+    next event). Returns (times before, -1 if there is none; times after; how many lines it took).
+    """
+    begun = np.full(len(places), _NOT_TOLD, np.int64)
+    ended = np.ascontiguousarray(places[:, 2])
+    lines = find_surroundings(
+        text,
+        places,
+        begun,
+        ended,
+        np.full((2, MOST_CPUS), _NOT_TOLD, np.int64),
+        np.full(len(places), _NOT_TOLD, np.int64),
+        np.zeros(HEADER_SIZE, np.int64),
+        _PERF_RECORD,
+    )
+    return begun, ended, int(lines)
 
 
-def _ns(header: re.Match[bytes]) -> int:
-    return int(header[2]) * 1_000_000_000 + int(header[3].ljust(9, b"0"))
+@hot_in_place
+def find_surroundings(
+    text: Text,
+    places: Ints,
+    begun: Ints,
+    ended: Ints,
+    by_cpu: Ints,
+    others: Ints,
+    found: Ints,
+    perf_record: Text,
+) -> int:
+    """Walk through the lines once; returns how many there were.
+
+    by_cpu: the last event's time, and the latest loss that waits for the next one; others: the loss
+    that waits besides each.
+    """
+    at, loss, lines = 0, 0, 0
+    while at < len(text):
+        end = at
+        while end < len(text) and text[end] != _NEWLINE:
+            end += 1
+        if loss < len(places) and places[loss, 0] == at:
+            cpu = places[loss, 1]
+            begun[loss] = by_cpu[0, cpu]
+            if ended[loss] < 0:
+                others[loss], by_cpu[1, cpu] = by_cpu[1, cpu], loss
+            loss += 1
+        elif end > at and is_event(text, at, end, found, perf_record):
+            end_losses(by_cpu, others, ended, found[CPU], found[TS])
+        lines += 1
+        at = end + 1
+    return lines
+
+
+@hot_in_place
+def end_losses(by_cpu: Ints, others: Ints, ended: Ints, cpu: int, ts: int) -> None:
+    """An event came on a CPU."""
+    by_cpu[0, cpu] = ts
+    waiting = by_cpu[1, cpu]
+    while waiting >= 0:
+        ended[waiting] = ts
+        waiting = others[waiting]
+    by_cpu[1, cpu] = _NOT_TOLD
+
+
+@hot_in_place
+def is_event(text: Text, at: int, end: int, found: Ints, perf_record: Text) -> bool:
+    """Whether the line is an event, and not one of perf's own."""
+    if not read_header(text, at, end, found):
+        return False
+    name, i = found[REST], 0
+    while i < len(perf_record) and name + i < end and text[name + i] == perf_record[i]:
+        i += 1
+    return i < len(perf_record)
 
 
 def loss_rows(losses: list[TextLoss], start_ns: int) -> RecordArray:
