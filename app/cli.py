@@ -10,6 +10,7 @@ import sys
 import typer
 
 from app.commands import (
+    check,
     collect,
     demo,
     doctor,
@@ -46,6 +47,7 @@ app.command("snapshot")(snapshot.command)
 app.command("simulate")(simulate.command)
 app.command("import")(import_.command)
 app.command("list")(list_.command)
+app.command("check")(check.command)
 app.command("export")(export.command)
 app.command("storms")(storms.command)
 app.command("report")(report.command)

@@ -18,7 +18,8 @@ from app.model.events import (
 from app.model.filtering import ANY, EventFilter
 from app.model.layout import Memslot
 from app.model.raster import Churn, Grid, Raster
-from app.store.reader import Reader, Seqs
+from app.store.event_reader import Seqs
+from app.store.reader import Reader
 from app.store.tables import Note
 
 MOST_GIB = 1 << 16

@@ -8,9 +8,21 @@ from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.layout import Backing, GuestMemfd, Memslot
+from app.store.checksums import RowsDamagedError
 from app.store.errors import NotFound, explained
 from app.store.heads import Head, Writing, read_heads, writing
+from app.store.notes import note_checksum
 from app.store.protocol import Loss
+from app.store.seals import (
+    GUEST_MEMFDS,
+    LOSSES,
+    MEMSLOTS,
+    RECORDINGS,
+    VMS,
+    SealChecks,
+    vm_ids,
+    what,
+)
 from app.store.tables import (
     GuestMemfdRow,
     Host,
@@ -28,6 +40,7 @@ class Catalogue:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._checks = SealChecks()
 
     @property
     def engine(self) -> Engine:
@@ -81,8 +94,9 @@ class Catalogue:
         )
         with self._session() as session:
             found = session.exec(query).one_or_none()
-        if found is None:
-            raise NotFound(f"there is no VM {vm_id}")
+            if found is None:
+                raise NotFound(f"there is no VM {vm_id}")
+            self._checks.require(session.connection(), VMS, vm_id)
         return found
 
     def span(self, vm_id: int) -> tuple[int, int]:
@@ -104,12 +118,14 @@ class Catalogue:
     def memslots(self, vm_id: int, at: int | None = None) -> list[Memslot]:
         """Memslots with their lifetimes, by start; with `at`, those alive then."""
         with self._session() as session:
+            self._checks.require(session.connection(), MEMSLOTS, vm_id)
             return [memslot_of(row) for row in session.exec(memslot_rows(vm_id, at))]
 
     def guest_memfds(self, vm_id: int) -> list[GuestMemfd]:
         """In the order in which they became known."""
         query = select(GuestMemfdRow).where(col(GuestMemfdRow.vm_id) == vm_id)
         with self._session() as session:
+            self._checks.require(session.connection(), GUEST_MEMFDS, vm_id)
             rows = session.exec(query.order_by(col(GuestMemfdRow.id))).all()
         return [
             GuestMemfd(row.fd, row.size, row.flags, row.created_t, row.dev, row.ino) for row in rows
@@ -126,6 +142,7 @@ class Catalogue:
             query = query.where(col(LossRow.from_t) < t_to)
         query = query.order_by(col(LossRow.from_t), col(LossRow.id))
         with self._session() as session:
+            self._checks.require(session.connection(), LOSSES, recording_id)
             rows = session.exec(query).all()
         return [Loss(row.from_t, row.to_t, row.count, row.cpu, row.source) for row in rows]
 
@@ -138,7 +155,8 @@ class Catalogue:
         if t_to is not None:
             query = query.where(col(Note.from_t) < t_to)
         with self._session() as session:
-            return list(session.exec(query.order_by(col(Note.from_t), col(Note.id))))
+            notes = session.exec(query.order_by(col(Note.from_t), col(Note.id))).all()
+        return [_as_written(note) for note in notes]
 
     def note(self, vm_id: int, note_id: int) -> Note:
         """Raises NotFound."""
@@ -146,12 +164,46 @@ class Catalogue:
             found = session.get(Note, note_id)
         if found is None or found.vm_id != vm_id:
             raise NotFound(f"VM {vm_id} has no note {note_id}")
-        return found
+        return _as_written(found)
+
+    def losses_by_damage(self, vm_id: int) -> list[Loss]:
+        """Stretches of a VM that damage took, as far as it was met: rows alone tell of none."""
+        return []
+
+    def damaged_rows(self, recording: Recording) -> list[str]:
+        """Which rows of a recording and its VMs are not what was stored, in words."""
+        if recording.row_checksum is None:
+            return []
+        recording_id = recording.id
+        with explained(str(self._engine.url.database)), self._engine.connect() as connection:
+            keys = [(RECORDINGS, recording_id)]
+            keys += [(VMS, vm_id) for vm_id in vm_ids(connection, recording_id)]
+            return [what(*key) for key in keys if not self._checks.is_sound(connection, *key)]
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with explained(str(self._engine.url.database)), Session(self._engine) as session:
+        with (
+            explained(str(self._engine.url.database)),
+            decoding_rows("a row"),
+            Session(self._engine, expire_on_commit=False) as session,
+        ):
             yield session
+
+
+@contextmanager
+def decoding_rows(rows: str) -> Iterator[None]:
+    """Turn what reading values ends in that nobody wrote into RowsDamagedError."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        raise RowsDamagedError(f"{rows} cannot be read ({error})") from error
+
+
+def _as_written(note: Note) -> Note:
+    """A note, or that it is not what was written."""
+    if note.checksum not in (None, note_checksum(note.vm_id, note.model_dump())):
+        note.text = f"(damaged, not what was written) {note.text}"
+    return note
 
 
 def memslot_rows(vm_id: int, at: int | None = None) -> SelectOfScalar[MemslotRow]:

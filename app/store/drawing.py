@@ -17,7 +17,8 @@ from app.model.pagemap import PageMap
 from app.model.raster import NO_BLOCKS, Churn, ChurnSums, Grid, Raster, RasterSums
 from app.model.rastering import MIXED
 from app.model.summary import Summary, add_summary
-from app.store.segments import SegmentInfo, Segments
+from app.store.segment_infos import SegmentInfo
+from app.store.segments import Segments
 from app.store.window import Window
 
 NARROW_BLOCKS = 64

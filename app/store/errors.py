@@ -29,13 +29,15 @@ class Conflict(StoreError):  # noqa: N818 -- an answer, not a fault
     """What was to be changed is not what it was when it was read."""
 
 
+_DAMAGED = "the database file is damaged; `gmemscope check` lists all damage"
 _EXPLANATIONS = {
     "disk is full": "the disk is full; what was committed before is kept",
     "database is locked": "another process holds the database locked",
     "readonly database": "the database may not be written",
     "unable to open": "the file cannot be opened or created",
     "not a database": "the file is not a database",
-    "malformed": "the database file is damaged",
+    "malformed": _DAMAGED,
+    "decode to UTF-8": _DAMAGED,
     "disk I/O error": "the disk reported an input/output error",
 }
 

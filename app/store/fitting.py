@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.raster import Grid
-from app.store.segments import SegmentInfo
+from app.store.segment_infos import SegmentInfo
 
 EXACT_EVENTS = 1 << 19
 """So many are drawn from their changes fast enough."""

@@ -1,32 +1,28 @@
 """Everything that can be asked of a database, beside any writer, from any thread."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
-from app.model.events import EVENT, ChangeArray, EventArray, EventKind
 from app.model.filtering import ANY, EventFilter
 from app.model.pagemap import PageMap
 from app.model.raster import Churn, ChurnSums, Grid, Raster, RasterSums
 from app.model.timeline import PRIVATE, Timeline, TimelineSums
 from app.model.timeline_summary import add_timeline_summary
-from app.store.cache import ByteCache
-from app.store.catalogue import Catalogue
 from app.store.database import snapshot
 from app.store.delete import delete_recording
 from app.store.drawing import Drawing, is_on_quanta
 from app.store.errors import StoreError
+from app.store.event_reader import EventReader, despite_damage
 from app.store.fitting import fit_edges, fit_grid
-from app.store.segments import SegmentInfo, Segments
+from app.store.segment_infos import SegmentInfo
 from app.store.tables import WITH_CHURN, Vm
-from app.store.window import LIMIT, Window
+from app.store.window import Window
 
 CACHE_BYTES = 512 << 20
 """Decoded columns of about 12 million events."""
-
-Seqs = npt.NDArray[np.int64]
 
 
 def has_churn(vm: Vm) -> bool:
@@ -34,25 +30,27 @@ def has_churn(vm: Vm) -> bool:
     return vm.edition >= WITH_CHURN
 
 
-class Reader(Catalogue):
+class Reader(EventReader):
     """Answers come from one snapshot each: never half of a commit, nothing twice or missing.
+
+    What is damaged is found when it is first read. From then on its stretch is a loss, in every
+    answer (app.store.mending).
 
     Times are ns since the recording's start and mean effect times; windows are half-open; None
     stands for no bound. Every method raises StoreError if the database cannot be read.
     """
 
     def __init__(self, engine: Engine, cache_bytes: int = CACHE_BYTES) -> None:
-        super().__init__(engine)
-        self._cache = ByteCache(cache_bytes)
-        self._segments = Segments(self._cache)
+        super().__init__(engine, cache_bytes)
 
+    @despite_damage
     def page_map_at(self, vm_id: int, t: int) -> PageMap:
         """The state after all effects up to and including t. Shared among callers: only to be
         read."""
         with snapshot(self._engine) as connection:
             vm = self._segments.vm(connection, vm_id)
             return self._cache.get(
-                ("map", vm_id, vm.revision, min(t, vm.last_t + 1)),
+                ("map", vm_id, vm.revision, self._segments.damage(vm_id), min(t, vm.last_t + 1)),
                 lambda: self._build_page_map(connection, vm_id, t),
                 lambda page_map: page_map.nbytes,
             )
@@ -71,130 +69,7 @@ class Reader(Catalogue):
             page_map.replay(columns.changes_in(Window(t_to=t + 1)), memslots)
         return page_map
 
-    def events(
-        self,
-        vm_id: int,
-        *,
-        t_from: int | None = None,
-        t_to: int | None = None,
-        gfn_from: int | None = None,
-        gfn_to: int | None = None,
-        kinds: Collection[EventKind] | None = None,
-        where: EventFilter = ANY,
-        after_seq: int = -1,
-        before_seq: int | None = None,
-        limit: int = 1000,
-    ) -> tuple[EventArray, Seqs]:
-        """At most `limit` events after `after_seq` in order of effect, and their numbers; with
-        `before_seq`, the last ones before it, newest first.
-
-        A full page may be followed by another: ask again after its last number. Conversions of an
-        unknown range and losses are in every gfn window, since they may have changed its state;
-        other events of an unknown range only where no gfn bound is given.
-        """
-        pages = self.iter_events(
-            vm_id,
-            t_from=t_from,
-            t_to=t_to,
-            gfn_from=gfn_from,
-            gfn_to=gfn_to,
-            kinds=kinds,
-            where=where,
-            after_seq=after_seq,
-            before_seq=before_seq,
-        )
-        events: list[EventArray] = []
-        seqs: list[Seqs] = []
-        missing = limit
-        for some_events, some_seqs in pages:
-            events.append(some_events[:missing])
-            seqs.append(some_seqs[:missing])
-            missing -= len(seqs[-1])
-            if not missing:
-                break
-        if not events:
-            return np.empty(0, dtype=EVENT), np.empty(0, dtype=np.int64)
-        return np.concatenate(events), np.concatenate(seqs)
-
-    def iter_events(
-        self,
-        vm_id: int,
-        *,
-        t_from: int | None = None,
-        t_to: int | None = None,
-        gfn_from: int | None = None,
-        gfn_to: int | None = None,
-        kinds: Collection[EventKind] | None = None,
-        where: EventFilter = ANY,
-        after_seq: int = -1,
-        before_seq: int | None = None,
-    ) -> Iterator[tuple[EventArray, Seqs]]:
-        """All events of a window in order, in chunks of at most a segment, as `events` filters;
-        with `before_seq`, those before it, newest first.
-
-        Each chunk comes from its own snapshot, so that a slow consumer holds up nobody.
-        """
-        window = Window.of(t_from, t_to, gfn_from, gfn_to)
-        where = where.of_kinds(kinds)
-        while True:
-            with snapshot(self._engine) as connection:
-                rest = self._chosen(connection, vm_id, window, where, after_seq, before_seq)
-                found = next(rest, None)
-                if found is None:
-                    return
-                info, chosen = found
-                events = self._segments.events_at(connection, info, chosen)
-            seqs = chosen + info.first_seq
-            if before_seq is None:
-                yield events, seqs
-                after_seq = info.first_seq + info.event_count - 1
-            else:
-                yield events[::-1], seqs[::-1]
-                before_seq = info.first_seq
-
-    def iter_counted(self, vm_id: int, *, t_to: int) -> Iterator[EventArray]:
-        """All events before t_to in order, in chunks of at most a segment, with what counting them
-        needs (`SegmentColumns.counted_in`): much faster than all of them that `iter_events` reads.
-        """
-        window, done = Window(t_to=t_to), 0
-        while True:
-            with snapshot(self._engine) as connection:
-                infos = self._segments.of_vm(connection, vm_id)
-                left = [one for one in infos if one.first_seq + one.event_count > done]
-                info = next((one for one in left if one.meets(window)), None)
-                if info is None:
-                    return
-                columns = self._segments.columns(connection, info)
-            events = columns.counted_in(window)[max(0, done - info.first_seq) :]
-            if len(events):
-                yield events
-            done = info.first_seq + info.event_count
-
-    def iter_changes(
-        self,
-        vm_id: int,
-        *,
-        t_from: int | None = None,
-        t_to: int | None = None,
-        gfn_from: int | None = None,
-        gfn_to: int | None = None,
-    ) -> Iterator[ChangeArray]:
-        """All changes of a window in order, in chunks of at most a segment."""
-        window = Window.of(t_from, t_to, gfn_from, gfn_to)
-        done = 0
-        while True:
-            with snapshot(self._engine) as connection:
-                infos = self._segments.of_vm(connection, vm_id)
-                left = [one for one in infos if one.first_change + one.change_count > done]
-                info = next((one for one in left if one.meets(window)), None)
-                if info is None:
-                    return
-                columns = self._segments.columns(connection, info)
-            changes = columns.changes_in(window, first=done - info.first_change)
-            if len(changes):
-                yield changes
-            done = info.first_change + info.change_count
-
+    @despite_damage
     def fit(self, vm_id: int, grid: Grid) -> Grid:
         """The grid nearest to the one wanted that `raster` draws fast, and exactly.
 
@@ -204,11 +79,13 @@ class Reader(Catalogue):
         with snapshot(self._engine) as connection:
             return fit_grid(grid, self._segments.of_vm(connection, vm_id))
 
+    @despite_damage
     def fit_edges(self, vm_id: int, t_edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """As `fit`, for `timeline`."""
         with snapshot(self._engine) as connection:
             return fit_edges(t_edges, self._segments.of_vm(connection, vm_id))
 
+    @despite_damage
     def raster(self, vm_id: int, grid: Grid) -> Raster:
         """Draw exactly the cells of a grid, from summaries as far as its edges allow (see `fit`),
         else from changes."""
@@ -217,6 +94,7 @@ class Reader(Catalogue):
             drawing: Drawing[Raster] = Drawing(self._segments, connection, grid, RasterSums)
             return drawing.draw(start, infos)
 
+    @despite_damage
     def churn(self, vm_id: int, grid: Grid) -> Churn:
         """As `raster`: what changed back and forth, and what was mixed. Raises StoreError if the VM
         was stored by a gmemscope that did not keep that (`has_churn`)."""
@@ -227,6 +105,7 @@ class Reader(Catalogue):
             drawing: Drawing[Churn] = Drawing(self._segments, connection, grid, ChurnSums)
             return drawing.draw(start, infos)
 
+    @despite_damage
     def timeline(
         self,
         vm_id: int,
@@ -277,30 +156,6 @@ class Reader(Catalogue):
     def delete_recording(self, recording_id: int) -> None:
         """Remove a recording and all that belongs to it (app.store.delete)."""
         delete_recording(self._engine, recording_id)
-
-    def _chosen(
-        self,
-        connection: Connection,
-        vm_id: int,
-        window: Window,
-        where: EventFilter,
-        after_seq: int = -1,
-        before_seq: int | None = None,
-    ) -> Iterator[tuple[SegmentInfo, Seqs]]:
-        """Segments with which of their events are meant, those with none left out; the last one
-        first if `before_seq` is given."""
-        infos = self._segments.of_vm(connection, vm_id)
-        first_seq = max(after_seq + 1, 0)
-        end_seq = LIMIT if before_seq is None else min(before_seq, LIMIT)
-        for info in infos if before_seq is None else reversed(infos):
-            is_left = info.first_seq + info.event_count > first_seq and info.first_seq < end_seq
-            if not (is_left and info.meets(window) and info.may_hold(where)):
-                continue
-            chosen = self._segments.choose(connection, info, window, where)
-            first, end = np.searchsorted(chosen + info.first_seq, [first_seq, end_seq])
-            chosen = chosen[first:end]
-            if len(chosen):
-                yield info, chosen
 
 
 def _included(infos: Sequence[SegmentInfo], t: int) -> int:

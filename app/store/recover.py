@@ -4,6 +4,7 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import Session, col
 
 from app.store.delete import delete_contents
+from app.store.seals import seal
 from app.store.tables import Recording, RecordingState
 
 
@@ -35,6 +36,7 @@ def _mark_incomplete(session: Session, recording_id: int) -> None:
             writer_pid=None,
         )
     )
+    seal(session.connection(), recording_id)
 
 
 def what_is_missing(recording: Recording) -> str:

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.states import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -77,6 +77,8 @@ class Recording(SQLModel, table=True):
     complete_t: int = Field(default=0, sa_type=BigInteger)  # everything before it is stored
     lost_events: int = Field(default=0, sa_type=BigInteger)  # of the losses whose count is known
     losses: int = 0
+    loss_checksum: int | None = Field(default=None, sa_type=BigInteger)  # see app.store.seals
+    row_checksum: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Vm(SQLModel, table=True):
@@ -117,6 +119,9 @@ class Vm(SQLModel, table=True):
     layout_is_known: bool = False  # a memslot was seen at least once
     notes_revision: int = 0  # grows with every change of the VM's notes
     edition: int = Field(default=EDITION, sa_column_kwargs={"server_default": "1"})
+    memslot_checksum: int | None = Field(default=None, sa_type=BigInteger)  # see app.store.seals
+    guest_memfd_checksum: int | None = Field(default=None, sa_type=BigInteger)
+    row_checksum: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class GuestMemfdRow(SQLModel, table=True):
@@ -180,6 +185,7 @@ class Note(SQLModel, table=True):
     written_ns: int = Field(sa_type=BigInteger)  # UNIX time
     changed_ns: int | None = Field(default=None, sa_type=BigInteger)  # NULL: as it was written
     revision: int = 1  # grows with every change
+    checksum: int | None = Field(default=None, sa_type=BigInteger)  # of the row
 
 
 class Segment(SQLModel, table=True):
@@ -203,6 +209,9 @@ class Segment(SQLModel, table=True):
     end_gfn: int = Field(sa_type=BigInteger)
     event_blob: bytes = Field(sa_type=LargeBinary)
     change_blob: bytes = Field(sa_type=LargeBinary)
+    row_checksum: int | None = Field(default=None, sa_type=BigInteger)  # see app.store.checksums
+    event_checksum: int | None = Field(default=None, sa_type=BigInteger)
+    change_checksum: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Keyframe(SQLModel, table=True):
@@ -213,6 +222,7 @@ class Keyframe(SQLModel, table=True):
     )
     memslot_ids: list[int] = Field(sa_type=JSON)  # alive then
     blob: bytes = Field(sa_type=LargeBinary)  # PageMap.to_bytes
+    checksum: int | None = Field(default=None, sa_type=BigInteger)  # of the blob and its row
 
 
 class Summary(SQLModel, table=True):
@@ -225,3 +235,5 @@ class Summary(SQLModel, table=True):
     block_shift: int  # its blocks are 2^block_shift pages
     cell_blob: bytes = Field(sa_type=LargeBinary)
     timeline_blob: bytes = Field(sa_type=LargeBinary)
+    cell_checksum: int | None = Field(default=None, sa_type=BigInteger)  # of the blob and its row
+    timeline_checksum: int | None = Field(default=None, sa_type=BigInteger)

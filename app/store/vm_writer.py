@@ -10,6 +10,7 @@ from app.model.applying import disorder
 from app.model.events import EventArray, last_effect_time
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
 from app.model.pagemap import PageMap
+from app.store import checksums
 from app.store.segment_rows import SegmentRows
 from app.store.tables import GuestMemfdRow, Keyframe, MemslotRow
 from app.store.vm_buffer import VmBuffer
@@ -146,11 +147,14 @@ class VmWriter:
         segment_id = self.rows.seal(connection, self.buffer)
         self._events_since_keyframe += self.buffer.held_events
         if self._events_since_keyframe >= KEYFRAME_SEGMENTS * self.buffer.capacity:
+            alive, blob = _live_memslot_ids(connection, self.vm_id), self.buffer.page_map.to_bytes()
+            row = checksums.of_values(segment_id, alive)
             connection.execute(
                 insert(Keyframe).values(
                     segment_id=segment_id,
-                    memslot_ids=_live_memslot_ids(connection, self.vm_id),
-                    blob=self.buffer.page_map.to_bytes(),
+                    memslot_ids=alive,
+                    blob=blob,
+                    checksum=checksums.of_blob(blob, row),
                 )
             )
             self._events_since_keyframe = 0

@@ -17,6 +17,7 @@ from app.store.errors import StoreError, explained
 from app.store.lock import WriterLock
 from app.store.protocol import Loss, RecordingHeader
 from app.store.recover import recover
+from app.store.seals import seal
 from app.store.tables import EDITION, Host, LossRow, Recording, RecordingState, Vm
 from app.store.vm_buffer import SEGMENT_EVENTS
 from app.store.vm_writer import VmWriter, identity_values, new_vm_writer
@@ -180,6 +181,7 @@ class RecordingWriter:
             # What came after would follow a hole: what the last commit holds is whole.
             with self._transaction() as connection:
                 self._update(connection, self._recording_values)
+                seal(connection, self.recording_id)
         else:
             self._commit(finish=True)
 
@@ -200,6 +202,8 @@ class RecordingWriter:
                     vm.write(connection, seal=vm_id in sealed)
             self._write_losses(connection)
             self._write_recording(connection, finish=finish)
+            if finish:
+                seal(connection, self.recording_id)
         self._is_torn = False
         self._fresh_events = 0
         ended = time.monotonic()

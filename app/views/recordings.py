@@ -45,6 +45,10 @@ class RecordingView:
     coverage: Annotated[dict[str, Any], Field(description="What it can and cannot show.")]
 
 
+NO_HOST = "unknown"
+"""In place of a host whose row is lost: the recording is said to be damaged then."""
+
+
 def recording_views(reader: Catalogue) -> list[RecordingView]:
     """All recordings, oldest first."""
     recordings = reader.recordings()
@@ -55,23 +59,22 @@ def recording_views(reader: Catalogue) -> list[RecordingView]:
         vms.setdefault(vm.recording_id, []).append(row_id(vm))
     return [
         recording_view(
-            recording,
-            hosts[recording.host_id],
-            vms.get(row_id(recording), []),
-            reader.writing(recording),
+            reader, recording, hosts.get(recording.host_id, NO_HOST), vms.get(row_id(recording), [])
         )
         for recording in recordings
     ]
 
 
 def recording_view(
-    recording: Recording, host: str, vms: list[int], writing: Writing | None
+    reader: Catalogue, recording: Recording, host: str, vms: list[int]
 ) -> RecordingView:
     """Compose what is said of a recording. One whose writer died is said to be incomplete at once,
-    though that is stored only when the next one opens the database to write."""
-    wall = recording.wall_start_ns
+    though that is stored only when the next one opens the database to write; so is one of which
+    damage was met."""
+    wall, writing = recording.wall_start_ns, reader.writing(recording)
     is_written = writing is not None and writing.is_alive
-    is_abandoned = writing is not None and not writing.is_alive
+    lost = [loss for vm in vms for loss in reader.losses_by_damage(vm)]
+    reasons = what_is_wrong(reader, recording, writing, lost)
     return RecordingView(
         id=row_id(recording),
         uuid=recording.uuid,
@@ -79,10 +82,8 @@ def recording_view(
         host=host,
         host_id=recording.host_id,
         source=recording.source,
-        state=RecordingState.INCOMPLETE if is_abandoned else recording.state,
-        incomplete_reason=(
-            what_is_missing(recording) if is_abandoned else recording.incomplete_reason
-        ),
+        state=RecordingState.INCOMPLETE if reasons and not is_written else recording.state,
+        incomplete_reason="; ".join(reasons) or None,
         is_live=recording.is_live and is_written,
         silent_ms=writing.silent_ns // 10**6 if writing is not None and is_written else None,
         clock=recording.clock,
@@ -91,20 +92,38 @@ def recording_view(
         kernel_release=recording.kernel_release,
         origin=recording.origin,
         last_t=recording.last_t,
-        lost_events=recording.lost_events,
-        losses=recording.losses,
+        lost_events=recording.lost_events + sum(loss.count or 0 for loss in lost),
+        losses=recording.losses + len(lost),
         vms=vms,
         coverage=recording.coverage,
     )
 
 
+def what_is_wrong(
+    reader: Catalogue, recording: Recording, writing: Writing | None, lost: list[Loss]
+) -> list[str]:
+    """Sentences on why a recording is not all that it should be."""
+    reasons = [recording.incomplete_reason] if recording.incomplete_reason else []
+    if writing is not None and not writing.is_alive:
+        reasons = [what_is_missing(recording)]
+    damaged = reader.damaged_rows(recording)
+    if lost:
+        events = sum(loss.count or 0 for loss in lost)
+        damaged.append(f"{events:,} events in {len(lost)} stretches, which are losses now")
+    if damaged:
+        told = "`gmemscope check` lists all damage"
+        reasons.append(f"the database is damaged ({', '.join(damaged)}); {told}")
+    return reasons
+
+
 def find_recording(reader: Catalogue, recording_id: int) -> RecordingView:
     """One recording by id. Raises NotFound."""
     recording = reader.recording(recording_id)
-    host = next(host.name for host in reader.hosts() if host.id == recording.host_id)
+    names = (host.name for host in reader.hosts() if host.id == recording.host_id)
+    host = next(names, NO_HOST)
     vms = reader.vms(recording_id, include_unattributed=True)
     ids = [row_id(vm) for vm in vms]
-    return recording_view(recording, host, ids, reader.writing(recording))
+    return recording_view(reader, recording, host, ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,10 @@ def vm_view(reader: Catalogue, vm: Vm) -> VmView:
 
 def last_totals(reader: Catalogue, vm: Vm) -> tuple[Totals, int]:
     """Pages by state and mixed 2 MiB blocks at the last instant of the VM's life."""
-    if vm.ended_t is None or vm.pages_t is not None:
+    is_kept = vm.ended_t is None or vm.pages_t is not None
+    if is_kept and not reader.losses_by_damage(row_id(vm)):
         return Totals(vm.private_pages, vm.shared_pages, vm.unknown_pages), vm.mixed_blocks
-    # Kept by an earlier gmemscope, or its last event took effect as it ended.
+    # Kept by an earlier gmemscope, or its last event took effect as it ended; or not to be known.
     from app.store.reader import Reader
     from app.views.last_instant import last_instant
 

@@ -139,7 +139,7 @@ def test_churn_within_a_block_counts_the_block_for_its_pages(engine: Engine, vm_
 
 def test_what_an_earlier_gmemscope_did_not_keep_is_not_made_up(engine: Engine, vm_id: int) -> None:
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE vm SET edition = 2")
+        connection.exec_driver_sql("UPDATE vm SET edition = 2, row_checksum = NULL")
     reader = Reader(engine)
     grid = reader.fit(vm_id, grid_of(end_of(reader, vm_id), columns=40, rows=32))
     assert reader.raster(vm_id, grid).page_faults.any()
@@ -215,7 +215,7 @@ def test_page_faults_that_old_summaries_left_out_are_counted_nevertheless(
     expected = new.raster(vm_id, grid)
     assert expected.page_faults.sum() > 0
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE vm SET edition = 1")
+        connection.exec_driver_sql("UPDATE vm SET edition = 1, row_checksum = NULL")
     old = Reader(engine)
     with engine.connect() as connection:
         infos = old._segments.of_vm(connection, vm_id)
