@@ -13,6 +13,7 @@ from app.model.events import GFN_LIMIT, ChangeArray, PageState
 from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import LEAF_SHIFT
 
+LEAF_PAGES = 1 << LEAF_SHIFT
 LEAF_WORDS = 1 << (LEAF_SHIFT - 6)
 NONE, ALL = constant(0), constant(-1)
 """In place of a bitmap's number (from 1 on): no page of the GiB was ever flipped, or each was."""
@@ -34,7 +35,8 @@ class FlipHistory:
     """The pages of one VM that were flipped so far."""
 
     def __init__(self) -> None:
-        self._leaves: Leaves = np.zeros(GFN_LIMIT >> LEAF_SHIFT, np.int32)
+        # No longer than up to the last page that was flipped: there may be thousands of VMs.
+        self._leaves: Leaves = np.zeros(0, np.int32)
         self._bitmaps: Bitmaps = np.zeros((0, LEAF_WORDS), np.uint64)
         self._used = 0
         self._borders: Borders = np.zeros((1 << 8, 2), np.int64)
@@ -59,6 +61,10 @@ class FlipHistory:
             bitmaps[: self._used] = self._bitmaps[: self._used]
             self._bitmaps = bitmaps
         first, npages = int(change["gfn"]), int(change["npages"])
+        leaves = (first + npages + LEAF_PAGES - 1) >> LEAF_SHIFT
+        if len(self._leaves) < leaves:
+            more = min(max(leaves, 2 * len(self._leaves)), GFN_LIMIT >> LEAF_SHIFT)
+            self._leaves = np.append(self._leaves, np.zeros(more - len(self._leaves), np.int32))
         parts = count_parts(self._leaves, self._bitmaps, first, first + npages)
         if len(self._borders) < used + parts:
             borders = np.zeros((2 * (used + parts), 2), np.int64)
@@ -116,7 +122,7 @@ def divide(changes: ChangeArray, borders: Borders, rows: ChangeArray) -> None:
 def mark_rows(
     leaves: Leaves, bitmaps: Bitmaps, changes: ChangeArray, borders: Borders, cursor: Cursor
 ) -> None:
-    """Mark changes from the cursor on, as far as there is room for borders and bitmaps."""
+    """Mark changes from the cursor on, as far as there is room for leaves, borders and bitmaps."""
     for index in range(cursor[INDEX], changes.size):
         cursor[INDEX] = index
         change = changes[index]
@@ -126,6 +132,8 @@ def mark_rows(
             continue
         first = signed(change.gfn)
         end = first + signed(change.npages)
+        if end > leaves.size << LEAF_SHIFT:
+            return
         leaf, bit = leaves[first >> LEAF_SHIFT], first & 63
         if leaf > NONE and bit + end - first <= 64:  # nearly always
             word, pages = (first >> 6) & (LEAF_WORDS - 1), ones(bit, end - first)

@@ -55,6 +55,10 @@ class RecordingSink(Protocol):
     def end_vm(self, vm_id: int, t: int, *, is_inferred: bool) -> None:
         """The VM is gone: its live memslots end at t."""
 
+    def forget_vm(self, vm_id: int) -> None:
+        """No more will be told of a VM that ended, but for `update_vm`: nothing of it need be
+        kept in memory."""
+
     def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None: ...
 
     def set_memslot(self, vm_id: int, memslot: Memslot) -> None:

@@ -1,5 +1,6 @@
 """One VM of the recording being written: what is given, until it is in the database."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -46,6 +47,12 @@ def identity_values(identity: VmIdentity) -> dict[str, Any]:
         "created_certainty": identity.created_certainty,
         "is_unattributed": identity.is_unattributed,
     }
+
+
+def rename_vms(connection: Connection, identities: Mapping[int, VmIdentity]) -> None:
+    """Of VMs that nothing is gathered of any more."""
+    for vm_id, identity in identities.items():
+        connection.execute(_UPDATE_VM, {"vm": vm_id, **identity_values(identity)})
 
 
 @dataclass(slots=True)

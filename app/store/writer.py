@@ -20,8 +20,10 @@ from app.store.recover import recover
 from app.store.seals import seal
 from app.store.tables import EDITION, Host, LossRow, Recording, RecordingState, Vm
 from app.store.vm_buffer import SEGMENT_EVENTS
-from app.store.vm_writer import VmWriter, identity_values, new_vm_writer
+from app.store.vm_writer import VmWriter, identity_values, new_vm_writer, rename_vms
 
+MOST_FORGOTTEN_VMS = 64
+"""VMs that ended are kept until the next commit, so many at most."""
 LIVE_COMMIT_S = 0.2
 """A live recording is committed so often, if `advance` is called that often."""
 LIVE_COMMIT_REST = 4
@@ -61,6 +63,8 @@ class RecordingWriter:
         self._segment_events = segment_events
         self._lock = WriterLock(engine)
         self._vms: dict[int, VmWriter] = {}
+        self._forgotten: set[int] = set()  # of these; gone with the next commit
+        self._late_identities: dict[int, VmIdentity] = {}  # of VMs that are gone
         self._losses: list[Loss] = []
         self._recording_values: dict[str, Any] = {}
         self._lost_events = self._loss_count = 0
@@ -86,21 +90,31 @@ class RecordingWriter:
         return vm_id
 
     def update_vm(self, vm_id: int, identity: VmIdentity) -> None:
-        self._vms[vm_id].update(identity)
+        if vm_id in self._vms:
+            self._vms[vm_id].update(identity)
+        else:
+            self._late_identities[vm_id] = identity
 
     def end_vm(self, vm_id: int, t: int, *, is_inferred: bool) -> None:
         self._vms[vm_id].end(t, is_inferred=is_inferred)
+
+    def forget_vm(self, vm_id: int) -> None:
+        self._forgotten.add(vm_id)
+        if len(self._forgotten) >= MOST_FORGOTTEN_VMS:
+            self._commit()
 
     def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None:
         self._vms[vm_id].add_guest_memfd(guest_memfd)
 
     def set_memslot(self, vm_id: int, memslot: Memslot) -> None:
-        self._vms[vm_id].set_memslot(memslot)
-        self._commit_if_full()
+        vm = self._vms[vm_id]
+        vm.set_memslot(memslot)
+        self._commit_if_full(vm)
 
     def delete_memslot(self, vm_id: int, as_id: int, slot: int, t: int) -> None:
-        self._vms[vm_id].delete_memslot(as_id, slot, t)
-        self._commit_if_full()
+        vm = self._vms[vm_id]
+        vm.delete_memslot(as_id, slot, t)
+        self._commit_if_full(vm)
 
     def append(self, vm_id: int, events: EventArray) -> None:
         """Raises ValueError if an effect time lies before what the VM was already given."""
@@ -109,7 +123,7 @@ class RecordingWriter:
             rest = vm.append(events)
             self._fresh_events += len(events) - len(rest)
             events = rest
-            self._commit_if_full()
+            self._commit_if_full(vm)
 
     def add_loss(self, loss: Loss) -> None:
         self._losses.append(loss)
@@ -185,26 +199,29 @@ class RecordingWriter:
         else:
             self._commit(finish=True)
 
-    def _commit_if_full(self) -> None:
-        if self._fresh_events >= 2 * self._segment_events or any(
-            vm.buffer.is_full for vm in self._vms.values()
-        ):
+    def _commit_if_full(self, vm: VmWriter) -> None:
+        """`vm` was given something: all others were looked at when they were."""
+        if vm.buffer.is_full or self._fresh_events >= 2 * self._segment_events:
             self._commit()
 
     def _commit(self, *, finish: bool = False) -> None:
         """Make everything given so far visible to readers, in one transaction."""
         began = time.monotonic()
-        sealed = self._due_to_seal() if not finish else set(self._vms)
+        sealed = self._due_to_seal() | self._forgotten if not finish else set(self._vms)
         self._is_torn = True
         with self._transaction() as connection:
             for vm_id, vm in self._vms.items():
                 if vm.has_news or vm_id in sealed:
                     vm.write(connection, seal=vm_id in sealed)
+            rename_vms(connection, self._late_identities)
             self._write_losses(connection)
             self._write_recording(connection, finish=finish)
             if finish:
                 seal(connection, self.recording_id)
         self._is_torn = False
+        for vm_id in self._forgotten:
+            del self._vms[vm_id]
+        self._forgotten, self._late_identities = set(), {}
         self._fresh_events = 0
         ended = time.monotonic()
         self._commit_due = ended + max(LIVE_COMMIT_S, LIVE_COMMIT_REST * (ended - began))

@@ -118,7 +118,7 @@ class Assembler:
         self._take(self._held, is_last=True)
         taker = FoundTaker(self._sink, self._vms, self._processes, self._append)
         taker.take(found, self._t(found.clock_ns))
-        self._vms.tell_names()
+        self._vms.settle()
 
     def reached(self, ts: int) -> None:
         """No call of a time before `ts` (of the source's clock) is left to be given."""
@@ -149,7 +149,7 @@ class Assembler:
             self._flood(calls[start:], self._rows[start:])
             start = len(calls)
         self._held = calls[start:].copy()
-        self._vms.tell_names()
+        self._vms.settle()
 
     def _flood(self, calls: CallArray, rows: EventArray) -> None:
         """Calls that change neither VMs nor layout."""

@@ -1,7 +1,7 @@
 """Which VM a call belongs to: by struct kvm *, by process and fd, or by elimination."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from app.model.events import UNKNOWN_VCPU, Certainty, PageState
@@ -10,7 +10,7 @@ from app.store.protocol import RecordingSink
 from collector.assemble.hva_dialects import REGIONS_CONVERT, REGIONS_PIN
 from collector.assemble.live_vm import UNATTRIBUTED, Caller, LiveVm, OpenFile, Vcpu
 from collector.assemble.memslots import GuestMemfdFile, Inode, LiveMemslots
-from collector.assemble.names import told_apart
+from collector.assemble.names import Names
 from collector.assemble.processes import Processes
 from collector.host.found import VmmFacts
 
@@ -50,23 +50,29 @@ class Vms:
         self._of_thread: dict[int, LiveVm] = {}
         self._memfds: dict[tuple[int, int], GuestMemfdFile] = {}
         self._hints: dict[tuple[int, int], int] = {}
-        self._names_are_told = True
+        self._names = Names()
         self._unattributed: LiveVm | None = None
-        self._all: list[LiveVm] = []
+        self._live: dict[int, LiveVm] = {}  # by sink id
+        self._ended: list[LiveVm] = []  # since `settle`
+        self._dialects: set[str] = set()
         self.is_losing = False  # between the ends of a gap
         self._only: LiveVm | None = None
         if only is not None:
             self._only = self._add(only, None)
 
     def live(self) -> Iterator[LiveVm]:
-        return (vm for vm in self._all if not vm.has_ended)
+        return iter(self._live.values())
 
     @property
     def notes(self) -> tuple[str, ...]:
         """For people: which dialects of KVM_MEMORY_ENCRYPT_REG_REGION the VMs spoke."""
-        convert = any(vm.regions_are_gpas for vm in self._all)
-        pin = any(vm.pins_regions for vm in self._all)
-        return (REGIONS_CONVERT,) * convert + (REGIONS_PIN,) * pin
+        self._note_dialects(self.live())
+        return tuple(note for note in (REGIONS_CONVERT, REGIONS_PIN) if note in self._dialects)
+
+    def _note_dialects(self, vms: Iterable[LiveVm]) -> None:
+        for vm in vms:
+            self._dialects |= {REGIONS_CONVERT} if vm.regions_are_gpas else set()
+            self._dialects |= {REGIONS_PIN} if vm.pins_regions else set()
 
     def of_process(self, process: int) -> Iterator[LiveVm]:
         return (vm for vm in self.live() if vm.process == process)
@@ -156,16 +162,18 @@ class Vms:
         self._of_thread = {tid: v for tid, v in self._of_thread.items() if v is not vm}
         self._memfds = {i: f for i, f in self._memfds.items() if f not in vm.files}
         self._sink.end_vm(vm.sink_id, t, is_inferred=is_inferred)
+        del self._live[vm.sink_id]
+        self._ended.append(vm)
 
     def end_process(self, process: int, t: int, *, is_inferred: bool = False) -> None:
         """The process is gone, and all its files with it."""
+        self._vmms.pop(process, None)
         if not self.owns_files(process):
             return
         for vm in list(self.of_process(process)):
             self.end(vm, t, is_inferred=is_inferred)
         self._files = {key: f for key, f in self._files.items() if key[0] != process}
         self._owners = None
-        self._vmms.pop(process, None)
 
     def exec(self, process: int, t: int) -> None:
         """The process runs another program: KVM opens VMs and vCPUs close-on-exec, but not
@@ -232,9 +240,9 @@ class Vms:
         sink_id = self._sink.add_vm(identity)
         layout = LiveMemslots(identity.created_certainty != Certainty.UNKNOWN)
         vm = LiveVm(sink_id, identity, identity, process, layout)
-        self._names_are_told = False
+        self._names.add(vm)
         vm.lost_something = self.is_losing
-        self._all.append(vm)
+        self._live[sink_id] = vm
         return vm
 
     def renew_only(self, t: int, vm_type: int | None) -> bool:
@@ -323,16 +331,20 @@ class Vms:
     def identify(self, vm: LiveVm, identity: VmIdentity) -> None:
         """More is known of a VM; the sink learns it with its name."""
         vm.identity = identity
-        self._names_are_told = False
+        self._names.know_more()
 
-    def tell_names(self) -> None:
-        """Tell the sink what became known of VMs, with names that tell them apart."""
-        if self._names_are_told:
-            return
-        for vm, identity in told_apart(self._all):
-            vm.told = identity
-            self._sink.update_vm(vm.sink_id, identity)
-        self._names_are_told = True
+    def settle(self) -> None:
+        """Between floods: tell the sink what became known of VMs, with names that tell them apart,
+        and forget those that ended."""
+        self._note_dialects(self._ended)
+        for vm in self._ended:
+            self._names.end(vm)
+        for sink_id, identity in self._names.news():
+            self._sink.update_vm(sink_id, identity)
+        for vm in self._ended:
+            if vm is not self._only:  # which is found for as long as the recording goes on
+                self._sink.forget_vm(vm.sink_id)
+        self._ended = []
 
     def _by_fd(self, caller: Caller) -> LiveVm | None:
         key = (self.owner(caller.tid), caller.fd)

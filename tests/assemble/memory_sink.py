@@ -18,6 +18,7 @@ class RecordedVm:
     memslots: list[tuple[Memslot, int | None]] = field(default_factory=list)
     guest_memfds: list[GuestMemfd] = field(default_factory=list)
     ended: tuple[int, bool] | None = None
+    is_forgotten: bool = False
     last: int = -(1 << 62)
 
     @property
@@ -29,6 +30,7 @@ class RecordedVm:
         return self.events[self.events["kind"] == EventKind.CONVERSION]
 
     def reach(self, t: int) -> None:
+        assert not self.is_forgotten
         assert t >= self.last, f"time goes back: {t} after {self.last}"
         self.last = t
 
@@ -57,6 +59,10 @@ class MemorySink:
         vm.reach(t)
         vm.ended = (t, is_inferred)
         vm.memslots = [(m, t if to is None else to) for m, to in vm.memslots]
+
+    def forget_vm(self, vm_id: int) -> None:
+        assert self.vms[vm_id].ended is not None
+        self.vms[vm_id].is_forgotten = True
 
     def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None:
         self.vms[vm_id].guest_memfds.append(guest_memfd)

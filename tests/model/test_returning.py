@@ -1,5 +1,7 @@
 """Returns against a set of every page that was flipped."""
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given, settings
 from stories import (
@@ -13,7 +15,7 @@ from stories import (
     tell_brute,
 )
 
-from app.model.events import CHANGE, ChangeArray, EventKind, PageState
+from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, EventKind, PageState
 from app.model.pagemap import PageMap
 from app.model.returning import FlipHistory, mixed_runs
 
@@ -96,3 +98,25 @@ def test_a_divided_run_broke_its_block_as_a_whole() -> None:
         mixed_runs(marked)[["gfn", "npages"]], rows[1:2][["gfn", "npages"]]
     )
     assert len(mixed_runs(marked[:0])) == 0
+
+
+def test_a_history_takes_no_memory_for_what_was_never_flipped() -> None:
+    """There may be thousands of VMs, whose zeroed arrays need not be lazy ones."""
+    tracemalloc.start()
+    try:
+        history = FlipHistory()
+        fresh, _ = tracemalloc.get_traced_memory()
+        history.mark(flip(LEAF - 10, LEAF + 10))
+        history.mark(flip(3 * LEAF, 3 * LEAF + 10))
+        flipped, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert fresh < 1 << 14
+    assert flipped < 1 << 20
+
+
+def test_pages_at_the_end_of_the_address_space_may_be_flipped() -> None:
+    history, end = FlipHistory(), GFN_LIMIT
+    assert told(history.mark(flip(0, 1))) == [(0, 1, False)]
+    assert told(history.mark(flip(end - 10, end))) == [(end - 10, end, False)]
+    assert told(history.mark(flip(end - 5, end))) == [(end - 5, end, True)]

@@ -44,6 +44,9 @@ class Heard:
     def end_vm(self, vm_id: int, t: int, *, is_inferred: bool) -> None:
         raise AssertionError("simulated guests outlive their recording")
 
+    def forget_vm(self, vm_id: int) -> None:
+        pass
+
     def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None:
         self._reach(guest_memfd.created_t)
         self.guest_memfds.append(guest_memfd)
