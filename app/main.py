@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -13,7 +14,9 @@ from app.access import Access
 from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
 from app.api.import_jobs import ImportJobs
+from app.api.openapi import describe
 from app.api.problems import add_problem_handlers
+from app.head_requests import HeadAsGet
 from app.pages.errors import answer_http_error
 from app.pages.home import Hosts
 from app.settings import Settings
@@ -53,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     access = access_by(settings)
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.state.settings = settings.model_copy(update={"token": None})  # its hash is enough
     app.state.access = access
     app.state.reader = reader
@@ -82,6 +86,7 @@ def add_middleware(app: FastAPI, settings: Settings, access: Access | None) -> N
     """Add what every request passes, innermost first."""
     app.add_middleware(SuffixMiddleware)
     app.add_middleware(GZipMiddleware, compresslevel=1)
+    app.add_middleware(HeadAsGet)
     if access is not None:
         app.add_middleware(security.TokenCheck, access=access)
     app.add_middleware(security.CrossSiteCheck)

@@ -20,7 +20,8 @@ from app.api import (
     timeline,
     vms,
 )
-from app.api.problems import PROBLEM_RESPONSES
+from app.api.problems import PROBLEMS, PROBLEMS_OF_ALL, problems
+from app.api.strictness import KnownOnly
 
 DESCRIPTION = """\
 Everything on screen, as data.
@@ -31,10 +32,11 @@ also take decimal, and `_` between digits. **Pages** are 4 KiB, `gfn` is a page'
 
 **Formats**: JSON; many resources also come as CSV, Arrow and Parquet, by suffix (`.csv`) or by
 `Accept`. **Limits** are stated in the answer; `next` is the cursor of what follows. **Errors** are
-RFC 9457 problem details.
+RFC 9457 problem details; a parameter that a resource does not know is one. **HEAD** works wherever
+GET does.
 """
 
-resources = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
+resources = APIRouter(prefix="/api/v1", responses=PROBLEMS, dependencies=[KnownOnly])
 for resource in (
     recordings,
     coverage,
@@ -53,6 +55,10 @@ for resource in (
 ):
     resources.include_router(resource.router)
 
+for_operators = APIRouter(responses=PROBLEMS_OF_ALL | problems(503), dependencies=[KnownOnly])
+for part in (health, metrics):
+    for_operators.include_router(part.router)
+
 router = APIRouter()
-for part in (resources, health.router, metrics.router):
-    router.include_router(part)
+router.include_router(resources)
+router.include_router(for_operators)

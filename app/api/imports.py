@@ -10,7 +10,12 @@ from pydantic import AfterValidator, Field
 from app.api.dependencies import ImportsOf
 from app.api.formats import OnlyJson
 from app.api.import_jobs import ImportRefused, Job
-from app.api.problems import problem_response
+from app.api.problems import (
+    PROBLEMS_OF_BODIES,
+    PROBLEMS_OF_CHANGES,
+    problem_response,
+    problems,
+)
 from app.api.texts import file_name
 from app.store.errors import NotFound
 
@@ -18,6 +23,7 @@ router = APIRouter(prefix="/imports", tags=["imports"], dependencies=[OnlyJson])
 
 CONTENT_TYPE = "application/octet-stream"
 """A form of another web site cannot send this: its browser would have to ask us first."""
+A_FILE = {"schema": {"type": "string", "format": "binary"}}
 
 FileName = Annotated[
     str,
@@ -64,7 +70,13 @@ def found(jobs: ImportsOf, number: int) -> Job:
     return job
 
 
-@router.post("", status_code=202, response_model=ImportView)
+@router.post(
+    "",
+    status_code=202,
+    response_model=ImportView,
+    responses=PROBLEMS_OF_BODIES | problems(409, 507),
+    openapi_extra={"requestBody": {"required": True, "content": {CONTENT_TYPE: A_FILE}}},
+)
 async def begin_import(
     request: Request,
     jobs: ImportsOf,
@@ -101,7 +113,7 @@ async def show_import(jobs: ImportsOf, import_id: JobId) -> ImportView:
     return view_of(found(jobs, import_id))
 
 
-@router.delete("/{import_id}")
+@router.delete("/{import_id}", responses=PROBLEMS_OF_CHANGES)
 async def cancel_import(jobs: ImportsOf, import_id: JobId) -> ImportView:
     """End an import; nothing of it is kept."""
     job = found(jobs, import_id)

@@ -10,7 +10,12 @@ from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
 from app.api.paging import After, Limit, Page, page_of
 from app.api.parameters import INTEGER_LIMIT, Gpa, TimesOf
-from app.api.problems import BadParameter
+from app.api.problems import (
+    PROBLEMS_OF_BODIES,
+    PROBLEMS_OF_CHANGES,
+    BadParameter,
+    problems,
+)
 from app.api.texts import one_line, plain
 from app.model.events import PAGE_SHIFT, PAGE_SIZE
 from app.store.notes import Pinned, Written, add_note, change_note, delete_note
@@ -126,6 +131,7 @@ def list_notes(
     "/{vm_id}/notes",
     status_code=201,
     dependencies=[OnlyJson],
+    responses=PROBLEMS_OF_BODIES,
     openapi_extra=described(NoteDraft),
 )
 def write_note(
@@ -150,6 +156,7 @@ def show_note(reader: ReaderOf, vm_id: VmId, note_id: NoteId) -> NoteView:
 @router.patch(
     "/{vm_id}/notes/{note_id}",
     dependencies=[OnlyJson],
+    responses=PROBLEMS_OF_BODIES | problems(409),
     openapi_extra=described(NoteChange),
 )
 def rewrite_note(
@@ -166,7 +173,7 @@ def rewrite_note(
     return note_view(reader.note(vm_id, note_id))
 
 
-@router.delete("/{vm_id}/notes/{note_id}", status_code=204)
+@router.delete("/{vm_id}/notes/{note_id}", status_code=204, responses=PROBLEMS_OF_CHANGES)
 def remove_note(reader: ReaderOf, vm_id: VmId, note_id: NoteId) -> None:
     """Remove a note for good."""
     delete_note(reader.engine, vm_id, note_id)

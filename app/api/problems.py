@@ -33,20 +33,48 @@ class Problem(BaseModel):
     errors: list[ParameterProblem] | None = None
 
 
-def _documented(status: HTTPStatus, meaning: str) -> dict[str, Any]:
-    example = Problem(title=status.phrase, status=status, detail=meaning, instance="/api/v1/vms/7")
+SCHEMAS_PLACE = "#/components/schemas/"
+MEANINGS = {
+    400: "the body is not whole",
+    401: "a token is needed",
+    403: "another web site asked for this change",
+    404: "there is no VM 7",
+    406: "this resource comes as application/json only",
+    408: "the body did not come in time",
+    409: "note 3 was changed meanwhile; read it again",
+    413: "the body is larger than the limit",
+    415: "send application/json",
+    421: "this dashboard answers to localhost only",
+    422: "to=5 is not after from=7",
+    429: "this is not the token, and so many wrong ones came that each answer waits",
+    500: "gmemscope failed to answer; the server's log says where",
+    503: "the database cannot be read",
+    507: "the server's disk has 12 MiB left",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: what a resource may answer besides its own answer."""
+    return {status: _documented(HTTPStatus(status)) for status in statuses}
+
+
+def _documented(status: HTTPStatus) -> dict[str, Any]:
+    example = Problem(
+        title=status.phrase, status=status, detail=MEANINGS[status], instance="/api/v1/vms/7"
+    )
     content = {
-        "schema": Problem.model_json_schema(),
+        "schema": {"$ref": f"{SCHEMAS_PLACE}{Problem.__name__}"},
         "example": example.model_dump(exclude_none=True),
     }
     return {"description": status.phrase, "content": {PROBLEM_TYPE: content}}
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    404: _documented(HTTPStatus.NOT_FOUND, "no VM has the id 7"),
-    422: _documented(HTTPStatus.UNPROCESSABLE_ENTITY, "gpa_from is above gpa_to"),
-}
-"""What every resource may answer besides its own answer, for OpenAPI."""
+PROBLEMS_OF_ALL = problems(401, 421, 422, 429, 500)
+"""Of every resource; who may ask is asked first."""
+PROBLEMS = PROBLEMS_OF_ALL | problems(404, 406, 503)
+"""Of what answers about recordings."""
+PROBLEMS_OF_CHANGES = problems(403)
+PROBLEMS_OF_BODIES = PROBLEMS_OF_CHANGES | problems(400, 408, 413, 415)
 
 
 class BadParameter(Exception):  # noqa: N818 -- an answer, not a fault

@@ -42,6 +42,7 @@ def sentence(path: str, status: int, detail: str) -> str:
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refusal(
-        request.url.path, request.headers, error.status_code, error.detail, error.headers
-    )
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", "").split(", "):
+        headers["Allow"] += ", HEAD"  # see app.head_requests
+    return refusal(request.url.path, request.headers, error.status_code, error.detail, headers)

@@ -1,12 +1,14 @@
 """The storms of a VM, and one of them in full."""
 
 from http import HTTPStatus
+from inspect import signature
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import ReaderOf, StormsOf, VmId
-from app.api.storms import RulesOf
+from app.api.storms import RulesOf, rules_of
 from app.pages.rendering import PageRoute, error_page, page
 from app.report.build import ReportError, build_report
 from app.views.pictures import SPARK_HEIGHT, spark
@@ -17,6 +19,9 @@ from app.views.time_axis import edges_of, stretch_of
 SPARK_BUCKETS = 600
 CONTEXT = 0.25
 """A link to the explorer shows so much of a storm's length before and after it."""
+
+RULES = frozenset(signature(rules_of).parameters)
+"""What else is in a page's address means nothing elsewhere."""
 
 router = APIRouter(route_class=PageRoute)
 
@@ -45,7 +50,8 @@ def show_storms(
 
 def thresholds(request: Request) -> str:
     """The query that finds the same storms again: none where no threshold was moved."""
-    return f"?{request.url.query}" if request.url.query else ""
+    moved = [(name, value) for name, value in request.query_params.multi_items() if name in RULES]
+    return f"?{urlencode(moved)}" if moved else ""
 
 
 def window(storm: StormRow, t: int | None = None) -> str:

@@ -41,3 +41,9 @@ def client(small_database: Path) -> Iterator[httpx.Client]:
 @pytest.fixture
 def serve() -> Callable[[Settings], "contextmanager[httpx.Client]"]:
     return serving
+
+
+@pytest.fixture(scope="module")
+def serve_module() -> Callable[[Settings], "contextmanager[httpx.Client]"]:
+    """The same for what a whole module asks."""
+    return serving

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.store import database
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
+SESAME = "sesame-sesame-sesame"
 NOTES = "/api/v1/vms/1/notes"
 DRAFT = {"from": 100, "text": "here it begins"}
 
@@ -164,10 +165,10 @@ def test_a_body_without_end_is_not_read_to_its_end(writable: httpx.Client) -> No
 
 
 def test_notes_need_the_token_where_there_is_one(path: Path, serve: Serve) -> None:
-    settings = Settings(database_url=str(path), host="0.0.0.0", token=SecretStr("sesame"))
+    settings = Settings(database_url=str(path), host="0.0.0.0", token=SecretStr(SESAME))
     with serve(settings) as client:
         assert client.post(NOTES, json=DRAFT).status_code == 401
-        allowed = client.post(NOTES, json=DRAFT, headers={"Authorization": "Bearer sesame"})
+        allowed = client.post(NOTES, json=DRAFT, headers={"Authorization": f"Bearer {SESAME}"})
         assert allowed.status_code == 201
 
 

@@ -65,7 +65,7 @@ def test_what_no_database_holds_is_refused(client: httpx.Client, path: str) -> N
 def test_a_method_that_is_none_is_a_problem(client: httpx.Client) -> None:
     answer = client.post("/api/v1/vms")
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
