@@ -4,7 +4,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 
@@ -22,7 +22,8 @@ class Link:
         """Break what is open; refuse, by closing at once, what comes."""
         self._is_up = False
         for one in list(self._open):
-            one.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # closed already
+                one.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
         self._is_up = True

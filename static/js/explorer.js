@@ -38,7 +38,7 @@ class Explorer {
   vm = null;
   recording = null;
   /** When the recording's writer stored something last (Date.now()), while it is alive. */
-  storedAt = null;
+  storedAt = -Infinity;
   changedAt = -Infinity;
   reading = new Reading(this);
 
@@ -81,14 +81,16 @@ class Explorer {
       fetchJson(`/api/v1/recordings/${this.root.dataset.recording}`, signal),
       fetchAll(`${this.path}/memslots`, signal),
     ]);
-    return { vm, recording, memslots };
+    const { silent_ms } = recording;
+    return { vm, recording, memslots, storedAt: silent_ms === null ? null : Date.now() - silent_ms };
   }
 
-  takeFacts({ vm, recording, memslots }) {
+  takeFacts({ vm, recording, memslots, storedAt }) {
     Object.assign(this, { vm, recording, memslots });
+    // What has come since these were asked for is younger.
+    if (storedAt !== null) this.storedAt = Math.max(this.storedAt, storedAt);
     this.timeline.lanesFor(vm);
     setClock(recording.clock);
-    if (recording.silent_ms !== null) this.storedAt = Date.now() - recording.silent_ms;
     this.status.showTrouble(vm, recording);
     if (!this.isLive) document.querySelector(".badge.live")?.remove();
     if (memslots.length) this.view.takeMemslots(memslots);
