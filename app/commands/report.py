@@ -18,7 +18,7 @@ Redact = Annotated[
     bool,
     typer.Option(
         "--redact",
-        help="Without names, process and thread ids and host addresses; gpas moved; it says so.",
+        help="Only what may leave the house: no name, id, address or clock; it says so.",
     ),
 ]
 

@@ -57,16 +57,6 @@ class EventFilter:
         both = frozenset(kinds) if self.kinds is None else self.kinds & frozenset(kinds)
         return replace(self, kinds=both)
 
-    def moved(self, pages: int) -> Self:
-        """The same, where guest memory is told so many pages higher."""
-        if self.lives is None:
-            return self
-        lives = tuple(
-            replace(life, first_gfn=life.first_gfn + pages, end_gfn=life.end_gfn + pages)
-            for life in self.lives
-        )
-        return replace(self, lives=lives)
-
 
 ANY = EventFilter()
 

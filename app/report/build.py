@@ -1,36 +1,33 @@
 """An incident report: one HTML file that opens anywhere, with everything it needs inside."""
 
 import json
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app import resources
 from app.report.charts import Chart, map_chart, timeline_chart
-from app.report.concealing import ConcealingReader, random_shift
+from app.report.parts import Chapter, Report
+from app.report.redacting import redacted
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.templating import markup
-from app.views.diff_pictures import Bar, became
+from app.views.diff_pictures import became
 from app.views.headline import headline
-from app.views.memslots import MemslotView, memslot_view
-from app.views.notes import NoteView, note_view
+from app.views.memslots import memslot_view
+from app.views.notes import note_view
 from app.views.pictures import (
     SPARK_HEIGHT,
     STRIP_HEIGHT,
     STRIP_WIDTH,
-    Cell,
-    Spark,
     before_and_after,
     spark,
 )
-from app.views.recordings import RecordingView, find_recording
+from app.views.recordings import find_recording
 from app.views.row_ids import row_id
 from app.views.storms import StormRow, StormRules, Storms
-from app.views.stretch_parts import StretchView
 from app.views.stretches import stretch_view
 from app.views.time_axis import edges_of, stretch_of
-from app.views.vms import VmView, vm_view
+from app.views.vms import vm_view
 
 PLOTLY = resources.library("plotly.min.js")
 MOST_STORMS = 10
@@ -39,38 +36,6 @@ MEMSLOTS_SHOWN = 200
 
 class ReportError(Exception):
     """A report cannot be made; says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """One storm, or the whole recording where there is none."""
-
-    id: str
-    title: str
-    headline: str
-    facts: StretchView
-    peak: float
-    spark: Spark
-    strips: list[tuple[str, list[Cell]]]
-    changes: list[Bar]
-    charts: list[Chart]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All that the template needs."""
-
-    vm: VmView
-    recording: RecordingView
-    made: str
-    is_redacted: bool
-    storms: list[StormRow]
-    storms_left_out: int
-    overview: list[Chart]
-    chapters: list[Chapter]
-    memslots: list[MemslotView]
-    memslots_left_out: int
-    notes: list[NoteView]
 
 
 def build_report(
@@ -87,8 +52,9 @@ def build_report(
     """
     if not PLOTLY.exists():
         raise ReportError(f"a report carries {PLOTLY.name} along: {resources.WITHOUT_LIBRARIES}")
-    source = ConcealingReader(reader.engine, random_shift()) if redact else reader
-    report = _compose(source, vm, storm_id, rules, redact=redact)
+    report = _compose(reader, vm, storm_id, rules)
+    if redact:
+        report = redacted(report)
     charts = [*report.overview, *(chart for one in report.chapters for chart in one.charts)]
     return markup(
         "report.html",
@@ -113,9 +79,7 @@ def _as_script(data: dict[str, Any]) -> str:
     return json.dumps(data).replace("<", "\\u003c")
 
 
-def _compose(
-    reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | None, *, redact: bool
-) -> Report:
+def _compose(reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | None) -> Report:
     storms = Storms(reader)
     found = storms.list(vm, rules).storms
     if storm_id is not None:
@@ -130,14 +94,11 @@ def _compose(
         for storm in chosen
     ] or [_chapter(reader, vm, "whole", "The whole recording", span)]
     slots = sorted(reader.memslots(row_id(vm)), key=lambda slot: (slot.from_t, slot.base_gfn))
-    recording, view = find_recording(reader, vm.recording_id), vm_view(reader, vm)
-    if redact:
-        recording, view = _without_names(recording, view)
     return Report(
-        vm=view,
-        recording=recording,
+        vm=vm_view(reader, vm),
+        recording=find_recording(reader, vm.recording_id),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        is_redacted=redact,
+        is_redacted=False,
         storms=found,
         storms_left_out=len(found) - len(chosen),
         overview=_charts(reader, vm, "overview", span),
@@ -179,31 +140,3 @@ def _charts(reader: Reader, vm: Vm, prefix: str, stretch: tuple[int, int]) -> li
         map_chart(reader, vm, *stretch, f"{prefix}-map"),
     ]
     return [chart for chart in charts if chart is not None]
-
-
-def _without_names(recording: RecordingView, vm: VmView) -> tuple[RecordingView, VmView]:
-    """Without what names a host, a guest, a process or a file."""
-    coverage = {key: recording.coverage[key] for key in _KEPT if key in recording.coverage}
-    nameless = replace(
-        recording,
-        name=f"recording {recording.id}",
-        host="a host",
-        uuid="removed",
-        origin=None,
-        incomplete_reason="removed" if recording.incomplete_reason else None,
-        kernel_release=recording.kernel_release,
-        coverage=coverage,
-    )
-    return nameless, replace(
-        vm,
-        name=f"VM {vm.id}",
-        uuid="removed",
-        guest_uuid=None,
-        pid=None,
-        process_start_ns=None,
-        vm_fd=None,
-    )
-
-
-_KEPT = ("sees", "missing", "conversion_ranges")
-"""Of a recording's coverage: notes and facts of the host may hold names."""

@@ -23,6 +23,19 @@ _RULES = {
 }
 
 
+_NO_RULE = "the kernel gives no rule for it"
+_NOT_RECORDED = "an argument breaks a rule; the arguments were not recorded"
+_ATTRIBUTES = "attributes have bits other than KVM_MEMORY_ATTRIBUTE_PRIVATE"
+_UNALIGNED = "address or size is not a multiple of 4 KiB"
+_EMPTY = "the size is 0"
+_WRAPS = "the range wraps around"
+_FLAGS = "flags were set, or this VM cannot have private memory"
+RULES = frozenset(
+    {*_RULES.values(), _NO_RULE, _NOT_RECORDED, _ATTRIBUTES, _UNALIGNED, _EMPTY, _WRAPS, _FLAGS}
+)
+"""All that `why_failed` may begin with; what follows is about one call."""
+
+
 def errno_name(number: int) -> str:
     return ERRNO_NAMES[number] or f"errno {number}"
 
@@ -35,18 +48,18 @@ def why_failed(call: np.void) -> str:
     """
     number = int(call["errno"])
     if number != errno.EINVAL:
-        return _RULES.get(number, "the kernel gives no rule for it")
+        return _RULES.get(number, _NO_RULE)
     if call["range_certainty"] == Certainty.UNKNOWN:
-        return "an argument breaks a rule; the arguments were not recorded"
+        return _NOT_RECORDED
     if int(call["aux"]) & ~KVM_MEMORY_ATTRIBUTE_PRIVATE:
-        return f"attributes {int(call['aux']):#x} has bits other than KVM_MEMORY_ATTRIBUTE_PRIVATE"
+        return f"{_ATTRIBUTES}: {int(call['aux']):#x}"
     if call["address_low"] or call["size_low"]:
-        return "address or size is not a multiple of 4 KiB"
+        return _UNALIGNED
     if call["npages"] == 0:
-        return "the size is 0"
+        return _EMPTY
     if int(call["gfn"]) + int(call["npages"]) > 1 << 52:
-        return "the range wraps around"
-    return "flags were set, or this VM cannot have private memory"
+        return _WRAPS
+    return _FLAGS
 
 
 def alike(calls: EventArray, memslots: Sequence[Memslot]) -> list[npt.NDArray[np.intp]]:

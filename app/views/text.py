@@ -37,12 +37,19 @@ def pages(number: int) -> str:
 
 
 def address(hexadecimal: str) -> str:
-    """ "0x110000000" -> "0x1_1000_0000": two groups at least, so that columns line up."""
+    """ "0x110000000" -> "0x1_1000_0000": two groups at least, so that columns line up.
+
+    What stands for an address where none may be told stays as it is.
+    """
+    if not hexadecimal.startswith("0x"):
+        return hexadecimal
     return f"0x{int(hexadecimal, 16):011_x}"
 
 
 def address_after(hexadecimal: str, npages: int) -> str:
-    """The end of so many pages, the address being in the first one."""
+    """The end of so many pages, the address being in the first one; as `address` where none is."""
+    if not hexadecimal.startswith("0x"):
+        return hexadecimal
     return hex((int(hexadecimal, 16) // PAGE_SIZE + npages) * PAGE_SIZE)
 
 

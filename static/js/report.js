@@ -41,7 +41,7 @@ function drawTimeline(element, { t, width, time, per, to_private, to_shared, fai
     barmode: "relative",
     xaxis: timeAxis(time),
     yaxis: { title: { text: per }, gridcolor: "#eceef2", zerolinecolor: "#d9dce2" },
-    yaxis2: { title: { text: "private GiB" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ".1f" },
+    yaxis2: { title: { text: "private GiB" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ".3~g" },
   }, CONFIG);
 }
 

@@ -9,13 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import PAGE_SHIFT, PAGES_PER_1G, EventKind
 from app.report import build
 from app.store.database import open_database
 from app.store.notes import Pinned, Written, add_note, delete_note
 from app.store.reader import Reader
 from app.views.storms import Storms
-from app.views.text import address
 
 Write = Callable[..., Path]
 LIMIT = 5_000_000
@@ -63,35 +61,6 @@ def test_figures_have_their_numbers(report: Write) -> None:
     assert figures["overview-map"]["image"].startswith("data:image/png;base64,")
 
 
-def test_a_redacted_report_names_nothing_and_moves_addresses(report: Write, stormy: Path) -> None:
-    reader = Reader(open_database(str(stormy)))
-    vm = reader.vms()[0]
-    recording = reader.recording(vm.recording_id)
-    facts = Storms(reader).facts(vm, Storms(reader).find(vm, "1"))
-    plain, redacted = without_library(report()), without_library(report("--redact"))
-    events, _ = reader.events(1, kinds={EventKind.CONVERSION}, limit=100_000)
-    tids = {str(tid) for tid in events["tid"].tolist()} - {"0"}
-    secrets = [vm.name, vm.uuid, recording.name, str(vm.pid), *(h.name for h in reader.hosts())]
-    secrets += tids
-    assert len(tids) > 5
-    assert any(re.search(rf"thread {tid}\b", plain) for tid in tids)
-    assert "threads are numbered from 1" in redacted
-    told = {int(number) for number in re.findall(r"\bthread (\d+)\b", redacted)}
-    assert told
-    assert told <= set(range(1, len(tids) + 1))
-    gpas = [run.gpa for run in facts.ping_pong] + [slot.gpa for slot in facts.memslots]
-    gpas = [address(gpa) for gpa in gpas[:3]] + gpas
-    for secret in [vm.name, recording.name, *gpas[:3]]:
-        assert secret in plain
-    for secret in [one for one in secrets if one] + [gpa for gpa in gpas if len(gpa) > 4]:
-        assert not re.search(rf"\b{re.escape(secret)}\b", redacted), secret
-    assert "Redacted: names of hosts" in redacted
-    moved = int(re.search(r"at (0x[0-9a-f]+) alone went back", redacted)[1], 16)  # type: ignore[index]
-    shift = (moved >> PAGE_SHIFT) - facts.ping_pong[0].gfn
-    assert shift > 0
-    assert shift % PAGES_PER_1G == 0
-
-
 @pytest.fixture
 def noted(stormy: Path) -> Iterator[Reader]:
     """The recording with a note in its storm and one before it; gone afterwards."""
@@ -119,15 +88,6 @@ def test_notes_are_in_it_as_they_were_written(report: Write) -> None:
     one_storm = without_library(report("--storm", "1"))
     assert "went wild" in one_storm
     assert "here it booted" not in one_storm
-
-
-@pytest.mark.usefixtures("noted")
-def test_a_redacted_report_leaves_the_texts_of_notes_out_and_says_so(report: Write) -> None:
-    text = without_library(report("--redact"))
-    for secret in ("guest-7", "went wild", "here it booted", "Ann Onymous", "0x0_0123_4000"):
-        assert secret not in text
-    assert "The texts of 2 notes were left out" in text
-    assert text.count("text left out") == 2
 
 
 def test_one_storm_can_be_chosen_and_must_be_there(report: Write, stormy: Path) -> None:
