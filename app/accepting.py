@@ -5,7 +5,7 @@ import logging
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from app.connections import Connection
@@ -45,7 +45,7 @@ class Acceptor:
         self,
         listener: socket.socket,
         make: Callable[[], Connection],
-        connections: Callable[[], Iterable[Connection]],
+        connections: Callable[[], Collection[Connection]],
         most: int,
     ) -> None:
         listener.setblocking(False)
@@ -97,7 +97,7 @@ class Acceptor:
         return False
 
     def _has_room(self) -> bool:
-        return sum(1 for _ in self._connections()) < self._most
+        return len(self._connections()) < self._most
 
     def _make_room(self) -> bool:
         """End the connection that has had nothing to say for longest, if there is one."""

@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from app import accepting
 from app.accepting import Acceptor, connections_allowed
+from app.api import bodies
 from app.main import create_app
 from app.server import Server, bind, server_of, url_of
 from app.settings import Settings
@@ -148,6 +149,20 @@ def test_a_body_that_stops_in_the_middle_ends_the_connection(hasty: Served) -> N
     with hasty.connect(head, b'{"text":') as client:
         assert b"HTTP/1.1 2" not in rest_of(client)
     hasty.until(lambda: not hasty.server.server_state.connections)
+
+
+def test_a_small_body_that_trickles_in_is_not_awaited_for_ever(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "LONGEST_S", SHORT_S)
+    head = (
+        b"POST /api/v1/vms/1/notes HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with serve(header_timeout_s=SHORT_S).connect(head) as client:
+        answer = dribble(client, b"x")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"the body did not come within" in answer
 
 
 def test_a_body_that_nobody_wants_is_not_awaited(hasty: Served) -> None:
@@ -292,45 +307,91 @@ def test_who_goes_before_being_taken_costs_no_pause(monkeypatch: pytest.MonkeyPa
     assert asyncio.run(refuse_to_accept(monkeypatch, gone, 5)) == (6, 0)
 
 
-def test_a_server_out_of_descriptors_says_so_once_and_goes_on_when_it_has_some(
-    small_database: Path, tmp_path: Path
-) -> None:
+class Child:
+    """`gmemscope serve` as a process of its own, and what it said."""
+
+    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+        assert found is not None, line
+        self.process, self.url = process, found.group()
+        self._address, self._said = ("127.0.0.1", int(found.group(1))), said
+        self.ask()  # it is there, and knows its limits
+
+    def ask(self) -> None:
+        assert httpx.get(f"{self.url}/healthz", timeout=PATIENCE_S).status_code == 200
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(self._address, timeout=PATIENCE_S)
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+
+@pytest.fixture
+def child(small_database: Path, tmp_path: Path) -> Iterator[Child]:
     said = tmp_path / "stderr"
     command = (sys.executable, "-m", "app.cli", "serve", "--port", "0")
     with (
         said.open("wb") as errors,
         subprocess.Popen(
             (*command, "--database", str(small_database)), stdout=subprocess.PIPE, stderr=errors
-        ) as server,
+        ) as process,
     ):
         try:
-            assert server.stdout is not None
-            line = server.stdout.readline().decode()
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-            assert found is not None, line
-            address = ("127.0.0.1", int(found.group(1)))
-            httpx.get(found.group(), timeout=PATIENCE_S)  # it is there, and knows its limits
-            limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4, limits[1]))
-            clients = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(20)]
-            for client in clients:
-                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            until(lambda: said.stat().st_size > 0)
-            before = cpu_s(server.pid)
-            time.sleep(10 * accepting.PAUSE_S)
-            assert said.read_text().count("\n") == 1
-            assert cpu_s(server.pid) - before < 10 * accepting.PAUSE_S / 2
-            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
-            for client in clients:
-                assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
-                client.close()
-            assert said.read_text() == (
-                "gmemscope: no connection can be taken for now: Too many open files\n"
-            )
+            yield Child(process, said)
         finally:
-            server.terminate()
+            process.terminate()
 
 
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def test_a_server_out_of_descriptors_says_so_once_and_goes_on_when_it_has_some(
+    child: Child,
+) -> None:
+    pid = child.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limits[1]))
+    clients = [child.connect() for _ in range(20)]
+    for client in clients:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    until(lambda: child.said != "")
+    time.sleep(10 * accepting.PAUSE_S)  # several tries, and still one line
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    for client in clients:
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        client.close()
+    assert child.said == "gmemscope: no connection can be taken for now: Too many open files\n"
+
+
+JUNK = (
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # what TLS begins with
+    b"GET\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * (1 << 18),
+    b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: nine\r\n\r\n",
+    *(
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
+        "Content-Length: 100\r\n\r\nhalf".encode()
+        for path, kind in (
+            ("/api/v1/vms/1/notes", "application/json"),
+            ("/api/v1/imports?name=x.dat", "application/octet-stream"),
+            ("/login", "application/x-www-form-urlencoded"),
+        )
+    ),
+)
+
+
+def test_nothing_that_a_client_sends_fills_the_log(child: Child) -> None:
+    for junk in JUNK:
+        with child.connect() as client, contextlib.suppress(ConnectionError):
+            client.sendall(junk)
+            client.shutdown(socket.SHUT_WR)
+            rest_of(client)
+        with child.connect() as client:
+            client.sendall(junk)  # and goes at once
+    child.ask()
+    child.process.terminate()
+    assert child.process.wait(timeout=PATIENCE_S) == 0
+    assert child.said == ""
