@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from app.store.protocol import RecordingHeader, RecordingSink
-from collector.assemble.assembler import Assembler
+from collector.assemble.assembler import Assembler, parts_of
 from collector.assemble.vms import InodeOf, VmmOf
 from collector.clock_watch import ClockWatch
 from collector.counters import Counters, Meter
 from collector.coverage import describe_coverage
 from collector.host.found import Found
+from collector.lag import Lag, clock_since
 from collector.records import CallArray, CallCode
 from collector.sources.live import LiveBatch, LiveSource, SourceEnded
 
@@ -52,17 +53,19 @@ def collect(
     *,
     duration_s: float | None = None,
     report: Callable[[int], None] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Collected:
     """Record from a source that was started until `stop` is set or the duration is over.
 
     A source that fails leaves a recording that is incomplete and says why. `report` is given the
-    recording's id once calls can be recorded. While the store is slow the source is not read:
-    the kernel's buffers overrun then, and the source counts what was lost.
+    recording's id once calls can be recorded, `say` what people should know meanwhile. While the
+    store is slow the source is not read: the kernel's buffers overrun then, and the source counts
+    what was lost.
     """
     with open_sink(_header(source)) as sink:
         if report is not None:
             report(sink.recording_id)
-        run = _Run(source, sink, around, duration_s)
+        run = _Run(source, sink, around, duration_s, say)
         problem = run.until(stop)
         if problem is not None:
             sink.mark_incomplete(problem)
@@ -76,6 +79,7 @@ class _Run:
         sink: RecordingSink,
         around: Surroundings,
         duration_s: float | None,
+        say: Callable[[str], None],
     ) -> None:
         self.counters = Counters()
         self._source = source
@@ -85,6 +89,7 @@ class _Run:
         description = source.describe()
         self._assembler = Assembler(sink, description, around.vmm_of, around.inode_of)
         self._clocks = ClockWatch(description.clock)
+        self._lag = Lag(clock_since(description.clock, description.clock_start_ns), say)
         self._meter = Meter(around.database)
         began = time.monotonic()
         self._ends = None if duration_s is None else began + duration_s
@@ -120,11 +125,15 @@ class _Run:
             calls = calls[count:]
         self._add(calls)
         self._assembler.reached(batch.reached_ns)
+        self._lag.look(self._sink.visible_t)
         self._count(batch)
 
     def _add(self, calls: CallArray) -> None:
-        if len(calls):
-            self._assembler.add(calls)
+        """In parts that take no long, each of which can be seen before the next is begun."""
+        for part in parts_of(calls):
+            self._assembler.add(part)
+            self._lag.look(self._sink.visible_t)
+            self._cover_if_due(time.monotonic())
 
     def _take_found(self) -> None:
         if self._found is not None:
@@ -138,8 +147,6 @@ class _Run:
         counters.losses += int(np.count_nonzero(codes == CallCode.LOSS_BEGIN))
         counters.bytes = self._source.bytes_read
         counters.lost = self._assembler.lost_events
-        counters.lag_ns = batch.lag_ns
-        counters.max_lag_ns = max(batch.lag_ns, counters.max_lag_ns)
 
     def _count_wait(self, seconds: float) -> None:
         self.counters.waited_s += seconds
@@ -156,13 +163,16 @@ class _Run:
         counters.kinds = {k.name.lower(): n for k, n in self._assembler.event_counts.items()}
         counters.strange_pages = self._assembler.strange_pages
         counters.slept_s = self._clocks.slept_ns / 1e9
+        counters.at_t, counters.lag_ns = self._lag.at_t, self._lag.lag_ns
+        counters.max_lag_ns = self._lag.max_lag_ns
         self._meter.measure(counters)
         self._sink.update_coverage(self._coverage())
 
     def _coverage(self) -> dict[str, Any]:
         found = self._around.found
         unread = () if found is None else found.notes
-        notes = (*self._around.notes, *unread, *self._clocks.notes, *self._assembler.notes)
+        of_now = (*self._clocks.notes, *self._lag.notes, *self._assembler.notes)
+        notes = (*self._around.notes, *unread, *of_now)
         return _coverage(self._source, notes) | {
             "host": self._around.host,
             "collector": asdict(self.counters),

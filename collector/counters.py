@@ -23,8 +23,9 @@ class Counters:
     batches: int = 0
     lost: int = 0
     losses: int = 0  # stretches
-    lag_ns: int = 0  # how old what was read last was
+    lag_ns: int = 0  # how far what readers can see is behind what happens
     max_lag_ns: int = 0
+    at_t: int = 0  # the recording's time when these were counted
     waited_s: float = 0.0  # the source waited so long, in all, for its batches to be stored
     max_wait_s: float = 0.0
     cpu_s: float = 0.0  # of this process and its children

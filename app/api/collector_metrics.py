@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from app.store.reader import Reader
 from app.store.tables import RecordingState
+from app.views.recordings import behind_ms
 
 Samples = Iterator[tuple[str, float]]
 Read = Callable[[Reader], Samples]
@@ -21,14 +22,28 @@ def counter(name: str, scale: float = 1) -> Read:
     return read
 
 
+def lag(reader: Reader) -> Samples:
+    """It grows while a collector has no time to tell."""
+    for recording in reader.recordings():
+        behind = behind_ms(recording) if recording.state == RecordingState.WRITING else None
+        if behind is not None:
+            yield f'{{recording="{recording.id}"}}', behind / 1e3
+
+
 FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
     ("gmemscope_collector_calls_total", "counter", "Calls read.", counter("events")),
     ("gmemscope_collector_read_bytes_total", "counter", "Bytes read.", counter("bytes")),
     (
         "gmemscope_collector_lag_seconds",
         "gauge",
-        "How old what was read last was.",
-        counter("lag_ns", 1e-9),
+        "How long ago that happened which was stored last.",
+        lag,
+    ),
+    (
+        "gmemscope_collector_max_lag_seconds",
+        "gauge",
+        "The most that it was.",
+        counter("max_lag_ns", 1e-9),
     ),
     (
         "gmemscope_collector_waited_seconds_total",

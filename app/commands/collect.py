@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 TRACED = Path("/sys/kernel/tracing/events/syscalls/sys_enter_ioctl")
 
 AUTO = "auto"
-CLOCKS = {"mono": time.CLOCK_MONOTONIC, "boot": time.CLOCK_BOOTTIME}
-"""Of live sources, by the trace's name for them."""
-
 Source = Annotated[
     str,
     typer.Option(metavar="SOURCE", help="auto, tracefs or bpftrace; auto says which and why."),
@@ -173,6 +169,7 @@ def record(
 ) -> "Collected":
     from collector.agent import collect
     from collector.host.discovery import scan
+    from collector.lag import CLOCKS
     from collector.sources.choice import open_source
     from collector.sources.live import HostCannot
 
@@ -191,6 +188,7 @@ def record(
                 around,
                 duration_s=duration,
                 report=say_started,
+                say=say,
             )
     except HostCannot as error:
         raise HostError(str(error)) from error
@@ -220,7 +218,11 @@ def database_file(engine: "Engine") -> Path | None:
 
 
 def say_started(recording_id: int) -> None:
-    print(f"gmemscope: recording {recording_id} has begun; Ctrl-C ends it", file=sys.stderr)
+    say(f"recording {recording_id} has begun; Ctrl-C ends it")
+
+
+def say(sentence: str) -> None:
+    print(f"gmemscope: {sentence}", file=sys.stderr, flush=True)
 
 
 def summarise(engine: "Engine", collected: "Collected") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from app.pages.rendering import PageRoute, page
 from app.store.protocol import Loss
 from app.store.reader import Reader
 from app.views.coverage import coverage_of
-from app.views.recordings import find_recording
+from app.views.recordings import LATE_MS, find_recording
 
 WIDTH, LANE, GAP = 1000, 12, 3
 """Of the picture of losses, in its own units."""
@@ -47,6 +47,7 @@ def shown(reader: Reader, recording_id: int) -> dict[str, Any]:
     return {
         "recording": recording,
         "coverage": coverage_of(recording, losses),
+        "late_ns": LATE_MS * 10**6,
         "lanes": lanes[:MOST_LANES],
         "lanes_hidden": len(lanes[MOST_LANES:]),
         "width": WIDTH,

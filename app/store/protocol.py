@@ -46,6 +46,10 @@ class RecordingSink(Protocol):
 
     recording_id: int
 
+    @property
+    def visible_t(self) -> int:
+        """Readers can see everything before it."""
+
     def add_vm(self, identity: VmIdentity) -> int:
         """Make a VM known; returns its id, valid for the calls below."""
 

@@ -68,7 +68,7 @@ class RecordingWriter:
         self._losses: list[Loss] = []
         self._recording_values: dict[str, Any] = {}
         self._lost_events = self._loss_count = 0
-        self._last_t = self._complete_t = 0
+        self._last_t = self._complete_t = self._visible_t = 0
         self._fresh_events = 0  # since the last commit
         self._commit_due = time.monotonic() + LIVE_COMMIT_S
         self._incomplete_reason: str | None = None
@@ -130,6 +130,10 @@ class RecordingWriter:
         self._loss_count += 1
         self._lost_events += loss.count or 0
         self._last_t = max(self._last_t, loss.to_t)
+
+    @property
+    def visible_t(self) -> int:
+        return self._visible_t
 
     def update_coverage(self, coverage: dict[str, Any]) -> None:
         self._recording_values["coverage"] = coverage
@@ -219,6 +223,7 @@ class RecordingWriter:
             if finish:
                 seal(connection, self.recording_id)
         self._is_torn = False
+        self._visible_t = self._complete_t
         for vm_id in self._forgotten:
             del self._vms[vm_id]
         self._forgotten, self._late_identities = set(), {}

@@ -32,6 +32,10 @@ class CoverageView:
     source: Annotated[str, Field(examples=["tracefs"])]
     is_live: bool
     silent_ms: Annotated[int | None, Field(description="Since a live recording stored anything.")]
+    behind_ms: Annotated[
+        int | None,
+        Field(description="How long ago that happened which a live recording stored last."),
+    ]
     kernel_release: str | None
     sees: Annotated[dict[str, bool] | None, Field(description="By capability.")]
     conversion_ranges: Annotated[str | None, Field(description="seen, inferred or none")]
@@ -69,6 +73,7 @@ def coverage_of(recording: RecordingView, losses: list[Loss]) -> CoverageView:
         source=recording.source,
         is_live=recording.is_live,
         silent_ms=recording.silent_ms,
+        behind_ms=recording.behind_ms,
         kernel_release=recording.kernel_release,
         sees=said.get("sees"),
         conversion_ranges=said.get("conversion_ranges"),

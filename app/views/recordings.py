@@ -1,5 +1,6 @@
 """What is said of a recording."""
 
+import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -33,6 +34,13 @@ class RecordingView:
         int | None,
         Field(description="While it is written: how long ago something was stored last."),
     ]
+    behind_ms: Annotated[
+        int | None,
+        Field(
+            description="While a live recording is written: how long ago that happened which is "
+            "stored last. Null: its collector does not say."
+        ),
+    ]
     clock: Annotated[str, Field(description="The trace's own clock.", examples=["mono"])]
     clock_start_ns: Annotated[str, Field(description="That clock at t = 0, ns, as text.")]
     wall_start_ns: Annotated[str | None, Field(description="UNIX time of t = 0, ns, as text.")]
@@ -45,6 +53,8 @@ class RecordingView:
     coverage: Annotated[dict[str, Any], Field(description="What it can and cannot show.")]
 
 
+LATE_MS = 5000
+"""A collector that keeps up is behind by less than a second."""
 NO_HOST = "unknown"
 """In place of a host whose row is lost: the recording is said to be damaged then."""
 
@@ -86,6 +96,7 @@ def recording_view(
         incomplete_reason="; ".join(reasons) or None,
         is_live=recording.is_live and is_written,
         silent_ms=writing.silent_ns // 10**6 if writing is not None and is_written else None,
+        behind_ms=behind_ms(recording) if recording.is_live and is_written else None,
         clock=recording.clock,
         clock_start_ns=str(recording.clock_start_ns),
         wall_start_ns=None if wall is None else str(wall),
@@ -97,6 +108,16 @@ def recording_view(
         vms=vms,
         coverage=recording.coverage,
     )
+
+
+def behind_ms(recording: Recording) -> int | None:
+    """By what its collector told last of the recording's clock and of the wall's: it may be at
+    work for long on what it has not told of yet."""
+    told = recording.coverage.get("collector", {})
+    if "at_t" not in told:
+        return None
+    since_ms = time.time_ns() // 10**6 - int(told["at_unix_ms"])
+    return max(0, int(told["at_t"] - recording.complete_t) // 10**6 + since_ms)
 
 
 def what_is_wrong(

@@ -5,6 +5,7 @@ who is who or what is mapped cut the stream between them and are followed one by
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,9 @@ from collector.sources.base import SourceDescription
 
 MOST_HELD_CALLS = 1 << 17
 """How far ahead to look for proof that a descriptor was reused."""
+
+MOST_RARE_CALLS = 1 << 11
+"""So many are followed in a fraction of a second."""
 
 UNKNOWN_CPU = 0xFFFF
 _FLOOD = np.zeros(256, dtype=bool)
@@ -234,6 +238,13 @@ class Assembler:
         for vm in list(self._vms.live()):
             vm.lost_something = True
             self._append(vm, row.copy())
+
+
+def parts_of(calls: CallArray) -> Iterator[CallArray]:
+    """The same calls in parts, none of which takes long: rare ones are followed one by one."""
+    rare = np.flatnonzero(~_FLOOD[calls["code"]])
+    borders = rare[MOST_RARE_CALLS::MOST_RARE_CALLS]
+    yield from (part for part in np.split(calls, borders) if len(part))
 
 
 def _cuts(calls: CallArray) -> npt.NDArray[np.int64]:

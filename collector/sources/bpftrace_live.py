@@ -133,7 +133,6 @@ class BpftraceLive:
 
     def _settled(self, until_ns: int) -> LiveBatch:
         until_ns = max(until_ns, self._reached_ns)
-        now = _now()
         calls = in_order(np.concatenate((self._held, self._reader.batch())))
         calls = calls[calls["ts_enter"] >= np.uint64(self._start.clock_ns)]
         count = int(np.searchsorted(calls["ts_exit"], np.uint64(until_ns), side="right"))
@@ -141,8 +140,7 @@ class BpftraceLive:
         settled, _ = without_late(calls[:count], np.uint64(self._reached_ns))
         self._directions.decide(settled)
         self._reached_ns = self._reader.settled_ns = until_ns
-        lag = max(0, now - until_ns)
-        return LiveBatch(settled, until_ns, lag)
+        return LiveBatch(settled, until_ns)
 
     def __enter__(self) -> Self:
         return self

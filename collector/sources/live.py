@@ -38,7 +38,6 @@ class LiveBatch:
 
     calls: CallArray
     reached_ns: int
-    lag_ns: int  # how far behind the source read: the age of what was just read
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class TracefsLive:
             yield self._batch(is_last=True)
         calls = self._pairing.finish()
         self._threads.complete(calls)
-        yield LiveBatch(calls, self._reached_ns, 0)
+        yield LiveBatch(calls, self._reached_ns)
         if problem is not None:
             raise SourceEnded(problem)
 
@@ -138,9 +138,8 @@ class TracefsLive:
             if not is_drained:
                 self._is_behind = True
                 until = min(until, cpu.reached)
-        lag = now - until
         calls = self._settled(np.concatenate(found), max(until, self._reached_ns))
-        return LiveBatch(calls, self._reached_ns, lag)
+        return LiveBatch(calls, self._reached_ns)
 
     def _read(self, cpu: TracefsCpu, found: list[RecordArray], now: int, *, is_last: bool) -> bool:
         """Whether it was all there is; at the end it is."""

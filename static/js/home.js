@@ -8,6 +8,8 @@ const REST_MS = 400;
 const AGE_MS = 500;
 /** Longer than a collector that is alive is ever silent. */
 const STALE_MS = 3000;
+/** A collector that keeps up is behind what happens by less than a second. */
+const LATE_MS = 5000;
 
 const banner = document.getElementById("banner");
 const hosts = document.getElementById("hosts");
@@ -36,14 +38,21 @@ function showLost() {
     `The server does not answer. What is shown was read at ${time}. Trying again.`;
 }
 
-/** Say of each recording how long its collector has been silent, once that is unusual. */
+/** Say of each recording how long its collector has been silent, or how far it is behind, once
+ * that is unusual. */
 function showAges() {
   for (const element of hosts.querySelectorAll("[data-silent-ms]")) {
     const silence = Number(element.dataset.silentMs) + Date.now() - readAt;
-    const seconds = Math.round(silence / 1000);
-    element.textContent =
-      silence < STALE_MS ? "" : `last data ${formatDuration(seconds * 1e9)} ago`;
+    const behind = Number(element.dataset.behindMs);
+    const said = [];
+    if (silence >= STALE_MS) said.push(`last data ${inSeconds(silence)} ago`);
+    if (behind - element.dataset.silentMs >= LATE_MS) said.push(`${inSeconds(behind)} behind`);
+    element.textContent = said.join(", ");
   }
+}
+
+function inSeconds(ms) {
+  return formatDuration(Math.round(ms / 1000) * 1e9);
 }
 
 async function copy(button) {

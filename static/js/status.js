@@ -7,6 +7,8 @@ import { formatCount, formatSize } from "./units.js";
 
 /** Longer than a collector that is alive is ever silent. */
 const STALE_MS = 3000;
+/** A collector that keeps up is behind what happens by less than a second. */
+const LATE_MS = 5000;
 /** Of a number that changes all the time. */
 const SHOWN_DECIMALS = 1;
 const END_DECIMALS = 3;
@@ -86,9 +88,14 @@ function clockText(date) {
 }
 
 /** How far the recording reaches, and when anything, be it that nothing happened, was stored. */
-function liveAge(view, { storedAt }) {
+function liveAge(view, { storedAt, recording }) {
   const newest = `newest ${formatTime(view.span[1], SHOWN_DECIMALS)}`;
   const silence = Date.now() - storedAt;
+  if (recording.behind_ms - recording.silent_ms >= LATE_MS) {
+    const behind = formatDuration(Math.round(recording.behind_ms / 1000) * 1e9);
+    const title = "The collector has more to store than it has time for: see the coverage.";
+    return { text: `${newest}, ${behind} behind what happens`, title, isBad: true };
+  }
   if (silence < STALE_MS) return { text: `${newest}, now`, title: "", isBad: false };
   return {
     text: `last data ${formatDuration(Math.round(silence / 1000) * 1e9)} ago, ${newest}`,

@@ -82,7 +82,7 @@ class LiveDouble:
                 return
             self._before_each()
             self.bytes_read += calls.nbytes
-            yield LiveBatch(calls, START_NS + reached, 1000 + reached)
+            yield LiveBatch(calls, START_NS + reached)
 
     def __enter__(self) -> Self:
         return self

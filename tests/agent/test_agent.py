@@ -10,23 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy
-from live_double import LiveDouble, conversion, created_vm, loss
+from live_double import LiveDouble, call, conversion, created_vm, loss
 from sqlalchemy import Engine
 
 from app.model.events import EventArray, Outcome
-from app.store import database
+from app.store import database, writer
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
 from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.writer import LIVE_COMMIT_S, RecordingWriter
+from collector import agent
 from collector.agent import Collected, Surroundings, collect
+from collector.assemble import assembler
 from collector.assemble.assembler import Assembler
 from collector.host.found import Found
-from collector.records import SAW_ENTER, CallArray
+from collector.records import SAW_ENTER, CallArray, CallCode
 from collector.sources.live import LiveBatch, SourceEnded
 
 NOTHING = conversion(0, 0)[:0]
+SECOND = 1_000_000_000
 
 
 @pytest.fixture
@@ -34,6 +37,23 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     opened = open_database(tmp_path / "agent.db")
     yield opened
     opened.dispose()
+
+
+class Clock:
+    """The recording's time, as the agent reads it."""
+
+    def __init__(self) -> None:
+        self.t = 0
+
+    def __call__(self) -> int:
+        return self.t
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    told = Clock()
+    monkeypatch.setattr(agent, "clock_since", lambda clock, start_ns: told)
+    return told
 
 
 def run(
@@ -61,7 +81,6 @@ def test_counts_are_kept_with_the_recording(engine: Engine, tmp_path: Path) -> N
     assert (counters.events, counters.batches) == (4, 3)
     assert counters.kinds == {"conversion": 3, "loss_begin": 1, "loss_end": 1}
     assert (counters.lost, counters.losses) == (7, 1)
-    assert (counters.lag_ns, counters.max_lag_ns) == (1800, 1800)
     assert counters.bytes == calls.nbytes + later.nbytes
     assert counters.database_bytes is not None
     assert counters.database_bytes > 0
@@ -69,6 +88,59 @@ def test_counts_are_kept_with_the_recording(engine: Engine, tmp_path: Path) -> N
     kept = coverage_of(engine)["collector"]
     assert kept["kinds"] == counters.kinds
     assert (kept["events"], kept["lost"], kept["slept_s"]) == (4, 7, 0.0)
+
+
+def test_a_step_counts_as_being_behind_for_as_long_as_it_takes(
+    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read last was fresh when it was read: what a reader can see is not."""
+    append, said = RecordingWriter.append, list[str]()
+
+    def slowly(writer: RecordingWriter, vm_id: int, events: EventArray) -> None:
+        clock.t += 172 * SECOND
+        append(writer, vm_id, events)
+
+    def pass_time() -> None:
+        clock.t += SECOND // 10
+        time.sleep(LIVE_COMMIT_S)  # so that the next batch is committed
+
+    monkeypatch.setattr(RecordingWriter, "append", slowly)
+    first = np.concatenate((created_vm(100), conversion(200, 1)))
+    rest = [(NOTHING, 172 * SECOND), (NOTHING, 172 * SECOND + SECOND // 5)]
+    source = LiveDouble([(first, SECOND // 10), *rest], pass_time)
+    counters = run(engine, source, say=said.append).counters
+    assert 172 * SECOND <= counters.max_lag_ns < 173 * SECOND
+    assert counters.lag_ns < SECOND
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        "172 s behind what happens",
+        "caught up; it was 172 s behind at most",
+    ]
+    coverage = coverage_of(engine)
+    assert coverage["collector"]["max_lag_ns"] == counters.max_lag_ns
+    assert any("up to 172 s behind" in note for note in coverage["notes"])
+
+
+def test_a_batch_of_many_rare_calls_can_be_seen_part_by_part(
+    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembler, "MOST_RARE_CALLS", 4)
+    monkeypatch.setattr(writer, "LIVE_COMMIT_S", 0.0)
+    monkeypatch.setattr(writer, "LIVE_COMMIT_REST", 0)
+    visible: list[int] = []
+    add = Assembler.add
+
+    def look(one: Assembler, calls: CallArray) -> None:
+        visible.append(sum(vm.events for vm in Reader(engine).vms(1)))
+        add(one, calls)
+
+    monkeypatch.setattr(Assembler, "add", look)
+    calls = [memslot(200 + n, n) for n in range(15)]
+    run(engine, LiveDouble([(np.concatenate((created_vm(100), *calls)), 1000)]))
+    assert visible == [0, 3, 7, 11]
+
+
+def memslot(ts: int, slot: int) -> CallArray:
+    return call(CallCode.SET_REGION, ts, v=(slot, slot << 21, 1 << 21, 0x7F00_0000_0000))
 
 
 def test_host_and_notes_are_kept_with_the_recording(engine: Engine) -> None:

@@ -1,7 +1,9 @@
 """Coverage as a resource: what is recorded, what is unknown, losses by source and CPU."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from app.settings import Settings
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
 from app.store.writer import RecordingWriter
+from collector.counters import Counters
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
@@ -83,14 +86,41 @@ def test_what_a_recording_does_not_say_is_null(client: httpx.Client) -> None:
 def test_counters_of_who_records_now_are_metrics(tmp_path: Path, serve: Serve) -> None:
     path = tmp_path / "now.db"
     engine = open_database(path)
-    counted = {"events": 7, "bytes": 4096, "lag_ns": 2_500_000, "waited_s": 0.5, "cpu_s": 1.5}
+    counted = {"events": 7, "bytes": 4096, "waited_s": 0.5, "cpu_s": 1.5}
+    counted |= {"max_lag_ns": 2_500_000}
     header = RecordingHeader("l", "tracefs", "h", "mono", 0, coverage={"collector": counted})
     with serve(Settings(database_url=str(path))) as client:
         with RecordingWriter(engine, header, is_live=True):
             lines = client.get("/metrics").text.splitlines()
             assert 'gmemscope_collector_calls_total{recording="1"} 7' in lines
-            assert 'gmemscope_collector_lag_seconds{recording="1"} 0.0025' in lines
+            assert 'gmemscope_collector_max_lag_seconds{recording="1"} 0.0025' in lines
         assert "collector_calls_total{" not in client.get("/metrics").text
+    engine.dispose()
+
+
+def test_a_collector_that_works_on_is_behind_by_as_long_as_it_tells_nothing(
+    tmp_path: Path, serve: Serve
+) -> None:
+    """It told a minute ago, at 5 s of the recording, whose first 2 s had been stored by then."""
+    path = tmp_path / "late.db"
+    engine = open_database(path)
+    minute_ago_ms = time.time_ns() // 10**6 - 60_000
+    counted = asdict(Counters(at_t=5 * 10**9, at_unix_ms=minute_ago_ms, lag_ns=3 * 10**9))
+    header = RecordingHeader("l", "tracefs", "h", "mono", 0, coverage={"collector": counted})
+    with serve(Settings(database_url=str(path))) as client:
+        with RecordingWriter(engine, header, is_live=True) as writer:
+            writer.advance(2 * 10**9)
+            writer._commit()
+            coverage = client.get("/api/v1/recordings/1/coverage").json()
+            assert coverage["behind_ms"] >= 63_000
+            assert client.get("/api/v1/recordings/1").json()["behind_ms"] >= 63_000
+            lines = client.get("/metrics").text.splitlines()
+            told = [line for line in lines if line.startswith("gmemscope_collector_lag_seconds{")]
+            assert float(told[0].rpartition(" ")[2]) >= 63
+            page = client.get("/recordings/1/coverage/now").text
+            assert "behind what happens" in page
+            assert 'class="bad"' in page
+        assert client.get("/api/v1/recordings/1").json()["behind_ms"] is None
     engine.dispose()
 
 

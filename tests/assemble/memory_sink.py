@@ -37,6 +37,7 @@ class RecordedVm:
 
 class MemorySink:
     recording_id = 1
+    visible_t = 0
 
     def __init__(self) -> None:
         self.vms: list[RecordedVm] = []
