@@ -13,7 +13,7 @@ from app import api, pages, resources, security
 from app.access import Access
 from app.api.feed import ChangeFeed
 from app.api.formats import OPENAPI_PATH, SuffixMiddleware
-from app.api.import_jobs import ImportJobs
+from app.api.import_jobs import ImportJobs, ImportLimits
 from app.api.openapi import describe
 from app.api.problems import add_problem_handlers
 from app.head_requests import HeadAsGet
@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = open_database(settings.database_url or default_database())
     reader = Reader(engine)
-    imports = ImportJobs(database_path(engine), settings.upload_limit_bytes)
+    imports = ImportJobs(database_path(engine), import_limits(settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -80,6 +80,16 @@ def access_by(settings: Settings) -> Access | None:
     if settings.token is None:
         return None
     return Access(settings.token.get_secret_value(), settings.wrong_token_delay_s)
+
+
+def import_limits(settings: Settings) -> ImportLimits:
+    return ImportLimits(
+        settings.upload_limit_bytes,
+        settings.idle_timeout_s,
+        settings.import_memory_bytes,
+        settings.import_cpu_s,
+        settings.import_output_bytes,
+    )
 
 
 def add_middleware(app: FastAPI, settings: Settings, access: Access | None) -> None:

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     upload_limit_bytes: int = 16 << 30
     """How large a file the import page takes; larger ones are imported by `gmemscope import`."""
 
+    import_memory_bytes: Annotated[int, Field(ge=0)] = 2 << 30
+    import_cpu_s: Annotated[int, Field(ge=0)] = 3600
+    import_output_bytes: Annotated[int, Field(ge=0)] = 16 << 30
+    """What one import of the dashboard may take: memory, CPU time, room in the database. 0: any."""
+
     wrong_token_delay_s: Annotated[float, Field(ge=0)] = 1.0
     """Who has sent a few wrong tokens waits so long for each further answer."""
 

@@ -1,21 +1,27 @@
-"""Files that a browser sent, imported one at a time by a process of their own."""
+"""Files that a browser sends: received at the same time, imported one after another."""
 
 import asyncio
-import json
+import itertools
 import os
 import shutil
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-State = Literal["running", "done", "failed", "cancelled"]
+from starlette.requests import ClientDisconnect
+
+from app.api.import_child import ImportChild, Outcome
+
+State = Literal["receiving", "waiting", "running", "done", "failed", "cancelled"]
+UNDER_WAY: tuple[State, ...] = ("receiving", "waiting", "running")
 _PREFIX = ".gmemscope-import-"
 _KEPT_JOBS = 100
-_LAST_WORDS = 2000
+_MOST_RECEIVED = 8
+"""At the same time; each takes a connection and a part of the disk's time."""
+_MOST_WAITING = 100
 _SPARE_BYTES = 256 << 20
-"""Of the disk, left free beside an upload: its recording needs room, too."""
+"""Of the disk, left free beside uploads: their recordings need room, too."""
 
 
 class ImportRefused(Exception):  # noqa: N818 -- an answer, not a fault
@@ -26,32 +32,57 @@ class ImportRefused(Exception):  # noqa: N818 -- an answer, not a fault
         self.status = status
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class ImportLimits:
+    """What one import may take."""
+
+    upload_bytes: int
+    idle_s: float  # without a byte, while it is sent
+    memory_bytes: int  # here and below, 0: any
+    cpu_s: int
+    output_bytes: int
+
+    def child_options(self) -> tuple[str, ...]:
+        """Of `gmemscope import`."""
+        limits = (self.memory_bytes, self.cpu_s, self.output_bytes)
+        names = ("--memory-limit", "--cpu-limit", "--output-limit")
+        return tuple(word for pair in zip(names, map(str, limits), strict=True) for word in pair)
+
+
+@dataclass(eq=False, slots=True)
 class Job:
     """One file on its way to becoming a recording."""
 
     id: int
     name: str
-    file_bytes: int
-    state: State = "running"
+    state: State = "receiving"
+    file_bytes: int = 0  # as announced, then as received
+    received_bytes: int = 0
     calls: int = 0
     bytes_read: int | None = None
     summary: dict[str, Any] | None = None
     problem: str | None = None
-    process: asyncio.subprocess.Process | None = field(default=None, repr=False)
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
     is_cancelled: bool = False
+    child: ImportChild | None = field(default=None, repr=False)
+    ending: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    def end(self, state: State, problem: str | None = None) -> None:
+        self.state, self.problem = state, problem
+        self.over.set()
 
 
 class ImportJobs:
-    """Takes uploads and watches over the importing process."""
+    """Takes uploads, lets them queue, and watches over the process that imports."""
 
-    def __init__(self, database: Path, limit_bytes: int) -> None:
+    def __init__(self, database: Path, limits: ImportLimits) -> None:
         self._database = database.absolute()
-        self._limit = limit_bytes
+        self._limits = limits
         self._folder = self._database.parent
         self._jobs: dict[int, Job] = {}
-        self._is_receiving = False
+        self._numbers = itertools.count(1)
+        self._turn = asyncio.Lock()  # which is fair: first come, first served
+        self._tasks: set[asyncio.Task[None]] = set()
         self._remove_left_behind()
 
     def _remove_left_behind(self) -> None:
@@ -64,117 +95,149 @@ class ImportJobs:
     def job(self, number: int) -> Job | None:
         return self._jobs.get(number)
 
+    def jobs(self) -> list[Job]:
+        """The latest, those under way among them, in the order in which they came."""
+        return list(self._jobs.values())
+
+    def place(self, job: Job) -> int | None:
+        """How many are imported before it; None if it does not wait."""
+        if job.state != "waiting":
+            return None
+        ahead = [one for one in self._in("waiting", "running") if one.id < job.id]
+        return len(ahead)
+
+    def _in(self, *states: State) -> Iterator[Job]:
+        return (job for job in self._jobs.values() if job.state in states)
+
     async def receive(
         self, name: str, length: int | None, chunks: AsyncIterator[bytes], format_name: str
     ) -> Job:
-        """Keep what is sent and begin to import it. Raises ImportRefused."""
+        """Keep what is sent and let it queue. Raises ImportRefused."""
         self._check(length)
-        number = max(self._jobs, default=0) + 1
-        folder = self._folder / f"{_PREFIX}{os.getpid()}-{number}"
-        path = folder / (Path(name).name or "upload")
-        self._is_receiving = True
+        job = Job(next(self._numbers), Path(name).name or "upload", file_bytes=length or 0)
+        self._remember(job)
+        folder = self._folder / f"{_PREFIX}{os.getpid()}-{job.id}"
         try:
             folder.mkdir()
-            size = await self._write(path, chunks)
+            await self._write(job, folder / job.name, chunks)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise ImportRefused(507, f"the file cannot be kept: {error.strerror}") from error
-            raise
-        finally:
-            self._is_receiving = False
-        job = self._jobs[number] = Job(number, path.name, size)
-        for old in sorted(self._jobs)[:-_KEPT_JOBS]:
-            del self._jobs[old]
-        job.task = asyncio.create_task(self._run(job, path, format_name))
+            refused = _why_not_received(job, error)
+            job.end("cancelled" if job.is_cancelled else "failed", str(refused or "") or None)
+            if refused is None:
+                raise
+            raise refused from error
+        job.file_bytes, job.state = job.received_bytes, "waiting"
+        task = asyncio.create_task(self._import(job, folder / job.name, format_name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return job
 
+    def _remember(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        ended = [one.id for one in self._jobs.values() if one.state not in UNDER_WAY]
+        for old in ended[: max(0, len(self._jobs) - _KEPT_JOBS)]:
+            del self._jobs[old]
+
     def _check(self, length: int | None) -> None:
-        if self._is_receiving or any(job.state == "running" for job in self._jobs.values()):
-            raise ImportRefused(409, "another file is being imported; wait for it or cancel it")
+        if len(list(self._in("receiving"))) >= _MOST_RECEIVED:
+            raise ImportRefused(503, f"{_MOST_RECEIVED} files are being sent: wait for one of them")
+        if len(list(self._in("waiting"))) >= _MOST_WAITING:
+            raise ImportRefused(503, f"{_MOST_WAITING} files wait to be imported: wait for some")
         if length is None:
             return
-        if length > self._limit:
+        if length > self._limits.upload_bytes:
             raise ImportRefused(413, self._too_large())
-        free = shutil.disk_usage(self._folder).free
+        promised = sum(job.file_bytes - job.received_bytes for job in self._in("receiving"))
+        free = shutil.disk_usage(self._folder).free - max(promised, 0)
         if length + _SPARE_BYTES > free:
-            raise ImportRefused(507, f"the server's disk has {free >> 20:,} MiB left")
+            raise ImportRefused(507, f"the server's disk has {max(free, 0) >> 20:,} MiB left")
 
     def _too_large(self) -> str:
         return (
-            f"the limit is {self._limit >> 20:,} MiB; larger files are imported by "
+            f"the limit is {self._limits.upload_bytes >> 20:,} MiB; larger files are imported by "
             "`gmemscope import` on the server"
         )
 
-    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> int:
-        size = 0
+    async def _write(self, job: Job, path: Path, chunks: AsyncIterator[bytes]) -> None:
         with path.open("wb") as file:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > self._limit:
+            while (chunk := await self._next(job, chunks)) is not None:
+                job.received_bytes += len(chunk)
+                if job.received_bytes > self._limits.upload_bytes:
                     raise ImportRefused(413, self._too_large())
                 await asyncio.to_thread(file.write, chunk)
-        return size
 
-    async def _run(self, job: Job, path: Path, format_name: str) -> None:
+    async def _next(self, job: Job, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """None after the last. A sender that stalls keeps neither us nor who cancels waiting."""
+        chunk = asyncio.ensure_future(anext(chunks, None))
+        ending = asyncio.ensure_future(job.ending.wait())
         try:
-            job.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "app.cli", "import", str(path), "--watched", "--json"),
-                *("--format", format_name, "--database", str(self._database)),
-                cwd=Path(__file__).parents[2],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+            await asyncio.wait(
+                (chunk, ending),
+                timeout=self._limits.idle_s,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             if job.is_cancelled:
-                job.process.terminate()
-            assert job.process.stdout is not None
-            assert job.process.stderr is not None
-            printed, said = await asyncio.gather(
-                job.process.stdout.read(), _follow(job, job.process.stderr)
-            )
-            status = await job.process.wait()
-            _conclude(job, status, printed, said)
+                raise ImportRefused(409, "the import was cancelled")
+            if not chunk.done():
+                raise ImportRefused(408, f"nothing was sent for {self._limits.idle_s:g} s")
+            return chunk.result()
+        finally:
+            for waiting in (chunk, ending):
+                waiting.cancel()
+
+    async def _import(self, job: Job, path: Path, format_name: str) -> None:
+        try:
+            async with self._turn:
+                if not job.is_cancelled:
+                    await self._run(job, path, format_name)
         except OSError as error:
-            job.state, job.problem = "failed", f"the import cannot be started: {error.strerror}"
+            job.end("failed", f"the import cannot be started: {error.strerror}")
         finally:
             shutil.rmtree(path.parent, ignore_errors=True)
+            if not job.over.is_set():
+                job.end("cancelled" if job.is_cancelled else "failed")
+
+    async def _run(self, job: Job, path: Path, format_name: str) -> None:
+        def progressed(calls: int, bytes_read: int | None) -> None:
+            job.calls, job.bytes_read = calls, bytes_read
+
+        job.state = "running"
+        job.child = ImportChild(self._database, self._limits.child_options())
+        outcome = await job.child.run(path, format_name, progressed)
+        job.summary = outcome.summary
+        job.end(_state_of(job, outcome), outcome.problem)
 
     async def cancel(self, job: Job) -> None:
-        """End it; nothing of it is kept. Returns when it has ended."""
-        if job.state != "running":
+        """End it, whatever it is at; nothing of it is kept. Returns when it has ended."""
+        if job.state not in UNDER_WAY:
             return
         job.is_cancelled = True
-        if job.process is not None and job.process.returncode is None:
-            job.process.terminate()
-        if job.task is not None:
-            await asyncio.shield(job.task)
+        job.ending.set()
+        if job.state == "waiting":  # it need not wait for its turn to end
+            job.end("cancelled")
+        if job.child is not None:
+            await job.child.cancel()
+        await job.over.wait()
 
     async def close(self) -> None:
         """The server ends: nothing half done stays behind."""
-        for job in list(self._jobs.values()):
-            await self.cancel(job)
+        await asyncio.gather(*(self.cancel(job) for job in list(self._in(*UNDER_WAY))))
+        await asyncio.gather(*self._tasks)
 
 
-async def _follow(job: Job, stream: asyncio.StreamReader) -> str:
-    """Take progress from the process's JSON lines; returns the end of what else it said."""
-    said = ""
-    async for line in stream:
-        text = line.decode(errors="replace")
-        if text.startswith("{"):
-            progress = json.loads(text)
-            job.calls, job.bytes_read = progress["calls"], progress["bytes_read"]
-        else:
-            said = (said + text)[-_LAST_WORDS:]
-    return said
+def _state_of(job: Job, outcome: Outcome) -> State:
+    if outcome.summary is not None:
+        return "done"
+    return "cancelled" if job.is_cancelled else "failed"
 
 
-def _conclude(job: Job, status: int, printed: bytes, said: str) -> None:
-    words = [line.removeprefix("gmemscope: ") for line in said.strip().splitlines()]
-    job.summary = json.loads(printed) if printed.strip() else None
-    if job.is_cancelled and job.summary is None:
-        job.state = "cancelled"
-        return
-    job.state = "done" if job.summary is not None else "failed"
-    if status != 0:
-        job.problem = words[-1] if words else f"the import ended with status {status}"
+def _why_not_received(job: Job, error: BaseException) -> ImportRefused | None:
+    """None: by a fault of ours, or because the server ends."""
+    if isinstance(error, ImportRefused):
+        return error
+    if isinstance(error, OSError):
+        return ImportRefused(507, f"the file cannot be kept: {error.strerror}")
+    if isinstance(error, ClientDisconnect):
+        return ImportRefused(400, f"the sender was gone after {job.received_bytes:,} bytes")
+    return None

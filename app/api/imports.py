@@ -39,8 +39,14 @@ class ImportView:
 
     id: int
     name: str
-    state: Annotated[str, Field(description="running, done, failed or cancelled")]
-    file_bytes: int
+    state: Annotated[
+        str, Field(description="receiving, waiting, running, done, failed or cancelled")
+    ]
+    place: Annotated[
+        int | None, Field(description="How many are imported before it. Null: it does not wait.")
+    ]
+    file_bytes: Annotated[int, Field(description="As announced, while it is received.")]
+    received_bytes: int
     bytes_read: Annotated[int | None, Field(description="Null: not read from front to back.")]
     calls: int
     problem: Annotated[str | None, Field(description="What was wrong with the file.")]
@@ -49,12 +55,14 @@ class ImportView:
     ]
 
 
-def view_of(job: Job) -> ImportView:
+def view_of(jobs: ImportsOf, job: Job) -> ImportView:
     return ImportView(
         job.id,
         job.name,
         job.state,
+        jobs.place(job),
         job.file_bytes,
+        job.received_bytes,
         job.bytes_read,
         job.calls,
         job.problem,
@@ -86,31 +94,41 @@ async def begin_import(
         Query(alias="format", pattern="^[a-z.-]{1,32}$", description="As `gmemscope import`'s."),
     ] = "auto",
 ) -> Response | ImportView:
-    """Send a file as the body (`application/octet-stream`); it is imported in the background."""
+    """Send a file as the body (`application/octet-stream`); it is imported in the background, after
+    those that came before it."""
     if request.headers.get("content-type") != CONTENT_TYPE:
         return problem_response(request.url.path, 415, f"send the file as {CONTENT_TYPE}")
-    length = request.headers.get("content-length", "")
     try:
-        job = await jobs.receive(
-            name, int(length) if length.isdecimal() else None, request.stream(), format_name
-        )
+        job = await jobs.receive(name, length_of(request), request.stream(), format_name)
     except ImportRefused as error:
         return problem_response(request.url.path, error.status, str(error))
     return JSONResponse(
-        content=_as_json(view_of(job)),
+        content=_as_json(view_of(jobs, job)),
         status_code=202,
         headers={"Location": f"/api/v1/imports/{job.id}"},
     )
+
+
+def length_of(request: Request) -> int | None:
+    """As announced."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
 
 
 def _as_json(view: ImportView) -> dict[str, Any]:
     return {name: getattr(view, name) for name in view.__slots__}
 
 
+@router.get("")
+async def list_imports(jobs: ImportsOf) -> list[ImportView]:
+    """The imports under way and the latest others, in the order in which they came."""
+    return [view_of(jobs, job) for job in jobs.jobs()]
+
+
 @router.get("/{import_id}")
 async def show_import(jobs: ImportsOf, import_id: JobId) -> ImportView:
     """How far an import has come, and what became of it."""
-    return view_of(found(jobs, import_id))
+    return view_of(jobs, found(jobs, import_id))
 
 
 @router.delete("/{import_id}", responses=PROBLEMS_OF_CHANGES)
@@ -118,4 +136,4 @@ async def cancel_import(jobs: ImportsOf, import_id: JobId) -> ImportView:
     """End an import; nothing of it is kept."""
     job = found(jobs, import_id)
     await jobs.cancel(job)
-    return view_of(job)
+    return view_of(jobs, job)

@@ -227,7 +227,7 @@ def say(sentence: str) -> None:
 
 def summarise(engine: "Engine", collected: "Collected") -> dict[str, Any]:
     """What `gmemscope import --json` says of a recording, and what the agent counted."""
-    from app.commands.import_ import summarise as summarise_recording
+    from app.commands.import_summary import summarise as summarise_recording
 
     counters = collected.counters
     summary = summarise_recording(engine, collected.recording_id, counters.lost)

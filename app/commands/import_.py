@@ -4,21 +4,23 @@ import json
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.errors import CommandError, UsageError
+from app.commands.import_limits import Limits, end_with_watcher
+from app.commands.import_summary import summarise, summary_lines
 from app.commands.options import Database, Json, open_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from app.store.protocol import RecordingHeader
     from app.store.tables import Recording
     from app.store.writer import RecordingWriter
     from collector.importer import Imported, Progress
@@ -46,6 +48,27 @@ Watched = Annotated[
         "that is interrupted.",
     ),
 ]
+MemoryLimit = Annotated[
+    int,
+    typer.Option(
+        "--memory-limit",
+        metavar="BYTES",
+        min=0,
+        help="What the import may take of memory; 0: any. What was read until then is kept.",
+    ),
+]
+CpuLimit = Annotated[
+    int,
+    typer.Option("--cpu-limit", metavar="SECONDS", min=0, help="The same of CPU time."),
+]
+OutputLimit = Annotated[
+    int,
+    typer.Option(
+        "--output-limit", metavar="BYTES", min=0, help="By how much the database's file may grow."
+    ),
+]
+MEMORY_LIMIT = 4 << 30
+"""Imports of any size stay far below: what needs more is made to do harm."""
 
 
 def command(
@@ -55,6 +78,9 @@ def command(
     watched: Watched = False,
     database: Database = None,
     as_json: Json = False,
+    memory_limit: MemoryLimit = MEMORY_LIMIT,
+    cpu_limit: CpuLimit = 0,
+    output_limit: OutputLimit = 0,
 ) -> None:
     """Make a recording of each FILE: a trace.dat, a log of the bpftrace program, the text of perf
     script, trace-cmd report or the tracing file trace, or a trace log of QEMU.
@@ -68,12 +94,41 @@ def command(
     if format_name not in (AUTO, *FORMATS):
         known = ", ".join((AUTO, *FORMATS))
         raise UsageError(f"there is no format {format_name!r}; there are {known}")
+    limits = Limits(memory_limit, cpu_limit, output_limit)
     engine = open_engine(database)
-    summaries, bad = [], []
+    if watched:
+        end_with_watcher()
+    task = ImportTask(engine, format_name, again, watched, limits)
+    with limits.imposed(task.database):
+        is_sound = import_all(task, files, as_json=as_json)
+    if not is_sound:
+        raise typer.Exit(CommandError.exit_status)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTask:
+    """What holds for all files of one command."""
+
+    engine: "Engine"
+    format_name: str = AUTO
+    again: bool = False
+    watched: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def database(self) -> Path:
+        from app.store.location import database_path
+
+        return database_path(self.engine)
+
+
+def import_all(task: ImportTask, files: list[Path], *, as_json: bool) -> bool:
+    """Whether nothing was wrong with any of them."""
+    summaries, is_sound = [], True
     for path in files:
-        summary, problem = import_one(engine, path, format_name, again=again, watched=watched)
+        summary, problem = import_one(task, path)
         if problem is not None:
-            bad.append(problem)
+            is_sound = False
             print(f"gmemscope: {problem}", file=sys.stderr)
         if summary is None:
             continue
@@ -82,36 +137,71 @@ def command(
             print("\n".join(summary_lines(path, summary)))
     if as_json and summaries:
         print(json.dumps(summaries[0] if len(files) == 1 else summaries))
-    if bad:
-        raise typer.Exit(CommandError.exit_status)
+    return is_sound
 
 
-def import_one(
-    engine: "Engine", path: Path, format_name: str, *, again: bool, watched: bool = False
-) -> tuple[dict[str, Any] | None, str | None]:
+def import_one(task: ImportTask, path: Path) -> tuple[dict[str, Any] | None, str | None]:
     """(what became a recording, what was wrong with the file), either of them None."""
-    from app.store.writer import RecordingWriter
-    from collector.importer import format_of, import_file, sha256_of
-    from collector.sources.base import InputError
+    from app.store.errors import StoreError
+    from collector.importer import format_of, sha256_of
+    from collector.sources.base import InputError, shown_name
 
+    written: list[RecordingWriter] = []
     try:
-        chosen = format_of(path) if format_name == AUTO else format_name
+        chosen = format_of(path) if task.format_name == AUTO else task.format_name
         sha256 = sha256_of(path)
-        known = None if again else find_imported(engine, sha256)
+        known = None if task.again else find_imported(task.engine, sha256)
         if known is not None:
-            return summarise(engine, known.id, lost_events=None) | {"already_imported": True}, None
-        with ending_cleanly(engine, watched) as opened, progress_line(path, watched) as report:
-            imported = import_file(
-                path,
-                chosen,
-                lambda header: opened(RecordingWriter(engine, header)),
-                sha256=sha256,
-                report=report,
-            )
+            summary = summarise(task.engine, known.id, lost_events=None)
+            return summary | {"already_imported": True}, None
+        imported = import_as(task, path, chosen, sha256, written)
     except InputError as error:
         return None, f"{error}; nothing was kept"
-    summary = summarise(engine, imported.recording_id, imported.lost_events)
-    return summary, damage_of(imported)
+    except MemoryError:
+        return cut_short(task, f"{shown_name(path)}: {task.limits.memory_is_out()}", written)
+    except StoreError:
+        reason = task.limits.output_is_full(task.database)
+        if reason is None:
+            raise
+        return cut_short(task, f"{shown_name(path)}: {reason}", written)
+    return summarise(task.engine, imported.recording_id, imported.lost_events), damage_of(imported)
+
+
+def import_as(
+    task: ImportTask, path: Path, format_name: str, sha256: str, written: "list[RecordingWriter]"
+) -> "Imported":
+    """`written` holds whatever was begun, however this ends."""
+    from app.store.writer import RecordingWriter
+    from collector.importer import import_file
+    from collector.sources.base import InputError
+
+    def opened(header: "RecordingHeader") -> RecordingWriter:
+        written.append(RecordingWriter(task.engine, header))
+        return written[0]
+
+    with ending_cleanly(task, written), progress_line(path, task.watched) as shown:
+
+        def report(progress: "Progress") -> None:
+            shown(progress)
+            if reason := task.limits.time_is_up():
+                raise InputError(path, None, reason)
+
+        return import_file(path, format_name, opened, sha256=sha256, report=report)
+
+
+def cut_short(
+    task: ImportTask, problem: str, written: "list[RecordingWriter]"
+) -> tuple[dict[str, Any] | None, str]:
+    """What had been stored when there was no more room for anything."""
+    for recording_id in begun(written):
+        kept = f"what was stored is kept as recording {recording_id}, incomplete"
+        return summarise(task.engine, recording_id, lost_events=None), f"{problem}; {kept}"
+    return None, f"{problem}; nothing was kept"
+
+
+def begun(written: "list[RecordingWriter]") -> list[int]:
+    """Their recordings; one that could not begin, as another process writes, has none."""
+    return [writer.recording_id for writer in written if hasattr(writer, "recording_id")]
 
 
 def damage_of(imported: "Imported") -> str | None:
@@ -132,82 +222,19 @@ def find_imported(engine: "Engine", sha256: str) -> "Recording | None":
     return None
 
 
-def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> dict[str, Any]:
-    """What a recording holds; `lost_events` as the source counted them, None: as stored."""
-    from app.store.reader import Reader
-
-    reader = Reader(engine)
-    recording = reader.recording(recording_id)
-    all_vms = reader.vms(recording_id, include_unattributed=True)
-    named = [vm for vm in all_vms if not vm.is_unattributed]
-    stray = [vm for vm in all_vms if vm.is_unattributed]
-    events: Counter[str] = Counter()
-    for vm in all_vms:
-        events.update(vm.events_by_kind)
-    counts = ("requested", "applied", "failed", "unconfirmed", "effective_pages")
-    lost = recording.lost_events if lost_events is None else lost_events
-    return {
-        "recording": recording_id,
-        "state": recording.state,
-        "incomplete_reason": recording.incomplete_reason,
-        "vms": [{"id": vm.id, "name": vm.name, "pid": vm.pid, "vm_fd": vm.vm_fd} for vm in named],
-        "events": dict(events),
-        "conversions": {name: sum(getattr(vm, name) for vm in all_vms) for name in counts},
-        "memslots": sum(len(reader.memslots(vm.id)) for vm in named),
-        "lost_events": lost,
-        "losses": recording.losses,
-        "unattributed": {
-            "vm": stray[0].id if stray else None,
-            "conversions": sum(vm.requested for vm in stray),
-        },
-        "missing": [gap["costs"] for gap in recording.coverage.get("missing", [])],
-        "already_imported": False,
-    }
-
-
-def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
-    from collector.sources.base import shown_name
-
-    conversions = summary["conversions"]
-    known = " (already imported; --again imports it anew)" if summary["already_imported"] else ""
-    lines = [
-        f"recording {summary['recording']}: {shown_name(path)}{known}",
-        f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
-        f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
-        f"{conversions['effective_pages']:,} pages changed",
-    ]
-    for vm in summary["vms"]:
-        pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
-        lines.append(f"  vm {vm['id']}: {vm['name']}{pid}")
-    lines.append(f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost")
-    if summary["unattributed"]["conversions"]:
-        lines.append(
-            f"  {summary['unattributed']['conversions']:,} conversions on no VM that can be told"
-        )
-    return lines + [f"  not in this recording: {cost}" for cost in summary["missing"]]
-
-
 @contextmanager
-def ending_cleanly(
-    engine: "Engine", watched: bool
-) -> "Iterator[Callable[[RecordingWriter], RecordingWriter]]":
+def ending_cleanly(task: ImportTask, written: "list[RecordingWriter]") -> Iterator[None]:
     """If watched, SIGTERM interrupts, and what an interrupted import wrote is removed."""
     from app.store.delete import delete_recording
 
-    written: list[RecordingWriter] = []
-
-    def remember(writer: "RecordingWriter") -> "RecordingWriter":
-        written.append(writer)
-        return writer
-
-    if watched:
+    if task.watched:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield remember
+        yield
     except KeyboardInterrupt:
-        if watched:
-            for writer in written:
-                delete_recording(engine, writer.recording_id)
+        if task.watched:
+            for recording_id in begun(written):
+                delete_recording(task.engine, recording_id)
         raise
 
 

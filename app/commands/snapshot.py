@@ -76,7 +76,7 @@ def take(pids: list[int], qmp: list[Path], vmcore: Path | None, vmlinux: Path | 
 
 def record(engine: "Engine", snapshot: "Snapshot") -> dict[str, Any]:
     """Store it; what `gmemscope import --json` says of a recording, and each VM's pages."""
-    from app.commands.import_ import summarise
+    from app.commands.import_summary import summarise
     from app.store.writer import RecordingWriter
     from collector.host.snapshot import record as record_snapshot
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import resources
-from app.commands.import_ import AUTO, import_one
+from app.commands.import_ import ImportTask, import_one
 from app.commands.simulate import record, showing_of
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def command() -> None:
         engine = open_database(Path(folder) / "warm.db")
         record_something(engine)
         for example in sorted(resources.folder("examples").glob("*.dat")):
-            import_one(engine, example, AUTO, again=True)
+            import_one(ImportTask(engine, again=True), example)
         for name, line in LINES.items():
             text = Path(folder) / name
             text.write_text(line)
-            import_one(engine, text, AUTO, again=True)
+            import_one(ImportTask(engine, again=True), text)
         look_at_everything(engine)
         engine.dispose()
 

@@ -1,4 +1,4 @@
-"""What a writer that died left behind. Only to be called while holding the writer lock."""
+"""What a writer that died left behind."""
 
 from sqlalchemy import Engine, select, update
 from sqlmodel import Session, col
@@ -9,7 +9,9 @@ from app.store.tables import Recording, RecordingState
 
 
 def recover(engine: Engine) -> None:
-    """Mark recordings that nobody writes any more as incomplete; finish deletions cut short."""
+    """Mark recordings that nobody writes any more as incomplete; finish deletions cut short.
+
+    Only to be called while holding the writer lock."""
     with Session(engine) as session:
         states = session.execute(
             select(col(Recording.id), col(Recording.state)).where(
@@ -23,6 +25,16 @@ def recover(engine: Engine) -> None:
     for recording_id, state in states:
         if state == RecordingState.DELETING:
             delete_contents(engine, recording_id)
+
+
+def written_by(engine: Engine, pid: int) -> int | None:
+    """The recording that a process writes, or wrote until it was ended."""
+    query = select(col(Recording.id)).where(
+        col(Recording.state) == RecordingState.WRITING, col(Recording.writer_pid) == pid
+    )
+    with engine.connect() as connection:
+        found: int | None = connection.execute(query).scalar()
+        return found
 
 
 def _mark_incomplete(session: Session, recording_id: int) -> None:

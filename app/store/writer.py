@@ -195,7 +195,7 @@ class RecordingWriter:
             "incomplete_reason": reason,
             "writer_pid": None,
         }
-        if self._is_torn:
+        if self._is_torn or isinstance(error, MemoryError):  # which may come anywhere
             # What came after would follow a hole: what the last commit holds is whole.
             with self._transaction() as connection:
                 self._update(connection, self._recording_values)
@@ -284,4 +284,6 @@ def reason_of(error: BaseException) -> str:
     """Why a recording is incomplete, for people."""
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted before everything that was recorded was stored"
+    if isinstance(error, MemoryError):
+        return "the writer had no memory left: what it had stored before is kept"
     return str(error) or type(error).__name__

@@ -1,0 +1,63 @@
+"""What an import tells of the recording that it made."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> dict[str, Any]:
+    """What a recording holds; `lost_events` as the source counted them, None: as stored."""
+    from app.store.reader import Reader
+
+    reader = Reader(engine)
+    recording = reader.recording(recording_id)
+    all_vms = reader.vms(recording_id, include_unattributed=True)
+    named = [vm for vm in all_vms if not vm.is_unattributed]
+    stray = [vm for vm in all_vms if vm.is_unattributed]
+    events: Counter[str] = Counter()
+    for vm in all_vms:
+        events.update(vm.events_by_kind)
+    counts = ("requested", "applied", "failed", "unconfirmed", "effective_pages")
+    lost = recording.lost_events if lost_events is None else lost_events
+    return {
+        "recording": recording_id,
+        "state": recording.state,
+        "incomplete_reason": recording.incomplete_reason,
+        "vms": [{"id": vm.id, "name": vm.name, "pid": vm.pid, "vm_fd": vm.vm_fd} for vm in named],
+        "events": dict(events),
+        "conversions": {name: sum(getattr(vm, name) for vm in all_vms) for name in counts},
+        "memslots": sum(len(reader.memslots(vm.id)) for vm in named),
+        "lost_events": lost,
+        "losses": recording.losses,
+        "unattributed": {
+            "vm": stray[0].id if stray else None,
+            "conversions": sum(vm.requested for vm in stray),
+        },
+        "missing": [gap["costs"] for gap in recording.coverage.get("missing", [])],
+        "already_imported": False,
+    }
+
+
+def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
+    from collector.sources.base import shown_name
+
+    conversions = summary["conversions"]
+    known = " (already imported; --again imports it anew)" if summary["already_imported"] else ""
+    lines = [
+        f"recording {summary['recording']}: {shown_name(path)}{known}",
+        f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
+        f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
+        f"{conversions['effective_pages']:,} pages changed",
+    ]
+    for vm in summary["vms"]:
+        pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
+        lines.append(f"  vm {vm['id']}: {vm['name']}{pid}")
+    lines.append(f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost")
+    if summary["unattributed"]["conversions"]:
+        lines.append(
+            f"  {summary['unattributed']['conversions']:,} conversions on no VM that can be told"
+        )
+    return lines + [f"  not in this recording: {cost}" for cost in summary["missing"]]
