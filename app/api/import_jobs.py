@@ -62,6 +62,7 @@ class Job:
     bytes_read: int | None = None
     summary: dict[str, Any] | None = None
     problem: str | None = None
+    turn: int = 0  # its place among all that were received
     is_cancelled: bool = False
     child: ImportChild | None = field(default=None, repr=False)
     ending: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -81,6 +82,7 @@ class ImportJobs:
         self._folder = self._database.parent
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count(1)
+        self._turns = itertools.count()
         self._turn = asyncio.Lock()  # which is fair: first come, first served
         self._tasks: set[asyncio.Task[None]] = set()
         self._remove_left_behind()
@@ -100,11 +102,11 @@ class ImportJobs:
         return list(self._jobs.values())
 
     def place(self, job: Job) -> int | None:
-        """How many are imported before it; None if it does not wait."""
+        """How many are imported before it; None if it does not wait. Those that were received first
+        come first, whichever were begun first."""
         if job.state != "waiting":
             return None
-        ahead = [one for one in self._in("waiting", "running") if one.id < job.id]
-        return len(ahead)
+        return sum(one.turn < job.turn for one in self._in("waiting", "running"))
 
     def _in(self, *states: State) -> Iterator[Job]:
         return (job for job in self._jobs.values() if job.state in states)
@@ -127,7 +129,7 @@ class ImportJobs:
             if refused is None:
                 raise
             raise refused from error
-        job.file_bytes, job.state = job.received_bytes, "waiting"
+        job.file_bytes, job.state, job.turn = job.received_bytes, "waiting", next(self._turns)
         task = asyncio.create_task(self._import(job, folder / job.name, format_name))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -129,6 +129,13 @@ def test_imports_queue_and_tell_their_place(client: httpx.Client) -> None:
     assert recordings == sorted(recordings)
 
 
+def test_who_was_received_first_is_imported_first(client: httpx.Client) -> None:
+    with stalled(client, "stalled.dat"):
+        first, second = send(client, "first.txt", LONG), send(client, "second.txt", SHORT)
+        place = client.get(second).json()["place"]
+        assert place == 1 or client.get(first).json()["state"] == "done"
+
+
 def test_a_stalled_upload_holds_up_nobody_and_is_cancelled(
     client: httpx.Client, database: Path
 ) -> None:

@@ -13,18 +13,18 @@ ROOT = Path(__file__).parents[2]
 def test_a_file_is_imported_and_shown(open_page: Callable[..., Page], tmp_path: Path) -> None:
     with dashboard_over(tmp_path / "empty.db") as dashboard:
         page = open_page(f"{dashboard.url}/import")
-        chooser = page.get_by_label("Drop a file here, or choose one")
+        chooser = page.get_by_label("Drop files here, or choose some")
         nothing = tmp_path / "nothing.txt"
         nothing.write_text("nothing\n")
         chooser.set_input_files(nothing)
-        expect(page.locator("#result .failed")).to_contain_text(
+        expect(page.locator(".result .failed")).to_contain_text(
             "none of the formats known", timeout=60_000
         )
         chooser.set_input_files(ROOT / "docs" / "examples" / "convwork.dat")
         expect(page.get_by_text("Imported.")).to_be_visible(timeout=120_000)
         chooser.set_input_files(ROOT / "docs" / "examples" / "convwork.dat")
         expect(page.get_by_text("This file was imported already.")).to_be_visible(timeout=60_000)
-        page.get_by_role("link", name="recording 1").click()
+        page.get_by_role("link", name="recording 1").first.click()
         expect(page.get_by_role("heading", name="convwork.dat")).to_be_visible()
 
 
@@ -60,11 +60,12 @@ def test_keys_alone_import_a_file(open_page: Callable[..., Page], tmp_path: Path
         assert focused(page) == "file"
         choose(page, "Enter", foreign)
         expect(page.get_by_role("alert")).to_contain_text("none of the formats", timeout=60_000)
-        expect(page.get_by_label("Drop a file here")).to_be_focused()
+        expect(page.get_by_label("Drop files here")).to_be_focused()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         choose(page, "Space", damaged)
         expect(page.get_by_role("link", name="recording 1")).to_be_focused(timeout=60_000)
-        expect(page.get_by_role("alert")).not_to_be_empty()
+        entry = page.get_by_role("listitem").filter(has_text="damaged.dat, ")
+        expect(entry.get_by_role("alert")).not_to_be_empty()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="damaged.dat")).to_be_visible()
 
@@ -74,12 +75,12 @@ def test_an_import_is_cancelled_by_a_key(open_page: Callable[..., Page], tmp_pat
         page = open_page(f"{dashboard.url}/import")
         page.route("**/api/v1/imports?*", lambda _: None)  # sent, and never answered
         hear_choosers(page)
-        page.get_by_label("Drop a file here").focus()
+        page.get_by_label("Drop files here").focus()
         choose(page, "Enter", ROOT / "docs" / "examples" / "convwork.dat")
         expect(page.get_by_role("button", name="Cancel")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_text("Cancelled: nothing was kept.")).to_be_visible()
-        expect(page.get_by_label("Drop a file here")).to_be_focused()
+        expect(page.get_by_label("Drop files here")).to_be_focused()
 
 
 def test_a_file_over_the_limit_is_not_sent(
@@ -92,6 +93,34 @@ def test_a_file_over_the_limit_is_not_sent(
         page = open_page(f"{dashboard.url}/import")
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.method))
-        page.get_by_label("Drop a file here").set_input_files(large)
+        page.get_by_label("Drop files here").set_input_files(large)
         expect(page.get_by_role("alert")).to_contain_text("the limit here is 1.0 KiB")
         assert "POST" not in sent
+
+
+def test_several_files_queue_and_tell_their_place(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    line = "1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"
+    conversion = (
+        "3000 4000 7 7 vmm SET_MEMORY_ATTRIBUTES fd=5 address=0x0 size=0x1000 attributes=0x8"
+        " flags=0x0 ret=0\n"
+    )
+    files = []
+    for name, count in (("long", 100_000), ("second", 1), ("third", 2)):
+        path = tmp_path / f"{name}.txt"
+        path.write_text(f"# conv.bt v1\n{line}{conversion * count}")
+        files.append(path)
+    with dashboard_over(tmp_path / "empty.db") as dashboard:
+        page = open_page(f"{dashboard.url}/import")
+        page.get_by_label("Drop files here").set_input_files(files[:1])
+        entry = page.get_by_role("listitem").filter(has_text="long.txt")
+        expect(entry.get_by_text("calls")).to_be_visible(timeout=60_000)
+        page.get_by_label("Drop files here").set_input_files(files[1:])
+        waiting = page.get_by_role("listitem").filter(has_text="second.txt")
+        expect(waiting.get_by_text("waits: one other is imported first")).to_be_visible()
+        page.reload()  # what is under way is there still
+        third = page.get_by_role("listitem").filter(has_text="third.txt")
+        third.get_by_role("button", name="Cancel").click()
+        expect(third.get_by_text("Cancelled: nothing was kept.")).to_be_visible()
+        expect(waiting.get_by_text("Imported.")).to_be_visible(timeout=120_000)

@@ -1,0 +1,94 @@
+"""What an import may take is limited, and what it stored before it came to a limit is kept."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.store.database import open_database
+from app.store.reader import Reader
+
+ROOT = Path(__file__).parents[2]
+CREATION = "1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"
+MOST_S = 120
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of conversions that each lie elsewhere; several seconds of CPU time on any machine."""
+    path = tmp_path_factory.mktemp("logs") / "long.txt"
+    with path.open("w") as file:
+        file.write(f"# conv.bt v1\n{CREATION}")
+        for i in range(250_000):
+            address, attributes = i * 8191 << 12, 8 * (i % 2)
+            file.write(
+                f"{3000 + i} {3000 + i} 7 7 vmm SET_MEMORY_ATTRIBUTES fd=5 address={address:#x}"
+                f" size=0x1000 attributes={attributes:#x} flags=0x0 ret=0\n"
+            )
+    return path
+
+
+def start(path: Path, database: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "app.cli", "import", str(path), "--json", *options]
+    return subprocess.Popen(
+        [*command, "--database", str(database)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kept(database: Path) -> list[tuple[str, str | None]]:
+    recordings = Reader(open_database(str(database))).recordings()
+    return [(recording.state, recording.incomplete_reason) for recording in recordings]
+
+
+def test_time_is_limited(long_log: Path, tmp_path: Path) -> None:
+    process = start(long_log, tmp_path / "a.db", "--cpu-limit", "1")
+    printed, said = process.communicate(timeout=MOST_S)
+    assert process.returncode == 1
+    assert "it took more than 1 s of CPU time, which is the limit of an import; kept " in said
+    assert json.loads(printed)["state"] == "incomplete"
+    ((state, reason),) = kept(tmp_path / "a.db")
+    assert state == "incomplete"
+    assert "more than 1 s of CPU time" in (reason or "")
+
+
+def test_memory_is_limited(long_log: Path, tmp_path: Path) -> None:
+    process = start(long_log, tmp_path / "a.db", "--memory-limit", str(96 << 20))
+    _, said = process.communicate(timeout=MOST_S)
+    assert process.returncode == 1
+    assert "it takes more memory than 96 MiB, which is the limit of an import" in said
+    assert "Traceback" not in said
+    assert {state for state, _ in kept(tmp_path / "a.db")} <= {"incomplete"}
+
+
+def test_room_in_the_database_is_limited(long_log: Path, tmp_path: Path) -> None:
+    process = start(long_log, tmp_path / "a.db", "--output-limit", str(1 << 20))
+    _, said = process.communicate(timeout=MOST_S)
+    assert process.returncode == 1
+    assert "the database would grow by more than 1 MiB, which is the limit of an import" in said
+    assert {state for state, _ in kept(tmp_path / "a.db")} <= {"incomplete"}
+
+
+def test_one_that_is_watched_ends_with_its_watcher(long_log: Path, tmp_path: Path) -> None:
+    """Its standard input is a pipe, whose other end closes however the watcher ends."""
+    process = start(long_log, tmp_path / "a.db", "--watched")
+    assert process.stderr is not None
+    assert process.stdin is not None
+    assert process.stderr.readline().startswith("{")  # it is at work
+    process.stdin.close()
+    deadline = time.monotonic() + MOST_S
+    while process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert process.returncode != 0
+    assert kept(tmp_path / "a.db") == []
+    process.stderr.close()
+    assert process.stdout is not None
+    process.stdout.close()
