@@ -52,11 +52,25 @@ def command(
             raise UsageError(f"there is no file {path}")
     if vmcore is not None and qmp:
         raise UsageError("--qmp asks a running QEMU: it does not go with --vmcore")
+    check_files(vmcore, vmlinux)
     pids = list(pid or ())
     engine = open_engine(database)
     snapshot = take(pids, list(qmp or ()), vmcore, vmlinux)
     summary = record(engine, snapshot)
     print(json.dumps(summary) if as_json else "\n".join(summary_lines(summary)))
+
+
+def check_files(vmcore: Path | None, vmlinux: Path | None) -> None:
+    """Raises CommandError before anything is stored."""
+    from collector.host.kernel.debug_files import WrongFileError, check_vmcore, check_vmlinux
+
+    try:
+        if vmcore is not None:
+            check_vmcore(vmcore)
+        if vmlinux is not None:
+            check_vmlinux(vmlinux, vmcore)
+    except WrongFileError as error:
+        raise CommandError(str(error)) from error
 
 
 def take(pids: list[int], qmp: list[Path], vmcore: Path | None, vmlinux: Path | None) -> "Snapshot":

@@ -10,6 +10,7 @@ from typing import Any
 import fake_kernel
 import pytest
 from collecting import need_kvm
+from elf_files import vmcore
 from hosting import holding_vmm
 from test_kernel_vms import RECORDED, kernel_of
 from test_qemu import UUID, qemu
@@ -104,7 +105,7 @@ def test_memslots_of_a_qemu_are_shared_by_nature(snap: Snap, tmp_path: Path) -> 
 @pytest.mark.usefixtures("kernel")
 def test_pages_are_what_the_kernel_holds(snap: Snap, database: Path, tmp_path: Path) -> None:
     core = tmp_path / "vmcore"
-    core.touch()
+    core.write_bytes(vmcore(None))
     summary = snap("--vmcore", core)
     pages = [(vm["pid"], vm["private"], vm["shared"], vm["unknown"]) for vm in summary["vms"]]
     assert pages == [(75, 2048, 512 + 4096 + 1024 + 2048 - 2048, 0), (63, 4099, 2557, 0)]
@@ -125,7 +126,7 @@ def test_vmcore_without_drgn_is_status_3(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "vmcore").touch()
+    (tmp_path / "vmcore").write_bytes(vmcore(None))
     imported = builtins.__import__
 
     def without_drgn(name: str, *rest: Any) -> Any:  # noqa: ANN401
@@ -144,7 +145,7 @@ def test_vmcore_that_cannot_be_read_is_status_1(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "vmcore").touch()
+    (tmp_path / "vmcore").write_bytes(vmcore(None))
 
     def cannot(*unused: object) -> None:
         raise KernelUnreadableError("not an ELF core file")
