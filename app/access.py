@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
@@ -13,6 +14,8 @@ from app.guesses import Guesses
 from app.sessions import Sessions
 
 COOKIE = "gmemscope_session"
+PAYING = "pays for a wrong token"
+"""In a request's state while its answer waits: its connection is the first to make room."""
 WRONG = "this is not the token that the dashboard was started with"
 TOO_MANY = f"{WRONG}; so many wrong ones came from this address that each answer waits"
 
@@ -34,7 +37,9 @@ class Access:
         wait_s = self._guesses.wait_s((scope.get("client") or ("",))[0])
         if wait_s == 0:
             return 401, WRONG
-        await asyncio.sleep(wait_s)
+        scope.setdefault("state", {})[PAYING] = True
+        with suppress(asyncio.CancelledError):  # the server ends: then now
+            await asyncio.sleep(wait_s)
         return 429, TOO_MANY
 
     def session_of(self, headers: Headers) -> str | None:

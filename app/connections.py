@@ -1,5 +1,6 @@
 """Connections: how long one may keep us waiting, and which of them make room for others."""
 
+import asyncio
 import time
 from typing import Any, cast
 
@@ -8,6 +9,8 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from app.access import PAYING
+from app.guesses import origin_of
 from app.settings import Settings
 
 SILENT_S = 0.1
@@ -32,6 +35,11 @@ class Connection(H11Protocol):
         self._idle_s = settings.idle_timeout_s
         self._heard_at = self._waits_since = self._unsent_since = time.monotonic()
         self._unsent_bytes = 0
+        self.origin = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.origin = origin_of(self.client[0]) if self.client else ""
 
     def data_received(self, data: bytes) -> None:
         is_first = not self.is_answering and not self._has_begun
@@ -51,11 +59,6 @@ class Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
-    def waits_since(self) -> float:
-        """Since when it holds a place without a request."""
-        return self._waits_since
-
-    @property
     def _has_begun(self) -> bool:
         """Whether a part of a request is there."""
         return self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
@@ -67,15 +70,22 @@ class Connection(H11Protocol):
         elif self.transport.is_closing():
             return
         elif self.is_answering:
-            if self._sends_nothing(now):
+            if self._owes_body and now - self._heard_at >= self._idle_s:
                 self.transport.abort()
         elif now - self._waits_since >= self._header_s:
             self._refuse_to_wait()
 
-    def can_make_room(self, now: float) -> bool:
-        """Whether nothing is lost by ending it: who has nothing to say can come again."""
-        is_silent = not self.is_answering and now - self._waits_since >= SILENT_S
-        return is_silent and not self.transport.is_closing()
+    def quiet_since(self, now: float) -> float | None:
+        """Since when nothing would be lost by ending it: it asks for nothing, stops in the middle,
+        or pays for a wrong token. None: it does none of that, or not for long enough to tell."""
+        if self.transport.is_closing():
+            return None
+        since = self._waits_since
+        if self.is_answering and not self.scope["state"].get(PAYING):
+            if not self._owes_body:
+                return None
+            since = self._heard_at
+        return since if now - since >= SILENT_S else None
 
     def make_room(self) -> None:
         self.connections.discard(self)  # its place is free at once, its descriptor in a moment
@@ -88,11 +98,11 @@ class Connection(H11Protocol):
             self._unsent_since = now
         return now - self._unsent_since >= self._idle_s
 
-    def _sends_nothing(self, now: float) -> bool:
-        """Whether the body stops in the middle, and not because we are slow to take it."""
+    @property
+    def _owes_body(self) -> bool:
+        """Whether the rest of a body is to come, and it is not we who are slow to take it."""
         is_awaited = self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused
-        is_told_to_wait = self.cycle.waiting_for_100_continue
-        return is_awaited and not is_told_to_wait and now - self._heard_at >= self._idle_s
+        return is_awaited and not self.cycle.waiting_for_100_continue
 
     def _refuse_to_wait(self) -> None:
         if self.conn.their_state is not h11.IDLE or not self.conn.trailing_data[0]:

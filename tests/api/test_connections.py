@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 from starlette.responses import Response
 
 from app import accepting
@@ -30,6 +31,10 @@ from app.settings import Settings
 PATIENCE_S = 60
 """More than any machine needs; nothing is asserted about how long anything took."""
 SHORT_S = 0.4
+TOKEN = "correct-horse-battery-staple"
+ASKED = (
+    f"GET /api/v1/vms HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+).encode()
 STREAM = "/api/v1/stream"
 
 
@@ -41,8 +46,8 @@ class Served:
         self.address = listener.getsockname()[:2]
         self.url = url_of(listener)
 
-    def connect(self, *sent: bytes) -> socket.socket:
-        client = socket.create_connection(self.address, timeout=PATIENCE_S)
+    def connect(self, *sent: bytes, source: str = "127.0.0.1") -> socket.socket:
+        client = socket.create_connection(self.address, PATIENCE_S, source_address=(source, 0))
         for part in sent:
             client.sendall(part)
         return client
@@ -216,7 +221,7 @@ def test_a_stream_of_news_outlives_every_limit(hasty: Served) -> None:
 
 
 def test_beyond_the_limit_is_told_so_and_room_is_used_again(serve: Callable[..., Served]) -> None:
-    served = serve(connection_limit=3)
+    served = serve(connection_limit=4)
     request = f"GET {STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     streams = [served.connect(request) for _ in range(3)]
     for stream in streams:
@@ -224,6 +229,8 @@ def test_beyond_the_limit_is_told_so_and_room_is_used_again(serve: Callable[...,
     refused = served.get()
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert "as many connections as it may have" in refused.text
+    with served.connect(request, source="127.0.0.2") as other:  # nobody has all places
+        assert other.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
     streams.pop().close()
     until(lambda: len(served.server.server_state.connections) < 3)
     assert served.get().status_code == 200
@@ -231,8 +238,44 @@ def test_beyond_the_limit_is_told_so_and_room_is_used_again(serve: Callable[...,
         stream.close()
 
 
+def test_all_places_together_are_the_limit(serve: Callable[..., Served]) -> None:
+    served = serve(connection_limit=4)
+    request = f"GET {STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    streams = [served.connect(request, source=f"127.0.0.{2 + i}") for i in range(4)]
+    for stream in streams:
+        assert stream.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    assert served.get().status_code == 503
+    for stream in streams:
+        stream.close()
+
+
+UNFINISHED = (
+    b"",
+    b"GET /healthz HT",
+    b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\ntoken",
+    b"POST /api/v1/imports?name=x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
+    b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"
+    b"Content-Type: application/octet-stream\r\n\r\nhalf",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer wrong\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("sent", UNFINISHED)
+def test_who_pays_for_a_wrong_token_or_stops_in_the_middle_keeps_nobody_out(
+    serve: Callable[..., Served], sent: bytes
+) -> None:
+    served = serve(connection_limit=8, token=SecretStr(TOKEN), wrong_token_delay_s=PATIENCE_S)
+    clients = [served.connect(sent, source=f"127.0.0.{2 + i % 2}") for i in range(24)]
+    for source in ("127.0.0.1", "127.0.0.2"):
+        with served.connect(ASKED, source=source) as client:
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    for client in clients:
+        client.close()
+
+
 def test_who_asks_for_nothing_makes_room(serve: Callable[..., Served]) -> None:
-    served = serve(connection_limit=3)
+    served = serve(connection_limit=4)
     silent = [served.connect() for _ in range(2)]
     silent.append(served.connect(b"GET /healthz HT"))
     until(lambda: len(served.server.server_state.connections) == 3)
@@ -253,7 +296,7 @@ def test_a_flood_of_connections_never_is_more_than_the_limit(serve: Callable[...
 
 
 def test_many_who_ask_at_once_are_all_answered(serve: Callable[..., Served]) -> None:
-    served = serve(connection_limit=4)
+    served = serve(connection_limit=8)
     request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     clients = [served.connect(request) for _ in range(40)]
     for client in clients:
