@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -261,6 +262,14 @@ def test_an_operation_is_described_as_openapi_demands(method: str, path: str) ->
             assert set(media) <= {"schema", "example", "examples"}
     for status in ("401", "421", "422", "429", "500"):
         assert set(operation["responses"][status]["content"]) == {PROBLEM_TYPE}
+
+
+def test_every_status_that_the_code_names_is_described() -> None:
+    described = {status for one in OPERATIONS.values() for status in one["responses"]}
+    answers = r"(?:HTTPException|ImportRefused|problem_response|refusal)\([^\n]*?\b([45]\d\d), "
+    folder = Path(api.__file__).parent
+    for source in (*folder.glob("*.py"), *folder.parent.glob("*.py")):
+        assert set(re.findall(answers, source.read_text())) <= described, source.name
 
 
 def test_operations_have_names_of_their_own() -> None:

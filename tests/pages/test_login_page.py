@@ -16,8 +16,12 @@ TOKEN = "correct-horse-battery-staple"
 
 @pytest.fixture
 def guarded(simulated_database: Path) -> Iterator[Dashboard]:
+    """As if it listened to others: any name is its own."""
     settings = Settings(
-        database_url=str(simulated_database), token=SecretStr(TOKEN), wrong_token_delay_s=0
+        database_url=str(simulated_database),
+        host="0.0.0.0",
+        token=SecretStr(TOKEN),
+        wrong_token_delay_s=0,
     )
     with dashboard_over(simulated_database, settings) as running:
         yield running
@@ -85,3 +89,19 @@ def test_a_log_out_that_another_site_sends_does_nothing(
     complaints.clear()  # of the 403
     page.goto(guarded.url)
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def test_over_plain_http_from_elsewhere_the_forms_are_known_by_their_origin(
+    open_page: OpenPage, guarded: Dashboard
+) -> None:
+    """Chromium sends Sec-Fetch-Site to none but this machine and TLS."""
+    elsewhere = guarded.url.replace("127.0.0.1", "0.0.0.0")
+    page = open_page(f"{elsewhere}/login", viewport={"width": 1440, "height": 900})
+    page.get_by_label("Token").fill(TOKEN)
+    with page.expect_request("**/login") as entered:
+        page.keyboard.press("Enter")
+    headers = entered.value.all_headers()
+    assert "sec-fetch-site" not in headers
+    assert headers["origin"] == elsewhere
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url(f"{elsewhere}/login")
