@@ -81,4 +81,4 @@ def test_the_page_of_a_storm_offers_it(
         page.get_by_role("link", name="redacted").click()
     assert waited.value.suggested_filename.endswith("-redacted.html")
     text = waited.value.path().read_text()
-    assert "Redacted: names of hosts" in text
+    assert "Redacted: this file holds counts" in text
