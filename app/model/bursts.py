@@ -116,6 +116,12 @@ class Bins:
         inside = slice(*np.searchsorted(self.at, (first, end)))
         return Bins(first, end, self.at[inside], self.counts[inside], self.shift)
 
+    def held(self, first: Numbers, end: Numbers) -> Numbers:
+        """How many events each of several stretches [first, end) holds."""
+        before = np.concatenate(([0], np.cumsum(self.counts)))
+        counts: Numbers = before[np.searchsorted(self.at, end)]
+        return counts - before[np.searchsorted(self.at, first)]
+
     @property
     def total(self) -> int:
         return int(self.counts.sum())
@@ -188,9 +194,10 @@ def _bursts_among(
     """What counts as a burst in bins of one width."""
     _, threshold = _measure(bins, rule)
     fewest = min(rule.min_calls, rule.boot_min_calls)
-    for first, last in _joined(_hot(bins, threshold), rule.join_gap_ns >> bins.shift):
-        if bins.between(first - 1, last + 2).total < fewest:
-            continue  # wherever it begins and ends
+    firsts, lasts = _joined(_hot(bins, threshold), rule.join_gap_ns >> bins.shift)
+    # Others cannot count, wherever they begin and end in their bins and those beside them.
+    may_count = bins.held(firsts - 1, lasts + 2) >= fewest
+    for first, last in _pairs(firsts[may_count], lasts[may_count]):
         from_t, to_t, calls = _exact(bins, first, last, threshold, instants_in)
         in_boot = boot_end_t is not None and from_t < boot_end_t
         if calls >= (rule.boot_min_calls if in_boot else rule.min_calls):
@@ -207,18 +214,21 @@ def _united(narrow: list[Burst], wide: Iterable[Burst]) -> list[Burst]:
     return sorted(chosen, key=lambda burst: burst.from_t)
 
 
-def _joined(hot: Numbers, most_cold: int) -> Iterator[tuple[int, int]]:
+def _joined(hot: Numbers, most_cold: int) -> tuple[Numbers, Numbers]:
     """Runs of hot bins with at most so many others between them: (first, last)."""
-    if not len(hot):
-        return
-    for run in np.split(hot, np.flatnonzero(np.diff(hot) > most_cold + 1) + 1):
-        yield int(run[0]), int(run[-1])
+    is_cut = np.diff(hot) > most_cold + 1
+    edge = np.ones(min(len(hot), 1), np.bool_)
+    return hot[np.concatenate((edge, is_cut))], hot[np.concatenate((is_cut, edge))]
+
+
+def _pairs(firsts: Numbers, lasts: Numbers) -> Iterator[tuple[int, int]]:
+    return zip(firsts.tolist(), lasts.tolist(), strict=True)
 
 
 def _boot_end(bins: Bins, hot: Numbers, rule: BurstRule, created_t: int) -> int:
     """When the guest was first calm after its creation; that itself if it was so at once."""
     end = created_t
-    for first, last in _joined(hot, 0):
+    for first, last in _pairs(*_joined(hot, 0)):
         if (last + 1) << bins.shift <= created_t:
             continue
         if (first << bins.shift) - end >= rule.calm_ns:
