@@ -26,7 +26,16 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
         "recording": recording_id,
         "state": recording.state,
         "incomplete_reason": recording.incomplete_reason,
-        "vms": [{"id": vm.id, "name": vm.name, "pid": vm.pid, "vm_fd": vm.vm_fd} for vm in named],
+        "vms": [
+            {
+                "id": vm.id,
+                "name": vm.name,
+                "pid": vm.pid,
+                "vm_fd": vm.vm_fd,
+                "may_be_several": vm.may_be_several,
+            }
+            for vm in named
+        ],
         "events": dict(events),
         "conversions": {name: sum(getattr(vm, name) for vm in all_vms) for name in counts},
         "memslots": sum(len(reader.memslots(vm.id)) for vm in named),
@@ -54,7 +63,8 @@ def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
     ]
     for vm in summary["vms"]:
         pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
-        lines.append(f"  vm {vm['id']}: {vm['name']}{pid}")
+        several = ", may be several VMs" * vm["may_be_several"]
+        lines.append(f"  vm {vm['id']}: {vm['name']}{pid}{several}")
     lines.append(f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost")
     if summary["unattributed"]["conversions"]:
         lines.append(

@@ -66,7 +66,7 @@ def recording_line(recording: "RecordingView") -> str:
 def vm_line(vm: "VmView") -> str:
     counts, pages = vm.conversions, vm.totals
     return (
-        f"    vm {vm.id}  {vm.name}  {process(vm)}"
+        f"    vm {vm.id}  {vm.name}  {process(vm)}{'may be several  ' * vm.may_be_several}"
         f"{counts.requested} conversions ({counts.failed} failed)  "
         f"{pages.private} private, {pages.shared} shared, {pages.unknown} unknown pages"
     )

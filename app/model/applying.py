@@ -45,6 +45,7 @@ CONVERSION = int(EventKind.CONVERSION)
 LOSS_BEGIN = int(EventKind.LOSS_BEGIN)
 LOSS_END = int(EventKind.LOSS_END)
 STATE_READ = int(EventKind.STATE_READ)
+DOUBTED = int(EventKind.DOUBT)
 FAILED = int(Outcome.FAILED)
 UNCONFIRMED = int(Outcome.UNCONFIRMED)
 RANGE_UNKNOWN = int(Certainty.UNKNOWN)
@@ -213,7 +214,9 @@ def apply_events(
         t, seq = effect(events, index), first_seq + index
         is_done = True
         is_reading = event.kind == STATE_READ
-        is_conversion = event.kind == CONVERSION and event.outcome != FAILED
+        is_conversion = (
+            event.kind == CONVERSION or event.kind == DOUBTED
+        ) and event.outcome != FAILED
         is_blind = is_conversion and event.range_certainty == RANGE_UNKNOWN
         if is_blind or event.kind == LOSS_BEGIN or event.kind == LOSS_END:
             is_done = forget(nodes, dirty, bitmaps, meta, rows, cover, t, seq)

@@ -70,6 +70,10 @@ class EventKind(IntEnum):
     STATE_READ = 18
     """The state as it was read from the kernel (`to`), by no call of anyone: no conversion. Its
     effective_pages were known to be in the other state: something changed them unseen."""
+    DOUBT = 19
+    """A conversion (`to`) that may have been this VM's or another's, nobody can tell which: pages
+    of its range that were not so anyway are unknown from then on; without a range, all are. Always
+    UNCONFIRMED: whether it was of this VM is not known."""
 
 
 class To(IntEnum):

@@ -13,7 +13,9 @@ from app.model.tallies import Columns, SizeClass, size_class_index, size_classes
 
 Mask = npt.NDArray[np.bool_]
 
-DIRECTED = frozenset({EventKind.CONVERSION, EventKind.HYPERCALL, EventKind.STATE_READ})
+DIRECTED = frozenset(
+    {EventKind.CONVERSION, EventKind.HYPERCALL, EventKind.STATE_READ, EventKind.DOUBT}
+)
 """Kinds whose `to` says something."""
 FOR_EVER = 1 << 62
 

@@ -28,6 +28,7 @@ Mask = npt.NDArray[np.bool_]
 
 _ALLOCATING = (EventKind.ALLOCATE, EventKind.POPULATE)
 _FREEING = (EventKind.PUNCH_HOLE, EventKind.DEPOPULATE)
+_CONVERTING = (EventKind.CONVERSION, EventKind.STATE_READ, EventKind.DOUBT)
 _LOSING = (EventKind.LOSS_BEGIN, EventKind.LOSS_END)
 
 
@@ -82,7 +83,7 @@ class Halves:
         kind, outcome = (np.ascontiguousarray(events[name]) for name in ("kind", "outcome"))
         is_done, may_be_done = outcome == Outcome.APPLIED, outcome != Outcome.FAILED
         is_placed = ~_has_no_range(events)
-        is_conversion = np.isin(kind, (EventKind.CONVERSION, EventKind.STATE_READ)) & may_be_done
+        is_conversion = np.isin(kind, _CONVERTING) & may_be_done
         allocates, frees = np.isin(kind, _ALLOCATING), np.isin(kind, _FREEING)
         lost = np.isin(kind, _LOSING)
         to_private = is_conversion & (events["to"] != To.SHARED)

@@ -90,3 +90,5 @@ class VmIdentity:
     process_start_ns: int | None = None  # boot clock; with `pid`, it names a process for good
     uuid: str | None = None  # what the VMM's command line calls the guest, as libvirt does
     is_unattributed: bool = False  # holds the events that belong to no VM that could be told
+    may_be_several: bool = False
+    """Calls of several VMs may have been taken for its, or some of its calls for another's."""

@@ -48,7 +48,13 @@ from app.model.transitions import Operation
 
 _MAY_CHANGE = np.zeros(256, np.bool_)
 _MAY_CHANGE[
-    [EventKind.CONVERSION, EventKind.STATE_READ, EventKind.LOSS_BEGIN, EventKind.LOSS_END]
+    [
+        EventKind.CONVERSION,
+        EventKind.STATE_READ,
+        EventKind.DOUBT,
+        EventKind.LOSS_BEGIN,
+        EventKind.LOSS_END,
+    ]
 ] = True
 """By kind: events that `apply_events` looks at. Memslot calls, each an event, are none."""
 

@@ -132,8 +132,8 @@ RULES: dict[type, Rules] = {
         title=re.compile(rf"(?:The whole recording|Storm {STORM}: [\d,]+ (?:{STORM_KIND}))\Z"),
     ),
     VmView: rules(
-        kept="created_t ended_t ended_is_inferred is_unattributed span totals mixed_2m conversions"
-        " lost_events layout_is_known",
+        kept="created_t ended_t ended_is_inferred is_unattributed may_be_several span totals"
+        " mixed_2m conversions lost_events layout_is_known",
         anew="name",
         left_out="id uuid recording pid process_start_ns guest_uuid vm_fd vm_type events"
         " created_certainty start_state",

@@ -144,7 +144,8 @@ def places_of(
     """NOWHERE, SOMEWHERE or EVERYWHERE for each event."""
     has_range = range_certainty != Certainty.UNKNOWN
     is_loss = (kind == EventKind.LOSS_BEGIN) | (kind == EventKind.LOSS_END)
-    is_everywhere = is_loss | ((kind == EventKind.CONVERSION) & ~has_range)
+    converts = (kind == EventKind.CONVERSION) | (kind == EventKind.DOUBT)
+    is_everywhere = is_loss | (converts & ~has_range)
     return np.where(is_everywhere, EVERYWHERE, np.where(has_range, SOMEWHERE, NOWHERE)).astype(
         np.uint8
     )

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.states import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -101,6 +101,7 @@ class Vm(SQLModel, table=True):
     ended_is_inferred: bool = False
     start_state: PageState = Field(sa_column=Column(EnumName(PageState), nullable=False))
     is_unattributed: bool = False
+    may_be_several: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})
     revision: int = 0  # grows with every commit that touches the VM's segments or memslots
     last_t: int = Field(default=0, sa_type=BigInteger)  # effect time of its latest event
     events: int = Field(default=0, sa_type=BigInteger)

@@ -46,6 +46,7 @@ def identity_values(identity: VmIdentity) -> dict[str, Any]:
         "created_t": identity.created_t,
         "created_certainty": identity.created_certainty,
         "is_unattributed": identity.is_unattributed,
+        "may_be_several": identity.may_be_several,
     }
 
 

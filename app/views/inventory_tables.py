@@ -44,6 +44,7 @@ VMS = pa.schema(
         ("ended_t", pa.int64()),
         ("ended_is_inferred", pa.bool_()),
         ("is_unattributed", pa.bool_()),
+        ("may_be_several", pa.bool_()),
         ("start_state", pa.string()),
         ("span_from", pa.int64()),
         ("span_to", pa.int64()),

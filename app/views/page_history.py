@@ -149,6 +149,8 @@ def step_of(event: np.void, seq: int, t: int, then: Then) -> Step:
 def _what(kind: EventKind, to: To) -> str:
     if kind == EventKind.CONVERSION:
         return f"conversion to {to.name.lower()}"
+    if kind == EventKind.DOUBT:
+        return f"conversion to {to.name.lower()}, perhaps of another VM"
     return kind.name.lower().replace("_", " ")
 
 

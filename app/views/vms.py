@@ -44,6 +44,14 @@ class VmView:
     ended_t: Annotated[int | None, Field(description="Null: not seen to end.")]
     ended_is_inferred: bool
     is_unattributed: Annotated[bool, Field(description="Holds what belongs to no VM that is told.")]
+    may_be_several: Annotated[
+        bool,
+        Field(
+            description="Calls of several VMs may stand under this one, or some of its calls under "
+            "another: nothing tells the processes or descriptors apart. Pages that depend on it "
+            "are unknown."
+        ),
+    ]
     start_state: Annotated[str, Field(description="What a page is until something is seen of it.")]
     span: Annotated[
         tuple[int, int],
@@ -79,6 +87,7 @@ def vm_view(reader: Catalogue, vm: Vm) -> VmView:
         ended_t=vm.ended_t,
         ended_is_inferred=vm.ended_is_inferred,
         is_unattributed=vm.is_unattributed,
+        may_be_several=vm.may_be_several,
         start_state=vm.start_state.name.lower(),
         span=reader.span(row_id(vm)),
         totals=totals,

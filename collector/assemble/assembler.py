@@ -15,10 +15,11 @@ from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
 from collector.assemble.border import CallBorder
 from collector.assemble.bystanders import Bystanders
+from collector.assemble.doubts import everything_doubted
 from collector.assemble.event_rows import distrust_unread_structs, event_rows
 from collector.assemble.found import FoundTaker
 from collector.assemble.layout_calls import LayoutCalls
-from collector.assemble.live_vm import LiveVm
+from collector.assemble.live_vm import Caller, LiveVm
 from collector.assemble.page_cache import with_runs
 from collector.assemble.process_calls import ProcessCalls
 from collector.assemble.processes import Processes
@@ -80,7 +81,7 @@ class Assembler:
         names, only = source.command_names, source.only_vm
         self._vms = Vms(sink, self._processes, names, vmm_of, only)
         self._attribution = Attribution(self._vms, self._processes)
-        self._process_calls = ProcessCalls(self._vms, self._processes)
+        self._process_calls = ProcessCalls(self._vms, self._processes, self._append)
         self._layout_calls = LayoutCalls(
             sink, self._vms, self._append, inode_of, sees_creation=sees_creation
         )
@@ -206,28 +207,36 @@ class Assembler:
         tid, fd, t = int(call["tid"]), int(call["ret"]), self._t(int(call["ts_exit"]))
         vm = self._vms.file(tid, fd)
         if isinstance(vm, LiveVm):
-            is_new = self._is_reused(vm, tid, fd, later)
-            if is_new is None and not decided:
+            is_new, is_last_word = self._is_reused(vm, tid, fd, later)
+            if is_new is None and not (decided or is_last_word):
                 return False
+            if is_new is None:  # it may be one of the same number that says nothing yet
+                self._vms.doubt(vm)
+                self._append(vm, everything_doubted(tid, t))
+                self._process_calls.doubt_others(Caller(tid, fd, 0), t)
             if not is_new:
                 return True
             self._vms.close(tid, fd, t, is_inferred=True)
+        self._process_calls.doubt_others(Caller(tid, fd, 0), t)
         self._vms.hint_creation(tid, fd, t)
         return True
 
-    def _is_reused(self, vm: LiveVm, tid: int, fd: int, later: CallArray) -> bool | None:
+    def _is_reused(
+        self, vm: LiveVm, tid: int, fd: int, later: CallArray
+    ) -> tuple[bool | None, bool]:
+        """Whether the fd names another VM from now on, None if nothing tells, and whether it may
+        do so once more before anything can."""
         threads = list(self._processes.threads(self._vms.owner(tid)) | {tid})
         ours = np.isin(later["tid"], threads)
         again = ours & (later["code"] == CallCode.UNKNOWN_IOCTL) & (later["ret"] == fd)
         end = int(np.flatnonzero(again)[0]) if again.any() else len(later)
         is_new = is_new_vm(vm, later[:end][ours[:end] & (later["fd"][:end] == fd)])
-        return False if is_new is None and end < len(later) else is_new
+        return is_new, end < len(later)
 
     def _loss(self, call: np.void, row: EventArray) -> None:
         begins = call["code"] == CallCode.LOSS_BEGIN
-        if begins:
-            self._vms.forget_hints()
-        else:
+        self._vms.lost()
+        if not begins:
             count, t = int(call["v"][0]), self._t(int(call["ts_exit"]))
             began = self._t(int(call["v"][1]))
             cpu = None if call["cpu"] == UNKNOWN_CPU else int(call["cpu"])
@@ -236,7 +245,6 @@ class Assembler:
         self._open_gaps = max(0, self._open_gaps + (1 if begins else -1))
         self._vms.is_losing = self._open_gaps > 0
         for vm in list(self._vms.live()):
-            vm.lost_something = True
             self._append(vm, row.copy())
 
 

@@ -4,27 +4,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.model.events import (
-    UNKNOWN_LATENCY,
-    UNKNOWN_VCPU,
-    EventArray,
-    EventKind,
-    Outcome,
-    To,
-    effect_time,
-)
+from app.model.events import UNKNOWN_VCPU, EventArray, EventKind, Outcome
+from collector.assemble.doubts import doubted, lodgers_doubted
 from collector.assemble.file_ranges import PAGE_CACHE, FileRanges, Placed
 from collector.assemble.groups import GroupClass, Groups, IndexArray, group
-from collector.assemble.hva_ranges import REGIONS, Unmaps, place_regions
+from collector.assemble.hva_ranges import REGIONS, Mask, Unmaps, place_regions
 from collector.assemble.live_vm import Caller, LiveVm, Vcpu
-from collector.assemble.placing import Extra
+from collector.assemble.placing import Extra, keys_after, keys_of
 from collector.assemble.processes import Processes
 from collector.assemble.vms import Vms
-from collector.records import SAW_EXIT, CallArray, CallCode
+from collector.records import SAW_EXIT, CallArray, CallCode, signed32
 
 EBADF = 9
 DROPPED = -1
 """In place of an index into the VMs: the row is no event of a guest."""
+NOBODY = -2
+"""In place of an index: of no VM that is there."""
 
 
 class Attribution:
@@ -37,12 +32,13 @@ class Attribution:
         self._processes = processes
         self._found: list[LiveVm] = []
         self._extras: list[tuple[LiveVm, Extra]] = []
+        self._lodged: list[tuple[LiveVm, Mask]] = []
 
     def events_by_vm(
         self, calls: CallArray, rows: EventArray
     ) -> Iterator[tuple[LiveVm, EventArray]]:
         """The events of each VM, in order. Rows that are none of a guest's are dropped."""
-        self._found, self._extras = [], []
+        self._found, self._extras, self._lodged = [], [], []
         groups = group(calls)
         self._learn_processes(calls, groups)
         owner = self._owners(calls, rows, groups)
@@ -75,8 +71,11 @@ class Attribution:
         target = np.full(len(groups.first) + 1, DROPPED, dtype=np.int64)  # the last: of no group
         vcpu_of = np.full(len(groups.first) + 1, UNKNOWN_VCPU, dtype=np.int16)
         for g in groups.numbers(GroupClass.VM_IOCTL):
-            t = int(rows["t"][groups.first[g]])
-            target[g] = self._index(self._vm_of(groups.callers[g], t, groups.was_accepted[g]))
+            t, caller = int(rows["t"][groups.first[g]]), groups.callers[g]
+            vm = self._vm_of(caller, t, groups.was_accepted[g])
+            target[g] = self._index(vm)
+            if not self._vms.is_certain(caller, vm):
+                self._lodged.append((vm, groups.of == g))
         for g in groups.numbers(GroupClass.VCPU):  # whose threads those may have made known
             target[g], vcpu_of[g] = self._of_vcpu(groups.callers[g])
         if (vcpu_of != UNKNOWN_VCPU).any():
@@ -97,7 +96,7 @@ class Attribution:
 
     def _vm_of(self, caller: Caller, t: int, was_accepted: bool) -> LiveVm:
         if was_accepted or caller.kvm:
-            return self._vms.find_or_create(caller, t)
+            return self._vms.find_or_create(caller, t, was_accepted=was_accepted)
         return self._vms.find(caller) or self._vms.unattributed
 
     def _of_vcpu(self, caller: Caller) -> tuple[int, int]:
@@ -136,24 +135,47 @@ class Attribution:
     def _doubts(
         self, calls: CallArray, rows: EventArray, owner: IndexArray
     ) -> Iterator[tuple[LiveVm, Extra]]:
-        """A conversion of one of several VMs, none can tell which, is a loss to all of them."""
-        stray = self._vms.unattributed_if_any
-        if stray is None:
-            return
+        """What may have converted pages of other VMs than those that it is taken to be of."""
         happened = (rows["kind"] == EventKind.CONVERSION) & (rows["outcome"] != Outcome.FAILED)
-        which = np.flatnonzero(happened & (owner == self._index(stray)))
-        threads = calls["tid"][which].astype(np.int64) << 32 | calls["fd"][which]
+        if not happened.any():
+            return
+        yield from self._strays_doubted(calls, rows, happened & (owner == self._stray_index()))
+        for vm, members in self._lodged:
+            for extra in lodgers_doubted(rows, members & happened):
+                yield vm, extra
+        for vm, extra in list(self._extras):
+            is_one = extra.rows["kind"] == EventKind.CONVERSION
+            for rival in self._vms.rivals(vm) if is_one.any() else ():
+                yield rival, Extra(extra.keys[is_one], doubted(extra.rows[is_one]))
+        for index, vm in enumerate(self._found.copy()):
+            for rival in self._vms.rivals(vm):
+                which = np.flatnonzero(happened & (owner == index))
+                yield rival, Extra(keys_after(which), doubted(rows[which]))
+
+    def _stray_index(self) -> int:
+        stray = self._vms.unattributed_if_any
+        return NOBODY if stray is None else self._index(stray)
+
+    def _strays_doubted(
+        self, calls: CallArray, rows: EventArray, stray: Mask
+    ) -> Iterator[tuple[LiveVm, Extra]]:
+        """Of conversions that are of one of several VMs, none can tell which."""
+        which = np.flatnonzero(stray)
+        on_files = calls["code"][which] == CallCode.SET_ATTRIBUTES2
+        fds = np.where(on_files, -1, calls["fd"][which]).astype(np.int64)
+        threads = calls["tid"][which].astype(np.int64) << 32 | fds & 0xFFFFFFFF
         for one in np.unique(threads).tolist():
             of_thread = which[threads == one]
-            caller = Caller(one >> 32, int(calls["fd"][of_thread[0]]), 0)
+            caller = Caller(one >> 32, signed32(one), 0)
             for vm in self._vms.candidates(caller):
-                yield vm, _lost(of_thread, rows)
+                self._vms.doubt(vm)
+                yield vm, Extra(keys_after(of_thread), doubted(rows[of_thread]))
 
     def _with_extras(self, rows: EventArray, owner: IndexArray) -> tuple[EventArray, IndexArray]:
         """Put the further rows where they belong."""
         if not self._extras:
             return rows, owner
-        keys = [2 * np.arange(len(rows)) + 1, *(extra.keys for _, extra in self._extras)]
+        keys = [keys_of(np.arange(len(rows))), *(extra.keys for _, extra in self._extras)]
         all_rows = [rows, *(extra.rows for _, extra in self._extras)]
         owners = [
             owner,
@@ -163,23 +185,13 @@ class Attribution:
         return np.concatenate(all_rows)[order], np.concatenate(owners)[order]
 
 
-def _lost(which: IndexArray, rows: EventArray) -> Extra:
-    """A loss that begins and ends with each of the calls."""
-    lost = np.zeros(2 * len(which), dtype=rows.dtype)
-    lost["kind"][0::2], lost["kind"][1::2] = EventKind.LOSS_BEGIN, EventKind.LOSS_END
-    lost["t"] = np.repeat(effect_time(rows[which]), 2)
-    lost["tid"], lost["to"] = np.repeat(rows["tid"][which], 2), To.UNKNOWN
-    lost["latency_ns"], lost["vcpu"] = UNKNOWN_LATENCY, UNKNOWN_VCPU
-    return Extra(np.repeat(2 * which + 2, 2), lost)
-
-
 def _name_vcpus(vm: LiveVm, events: EventArray) -> None:
     """Threads that are known to run a vCPU do so in whatever they do."""
     if not vm.vcpu_of_thread:
         return
     unknown = np.flatnonzero(events["vcpu"] == UNKNOWN_VCPU)
     tids = np.array(sorted(vm.vcpu_of_thread), dtype=np.int32)
-    at = np.minimum(np.searchsorted(tids, events["tid"][unknown]), len(tids) - 1)
-    is_known = tids[at] == events["tid"][unknown]
+    place = np.minimum(np.searchsorted(tids, events["tid"][unknown]), len(tids) - 1)
+    is_known = tids[place] == events["tid"][unknown]
     vcpus = np.array([vm.vcpu_of_thread[tid] for tid in tids.tolist()], dtype=np.int16)
-    events["vcpu"][unknown[is_known]] = vcpus[at[is_known]]
+    events["vcpu"][unknown[is_known]] = vcpus[place[is_known]]

@@ -24,6 +24,7 @@ from collector.assemble.placing import (
     Extra,
     Offsets,
     extra,
+    keys_before,
     mappings_of_file,
     pieces,
     place_within_one,
@@ -129,7 +130,9 @@ class FileRanges:
         for vm in self._owners(file):
             state = first_state(file, vm.layout.bound_to(file), t)
             if len(state):
-                found.append((vm, Extra(np.full(len(state), 2 * at, dtype=np.int64), state)))
+                found.append(
+                    (vm, Extra(keys_before(np.full(len(state), at, dtype=np.int64)), state))
+                )
         return found
 
     def place_pages(self, calls: CallArray, rows: EventArray) -> Placed:

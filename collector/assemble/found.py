@@ -1,6 +1,6 @@
 """What was found on the host goes into the recording: VMs that nobody saw come about."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from app.model.events import Certainty, EventArray
@@ -14,13 +14,11 @@ from app.model.layout import (
 )
 from app.store.protocol import RecordingSink
 from collector.assemble.found_rows import population_rows, state_rows
-from collector.assemble.live_vm import Caller, LiveVm, Vcpu
+from collector.assemble.live_vm import Append, Caller, LiveVm, Vcpu
 from collector.assemble.memslots import GuestMemfdFile
 from collector.assemble.processes import Processes
 from collector.assemble.vms import Vms
 from collector.host.found import Found, FoundMemfd, FoundMemslot, FoundStrays, FoundVm, VmmFacts
-
-Append = Callable[[LiveVm, EventArray], None]
 
 
 class FoundTaker:

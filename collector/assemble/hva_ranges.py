@@ -30,6 +30,7 @@ from collector.assemble.placing import (
     Offsets,
     extra,
     is_overlapping,
+    keys_after,
     mappings_of_hva,
     meets,
     pieces,
@@ -70,9 +71,7 @@ class Unmaps:
         return result
 
     def _has_several(self, tid: int) -> bool:
-        process = self._processes.of(tid)
-        alive = self._vms.live() if process is None else self._vms.of_process(process)
-        return len(list(alive)) > 1
+        return len(self._vms.of_whom(tid)) > 1
 
     def _of(self, vm: LiveVm, calls: CallArray, which: IndexArray) -> IndexArray:
         """Those that may be of the VM's process."""
@@ -81,8 +80,7 @@ class Unmaps:
         return which[~np.isin(tids, strangers)] if strangers else which
 
     def _may_be_of(self, tid: int, vm: LiveVm) -> bool:
-        process = self._processes.of(tid)
-        return process is None or vm.process is None or process == vm.process
+        return vm.process is None or self._processes.may_be_one(self._vms.owner(tid), vm.process)
 
 
 def _unmapped(
@@ -101,7 +99,7 @@ def _unmapped(
         within = place_within_one(mappings, found, at, starts, sizes, Certainty.SEEN)
         found["npages"] += found["size_low"] != 0
         found["address_low"] = found["size_low"] = 0
-        yield vm, Extra(2 * which[within] + 2, found[within])
+        yield vm, Extra(keys_after(which[within]), found[within])
     for i in np.flatnonzero(~within).tolist():
         row, start, end = rows[which[i]], int(starts[i]), int(ends[i])
         yield vm, extra(int(which[i]), pieces(mappings, row, start, end, Certainty.SEEN))

@@ -1,20 +1,16 @@
 """Calls that change what is mapped: memslots and guest_memfds."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from app.model.events import Certainty, EventArray
 from app.model.layout import GuestMemfd
 from app.store.protocol import RecordingSink
 from collector.assemble.file_state import state_where_bound
-from collector.assemble.live_vm import Caller, LiveVm, caller_of
+from collector.assemble.live_vm import Append, Caller, LiveVm, caller_of
 from collector.assemble.memslots import GuestMemfdFile, Inode, Region
 from collector.assemble.reuse import is_internal, is_new_vm, region_of
 from collector.assemble.vms import InodeOf, Vms
 from collector.records import SAW_GMEM, SAW_STRUCT, CallArray
-
-Append = Callable[[LiveVm, EventArray], None]
 
 
 class LayoutCalls:
@@ -57,7 +53,7 @@ class LayoutCalls:
             if is_new:
                 vm = self._replace(vm, caller, entered, t)
         self._append(vm, row)
-        if not self._vms.is_unattributed(vm):
+        if not self._vms.is_unattributed(vm) and self._vms.is_certain(caller, vm):
             self._open_guest_memfd(vm, call, t)
         return True
 
@@ -91,8 +87,8 @@ class LayoutCalls:
             return
         caller = caller_of(call)
         vm = self._vms.find_or_create(caller, t)
-        if self._vms.is_unattributed(vm):
-            self._append(vm, row)
+        if self._vms.is_unattributed(vm) or not self._vms.is_certain(caller, vm):
+            self._append(vm, row)  # whose memslot it is is not known
             return
         if self._proves_new_vm(vm, region):
             vm = self._replace(vm, caller, entered, t)

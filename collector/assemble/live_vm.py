@@ -1,10 +1,11 @@
 """A VM that is followed through a recording, and what a descriptor may name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.model.events import Certainty, PageState
+from app.model.events import Certainty, EventArray, PageState
 from app.model.layout import VmIdentity
 from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
 
@@ -37,11 +38,17 @@ class LiveVm:
     regions_are_gpas: bool = False  # see hva_ranges
     pins_regions: bool = False  # the other dialect: some were of its memory
     lost_something: bool = False
+    may_be_another: bool = False  # events were lost since a call last named it
     has_ended: bool = False
 
     @property
     def kvm(self) -> int | None:
         return self.identity.kvm_pointer
+
+    @property
+    def was_made_here(self) -> bool:
+        """In the recording, not before it."""
+        return self.identity.created_certainty != Certainty.UNKNOWN
 
 
 @dataclass(eq=False, slots=True)
@@ -51,6 +58,8 @@ class Vcpu:
 
 
 OpenFile = LiveVm | Vcpu | GuestMemfdFile
+Append = Callable[[LiveVm, EventArray], None]
+"""Gives a VM its next events."""
 
 
 @dataclass(frozen=True, slots=True)

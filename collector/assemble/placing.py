@@ -25,11 +25,25 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """Rows that a call becomes besides, or instead of, its own; `keys` say where they go: after
-    the call at i where they are 2 * i + 2, before it where they are 2 * i."""
+    """Rows that calls become besides, or instead of, their own; `keys` say where they go: see
+    `keys_before` and `keys_after`."""
 
     keys: IndexArray
     rows: EventArray
+
+
+def keys_before(calls: IndexArray) -> IndexArray:
+    """Where rows go that come right before the calls at these indices."""
+    return 3 * calls
+
+
+def keys_of(calls: IndexArray) -> IndexArray:
+    """Where the calls' own rows are."""
+    return 3 * calls + 1
+
+
+def keys_after(calls: IndexArray) -> IndexArray:
+    return 3 * calls + 2
 
 
 def mappings_of_file(slots: Iterable[Memslot]) -> list[Mapping]:
@@ -117,8 +131,7 @@ def pieces(
     return found
 
 
-def extra(at: int, rows: list[np.void]) -> Extra:
-    """Rows in place of the call at `at`."""
-    return Extra(
-        np.full(len(rows), 2 * at + 2, dtype=np.int64), np.array(rows, dtype=rows[0].dtype)
-    )
+def extra(call: int, rows: list[np.void]) -> Extra:
+    """Rows in place of a call."""
+    where = keys_after(np.full(len(rows), call, dtype=np.int64))
+    return Extra(where, np.array(rows, dtype=rows[0].dtype))

@@ -3,7 +3,8 @@
 import numpy as np
 
 from app.model.events import UNKNOWN_VCPU, Certainty
-from collector.assemble.live_vm import Caller, Vcpu, caller_of
+from collector.assemble.doubts import everything_doubted
+from collector.assemble.live_vm import Append, Caller, Vcpu, caller_of
 from collector.assemble.processes import CLONE_THREAD, Processes
 from collector.assemble.vms import Vms
 from collector.records import SAW_EXIT, SAW_STRUCT, CallCode
@@ -15,9 +16,10 @@ FD_MASK = 0xFFFFFFFF
 class ProcessCalls:
     """Carries them out, one by one. `t` is when a call returned."""
 
-    def __init__(self, vms: Vms, processes: Processes) -> None:
+    def __init__(self, vms: Vms, processes: Processes, append: Append) -> None:
         self._vms = vms
         self._processes = processes
+        self._append = append
 
     def follow(self, call: np.void, t: int) -> None:
         match int(call["code"]):
@@ -45,12 +47,22 @@ class ProcessCalls:
         vm_type = int(call["v"][0]) if call["flags"] & SAW_STRUCT else None
         if self._vms.renew_only(t, vm_type):
             return
+        self.doubt_others(caller, t)
         self._vms.create(caller, t, Certainty.SEEN, vm_type, t)
+
+    def doubt_others(self, caller: Caller, t: int) -> None:
+        """The fd may name a new VM from now on: where nothing tells that another process has the
+        old one under that number, the old one may be it, and nothing is known of its pages. (That
+        of a struct kvm * is told by that.)"""
+        for vm in self._vms.candidates(caller):
+            if vm.kvm is None:
+                self._append(vm, everything_doubted(caller.tid, t))
 
     def _create_vcpu(self, call: np.void, t: int) -> None:
         """It makes the fd known. Who created a vCPU need not be the one who runs it."""
-        vm = self._vms.find_or_create(caller_of(call), t)
-        if not self._vms.is_unattributed(vm):
+        caller = caller_of(call)
+        vm = self._vms.find_or_create(caller, t)
+        if not self._vms.is_unattributed(vm) and self._vms.is_certain(caller, vm):
             is_told = call["flags"] & SAW_STRUCT
             vcpu = Vcpu(vm, int(call["v"][0]) if is_told else UNKNOWN_VCPU)
             self._vms.open(int(call["tid"]), int(call["ret"]), vcpu, t)
@@ -101,11 +113,15 @@ class ProcessCalls:
         for tid in (pid, old_tid):
             self._vms.thread_exited(tid)
         self._vms.exec(pid if process is None else process, t)
-        self._processes.learn(pid, pid)
+        self._processes.began(pid)
 
     def _process_exit(self, call: np.void, t: int) -> None:
+        """Of threads that stand for themselves there may be more: whether their process ended is
+        not known."""
         pid, group_dead = int(call["v"][0]), int(call["v"][1].astype(np.int64))
         self._vms.thread_exited(pid)
+        group = self._vms.owner(pid)
+        is_told = group_dead == 1 or self._processes.is_told(group)
         process = self._processes.exited(pid, group_dead)
         if process is not None:
-            self._vms.end_process(process, t)
+            self._vms.end_process(process, t, is_inferred=not is_told)

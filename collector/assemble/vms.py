@@ -11,6 +11,7 @@ from collector.assemble.hva_dialects import REGIONS_CONVERT, REGIONS_PIN
 from collector.assemble.live_vm import UNATTRIBUTED, Caller, LiveVm, OpenFile, Vcpu
 from collector.assemble.memslots import GuestMemfdFile, Inode, LiveMemslots
 from collector.assemble.names import Names
+from collector.assemble.open_files import OpenFiles
 from collector.assemble.processes import Processes
 from collector.host.found import VmmFacts
 
@@ -44,12 +45,11 @@ class Vms:
         self._vmms: dict[int, VmmFacts | None] = {}
         self._processes = processes
         self._command_names = command_names
-        self._files: dict[tuple[int, int], OpenFile] = {}
-        self._owners: set[int] | None = None  # of the files; None: to be found out
+        self._files = OpenFiles()
         self._by_pointer: dict[int, LiveVm] = {}
         self._of_thread: dict[int, LiveVm] = {}
         self._memfds: dict[tuple[int, int], GuestMemfdFile] = {}
-        self._hints: dict[tuple[int, int], int] = {}
+        self._hints: dict[tuple[int, int], int | None] = {}  # None: made, but in use since
         self._names = Names()
         self._unattributed: LiveVm | None = None
         self._live: dict[int, LiveVm] = {}  # by sink id
@@ -100,31 +100,45 @@ class Vms:
         return vm is self._unattributed
 
     def file(self, tid: int, fd: int) -> OpenFile | None:
-        return self._files.get((self.owner(tid), fd))
+        return self._files.get(self.owner(tid), fd)
 
     def fds(self, tid: int) -> list[int]:
         """What is known to be open in the thread's process."""
-        owner = self.owner(tid)
-        return [fd for process, fd in self._files if process == owner]
+        return self._files.numbers(self.owner(tid))
 
     def owner(self, tid: int) -> int:
         """The thread's process; while that is unknown, the thread stands for itself."""
         if self._only is not None:
             return ONLY_PROCESS
+        if self._processes.moved:
+            self._follow_moves()
         process = self._processes.of(tid)
         return tid if process is None else process
 
+    def _follow_moves(self) -> None:
+        """Threads that stood for themselves turned out to be of a process, with what they opened.
+
+        What another thread of that process was seen to open under the same number is newer."""
+        moves, self._processes.moved = self._processes.moved, []
+        for old, new in moves:
+            for fd in self._files.numbers(old) if self._files.has(old) else ():
+                file = self._files.pop(old, fd)
+                if file is not None and self._files.get(new, fd) is None:
+                    self._files.put(new, fd, file)
+                elif isinstance(file, LiveVm):
+                    self.end(file, file.last_t, is_inferred=True)
+            for vm in list(self.of_process(old)):
+                vm.process = new
+                self.identify(vm, replace(vm.identity, pid=new))
+
     def owns_files(self, task: int) -> bool:
         """Whether something of ours is open in a process, or a thread stands for one."""
-        if self._owners is None:
-            self._owners = {owner for owner, _ in self._files}
-        return task in self._owners or task in self._of_thread
+        return self._files.has(task) or task in self._of_thread
 
     def open(self, tid: int, fd: int, file: OpenFile, t: int) -> None:
         """`fd` now names `file` in the thread's process; whatever it named before was closed."""
         self.close(tid, fd, t, is_inferred=True)
-        self._files[(self.owner(tid), fd)] = file
-        self._owners = None
+        self._files.put(self.owner(tid), fd, file)
         if isinstance(file, LiveVm):
             file.fds.add(fd)
         elif isinstance(file, Vcpu):
@@ -138,8 +152,7 @@ class Vms:
         (Its guest_memfds keep struct kvm in memory longer still, but nothing can be done to it.)
         Where closing was not seen, that of vCPUs was not either: the VM's own fds alone count.
         """
-        file = self._files.pop((self.owner(tid), fd), None)
-        self._owners = None
+        file = self._files.pop(self.owner(tid), fd)
         if isinstance(file, LiveVm):
             file.fds.discard(fd)
             if not file.fds and (is_inferred or not file.vcpu_fds):
@@ -157,8 +170,7 @@ class Vms:
         vm.has_ended = True
         if vm.kvm is not None and self._by_pointer.get(vm.kvm) is vm:
             del self._by_pointer[vm.kvm]
-        self._files = {k: f for k, f in self._files.items() if not _belongs(f, vm)}
-        self._owners = None
+        self._files.forget_vm(vm)
         self._of_thread = {tid: v for tid, v in self._of_thread.items() if v is not vm}
         self._memfds = {i: f for i, f in self._memfds.items() if f not in vm.files}
         self._sink.end_vm(vm.sink_id, t, is_inferred=is_inferred)
@@ -172,8 +184,7 @@ class Vms:
             return
         for vm in list(self.of_process(process)):
             self.end(vm, t, is_inferred=is_inferred)
-        self._files = {key: f for key, f in self._files.items() if key[0] != process}
-        self._owners = None
+        self._files.forget_owner(process)
 
     def exec(self, process: int, t: int) -> None:
         """The process runs another program: KVM opens VMs and vCPUs close-on-exec, but not
@@ -209,8 +220,7 @@ class Vms:
         self, caller: Caller, t: int | None, certainty: Certainty, vm_type: int | None, now: int
     ) -> LiveVm:
         """A VM came to be at `t`, or before the recording if None; its fd is `caller.fd`."""
-        if self._processes.of(caller.tid) is None:
-            self._processes.learn(caller.tid, caller.tid)
+        self._processes.stand_alone(caller.tid)
         has_fd = caller.fd >= 0
         process = self.owner(caller.tid)
         known = certainty != Certainty.UNKNOWN
@@ -234,6 +244,9 @@ class Vms:
         if caller.kvm:
             self._by_pointer[caller.kvm] = vm
         self._of_thread[caller.tid] = vm
+        for rival in self.rivals(vm):
+            self.doubt(vm)
+            self.doubt(rival)
         return vm
 
     def _add(self, identity: VmIdentity, process: int | None) -> LiveVm:
@@ -275,44 +288,123 @@ class Vms:
         """An ioctl whose entry was not recorded returned `fd`: perhaps a new VM's."""
         self._hints[(self.owner(tid), fd)] = t
 
-    def forget_hints(self) -> None:
-        """Events were lost: what an earlier ioctl returned may be closed and open anew."""
+    def lost(self) -> None:
+        """Events were lost: what a descriptor named before may be closed, and another opened."""
         self._hints.clear()
+        self._processes.lost()
+        for vm in self.live():
+            vm.lost_something = vm.may_be_another = True
+            vm.layout.is_complete = False
 
-    def find(self, caller: Caller) -> LiveVm | None:
-        """The VM that a VM ioctl went to, if it is known already. Learns from what it finds."""
+    def rivals(self, vm: LiveVm) -> list[LiveVm]:
+        """Other VMs that may be the same one: a descriptor of the same number names them, and
+        nothing tells the processes apart that have it."""
+        if vm.process is None:
+            return []
+        return [
+            other
+            for other in self._on_fds(vm.process, vm.fds)
+            if vm.kvm is None or other.kvm is None
+        ]
+
+    def _on_fds(self, owner: int, fds: set[int]) -> list[LiveVm]:
+        """VMs behind one of these numbers in groups of threads that may be of that process."""
+        return [
+            vm
+            for vm in self.live()
+            if vm.process is not None
+            and vm.process != owner
+            and not vm.fds.isdisjoint(fds)
+            and self._processes.may_be_one(owner, vm.process)
+        ]
+
+    def doubt(self, vm: LiveVm) -> None:
+        """Calls of several VMs may be taken for its, or its calls for another's."""
+        vm.layout.is_complete = False
+        if not vm.identity.may_be_several and not vm.identity.is_unattributed:
+            self.identify(vm, replace(vm.identity, may_be_several=True))
+
+    def find(self, caller: Caller, *, was_accepted: bool = False) -> LiveVm | None:
+        """The VM that a VM ioctl went to, if it is known already; `is_certain` says how well.
+
+        KVM refuses calls of other processes than the VM's (kvm_vm_ioctl in virt/kvm/kvm_main.c),
+        so a thread whose call it accepted is of the one that has the VM.
+        """
         if self._only is not None:
             return self._only
         found = self._by_pointer.get(caller.kvm) if caller.kvm else None
+        if found is not None and was_accepted:
+            self._join(caller.tid, found)
         if found is None and caller.fd >= 0:
             found = self._by_fd(caller)
-        if found is not None:
-            self._of_thread[caller.tid] = found
-            if self._processes.of(caller.tid) is None and found.process is not None:
-                self._processes.learn(caller.tid, found.process)
+        if found is None:
+            return None
+        self._of_thread[caller.tid] = found
+        if found.may_be_another or not self.is_certain(caller, found):
+            found.may_be_another = False
+            self.doubt(found)
         return found
 
-    def find_or_create(self, caller: Caller, now: int) -> LiveVm:
+    def _join(self, tid: int, vm: LiveVm) -> None:
+        """The thread is of the process that has the VM."""
+        if vm.process is not None and not self._processes.is_told(self.owner(tid)):
+            self._processes.join(tid, vm.process)
+
+    def is_certain(self, caller: Caller, vm: LiveVm) -> bool:
+        """Whether a VM that `find` found is the one for sure, and not that of a process which has
+        the same number."""
+        if self._only is not None or vm.identity.is_unattributed:
+            return True
+        if caller.kvm and self._by_pointer.get(caller.kvm) is vm:
+            return True
+        return self.file(caller.tid, caller.fd) is vm
+
+    def find_or_create(self, caller: Caller, now: int, *, was_accepted: bool = True) -> LiveVm:
         """The VM of a call that KVM accepted; one that was never seen before is made known.
 
-        Returns the unattributed one if several would fit.
+        Returns the unattributed one if it may be of several, one of which was seen to be made.
         """
-        found = self.find(caller)
-        if found is not None:
+        found = self.find(caller, was_accepted=was_accepted)
+        if found is not None and self.is_certain(caller, found):
             self._adopt(found, caller, now)
             return found
-        if not caller.kvm and (caller.fd < 0 or len(self.candidates(caller)) > 1):
+        if not caller.kvm:
+            self._distrust_hints(caller)
+        if found is not None:
+            return found
+        key = self.owner(caller.tid), caller.fd
+        is_named = bool(caller.kvm) or key in self._hints
+        hint = self._hints.pop(key, None)
+        if not is_named and (caller.fd < 0 or self._may_be_of_one_made_here(caller)):
             return self.unattributed
-        hint = self._hints.pop((self.owner(caller.tid), caller.fd), None)
         certainty = Certainty.UNKNOWN if hint is None else Certainty.INFERRED
         self._end_predecessor(caller, now if hint is None else hint)
         return self.create(caller, hint, certainty, None, now)
 
+    def _distrust_hints(self, caller: Caller) -> None:
+        """A VM that a thread of another process seems to have may be one that is hinted at, and is
+        not fresh any more."""
+        owner = self.owner(caller.tid)
+        for process, fd in list(self._hints):
+            is_alike = fd == caller.fd and process != owner
+            if is_alike and self._processes.may_be_one(owner, process):
+                self._hints[process, fd] = None
+
+    def _may_be_of_one_made_here(self, caller: Caller) -> bool:
+        return any(vm.was_made_here for vm in self.candidates(caller))
+
     def candidates(self, caller: Caller) -> list[LiveVm]:
-        """The VMs that a thread of no known process may mean by an fd."""
-        if self._processes.of(caller.tid) is not None:
-            return []
-        return [vm for vm in self.live() if caller.fd in vm.fds]
+        """The VMs, known by calls of others, that a thread may mean by an fd: those of processes
+        that it may be of. Without an fd any of these, and of its own."""
+        owner = self.owner(caller.tid)
+        if caller.fd >= 0:
+            return self._on_fds(owner, {caller.fd})
+        return self.of_whom(caller.tid)
+
+    def of_whom(self, tid: int) -> list[LiveVm]:
+        """The VMs of the thread's process, and of those that it may be of."""
+        owner, may_be_one = self.owner(tid), self._processes.may_be_one
+        return [vm for vm in self.live() if vm.process is None or may_be_one(owner, vm.process)]
 
     def of_thread(self, tid: int, fd: int) -> LiveVm | None:
         """The VM that a vCPU thread runs: by its vCPU's fd, its last VM ioctl, or elimination."""
@@ -324,9 +416,14 @@ class Vms:
         vm = self._of_thread.get(tid)
         if vm is not None:
             return vm
-        process = self._processes.of(tid)
-        alive = list(self.live() if process is None else self.of_process(process))
-        return alive[0] if len(alive) == 1 else None
+        own = list(self.of_process(self.owner(tid)))
+        if own:
+            return own[0] if len(own) == 1 else None
+        others = self.of_whom(tid)
+        if len(others) != 1:
+            return None
+        self.doubt(others[0])
+        return others[0]
 
     def identify(self, vm: LiveVm, identity: VmIdentity) -> None:
         """More is known of a VM; the sink learns it with its name."""
@@ -347,18 +444,18 @@ class Vms:
         self._ended = []
 
     def _by_fd(self, caller: Caller) -> LiveVm | None:
-        key = (self.owner(caller.tid), caller.fd)
-        file = self._files.get(key)
+        file = self.file(caller.tid, caller.fd)
         if isinstance(file, LiveVm):
             differs = caller.kvm and file.kvm is not None and file.kvm != caller.kvm
             return None if differs else file
-        if caller.kvm or key in self._hints:
+        if caller.kvm or (self.owner(caller.tid), caller.fd) in self._hints:
             return None
+        # A process whose VM was made while it was watched has more threads, as a rule: what they
+        # do is taken for its, under doubt. Those of VMs that were there before are not told apart
+        # from others so, and stand alone.
         candidates = self.candidates(caller)
-        if len(candidates) != 1:
-            return None
-        # A thread that uses a VM's fd is a thread of the one process that has it open.
-        return candidates[0]
+        is_one = len(candidates) == 1 and candidates[0].was_made_here
+        return candidates[0] if is_one else None
 
     def _adopt(self, vm: LiveVm, caller: Caller, now: int) -> None:
         """Remember by which pointer and fd the VM was met this time."""
@@ -375,7 +472,3 @@ class Vms:
         """The fd names another VM now, so the one it named before was closed."""
         if caller.fd >= 0:
             self.close(caller.tid, caller.fd, t, is_inferred=True)
-
-
-def _belongs(file: OpenFile, vm: LiveVm) -> bool:
-    return file is vm or (isinstance(file, Vcpu) and file.vm is vm)

@@ -3,9 +3,9 @@
 import { formatCount, formatSize } from "./units.js";
 
 /** Kinds that always concern pages, whether the recording says which or not. */
-const HAS_RANGE = new Set(["conversion", "hypercall", "memory_fault", "page_fault"]);
+const HAS_RANGE = new Set(["conversion", "hypercall", "memory_fault", "page_fault", "doubt"]);
 /** Kinds that may change the state of pages. */
-const CHANGES_STATE = new Set(["conversion", "state_read"]);
+const CHANGES_STATE = new Set(["conversion", "state_read", "doubt"]);
 
 const SLOT_BITS = 32;
 
@@ -21,6 +21,7 @@ const WORDS = {
   depopulate: () => "guest_memfd pages freed",
   population: ({ aux, npages }) => populationText(Number(aux), npages),
   state_read: ({ to }) => `state read from the kernel: ${to}`,
+  doubt: ({ to }) => `perhaps of another VM: ${to === "unknown" ? "conversion" : `to ${to}`}`,
 };
 
 /** The slot is in the lower half, its flags in the upper. */

@@ -5,7 +5,7 @@ export const CHOICES = {
   kind: [
     "conversion", "hypercall", "memory_fault", "page_fault", "punch_hole", "allocate", "unmap",
     "rmp_fault", "memslot", "guest_memfd", "loss_begin", "loss_end", "register_region",
-    "unregister_region", "populate", "depopulate", "population", "state_read",
+    "unregister_region", "populate", "depopulate", "population", "state_read", "doubt",
   ],
   outcome: ["applied", "failed", "unconfirmed"],
   direction: ["shared", "private", "unknown"],

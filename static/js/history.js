@@ -4,7 +4,7 @@ import { PAGE_SIZE, toHex } from "./gpa.js";
 import { address, fetchJson } from "./rest.js";
 
 const MOST_EVENTS = 2000;
-const KINDS = ["conversion", "state_read", "loss_begin", "loss_end"];
+const KINDS = ["conversion", "state_read", "doubt", "loss_begin", "loss_end"];
 
 /** Ask for everything that may have changed the state of a page up to an instant. */
 export async function loadHistory(vmId, page, t, signal) {
@@ -21,7 +21,7 @@ export function summarise({ items, next }, state) {
   let current = null;
   let since = null;
   for (const event of items) {
-    const becomes = stateAfter(event);
+    const becomes = stateAfter(event, current);
     if (becomes === null || becomes === current) continue;
     current = becomes;
     since = event;
@@ -32,8 +32,9 @@ export function summarise({ items, next }, state) {
 }
 
 /** The state that an event left the page in; null where it changed nothing. */
-function stateAfter({ kind, outcome, to, range_certainty }) {
+function stateAfter({ kind, outcome, to, range_certainty }, before) {
   if (kind === "state_read") return to;
+  if (kind === "doubt") return to === before && range_certainty !== "unknown" ? null : "unknown";
   if (kind !== "conversion") return "unknown";
   if (outcome === "failed") return null;
   return outcome === "unconfirmed" || range_certainty === "unknown" ? "unknown" : to;

@@ -130,16 +130,17 @@ class Pages:
         kind = event["kind"]
         if kind in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
             self.forget()
-        if kind != EventKind.CONVERSION or event["outcome"] == Outcome.FAILED:
+        converts = kind in (EventKind.CONVERSION, EventKind.DOUBT)
+        if not converts or event["outcome"] == Outcome.FAILED:
             return
         if event["range_certainty"] == 0:
             self.forget()
             return
-        unconfirmed = event["outcome"] == Outcome.UNCONFIRMED
-        to = PageState.UNKNOWN if unconfirmed else PageState(To(int(event["to"])))
+        is_certain = event["outcome"] != Outcome.UNCONFIRMED
+        to = PageState(To(int(event["to"])))
         first = int(event["gfn"])
         for gfn in range(first, first + int(event["npages"])):
-            self.state[gfn] = to
+            self.state[gfn] = to if is_certain or self.at(gfn) == to else PageState.UNKNOWN
 
     def forget(self) -> None:
         self.state.clear()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from checks import Imports, check_conversions, check_memslots, check_state
 from conversion_truth import Truth, read_truth
-from memory_sink import RecordedVm
+from memory_sink import Pages, RecordedVm
 from record_streams import (
     EVENT_PROBES,
     assembled,
@@ -39,7 +39,7 @@ def check_workload(imports: Imports, vms: list[RecordedVm], truth: Truth, tids_b
         rows["tid"] -= tids_by
         alike = RecordedVm(vm.identity, [rows], vm.memslots, [], vm.ended)
         check_conversions(imports, alike, true, ranges=True)
-        check_state(imports, vm, true, everything_is_known=True)
+        check_state(imports, vm, true, everything_is_known=not vm.identity.may_be_several)
         if vm.memslots:
             whole = RecordedVm(vm.identity, vm.batches, vm.memslots, [], vm.ended)
             check_memslots(imports, whole, true)
@@ -96,10 +96,11 @@ def test_thread_that_may_belong_to_two_vmms_makes_both_uncertain() -> None:
     stray = [vm for vm in sink.vms if vm.identity.is_unattributed]
     assert [len(vm.conversions) for vm in stray] == [1]
     for vm in sink.named():
-        assert vm.events["kind"].tolist() == [EventKind.LOSS_BEGIN, EventKind.LOSS_END]
+        assert vm.identity.may_be_several
+        assert vm.events["kind"].tolist()[-1] == EventKind.DOUBT
 
 
-def test_thread_joins_the_one_process_that_has_its_vm() -> None:
+def test_thread_that_nobody_saw_is_taken_for_one_of_the_process_that_made_its_vm() -> None:
     make = [
         record(100, 10, RecordCode.IOCTL_ENTER, 4, 0xAE01, 0),
         record(110, 10, RecordCode.IOCTL_EXIT, 5),
@@ -114,6 +115,11 @@ def test_thread_joins_the_one_process_that_has_its_vm() -> None:
     sink = assembled(np.concatenate(make + convert))
     assert [len(vm.conversions) for vm in sink.vms] == [0, 1]
     assert sink.vms[1].identity.pid == 20
+    assert [vm.identity.may_be_several for vm in sink.vms] == [False, True]
+    pages = Pages(sink.vms[1].identity.start_state)
+    for event in sink.vms[1].events:
+        pages.apply(event)
+    assert set(pages.state.values()) == {PageState.UNKNOWN}
 
 
 def test_two_vmms_in_one_bpftrace_log(recordings: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ RANGES = (
     "tp-convwork/lean.dat",
     "tp-convwork/perf.script.pidtid.txt",
 )
+THREADS_TOLD = (*EVERYTHING, "tp-convwork/perf.script.pidtid.txt")
+"""By which process each thread belongs to, or by struct kvm *."""
 REQUESTS = (
     "convwork/full.dat",
     "convwork/lean.dat",
@@ -78,9 +80,13 @@ def test_layout_is_not_invented_where_structs_were_not_recorded(
 
 @pytest.mark.parametrize("name", EVERYTHING + RANGES)
 def test_state_is_the_truth_at_every_instant(recordings: Path, name: str) -> None:
+    """Where a thread converts that may be another process's, it is so or unknown."""
     run, truth = case(recordings, name)
     for vm, true in matched(run, truth):
-        check_state(run, vm, true, everything_is_known=True)
+        other_threads = any(c.tid != true.pid for c in true.conversions)
+        assert vm.identity.may_be_several == (other_threads and name not in THREADS_TOLD)
+        is_known = not vm.identity.may_be_several
+        check_state(run, vm, true, everything_is_known=is_known)
 
 
 @pytest.mark.parametrize("name", REQUESTS)

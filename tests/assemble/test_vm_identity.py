@@ -9,7 +9,7 @@ from app.model.layout import Backing
 from collector.host.found import VmmFacts
 from collector.records import HAS_GMEM, RecordArray, RecordCode
 
-CREATE_VM, GMEM_FLAG = 0xAE01, 4
+CREATE_VM, GMEM_FLAG, CLONE_THREAD = 0xAE01, 4, 0x10000
 Records = list[RecordArray]
 
 
@@ -94,15 +94,23 @@ def test_close_ends_a_vm_once_no_duplicate_is_left() -> None:
     assert sink.vms[0].ended == (44, False)
 
 
-def test_a_thread_known_by_what_it_converted_closes_its_processs_files() -> None:
+def test_a_thread_of_the_process_closes_its_files() -> None:
     sink = told(
+        [record(0, 1, RecordCode.NEW_TASK, 2, CLONE_THREAD)],
         ioctl(1, 4, CREATE_VM, 5),
         duplicated(15, 5, 9),
         converted(20, tid=2),
         closed(30, 9, tid=2),
         closed(40, 5, tid=2),
     )
-    assert sink.vms[0].ended == (44, False)
+    assert sink.vms[0].ended == (45, False)
+
+
+def test_a_thread_that_may_be_another_processs_closes_nothing() -> None:
+    sink = told(ioctl(1, 4, CREATE_VM, 5), converted(20, tid=2), closed(40, 5, tid=2))
+    (vm,) = sink.vms
+    assert vm.ended is None
+    assert vm.identity.may_be_several
 
 
 def test_closing_other_files_does_not_divide_the_flood() -> None:

@@ -69,7 +69,9 @@ def test_any_name_that_a_file_can_have_is_stored_and_printed(cli: Cli, tmp_path:
 
 def test_json_tells_what_was_imported(cli: Cli, log: Path) -> None:
     summary = cli.summary(log)
-    assert summary["vms"] == [{"id": 1, "name": "vmm", "pid": 7, "vm_fd": 5}]
+    assert summary["vms"] == [
+        {"id": 1, "name": "vmm", "pid": 7, "vm_fd": 5, "may_be_several": False}
+    ]
     assert summary["conversions"] == {
         "requested": 2,
         "applied": 1,

@@ -41,7 +41,7 @@ BORDERS = sorted(
 """Those, and where the 2 MiB blocks begin and end in which they lie: a row may end there."""
 
 SEGMENTS = list(pairwise(BORDERS))
-STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)
+STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ, EventKind.DOUBT)
 
 
 def conversion(
@@ -68,6 +68,12 @@ def loss(t: int, kind: EventKind = EventKind.LOSS_BEGIN) -> EventArray:
 def reading(t: int, first: int, end: int, to: To) -> EventArray:
     event = conversion(t, first, end, to)
     event["kind"] = EventKind.STATE_READ
+    return event
+
+
+def doubt(t: int, first: int, end: int, to: To, certainty: Certainty) -> EventArray:
+    event = conversion(t, first, end, to, Outcome.UNCONFIRMED, certainty)
+    event["kind"] = EventKind.DOUBT
     return event
 
 
@@ -210,6 +216,8 @@ def event_steps(draw: st.DrawFn, t: int) -> Step:
     outcome = draw(st.sampled_from([*[Outcome.APPLIED] * 5, *Outcome]))
     certainty = draw(st.sampled_from([*[Certainty.SEEN] * 15, Certainty.UNKNOWN]))
     to = draw(st.sampled_from([To.PRIVATE, To.SHARED, To.PRIVATE, To.SHARED, To.UNKNOWN]))
+    if draw(st.integers(0, 9)) == 0:
+        return Step(t, events=doubt(t, *draw(ranges()), to, certainty))
     return Step(t, events=conversion(t, *draw(ranges()), to, outcome, certainty))
 
 
