@@ -21,6 +21,7 @@ export class Take {
   }
 
   open() {
+    if (this.page.stage.shown === null) return;
     this.show();
     this.parts.dialog.showModal();
   }

@@ -191,6 +191,20 @@ def test_while_following_all_parts_end_together(live_url: str, open_page: OpenPa
     assert [row for row in ends if len(set(row)) > 1] == []
 
 
+def test_while_following_one_late_answer_holds_back_all(live_url: str, open_page: OpenPage) -> None:
+    page = open_vm(open_page, live_url)
+    held = Held(page, "**/timeline?from=*buckets=1*")
+    eventually(page, lambda: held.is_waiting)
+    page.wait_for_timeout(300)
+    before = page.evaluate(DATA_ENDS)
+    drawn = page.evaluate(WHOLE)
+    page.wait_for_timeout(1000)
+    assert page.evaluate(WHOLE) == drawn, "the strip's totals have not come"
+    held.let_go()
+    eventually(page, lambda: page.evaluate(DATA_ENDS)[0] > before[0])
+    eventually(page, lambda: len(set(page.evaluate(DATA_ENDS))) == 1)
+
+
 def test_without_a_server_the_old_view_stays_whole(
     dashboard: Dashboard, open_page: OpenPage, complaints: Complaints
 ) -> None:

@@ -120,3 +120,10 @@ def test_without_the_browsers_library_it_says_how_to_get_it(
     arguments = ["report", "1", "-o", str(tmp_path / "r.html"), "--database", str(stormy)]
     result = CliRunner().invoke(cli.app, arguments)
     assert "scripts/assets" in str(result.exception)
+
+
+def test_it_can_be_redacted(report: Write, stormy: Path) -> None:
+    reader = Reader(open_database(str(stormy)))
+    text = without_library(report("--redact"))
+    assert "Redacted: this file holds" in text
+    assert reader.vms()[0].name not in text
