@@ -19,13 +19,12 @@ from app.model.events import (
 from collector.assemble.file_state import first_state
 from collector.assemble.groups import GroupClass, Groups, IndexArray
 from collector.assemble.live_vm import LiveVm
+from collector.assemble.mapped import Offsets, ends_of
 from collector.assemble.memslots import GuestMemfdFile
 from collector.assemble.placing import (
     Extra,
-    Offsets,
     extra,
     keys_before,
-    mappings_of_file,
     pieces,
     place_within_one,
 )
@@ -88,16 +87,16 @@ class FileRanges:
         extras: list[tuple[LiveVm, Extra]] = []
         for vm in self._owners(file):
             _name_no_page(vm, members, rows)
-            mappings = mappings_of_file(vm.layout.bound_to(file))
-            if not mappings:
+            if not vm.layout.binds(file):
                 owned.append((vm, members))
                 continue
+            mappings = vm.layout.views_of_file(file, starts, ends_of(starts, sizes))
             is_inside = place_within_one(mappings, rows, members, starts, sizes, certainty)
             owned.append((vm, members[is_inside]))
             for i in np.flatnonzero(~is_inside).tolist():
-                row, start = rows[members[i]], int(starts[i])
-                found = pieces(mappings, row, start, start + int(sizes[i]), certainty)
-                extras.append((vm, extra(int(members[i]), found or [row])))
+                at, start = int(members[i]), int(starts[i])
+                found = pieces(mappings, rows[at], start, start + int(sizes[i]), certainty)
+                extras.append((vm, extra(at, found if len(found) else rows[at : at + 1].copy())))
         return owned, extras
 
     def _conversions(

@@ -24,15 +24,11 @@ from app.model.events import (
 )
 from collector.assemble.groups import IndexArray
 from collector.assemble.live_vm import LiveVm
+from collector.assemble.mapped import Mappings, Offsets, ends_of
 from collector.assemble.placing import (
     Extra,
-    Mapping,
-    Offsets,
     extra,
-    is_overlapping,
     keys_after,
-    mappings_of_hva,
-    meets,
     pieces,
     place_within_one,
 )
@@ -86,14 +82,14 @@ class Unmaps:
 def _unmapped(
     vm: LiveVm, which: IndexArray, calls: CallArray, rows: EventArray
 ) -> Iterator[tuple[LiveVm, Extra]]:
-    mappings = mappings_of_hva(bound.memslot for bound in vm.layout.slots.values())
     starts, ends = calls["v"][which, 0], calls["v"][which, 1]
-    met = meets(mappings, starts, ends)
+    mappings = vm.layout.hvas(starts, ends)
+    met = mappings.meets(starts, ends)
     which, starts, ends = which[met], starts[met], ends[met]
     if not len(which):
         return
     within = np.zeros(len(which), dtype=bool)
-    if not is_overlapping(mappings):
+    if not mappings.is_overlapping:
         found = rows[which]
         at, sizes = np.arange(len(which)), ends - starts
         within = place_within_one(mappings, found, at, starts, sizes, Certainty.SEEN)
@@ -112,38 +108,29 @@ def place_regions(
     told = which[calls["flags"][which] & SAW_STRUCT != 0]
     starts = calls["v"][told, 0]
     sizes = calls["v"][told, 1]
-    mappings = mappings_of_hva(bound.memslot for bound in vm.layout.slots.values())
-    if _speaks_gpa(vm, mappings, starts, starts + sizes):
+    ends = ends_of(starts, sizes)
+    mappings = vm.layout.hvas(starts, ends)
+    if _speaks_gpa(vm, mappings, starts, ends):
         _convert(which, told, calls, rows)
         return []
     rows["cause"][which], rows["cause_certainty"][which] = Cause.NONE, Certainty.UNKNOWN
-    if not mappings:
-        return []
-    vm.pins_regions |= bool(meets(mappings, starts, starts + sizes).any())
+    vm.pins_regions |= bool(mappings.meets(starts, ends).any())
     within = np.zeros(len(told), dtype=bool)
-    if not is_overlapping(mappings):
+    if not mappings.is_overlapping:
         within = place_within_one(mappings, rows, told, starts, sizes, Certainty.INFERRED)
     replaced = []
     for i in np.flatnonzero(~within).tolist():
         at, start = int(told[i]), int(starts[i])
         found = pieces(mappings, rows[at], start, start + int(sizes[i]), Certainty.INFERRED)
-        if found:
+        if len(found):
             replaced.append((at, extra(at, found)))
     return replaced
 
 
-def _speaks_gpa(vm: LiveVm, mappings: list[Mapping], starts: Offsets, ends: Offsets) -> bool:
-    if vm.regions_are_gpas:
-        return True
-    slots = sorted(
-        (bound.memslot for bound in vm.layout.slots.values()), key=lambda slot: slot.base_gfn
-    )
-    in_gpas = [
-        Mapping(slot.base_gfn << PAGE_SHIFT, slot.end_gfn << PAGE_SHIFT, 0) for slot in slots
-    ]
-    vm.regions_are_gpas = bool(
-        (meets(in_gpas, starts, ends) & ~meets(mappings, starts, ends)).any()
-    )
+def _speaks_gpa(vm: LiveVm, hvas: Mappings, starts: Offsets, ends: Offsets) -> bool:
+    if not vm.regions_are_gpas:
+        in_gpas = vm.layout.gpas(starts, ends).meets(starts, ends)
+        vm.regions_are_gpas = bool((in_gpas & ~hvas.meets(starts, ends)).any())
     return vm.regions_are_gpas
 
 

@@ -1,13 +1,18 @@
 """The live memslots of one VM, changed by the rules of KVM (virt/kvm/kvm_main.c)."""
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from app.model.events import PAGE_SHIFT, Certainty
 from app.model.layout import KVM_MEM_GUEST_MEMFD, KVM_MEM_READONLY, GuestMemfd, Memslot, backing_of
+from collector.assemble.mapped import LAST_BYTE, Mapped, Mapping, Mappings, Offsets, SlotKey
 
 KVM_USER_MEM_SLOTS = 32764
 """x86: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the like)."""
+
+View = Callable[[Memslot], Mapping | None]
+"""What a slot shows of something that is not the guest's: [start, end) and the gfn of start."""
 
 Inode = tuple[int, int]
 """st_dev and st_ino, as stat(2) tells them."""
@@ -82,6 +87,8 @@ class LiveMemslots:
     is_complete: bool
     slots: dict[tuple[int, int], BoundSlot] = field(default_factory=dict)
     _by_gfn: list[tuple[int, int, int]] = field(default_factory=list)  # as_id, base_gfn, slot
+    _of_file: dict[GuestMemfdFile, Mapped] = field(default_factory=dict)
+    _views: dict[View, Mapped] = field(default_factory=dict)
 
     def apply(self, region: Region, file: GuestMemfdFile | None, t: int) -> LayoutChange:
         """Carry out a call that succeeded at `t`.
@@ -100,14 +107,18 @@ class LiveMemslots:
         for other in gone:
             self._forget(other)
         self._forget(key)
-        self.slots[key] = BoundSlot(new, file)
-        insort(self._by_gfn, (new.as_id, new.base_gfn, new.slot))
+        self.put(new, file)
         return LayoutChange(gone, new)
 
     def put(self, memslot: Memslot, file: GuestMemfdFile | None) -> None:
-        """Add a slot that was found, where `meets` says that none is."""
-        self.slots[memslot.as_id, memslot.slot] = BoundSlot(memslot, file)
+        """Add a slot where `meets` says that none is."""
+        key = memslot.as_id, memslot.slot
+        self.slots[key] = BoundSlot(memslot, file)
         insort(self._by_gfn, (memslot.as_id, memslot.base_gfn, memslot.slot))
+        if file is not None:
+            self._of_file.setdefault(file, Mapped()).put(key, _view_of_file(memslot))
+        for view, mapped in self._views.items():
+            _map(mapped, key, view(memslot))
 
     def meets(self, as_id: int, base_gfn: int, npages: int) -> bool:
         """Whether a live slot of the address space shares a page with a range."""
@@ -138,10 +149,35 @@ class LiveMemslots:
         return any(k != (region.as_id, region.slot) for k in self._overlapping(*_where(region)))
 
     def copy(self) -> "LiveMemslots":
+        """Of what is mapped, not of who shows it."""
         return LiveMemslots(self.is_complete, dict(self.slots), list(self._by_gfn))
 
+    def binds(self, file: GuestMemfdFile) -> bool:
+        return file in self._of_file
+
     def bound_to(self, file: GuestMemfdFile) -> list[Memslot]:
-        return [bound.memslot for bound in self.slots.values() if bound.file is file]
+        return [self.slots[key].memslot for key in self._of_file.get(file, ())]
+
+    def views_of_file(self, file: GuestMemfdFile, starts: Offsets, ends: Offsets) -> Mappings:
+        """Of the slots bound to a file those that show any of the ranges, and perhaps others; in
+        bytes. A range of a guest_memfd is bound once at most: they do not overlap."""
+        return self._of_file[file].near(starts, ends)
+
+    def hvas(self, starts: Offsets, ends: Offsets) -> Mappings:
+        """Of all slots those whose shared half meets any of the ranges, and perhaps others."""
+        return self._view(_view_of_hva).near(starts, ends)
+
+    def gpas(self, starts: Offsets, ends: Offsets) -> Mappings:
+        """The same of guest physical addresses, in all address spaces."""
+        return self._view(_view_of_gpa).near(starts, ends)
+
+    def _view(self, view: View) -> Mapped:
+        """Kept from when it is first asked for."""
+        if view not in self._views:
+            self._views[view] = mapped = Mapped()
+            for key, bound in self.slots.items():
+                _map(mapped, key, view(bound.memslot))
+        return self._views[view]
 
     def _delete(self, key: tuple[int, int]) -> LayoutChange:
         return LayoutChange((key,)) if self._forget(key) else LayoutChange()
@@ -152,6 +188,12 @@ class LiveMemslots:
             return False
         slot = bound.memslot
         del self._by_gfn[bisect_left(self._by_gfn, (slot.as_id, slot.base_gfn, slot.slot))]
+        for mapped in self._views.values():
+            mapped.pop(key)
+        if bound.file is not None:
+            self._of_file[bound.file].pop(key)
+            if not self._of_file[bound.file]:
+                del self._of_file[bound.file]
         return True
 
     def _unnamed_at(self, region: Region) -> tuple[int, int]:
@@ -205,11 +247,28 @@ class LiveMemslots:
         )
 
 
-def hva_range(memslot: Memslot) -> tuple[int, int] | None:
-    """[start, end) of its shared half in the VMM's memory; None: not known."""
-    if memslot.userspace_addr is None:
-        return None
-    return memslot.userspace_addr, memslot.userspace_addr + (memslot.npages << PAGE_SHIFT)
+def _map(mapped: Mapped, key: SlotKey, mapping: Mapping | None) -> None:
+    if mapping is not None:
+        mapped.put(key, mapping)
+
+
+def _view_of_hva(memslot: Memslot) -> Mapping | None:
+    """Of its shared half in the VMM's memory; None: not known."""
+    start = memslot.userspace_addr
+    return None if start is None else _view_from(start, memslot)
+
+
+def _view_of_gpa(memslot: Memslot) -> Mapping:
+    return _view_from(memslot.base_gfn << PAGE_SHIFT, memslot)
+
+
+def _view_of_file(memslot: Memslot) -> Mapping:
+    return _view_from(memslot.guest_memfd_offset or 0, memslot)
+
+
+def _view_from(start: int, memslot: Memslot) -> Mapping:
+    end = min(start + (memslot.npages << PAGE_SHIFT), LAST_BYTE)
+    return start, end, memslot.base_gfn
 
 
 def _where(region: Region) -> tuple[int, int, int]:
