@@ -45,19 +45,25 @@ class Access:
     def session_of(self, headers: Headers) -> str | None:
         """The name of the living session that a request belongs to."""
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            cookie = SimpleCookie(headers.get("cookie", "")).get(cookie_name(headers))
         except CookieError:
             return None
         return cookie.value if cookie is not None and self.sessions.holds(cookie.value) else None
 
-    def enter(self, answer: Response, *, is_secure: bool) -> None:
+    def enter(self, headers: Headers, answer: Response, *, is_secure: bool) -> None:
         """Begin a session, and let the answer give it to the browser, which forgets it at its end.
 
         Lax: a link from elsewhere into the dashboard works. What changes something is refused from
         elsewhere by app.security.CrossSiteCheck.
         """
-        name = self.sessions.begin()
-        answer.set_cookie(COOKIE, name, secure=is_secure, httponly=True, samesite="lax")
+        name, session = cookie_name(headers), self.sessions.begin()
+        answer.set_cookie(name, session, secure=is_secure, httponly=True, samesite="lax")
+
+
+def cookie_name(headers: Headers) -> str:
+    """Cookies are of a host, whatever the port: two dashboards on it must not take each other's."""
+    port = headers.get("host", "").rpartition(":")[2]
+    return f"{COOKIE}_{port}" if port.isascii() and port.isdigit() else COOKIE
 
 
 def _digest(token: str) -> bytes:

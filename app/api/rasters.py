@@ -202,7 +202,10 @@ def image_url(vm: Vm, query: MapQuery, measure: Measure, theme: Theme) -> str:
 @router.get(
     "/{vm_id}/raster.png",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "A palette PNG."}},
+    responses={
+        200: {"content": {"image/png": {}}, "description": "A palette PNG."},
+        304: {"description": "The picture is still the one that If-None-Match names."},
+    },
 )
 def show_picture(
     request: Request,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from app.access import COOKIE, Access
+from app.access import Access, cookie_name
 from app.api.bodies import small_body
 from app.pages.rendering import PageRoute, page
 
@@ -72,7 +72,7 @@ async def _enter(request: Request, access: Access, token: str, to: str) -> Respo
         status, problem = await access.refuse(request.scope)
         return login_page(to, status, problem)
     answer = RedirectResponse(local(to), 303, NOT_KEPT)
-    access.enter(answer, is_secure=request.url.scheme == "https")
+    access.enter(request.headers, answer, is_secure=request.url.scheme == "https")
     return answer
 
 
@@ -84,5 +84,7 @@ async def log_out(request: Request) -> Response:
     if access is not None and session is not None:
         access.sessions.end(session)
     answer = RedirectResponse(LOGIN_PATH, 303, NOT_KEPT)
-    answer.delete_cookie(COOKIE, secure=request.url.scheme == "https", httponly=True)
+    answer.delete_cookie(
+        cookie_name(request.headers), secure=request.url.scheme == "https", httponly=True
+    )
     return answer

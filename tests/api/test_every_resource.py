@@ -121,6 +121,15 @@ def test_a_resource_answers_to_get_and_head_alike(every: httpx.Client, path: str
         assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
 
 
+def test_what_the_client_has_already_is_described_as_such(every: httpx.Client) -> None:
+    for path in FINITE:
+        query = needed("GET", path)
+        tag = every.get(filled(path), params=query).headers.get("etag")
+        if tag is not None:
+            again = every.get(filled(path), params=query, headers={"If-None-Match": tag})
+            assert str(again.status_code) in OPERATIONS["GET", path]["responses"], path
+
+
 def test_head_of_the_endless_stream_ends(every: httpx.Client) -> None:
     head = every.head(ENDLESS)
     assert (head.status_code, head.content) == (200, b"")

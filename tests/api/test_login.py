@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.datastructures import Headers
 
 import app.access
-from app.access import COOKIE, TOO_MANY, WRONG
+from app.access import TOO_MANY, WRONG, cookie_name
 from app.guesses import FREE, Guesses
 from app.pages.login import local
 from app.settings import Settings
@@ -39,7 +40,9 @@ def enter(
 
 
 def given(answer: httpx.Response) -> Morsel[str]:
-    return SimpleCookie(answer.headers["set-cookie"])[COOKIE]
+    """The one cookie that an answer gives."""
+    (cookie,) = SimpleCookie(answer.headers["set-cookie"]).values()
+    return cookie
 
 
 def test_a_person_without_the_token_gets_the_form_and_then_what_they_came_for(
@@ -80,7 +83,8 @@ def test_logging_out_ends_the_session_for_everybody_who_has_the_cookie(
     serve: Serve, guarded: Settings
 ) -> None:
     with serve(guarded) as client:
-        cookie = {"Cookie": f"{COOKIE}={given(enter(client)).value}"}
+        entered = given(enter(client))
+        cookie = {"Cookie": f"{entered.key}={entered.value}"}
         assert "Log out" in client.get("/", headers=HTML).text
         left = client.post("/logout")
         assert (left.status_code, left.headers["location"]) == (303, "/login")
@@ -97,17 +101,43 @@ def test_who_never_logged_in_is_offered_no_log_out(
         assert "Log out" not in other.get("/login").text
 
 
+def test_two_dashboards_of_a_host_keep_their_logins_apart(serve: Serve, guarded: Settings) -> None:
+    with serve(guarded) as one, serve(guarded) as other:
+        cookies = [given(enter(client)) for client in (one, other)]
+        both = {cookie.key: cookie.value for cookie in cookies}  # as a browser: ports are no matter
+        for client in (one, other):
+            address = client.base_url.join("/api/v1/vms")
+            assert httpx.get(address, cookies=both).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("dashboard.example:8000", "gmemscope_session_8000"),
+        ("[::1]:8000", "gmemscope_session_8000"),
+        ("dashboard.example", "gmemscope_session"),
+        ("[::1]", "gmemscope_session"),
+        ("a:b;c=d", "gmemscope_session"),
+        ("", "gmemscope_session"),
+    ],
+)
+def test_the_cookies_name_has_the_port_that_the_browser_asks(host: str, name: str) -> None:
+    assert cookie_name(Headers({"host": host})) == name
+
+
 def test_a_session_is_no_bearer_and_the_token_is_no_session(
     serve: Serve, guarded: Settings
 ) -> None:
     with serve(guarded) as client:
-        session = given(enter(client)).value
+        entered = given(enter(client))
+        name, session = entered.key, entered.value
         client.cookies.clear()
         for headers in (
             {"Authorization": f"Bearer {session}"},
-            {"Cookie": f"{COOKIE}={TOKEN}"},
+            {"Cookie": f"{name}={TOKEN}"},
+            {"Cookie": f"{name}={session}x"},
             {"Cookie": f"gmemscope_token={TOKEN}"},
-            {"Cookie": f'{COOKIE}="'},
+            {"Cookie": f'{name}="'},
             {"Cookie": "; =;;"},
             {"Authorization": "Bearer"},
             {"Authorization": f"Basic {TOKEN}"},
