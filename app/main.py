@@ -20,7 +20,7 @@ from app.head_requests import HeadAsGet
 from app.pages.errors import answer_http_error
 from app.pages.home import Hosts
 from app.settings import Settings
-from app.store.database import default_database, open_database
+from app.store.database import default_database, open_or_make
 from app.store.location import database_path
 from app.store.reader import Reader
 from app.views.backing import Accounts
@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises StoreError if it cannot be opened.
     """
-    engine = open_database(settings.database_url or default_database())
+    engine = open_or_make(settings.database_url or default_database())
     reader = Reader(engine)
     imports = ImportJobs(database_path(engine), import_limits(settings))
 

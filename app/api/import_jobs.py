@@ -12,6 +12,7 @@ from typing import Any, Literal
 from starlette.requests import ClientDisconnect
 
 from app.api.import_child import ImportChild, Outcome
+from app.store.place import acting_as, find_place
 
 State = Literal["receiving", "waiting", "running", "done", "failed", "cancelled"]
 UNDER_WAY: tuple[State, ...] = ("receiving", "waiting", "running")
@@ -80,6 +81,7 @@ class ImportJobs:
         self._database = database.absolute()
         self._limits = limits
         self._folder = self._database.parent
+        self._owner = find_place(self._database).owner
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count(1)
         self._turns = itertools.count()
@@ -120,7 +122,8 @@ class ImportJobs:
         self._remember(job)
         folder = self._folder / f"{_PREFIX}{os.getpid()}-{job.id}"
         try:
-            folder.mkdir()
+            with acting_as(self._owner):
+                folder.mkdir(0o700)
             await self._write(job, folder / job.name, chunks)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -162,7 +165,9 @@ class ImportJobs:
         )
 
     async def _write(self, job: Job, path: Path, chunks: AsyncIterator[bytes]) -> None:
-        with path.open("wb") as file:
+        with acting_as(self._owner):
+            file = path.open("xb")
+        with file:
             while (chunk := await self._next(job, chunks)) is not None:
                 job.received_bytes += len(chunk)
                 if job.received_bytes > self._limits.upload_bytes:

@@ -13,7 +13,6 @@ import typer
 
 from app.commands.errors import HostError, UsageError
 from app.commands.options import Database, Json, open_engine
-from app.commands.ownership import make_for_owner
 from app.commands.signals import stopped_by_signals
 
 if TYPE_CHECKING:
@@ -85,12 +84,14 @@ def command(
     wishes = Wishes(tuple(pid or ()), backing=backing, faults=faults)
     name = choose_source(source, wishes)
     with stopped_by_signals() as stop:
-        make_for_owner(database)
         migrate_apart(database)
         engine = open_engine(database)
-        refuse_second_writer(engine)
-        collected = record(engine, name, wishes, tuple(qmp or ()), duration, stop)
-    summary = summarise(engine, collected)
+        try:
+            refuse_second_writer(engine)
+            collected = record(engine, name, wishes, tuple(qmp or ()), duration, stop)
+            summary = summarise(engine, collected)
+        finally:
+            engine.dispose()  # what only its owner can remove beside it is removed now
     print(json.dumps(summary) if as_json else "\n".join(summary_lines(summary)))
     if collected.problem is not None:
         raise HostError(
@@ -196,6 +197,8 @@ def record(
 
 def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surroundings":
     """Note what the host is, then give up what only looking at it needed."""
+    from app.store.location import place_of
+    from app.store.place import stay_able_to_act_as
     from collector.agent import Surroundings
     from collector.doctor.findings import host_coverage
     from collector.host.descriptors import inode_of
@@ -205,7 +208,9 @@ def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surrounding
 
     host = host_coverage(gather())
     database = database_file(engine)
-    keep, notes = needed_to_go_on(name, database)
+    owner = place_of(engine).owner
+    keep, notes = needed_to_go_on(name, database if owner is None else None)
+    stay_able_to_act_as(owner)
     left = drop(keep)
     for note in (*notes, *left.notes):
         print(f"gmemscope: {note}", file=sys.stderr)

@@ -9,8 +9,9 @@ from typing import Annotated, BinaryIO
 import typer
 
 from app.commands import event_options
-from app.commands.errors import CommandError, UsageError
-from app.commands.options import Database, open_engine
+from app.commands.errors import UsageError
+from app.commands.options import Database, open_to_read
+from app.commands.outputs import opened_output
 from app.commands.times import parse_instant
 from app.views.choices import EVENT_FILTERS, TableFormat, What
 
@@ -75,7 +76,7 @@ def command(
     from app.views.table_files import write_table
     from app.views.vms import find_vm
 
-    reader = Reader(open_engine(database), cache_bytes=CACHE_BYTES)
+    reader = Reader(open_to_read(database), cache_bytes=CACHE_BYTES)
     found = find_vm(reader, vm)
     where = event_options.filter_of(reader, found.id, texts)
     batches = export_batches(reader, found, Export(what, at, from_t, to_t, where))
@@ -117,8 +118,5 @@ def opened(output: Path | None, table_format: TableFormat) -> Iterator[BinaryIO]
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    try:
-        with output.open("wb") as target:
-            yield target
-    except OSError as error:
-        raise CommandError(f"{output}: {error.strerror}") from error
+    with opened_output(output) as target:
+        yield target

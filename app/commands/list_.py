@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.commands.options import Database, Json, open_engine
+from app.commands.options import Database, Json, open_to_read
 
 if TYPE_CHECKING:
     from app.store.tables import Host
@@ -18,7 +18,7 @@ def command(database: Database = None, as_json: Json = False) -> None:
     from app.views.recordings import recording_views
     from app.views.vms import vm_view
 
-    reader = Catalogue(open_engine(database))
+    reader = Catalogue(open_to_read(database))
     hosts, recordings = reader.hosts(), recording_views(reader)
     vms = [vm_view(reader, vm) for vm in reader.vms(include_unattributed=True)]
     print(as_text(hosts, recordings, vms) if not as_json else to_json(hosts, recordings, vms))

@@ -25,7 +25,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def open_engine(database: str | None, *, read_only: bool = False) -> "Engine":
-    """Open the database named by `--database`, or the default one."""
+    """Open the database named by `--database`, or the default one, making it if need be."""
     from app.store.database import default_database, open_database
 
     return open_database(database or default_database(), read_only=read_only)
+
+
+def open_to_read(database: str | None) -> "Engine":
+    """As `open_engine`, for commands that only read: what `--database` names must be there, and
+    need not be writable."""
+    from app.store.database import default_database, open_database, open_or_make
+
+    if database is not None:
+        return open_database(database, must_exist=True)
+    return open_or_make(default_database())
+
+
+def require_database(database: str) -> None:
+    """Raises StoreError if what `--database` names is not there."""
+    open_to_read(database).dispose()

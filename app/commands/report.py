@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from app.commands.errors import CommandError
-from app.commands.options import Database, open_engine
+from app.commands.options import Database, open_to_read
+from app.commands.outputs import opened_output
 
 VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
 StormName = Annotated[
@@ -38,12 +39,11 @@ def command(
     from app.store.reader import Reader
     from app.views.vms import find_vm
 
-    reader = Reader(open_engine(database))
+    reader = Reader(open_to_read(database))
     try:
         text = build_report(reader, find_vm(reader, vm), storm, redact=redact)
-        output.write_text(text)
     except ReportError as error:
         raise CommandError(str(error)) from error
-    except OSError as error:
-        raise CommandError(f"{output}: {error.strerror}") from error
+    with opened_output(output) as target:
+        target.write(text.encode())
     print(f"{output}: {len(text.encode()) / 1e6:.1f} MB")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.commands.needs import check_libraries
-from app.commands.options import Database
+from app.commands.options import Database, require_database
 
 Host = Annotated[str, typer.Option(help="Address to listen on. Beyond this machine: set a token.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -20,6 +20,8 @@ def command(host: Host = "127.0.0.1", port: Port = 8000, database: Database = No
 
     settings = load_settings(host, port, database)
     check_libraries()
+    if database is not None:
+        require_database(database)
     with bind(host, port) as listener:
         from app.main import create_app  # slow to load: only once the port is ours
 

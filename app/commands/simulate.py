@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.errors import CommandError, UsageError
+from app.commands.errors import UsageError
 from app.commands.options import Database, Json, open_engine
+from app.commands.outputs import opened_output
 from app.commands.signals import stopped_by_signals
 from app.commands.sizes import parse_size
 
@@ -168,10 +169,8 @@ def write_truth(path: Path, showing: "Showing", played: "Played") -> None:
         "end_t": played.end_t,
         "planted": [planted.as_json() for planted in played.planted],
     }
-    try:
-        path.write_text(json.dumps(content, indent=1) + "\n")
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}") from error
+    with opened_output(path) as target:
+        target.write(json.dumps(content, indent=1).encode() + b"\n")
 
 
 def summarise(engine: "Engine", recording_id: int, played: "Played") -> dict[str, Any]:

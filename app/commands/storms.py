@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Database, Json, open_engine
+from app.commands.options import Database, Json, open_to_read
 
 VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
 StormName = Annotated[
@@ -50,7 +50,7 @@ def command(
     from app.views.storms import StormRules, Storms
     from app.views.vms import find_vm
 
-    reader = Reader(open_engine(database))
+    reader = Reader(open_to_read(database))
     row = find_vm(reader, vm)
     storms = Storms(reader)
     rules = StormRules().scaled(

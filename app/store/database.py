@@ -1,21 +1,29 @@
 """Opening a database: a SQLite file by path, or any SQLAlchemy URL."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
-from app.store.errors import StoreError, WriterBusy, explained
+from app.store.connecting import (
+    FileConnection,
+    connect_to_read,
+    connect_to_write,
+    may_write,
+    refuse_what_changed,
+)
+from app.store.errors import NotWritable, StoreError, WriterBusy, explained
+from app.store.location import PLACE
 from app.store.lock import WriterLock
 from app.store.migrate import create, migrate, schema_version
+from app.store.place import Place, acting_as, check_files, find_place, make_file
 from app.store.recover import recover
 from app.store.tables import SCHEMA_VERSION
 
-BUSY_TIMEOUT_MS = 10_000
 APPLICATION_ID = 0x676D656D
 """Marks the SQLite file as ours for file(1): "gmem"."""
 
@@ -34,25 +42,95 @@ def data_folder() -> Path:
     return Path(data_home) / "gmemscope"
 
 
-def open_database(url_or_path: str | Path, *, read_only: bool = False) -> Engine:
-    """Open a database, creating and migrating it unless read_only.
+def open_database(
+    url_or_path: str | Path, *, read_only: bool = False, must_exist: bool = False
+) -> Engine:
+    """Open a database, migrating it, and making it unless it `must_exist`.
 
+    One that must exist is opened only to be read where it cannot be written: a read-only mount, a
+    full disk, another user's file. With read_only nothing is written in any case.
     A recording whose writer died is marked incomplete. Raises StoreError if the file is no
-    database, not ours, of a newer schema, or (read_only) missing or of an older schema.
+    database, not ours, of a newer schema, missing, or to be read only and of an older schema.
     """
     url = _as_url(url_or_path)
-    name = url.render_as_string()
-    if url.get_backend_name() == "sqlite":
-        url = _prepare_sqlite_url(url, read_only)
-    engine = _create_engine(url)
-    if engine.dialect.name == "sqlite":
-        _configure_sqlite(engine, read_only)
+    if url.get_backend_name() != "sqlite":
+        return _open_server(url, read_only=read_only)
+    place = _place_of(url)
+    if (read_only or must_exist) and not _is_there(place):
+        raise StoreError(f"{place.path}: there is no database; --database names it")
+    check_files(place)
+    if read_only:
+        return _open_to_read(place, pool=QueuePool if may_write(place) else NullPool)
+    if must_exist and not may_write(place):
+        return _open_to_read(place, pool=NullPool)
     try:
-        with explained(name):
-            _check_version(engine, name) if read_only else _bring_up_to_date(engine)
+        return _open_to_write(place)
+    except NotWritable as refusal:
+        if not must_exist:
+            raise
+        try:
+            return _open_to_read(place, pool=NullPool)
+        except StoreError:
+            raise refusal from None
+
+
+def open_or_make(url_or_path: str | Path) -> Engine:
+    """As `open_database`: one that is there needs only to be readable."""
+    url = _as_url(url_or_path)
+    is_there = url.get_backend_name() == "sqlite" and _is_there(_place_of(url))
+    return open_database(url_or_path, must_exist=is_there)
+
+
+def _open_to_write(place: Place) -> Engine:
+    with explained(str(place.path)):
+        _make_folder(place)
+        make_file(place)
+    engine = _engine_of(place, lambda: connect_to_write(place))
+    with _disposing(engine), explained(str(place.path)):
+        _bring_up_to_date(engine)
+    check_files(place)
+    return engine
+
+
+def _open_to_read(place: Place, *, pool: type[Pool]) -> Engine:
+    """Where files cannot be made beside the database, connections are not to be kept: they may
+    not be shared with somebody who begins to write."""
+    engine = _engine_of(place, lambda: connect_to_read(place), poolclass=pool)
+    refuse_what_changed(engine)
+    with _disposing(engine), explained(str(place.path)):
+        _check_version(engine, str(place.path))
+    return engine
+
+
+def _open_server(url: URL, *, read_only: bool) -> Engine:
+    engine = _create_engine(url)
+    name = url.render_as_string()
+    with _disposing(engine), explained(name):
+        _check_version(engine, name) if read_only else _bring_up_to_date(engine)
+    return engine
+
+
+@contextmanager
+def _disposing(engine: Engine) -> Iterator[None]:
+    """Of an engine with which something failed."""
+    try:
+        yield
     except BaseException:
         engine.dispose()
         raise
+
+
+def _engine_of(
+    place: Place, connect: Callable[[], FileConnection], poolclass: type[Pool] = QueuePool
+) -> Engine:
+    url = URL.create("sqlite", database=str(place.path))
+    engine = create_engine(url, creator=connect, poolclass=poolclass)
+    engine.update_execution_options(**{PLACE: place})
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
     return engine
 
 
@@ -83,41 +161,24 @@ def _create_engine(url: URL) -> Engine:
         raise StoreError(f"{url.render_as_string()}: {error}") from error
 
 
-def _prepare_sqlite_url(url: URL, read_only: bool) -> URL:
+def _place_of(url: URL) -> Place:
     if not url.database or url.database == ":memory:":
         raise StoreError("a database in memory cannot be shared; name a file")
-    path = Path(url.database)
-    if read_only:
-        if not path.is_file():
-            raise StoreError(f"{path}: there is no database")
-        return url
+    return find_place(Path(url.database.removeprefix("file:").partition("?")[0]))
+
+
+def _is_there(place: Place) -> bool:
+    with acting_as(place.owner):
+        return os.path.lexists(place.path)
+
+
+def _make_folder(place: Place) -> None:
+    folder = place.path.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with acting_as(place.owner):
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{path.parent}: cannot be created ({error.strerror})") from error
-    return url
-
-
-def _configure_sqlite(engine: Engine, read_only: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 -- DBAPI objects
-        # The driver's own transaction handling begins none for SELECT, which would let a reader
-        # see two states of the database within one answer.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if read_only:
-            cursor.execute("PRAGMA query_only = ON")
-        else:
-            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+        raise StoreError(f"{folder}: cannot be created ({error.strerror})") from error
 
 
 def _check_version(engine: Engine, name: str) -> None:
@@ -134,10 +195,10 @@ def _bring_up_to_date(engine: Engine) -> None:
             _migrate(engine)
         return
     try:
-        with WriterLock(engine, patience_s=0.0 if is_current else 5.0):
+        with WriterLock(engine, patience_s=0.0 if is_current else 5.0) as lock:
             if not is_current:
                 _migrate(engine)
-            recover(engine)
+            recover(engine, lock)
     except WriterBusy:
         # Somebody writes: what is current is then in order, and its recording is not stale.
         if not is_current:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine, select
 from sqlmodel import col
 
-from app.store.lock import is_held_by, lock_path
+from app.store.lock import is_held_by, left_word, lock_path
 from app.store.tables import Recording, RecordingState, Vm
 
 
@@ -29,6 +29,7 @@ class Writing:
 
     is_alive: bool
     silent_ns: int  # since it last stored something, not even that nothing happened
+    word: str | None = None  # why it ended, if it could not store that
 
 
 def read_heads(engine: Engine) -> list[Head]:
@@ -96,7 +97,7 @@ def writing(engine: Engine, recording: Recording) -> Writing | None:
         query = select(col(Recording.state)).where(col(Recording.id) == recording.id)
         with engine.connect() as connection:
             is_alive = connection.execute(query).scalar_one_or_none() != RecordingState.WRITING
-    return Writing(is_alive, _silence_ns(engine))
+    return Writing(is_alive, _silence_ns(engine), None if is_alive else left_word(engine))
 
 
 def _silence_ns(engine: Engine) -> int:
@@ -104,5 +105,5 @@ def _silence_ns(engine: Engine) -> int:
     now = time.time_ns()
     try:
         return max(0, now - lock_path(engine).stat().st_mtime_ns)
-    except FileNotFoundError:
+    except OSError:
         return 0

@@ -4,14 +4,17 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import Session, col
 
 from app.store.delete import delete_contents
+from app.store.lock import WriterLock
 from app.store.seals import seal
 from app.store.tables import Recording, RecordingState
 
 
-def recover(engine: Engine) -> None:
+def recover(engine: Engine, lock: WriterLock | None = None) -> None:
     """Mark recordings that nobody writes any more as incomplete; finish deletions cut short.
 
-    Only to be called while holding the writer lock."""
+    Only to be called while holding the writer lock. `lock`: may hold why the last one ended.
+    """
+    word = None if lock is None else lock.left_word
     with Session(engine) as session:
         states = session.execute(
             select(col(Recording.id), col(Recording.state)).where(
@@ -20,8 +23,10 @@ def recover(engine: Engine) -> None:
         ).all()
         for recording_id, state in states:
             if state == RecordingState.WRITING:
-                _mark_incomplete(session, recording_id)
+                _mark_incomplete(session, recording_id, word)
         session.commit()
+    if lock is not None and word is not None:
+        lock.leave_word(None)
     for recording_id, state in states:
         if state == RecordingState.DELETING:
             delete_contents(engine, recording_id)
@@ -37,24 +42,25 @@ def written_by(engine: Engine, pid: int) -> int | None:
         return found
 
 
-def _mark_incomplete(session: Session, recording_id: int) -> None:
+def _mark_incomplete(session: Session, recording_id: int, word: str | None) -> None:
     recording = session.get_one(Recording, recording_id)
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording_id)
         .values(
             state=RecordingState.INCOMPLETE,
-            incomplete_reason=what_is_missing(recording),
+            incomplete_reason=what_is_missing(recording, word),
             writer_pid=None,
         )
     )
     seal(session.connection(), recording_id)
 
 
-def what_is_missing(recording: Recording) -> str:
-    """What a writer that died left out, in words."""
+def what_is_missing(recording: Recording, word: str | None) -> str:
+    """What a writer that ended without finishing left out, in words; `word`: it said so itself."""
     last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
+    ended = word or f"the writer (process {recording.writer_pid}) ended without finishing"
     return (
-        f"the writer (process {recording.writer_pid}) ended without finishing: events "
-        f"after t = {last_s:.6f} s are missing, some from t = {complete_s:.6f} s on may be"
+        f"{ended}: events after t = {last_s:.6f} s are missing, "
+        f"some from t = {complete_s:.6f} s on may be"
     )

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, col
 
 from app.model.events import EventArray
 from app.model.layout import GuestMemfd, Memslot, VmIdentity
-from app.store.errors import StoreError, explained
+from app.store.errors import NotWritable, StoreError, explained
 from app.store.lock import WriterLock
 from app.store.protocol import Loss, RecordingHeader
 from app.store.recover import recover
@@ -149,7 +149,7 @@ class RecordingWriter:
     def __enter__(self) -> Self:
         self._lock.__enter__()
         try:
-            recover(self._engine)
+            recover(self._engine, self._lock)
             self._begin()
         except BaseException:
             self._lock.__exit__(None, None, None)
@@ -164,9 +164,10 @@ class RecordingWriter:
     ) -> None:
         try:
             self._finish(error)
-        except StoreError:
+        except StoreError as failure:
             # Whoever opens the database next marks the recording incomplete; the first error,
             # if there is one, says more than this consequence of it.
+            self._lock.leave_word(self._incomplete_reason or reason_of(error or failure))
             if error is None:
                 raise
         finally:
@@ -197,11 +198,19 @@ class RecordingWriter:
         }
         if self._is_torn or isinstance(error, MemoryError):  # which may come anywhere
             # What came after would follow a hole: what the last commit holds is whole.
+            self._store_end()
+        else:
+            self._commit(finish=True)
+
+    def _store_end(self) -> None:
+        """A full disk may have room for the reason, though for nothing else."""
+        try:
             with self._transaction() as connection:
                 self._update(connection, self._recording_values)
                 seal(connection, self.recording_id)
-        else:
-            self._commit(finish=True)
+        except NotWritable:
+            with self._transaction() as connection:
+                self._update(connection, self._recording_values)
 
     def _commit_if_full(self, vm: VmWriter) -> None:
         """`vm` was given something: all others were looked at when they were."""

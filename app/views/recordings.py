@@ -126,7 +126,7 @@ def what_is_wrong(
     """Sentences on why a recording is not all that it should be."""
     reasons = [recording.incomplete_reason] if recording.incomplete_reason else []
     if writing is not None and not writing.is_alive:
-        reasons = [what_is_missing(recording)]
+        reasons = [what_is_missing(recording, writing.word)]
     damaged = reader.damaged_rows(recording)
     if lost:
         events = sum(loss.count or 0 for loss in lost)

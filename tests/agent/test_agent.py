@@ -14,7 +14,7 @@ from live_double import LiveDouble, call, conversion, created_vm, loss
 from sqlalchemy import Engine
 
 from app.model.events import EventArray, Outcome
-from app.store import database, writer
+from app.store import connecting, writer
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
@@ -269,7 +269,7 @@ def test_database_that_another_process_locks_ends_the_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not one of ours, which know the writer's lock: the sqlite3 shell, say."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
     engine, other = open_database(tmp_path / "agent.db"), open_database(tmp_path / "agent.db")
     locked: list[Any] = []
 

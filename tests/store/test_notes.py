@@ -8,7 +8,7 @@ import pytest
 from histories import HEADER, IDENTITY, Write, random_events
 from sqlalchemy import Engine
 
-from app.store import database
+from app.store import connecting
 from app.store.database import open_database
 from app.store.errors import Conflict, NotFound, StoreError
 from app.store.lock import lock_path
@@ -134,7 +134,7 @@ def test_a_locked_or_read_only_database_is_said(
     path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vm_id = write(random_events(10)).vm_id
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 20)
     engine = open_database(path)
     with sqlite3.connect(path) as holder:
         holder.execute("BEGIN IMMEDIATE")

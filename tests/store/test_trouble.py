@@ -11,7 +11,7 @@ import sqlalchemy
 from histories import HEADER, IDENTITY, random_events
 from sqlalchemy import Connection, Engine
 
-from app.store import database
+from app.store import connecting
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.reader import Reader
@@ -85,7 +85,7 @@ def test_a_commit_that_fails_halfway_leaves_no_hole(
 
 
 def test_a_locked_database_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
     engine, other = open_database(path), open_database(path)
     with closing(other.raw_connection()) as connection:
         connection.cursor().execute("BEGIN IMMEDIATE")
