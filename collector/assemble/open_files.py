@@ -1,49 +1,43 @@
 """What descriptors name: VMs, vCPUs and guest_memfds, by process and number."""
 
-from collections.abc import Callable
-
 from collector.assemble.live_vm import LiveVm, OpenFile, Vcpu
 
 
 class OpenFiles:
     def __init__(self) -> None:
-        self._files: dict[tuple[int, int], OpenFile] = {}
-        self._owners: set[int] | None = None  # None: to be found out
+        self._files: dict[int, dict[int, OpenFile]] = {}  # by owner; none of them is empty
 
     def get(self, owner: int, fd: int) -> OpenFile | None:
-        return self._files.get((owner, fd))
+        return self._files[owner].get(fd) if owner in self._files else None
 
     def put(self, owner: int, fd: int, file: OpenFile) -> None:
-        self._files[owner, fd] = file
-        self._owners = None
+        self._files.setdefault(owner, {})[fd] = file
 
     def pop(self, owner: int, fd: int) -> OpenFile | None:
-        self._owners = None
-        return self._files.pop((owner, fd), None)
+        file = self._files[owner].pop(fd, None) if owner in self._files else None
+        if owner in self._files and not self._files[owner]:
+            del self._files[owner]
+        return file
 
     def numbers(self, owner: int) -> list[int]:
-        return [fd for process, fd in self._files if process == owner]
+        return list(self._files.get(owner, ()))
 
     def has(self, owner: int) -> bool:
         """Whether something is open there."""
-        if self._owners is None:
-            self._owners = {owner for owner, _ in self._files}
-        return owner in self._owners
+        return owner in self._files
 
     def names(self, file: OpenFile) -> bool:
         """Whether a descriptor names it."""
-        return any(one is file for one in self._files.values())
+        return any(one is file for files in self._files.values() for one in files.values())
 
     def forget_vm(self, vm: LiveVm) -> None:
         """Guest_memfds outlive the descriptors of their VM."""
-        self._keep(lambda _, file: not _belongs(file, vm))
+        for owner in list(self._files):
+            for fd in [fd for fd, file in self._files[owner].items() if _belongs(file, vm)]:
+                self.pop(owner, fd)
 
     def forget_owner(self, owner: int) -> None:
-        self._keep(lambda process, _: process != owner)
-
-    def _keep(self, wanted: Callable[[int, OpenFile], bool]) -> None:
-        self._files = {key: f for key, f in self._files.items() if wanted(key[0], f)}
-        self._owners = None
+        self._files.pop(owner, None)
 
 
 def _belongs(file: OpenFile, vm: LiveVm) -> bool:

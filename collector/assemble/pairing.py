@@ -7,7 +7,7 @@ from collector.assemble import pairing_state as s
 from collector.assemble.pairing_hot import pair
 from collector.assemble.pairing_rows import find_thread
 from collector.assemble.pairing_waiting import oldest_open, sweep
-from collector.records import CALL, RECORD, CallArray, RecordArray
+from collector.records import CALL, RECORD, CallArray, CallCode, RecordArray
 
 MOST_HELD_CALLS = 1 << 19
 """Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
@@ -26,6 +26,7 @@ class Pairing:
         self._shared = np.zeros(s.SHARED_WIDTH, dtype=np.int64)
         self._held = np.zeros(0, dtype=CALL)
         self._last_ts = 0
+        self._ended: set[int] = set()  # threads, since the table was made anew
 
     def expect_userspace_exits(self) -> None:
         """kvm_userspace_exit is recorded, even where no thread has come to one yet."""
@@ -47,10 +48,12 @@ class Pairing:
                 if count + 2 > len(out):
                     out = np.concatenate((out[:count], np.empty_like(out)))
                 else:
-                    self._grow()
+                    self._note_ends(_calls_of(out[:count]))
+                    self._make_room()
         if len(words):
             self._last_ts = int(words[-1, 0])
         calls = _calls_of(out[:count])
+        self._note_ends(calls)
         if not self._shared[s.HAS_IOCTL_EXITS]:
             calls = np.concatenate((calls, self._swept(0)))
         return self._settled(calls)
@@ -91,12 +94,25 @@ class Pairing:
         count = sweep(self._table, self._shared, rows, before)
         return _calls_of(rows[:count].copy())
 
-    def _grow(self) -> None:
-        """Double the thread table."""
+    def _note_ends(self, calls: CallArray) -> None:
+        """Threads come and go, of the whole host: what ended needs no row."""
+        tasks = calls[np.isin(calls["code"], (CallCode.NEW_TASK, CallCode.PROCESS_EXIT))]
+        ends = tasks["code"] == CallCode.PROCESS_EXIT
+        lately = dict(zip(tasks["v"][:, 0].tolist(), ends.tolist(), strict=True))
+        self._ended.difference_update(lately)
+        self._ended.update(tid for tid, has_ended in lately.items() if has_ended)
+
+    def _make_room(self) -> None:
+        """Take the threads that ended out of the table, and double it if it is rather full yet."""
         old = self._table
-        self._table = np.zeros((2 * len(old), s.WIDTH), dtype=np.int64)
-        self._shared[s.THREADS] = 0
         rows: npt.NDArray[np.int64] = old[old[:, s.TID] != 0]
+        ended = np.fromiter(self._ended, np.int64, len(self._ended))
+        is_idle = (rows[:, s.CODE] == 0) | (rows[:, s.CODE] == s.OTHER)
+        rows = rows[~(is_idle & np.isin(rows[:, s.TID] - 1, ended))]
+        self._ended.clear()
+        is_full = 4 * len(rows) > len(old)
+        self._table = np.zeros((len(old) << is_full, s.WIDTH), dtype=np.int64)
+        self._shared[s.THREADS] = 0
         for row in rows:
             self._table[find_thread(self._table, self._shared, int(row[s.TID]) - 1)] = row
 

@@ -105,7 +105,8 @@ class Processes:
         self._forget(tid)
         is_last = process not in self._threads
         if group_dead == 1 or (group_dead < 0 and is_last):
-            self._threads.pop(process, None)
+            for other in self._threads.pop(process, ()):
+                del self._process_of[other]
             self._told.discard(process)
             self._whole.discard(process)
             return process

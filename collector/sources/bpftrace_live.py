@@ -11,7 +11,7 @@ import numpy as np
 
 from collector.coverage import Capability
 from collector.recipes.bpftrace import FIRST_LINE
-from collector.records import CALL
+from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import SourceDescription
 from collector.sources.bpftrace_child import BpftraceChild
 from collector.sources.bpftrace_host import host_program, online_cpus
@@ -47,6 +47,7 @@ class BpftraceLive:
         self._reader = BpftraceReader(Path("bpftrace"), self._start.clock_ns)
         self._cpus = online_cpus()
         self._held = np.zeros(0, dtype=CALL)
+        self._ended: list[int] = []
         self._reached_ns = self._newest_ns = self._start.clock_ns
         self._delay_ns = 0  # how old the newest line was when it was read, of late
 
@@ -139,8 +140,15 @@ class BpftraceLive:
         self._held = calls[count:].copy()
         settled, _ = without_late(calls[:count], np.uint64(self._reached_ns))
         self._directions.decide(settled)
+        self._forget_names(settled)
         self._reached_ns = self._reader.settled_ns = until_ns
         return LiveBatch(settled, until_ns)
+
+    def _forget_names(self, calls: CallArray) -> None:
+        """Of threads that ended in the calls before these, whose VMs are named by now."""
+        for tid in self._ended:
+            self._reader.command_names.pop(tid, None)
+        self._ended = calls["v"][calls["code"] == CallCode.PROCESS_EXIT, 0].tolist()
 
     def __enter__(self) -> Self:
         return self

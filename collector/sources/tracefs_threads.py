@@ -30,6 +30,7 @@ class Threads:
 
     def __init__(self, root: Path = TRACEFS) -> None:
         self.command_names: dict[int, str] = {}
+        self._ended: list[int] = []  # in the calls before: their VMs are named by now
         self._root = root
         self._group_of = np.zeros(_THREADS, np.int32)  # 0: not known; the pages used are few
 
@@ -38,6 +39,8 @@ class Threads:
         if not len(calls):
             return
         tids = np.clip(calls["tid"], 0, _THREADS - 1)
+        for tid in self._ended:
+            self.command_names.pop(tid, None)
         births = calls[calls["code"] == CallCode.NEW_TASK]
         for tid in self.command_names.keys() & set(births["v"][:, 0].tolist()):
             del self.command_names[tid]
@@ -52,6 +55,7 @@ class Threads:
         for tid in np.unique(calls["tid"][np.isin(calls["code"], _NAMED)]).tolist():
             self._learn_name(tid)
         exits = calls["v"][calls["code"] == CallCode.PROCESS_EXIT, 0]
+        self._ended = exits.tolist()
         self._group_of[exits[exits < _THREADS].astype(np.int64)] = 0  # its number may be given anew
 
     def _take_births(self, births: CallArray) -> None:
