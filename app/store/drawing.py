@@ -24,6 +24,9 @@ from app.store.window import Window
 NARROW_BLOCKS = 64
 """In a window of more blocks than this there is hardly ever nothing."""
 
+MOST_CELLS = 1 << 19
+"""Are drawn at once: the sums of a cell take 160 bytes while they are made."""
+
 Rows = npt.NDArray[np.bool_]
 
 
@@ -52,7 +55,7 @@ class Drawing(Generic[Picture]):
         block_shift = max((info.block_shift or 0 for info in usable), default=0)
         is_coarse = is_on_blocks(self._grid, block_shift) & bool(summarised)
         parts: list[tuple[npt.NDArray[np.intp], Picture]] = []
-        for rows in _groups(is_coarse):
+        for rows in _groups(is_coarse, max(1, MOST_CELLS // self._grid.shape[1])):
             grid = Grid(self._grid.t_edges, self._grid.row_first[rows], self._grid.row_end[rows])
             coarse = summarised if is_coarse[rows[0]] else set()
             parts.append((rows, self._draw_rows(start, infos, grid, coarse)))
@@ -136,12 +139,12 @@ def is_on_blocks(grid: Grid, block_shift: int) -> Rows:
     return is_on
 
 
-def _groups(is_coarse: Rows) -> list[npt.NDArray[np.intp]]:
-    """The coarse rows together, the others by neighbourhood."""
+def _groups(is_coarse: Rows, most: int) -> list[npt.NDArray[np.intp]]:
+    """The coarse rows together, the others by neighbourhood; no more than so many in each."""
     fine = np.flatnonzero(~is_coarse)
     breaks = np.flatnonzero(np.diff(fine) != 1) + 1
     groups = [np.flatnonzero(is_coarse), *np.split(fine, breaks)]
-    return [group for group in groups if len(group)]
+    return [group[i : i + most] for group in groups for i in range(0, len(group), most)]
 
 
 def _assembled(

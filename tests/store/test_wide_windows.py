@@ -1,5 +1,7 @@
 """Zoomed-out views: drawn from summaries, and the same as from the changes themselves."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -7,9 +9,9 @@ from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import PAGES_PER_2M, EventArray, effect_time
-from app.model.raster import Grid, Raster, churn, rasterise
+from app.model.raster import ChurnSums, Grid, Raster, RasterSums, churn, rasterise
 from app.model.timeline import timeline
-from app.store import fitting
+from app.store import drawing, fitting
 from app.store.drawing import is_on_quanta
 from app.store.errors import StoreError
 from app.store.reader import Reader
@@ -97,6 +99,31 @@ def test_any_other_grid_is_exact_too(engine: Engine, vm_id: int) -> None:
     reader = Reader(engine)
     grid = grid_of(end_of(reader, vm_id) - 777, columns=37, rows=29)
     assert_same(reader.raster(vm_id, grid), from_changes(reader, vm_id, grid))
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_tall_raster_is_drawn_some_rows_at_a_time(
+    engine: Engine, vm_id: int, monkeypatch: pytest.MonkeyPatch, fits: bool
+) -> None:
+    reader = Reader(engine)
+    grid = grid_of(end_of(reader, vm_id) - 777, columns=37, rows=64)
+    grid = reader.fit(vm_id, grid) if fits else grid
+    most = 10 * grid.shape[1]
+    shapes: list[tuple[int, int]] = []
+    for sums in (RasterSums, ChurnSums):
+        begin = sums.add_start
+
+        def add_start(made: RasterSums, *what: object, begin: Callable[..., None] = begin) -> None:
+            shapes.append(made.grid.shape)
+            begin(made, *what)
+
+        monkeypatch.setattr(sums, "add_start", add_start)
+    monkeypatch.setattr(drawing, "MOST_CELLS", most)
+    ours = reader.raster(vm_id, grid)
+    assert len(shapes) > 6
+    assert max(height * width for height, width in shapes) <= most
+    assert_same(ours, from_changes(reader, vm_id, grid))
+    assert_churn_exact(reader, vm_id, grid)
 
 
 @pytest.mark.parametrize("start", [0.0, 0.3, 0.85])
