@@ -168,12 +168,16 @@ def test_a_wrong_token_is_said_to_be_wrong(serve: Serve, guarded: Settings) -> N
             assert "set-cookie" not in answer.headers
 
 
+@pytest.fixture
+def unforgiving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is forgotten meanwhile, however slow the machine is."""
+    monkeypatch.setattr(app.access, "Guesses", lambda delay_s: Guesses(delay_s, lambda: 0.0))
+
+
 def test_wrong_tokens_are_slowed_down_and_right_ones_never(
-    serve: Serve, guarded: Settings, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, guarded: Settings, unforgiving: None
 ) -> None:
     wrong = {"Authorization": "Bearer wrong"}
-    # Nothing is forgiven meanwhile, however slow the machine is.
-    monkeypatch.setattr(app.access, "Guesses", lambda delay_s: Guesses(delay_s, lambda: 0.0))
     with serve(guarded) as client:
         answers = [client.get("/api/v1/vms", headers=wrong) for _ in range(FREE + 2)]
         assert [answer.status_code for answer in answers] == [401] * FREE + [429] * 2
@@ -192,6 +196,22 @@ def test_only_a_proxy_that_is_trusted_says_who_asks_and_that_there_is_tls(
     with serve(guarded.model_copy(update={"trusted_proxies": "192.0.2.7,127.0.0.1"})) as client:
         assert given(enter(client, **forwarded))["secure"]
         assert not given(enter(client))["secure"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "of_one", "of_another"), [("", 429, 429), ("127.0.0.1", 429, 401)]
+)
+def test_who_guesses_is_whom_a_trusted_proxy_names_and_nobody_names_himself(
+    serve: Serve, guarded: Settings, unforgiving: None, proxies: str, of_one: int, of_another: int
+) -> None:
+    def guess(client: httpx.Client, address: str) -> int:
+        headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": address}
+        return client.get("/api/v1/vms", headers=headers).status_code
+
+    with serve(guarded.model_copy(update={"trusted_proxies": proxies})) as client:
+        assert [guess(client, "192.0.2.1") for _ in range(FREE)] == [401] * FREE
+        assert guess(client, "192.0.2.1") == of_one
+        assert guess(client, "192.0.2.2") == of_another
 
 
 def test_what_is_no_form_is_refused(serve: Serve, guarded: Settings) -> None:
