@@ -12,14 +12,15 @@ class Recorder(StrEnum):
     TRACE_CMD = "trace-cmd"
     BPFTRACE = "bpftrace"
     PERF = "perf"
+    PROCESSES = "processes"
 
 
 Which = Annotated[
     str | None,
     typer.Argument(
-        metavar="[trace-cmd|bpftrace|perf]",
-        help="Print this recorder's program. Default: say what each needs and sees, and how to "
-        "use it.",
+        metavar="[trace-cmd|bpftrace|perf|processes]",
+        help="Print this recorder's program; processes: one that names the processes beside a "
+        "trace. Default: say what each needs and sees, and how to use it.",
     ),
 ]
 
@@ -30,17 +31,20 @@ def command(recorder: Which = None) -> None:
     trace-cmd and bpftrace see everything, perf no memslots; without an argument it says which
     needs what. Import what they record with `gmemscope import`.
     """
-    from collector.recipes import bpftrace, perf, trace_cmd
+    from collector.recipes import bpftrace, perf, processes, trace_cmd
     from collector.recipes.choice import COMPARISON
 
     if recorder is None:
-        print(COMPARISON, trace_cmd.HOW_TO, bpftrace.HOW_TO, perf.HOW_TO, sep="\n", end="")
+        how_to = (trace_cmd.HOW_TO, bpftrace.HOW_TO, perf.HOW_TO, processes.HOW_TO)
+        print(COMPARISON, *how_to, sep="\n", end="")
     elif recorder == Recorder.TRACE_CMD:
         print(trace_cmd.SCRIPT, end="")
     elif recorder == Recorder.BPFTRACE:
         print(bpftrace.PROGRAM, end="")
     elif recorder == Recorder.PERF:
         print(perf.SCRIPT, end="")
+    elif recorder == Recorder.PROCESSES:
+        print(processes.SCRIPT, end="")
     else:
         known = ", ".join(Recorder)
         raise UsageError(f"there is no recipe for {recorder!r}; there are {known}")

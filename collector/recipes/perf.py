@@ -1,6 +1,7 @@
 """Commands that record with stock perf and make of it the text that can be imported."""
 
 from collector.ftrace.tracepoints import BASIC, FAULTS
+from collector.recipes import running
 
 EVENTS = BASIC | FAULTS
 
@@ -17,11 +18,11 @@ SCRIPT = f"""\
 # arguments runs. Needs root and perf (Debian: linux-perf). Adds nothing to the kernel.
 set -euf
 output=${{OUTPUT:-recording.txt}}
-tracing=/sys/kernel/tracing
+tracing=${{TRACEFS:-/sys/kernel/tracing}}
 events=
+has_command=${{1:-}}
 trap 'rm -f "$output.data"' EXIT
-trap : INT # ends perf; what it recorded is still to be written out
-
+{running.FUNCTIONS}
 # Kernels differ in which events they have.
 want() {{
     if [ -d "$tracing/events/$1" ]; then
@@ -37,7 +38,7 @@ want() {{
 # perf ends by the signal that ended it, or as the command did: neither is to end us.
 [ $# -eq 0 ] || set -- -- "$@"
 # shellcheck disable=SC2086 # one option after the other
-perf record -q -k CLOCK_MONOTONIC -a -m 8M -o "$output.data" $events "$@" || true
+run perf record -q -k CLOCK_MONOTONIC -a -m 8M -o "$output.data" $events "$@" || true
 perf script --header --ns --show-lost-events -F trace:comm,pid,tid,cpu,time,event,trace \\
     -i "$output.data" > "$output"
 """
