@@ -15,6 +15,8 @@ from collector.ahead import ahead
 from collector.assemble.assembler import Assembler
 from collector.assemble.border import LAST_NS
 from collector.coverage import describe_coverage
+from collector.host.found import Found
+from collector.host.listing import looks_like_listing, told_beside
 from collector.records import CallArray, CallCode
 from collector.sources.base import InputError, SourceDescription, shown_name
 
@@ -30,6 +32,10 @@ _ADVICE = {
     b"\x28\xb5\x2f\xfd": "this is packed by zstd: unpack it first, by `zstd -d`",
 }
 """What to do with files that begin so."""
+_ADVICE_FOR_LISTS = (
+    "this is a list of processes: it is read with the recording that it lies beside, whose name it "
+    "has, and .processes after that"
+)
 _LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
 
 
@@ -109,6 +115,8 @@ def format_of(path: Path) -> str:
         return "trace-report"
     if looks_like_qemu_log(head):
         return "qemu"
+    if looks_like_listing(head):
+        raise InputError(path, 0, _ADVICE_FOR_LISTS)
     for magic, advice in _ADVICE.items():
         if head.startswith(magic):
             raise InputError(path, 0, advice)
@@ -135,12 +143,16 @@ def import_file(
     """
     with _readable(path), closing(_open(path, format_name)) as source:
         description = _checked(path, source.describe())
+        beside = told_beside(path, description)
+        groups = beside.thread_groups | description.thread_groups
+        description = replace(description, thread_groups=groups)
         with open_sink(_header(path, source, description, sha256)) as sink:
             assembler = Assembler(sink, description)
-            calls, damage = _feed(assembler, source, path, report)
+            finding = _Finding(assembler, beside.found)
+            calls, damage = _feed(finding, source, path, report)
             if damage is not None:
                 sink.mark_incomplete(str(damage))
-            sink.update_coverage(_coverage(path, source, assembler.notes))
+            sink.update_coverage(_coverage(path, source, (*beside.notes, *assembler.notes)))
             return Imported(sink.recording_id, calls, assembler.lost_events, damage)
 
 
@@ -162,14 +174,32 @@ def _checked(path: Path, told: SourceDescription) -> SourceDescription:
     return replace(told, wall_start_ns=None, notes=(*told.notes, note))
 
 
+@dataclass(slots=True)
+class _Finding:
+    """Gives an assembler calls, and between them what was found on the host meanwhile."""
+
+    assembler: Assembler
+    found: Found | None
+
+    def add(self, calls: CallArray) -> None:
+        if self.found is not None and len(calls):
+            at = np.uint64(self.found.clock_ns)
+            count = int(np.searchsorted(calls["ts_exit"], at, side="right"))
+            if count < len(calls):
+                self.assembler.add(calls[:count])
+                self.assembler.found(self.found)
+                self.found, calls = None, calls[count:]
+        self.assembler.add(calls)
+
+
 def _feed(
-    assembler: Assembler, source: ImportedFile, path: Path, report: ProgressReport | None
+    finding: _Finding, source: ImportedFile, path: Path, report: ProgressReport | None
 ) -> tuple[int, InputError | None]:
     calls, damage = 0, None
     try:
         with closing(ahead(source.batches())) as batches:
             for batch in batches:
-                assembler.add(batch)
+                finding.add(batch)
                 calls += int(np.count_nonzero(~np.isin(batch["code"], _LOSSES)))
                 if report is not None:
                     report(Progress(calls, source.bytes_read, path.stat().st_size))
@@ -177,8 +207,8 @@ def _feed(
         damage = error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted after {calls:,} calls") from error
-    assembler.finish()
-    return calls, _with_refused(path, damage, assembler.damage)
+    finding.assembler.finish()
+    return calls, _with_refused(path, damage, finding.assembler.damage)
 
 
 def _with_refused(path: Path, damage: InputError | None, refused: str | None) -> InputError | None:

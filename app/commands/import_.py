@@ -86,8 +86,9 @@ def command(
     script, trace-cmd report or the tracing file trace, or a trace log of QEMU.
 
     The commands that record such files are printed by `gmemscope recipe`, but for QEMU's: qemu
-    -trace 'kvm_*' -trace 'ram_block_*' -msg timestamp=on -D FILE. What a damaged file still tells
-    is kept; the exit status is 1 then.
+    -trace 'kvm_*' -trace 'ram_block_*' -msg timestamp=on -D FILE. A list of processes by `gmemscope
+    recipe processes`, named as FILE and .processes, is read with it. What a damaged file still
+    tells is kept; the exit status is 1 then.
     """
     from collector.importer import FORMATS
 
@@ -124,8 +125,13 @@ class ImportTask:
 
 def import_all(task: ImportTask, files: list[Path], *, as_json: bool) -> bool:
     """Whether nothing was wrong with any of them."""
+    from collector.host.listing import listing_beside
+
     summaries, is_sound = [], True
+    read_with_others = {listing_beside(path) for path in files}
     for path in files:
+        if path in read_with_others:
+            continue
         summary, problem = import_one(task, path)
         if problem is not None:
             is_sound = False

@@ -20,6 +20,15 @@ class KvmFds:
     vcpus: dict[int, int] = field(default_factory=dict)  # -> vCPU id
     memfds: list[int] = field(default_factory=list)
 
+    def add(self, fd: int, called: str) -> None:
+        """Take in a descriptor if it is KVM's, by what the kernel calls it."""
+        if called == _VM:
+            self.vms.append(fd)
+        elif vcpu := _VCPU.fullmatch(called):
+            self.vcpus[fd] = int(vcpu[1])
+        elif _MEMFD.fullmatch(called):
+            self.memfds.append(fd)
+
     @property
     def is_empty(self) -> bool:
         return not (self.vms or self.vcpus or self.memfds)
@@ -34,13 +43,7 @@ def kvm_fds(pid: int) -> KvmFds:
     except (FileNotFoundError, ProcessLookupError):
         return found
     for fd in numbers:
-        called = called_by(pid, fd)
-        if called == _VM:
-            found.vms.append(fd)
-        elif vcpu := _VCPU.fullmatch(called):
-            found.vcpus[fd] = int(vcpu[1])
-        elif _MEMFD.fullmatch(called):
-            found.memfds.append(fd)
+        found.add(fd, called_by(pid, fd))
     return found
 
 

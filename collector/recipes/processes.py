@@ -16,7 +16,7 @@ list_processes() (
     echo "at $(sed -n '/^now at/{{s/[^0-9]//g;p;q;}}' /proc/timer_list 2>/dev/null || true)" \\
         "$(cut -d ' ' -f 1 /proc/uptime) $(date +%s) $(getconf CLK_TCK) $(uname -n)"
     printf '%s\\n' /proc/[0-9]*/task/[0-9]*/stat | xargs grep -sH . |
-        sed -nE 's,^/proc/([0-9]+)/task/([0-9]+)/stat:[0-9]+ \\((.*)\\) . ([-0-9]+ ){{18}}([0-9]+) .*$,thread \\1 \\2 \\5 \\3,p'
+        sed -nE 's,^/proc/([0-9]+)/task/([0-9]+)/stat:[0-9]+ \\((.*)\\) . ([0-9]+) ([-0-9]+ ){{17}}([0-9]+) .*$,thread \\1 \\2 \\6 \\4 \\3,p'
     printf '%s\\n' /proc/[0-9]*/fd |
         xargs sh -c 'exec find "$@" -lname "anon_inode:kvm-v*" -printf "fd %h %f %l\\n" 2>/dev/null' find |
         sed -n 's,^fd /proc/\\([0-9]*\\)/fd ,fd \\1 ,p'
