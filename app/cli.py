@@ -3,6 +3,7 @@
 Exit status: 0 done; 1 the input was bad; 2 wrong usage; 3 this host cannot do it.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -69,7 +70,23 @@ def exit_status(error: Exception) -> int | None:
         return 1
     from app.store.errors import StoreError
 
-    return 1 if isinstance(error, StoreError) else None
+    return 1 if isinstance(error, StoreError) or is_full(error) else None
+
+
+def is_full(error: Exception) -> bool:
+    """Is it that there is no room for what is printed?"""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return isinstance(error, OSError) and error.errno in full
+
+
+def print_the_rest() -> None:
+    """Python would do so as it ends, and tell of a failure in its own words."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # there is something left to print
+        if error.errno != errno.EPIPE:  # nobody reads any further
+            raise
 
 
 def main() -> None:
@@ -77,7 +94,10 @@ def main() -> None:
     # Pydantic would look for plugins in what every installed package says of itself.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        app()
+        try:
+            app()
+        finally:
+            print_the_rest()
     except Exception as caught:
         error = caught
         if isinstance(caught, ModuleNotFoundError):

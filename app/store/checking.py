@@ -28,6 +28,8 @@ from app.store.segment_infos import NO_DAMAGE, SegmentInfo, stored_infos
 from app.store.segments import Segments
 from app.store.tables import Note, Recording, RecordingState, Segment
 
+EVENTS, CHANGES = "events", "changes"
+"""A segment's blobs: it is set aside as a whole."""
 ROWS, NOTE, FILE = "rows", "note", "file"
 """What can be damaged besides parts of segments."""
 
@@ -141,21 +143,29 @@ def _of_segment(
             yield Finding(part, str(error), *place)
 
 
+def _is_readable(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except PartDamagedError:
+        return False
+    return True
+
+
 def _parts(
     connection: Connection, segments: Segments, info: SegmentInfo
 ) -> Iterator[tuple[str, Callable[[], object], str]]:
     """Each part of a segment: how it is read, and what its damage costs."""
 
-    def events_and_changes() -> None:
-        segments.columns(connection, info)
-        segments.events(connection, info)
-
-    yield SEGMENT, events_and_changes, f"{info.event_count:,} events are lost"
+    lost = f"{info.event_count:,} events are lost"
+    if _is_readable(lambda: segments.stored_events(connection, info)):
+        yield CHANGES, lambda: segments.columns(connection, info), lost
+    else:
+        yield EVENTS, lambda: segments.stored_events(connection, info), lost
     if info.has_keyframe:
         costs = "its map of all pages is not used: nothing is lost where what is before it is whole"
         yield KEYFRAME, lambda: segments.keyframe(connection, info.vm_id, info), costs
     if info.quantum_shift is not None:
         costs = "a summary is not used: nothing is lost"
-        yield CELLS, lambda: segments.cells(connection, info, RasterSums), costs
-        yield CELLS, lambda: segments.cells(connection, info, ChurnSums), costs
+        both = (RasterSums, ChurnSums)
+        yield CELLS, lambda: [segments.cells(connection, info, sums) for sums in both], costs
         yield TIMELINE, lambda: segments.timeline(connection, info), costs

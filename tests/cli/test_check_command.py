@@ -40,7 +40,7 @@ def test_damage_is_listed_with_its_place_and_its_cost(path: Path) -> None:
     status, said = checked(path, "--json")
     answer = json.loads(said)
     assert (status, answer["is_sound"]) == (1, False)
-    assert [finding["part"] for finding in answer["findings"]] == ["rows", "segment"]
+    assert [finding["part"] for finding in answer["findings"]] == ["rows", "events"]
 
 
 def test_what_sqlite_itself_finds_is_listed(path: Path) -> None:

@@ -69,3 +69,16 @@ def test_a_bug_is_not_dressed_up_as_bad_input(monkeypatch: pytest.MonkeyPatch) -
 def test_wrong_usage_ends_with_two() -> None:
     assert CliRunner().invoke(cli.app, ["export"]).exit_code == 2
     assert CliRunner().invoke(cli.app, ["no-such-command"]).exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [("recipe", "trace-cmd"), ("simulate", "--list")])
+def test_a_full_disk_behind_standard_output_is_said(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "app.cli", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "gmemscope: [Errno 28] No space left on device\n")
