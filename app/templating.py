@@ -1,12 +1,15 @@
 """Templates and the filters they know: for pages, and for reports."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import resources
 from app.model.clocks import LINE_NUMBERS
-from app.views import text
+from app.views import known, text
+from app.views.known import Part
 
 counts_lines: ContextVar[bool] = ContextVar("counts_lines", default=False)
 """Whether the recording that is being shown has no times, but lines."""
@@ -27,6 +30,19 @@ def rate(per_second: float) -> str:
     return text.rate_by_lines(per_second) if counts_lines.get() else text.rate(per_second)
 
 
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "count": text.count,
+    "pages": text.pages,
+    "duration": duration,
+    "share": text.share,
+}
+
+
+def told(part: Part, name: str, how: str = "count") -> str:
+    """A figure that the recording may not hold, or not in full."""
+    return known.told(part, name, _WRITERS[how])
+
+
 environment = Environment(
     loader=FileSystemLoader(resources.folder("templates")),
     autoescape=True,
@@ -41,12 +57,19 @@ environment.filters |= {
     "plural": text.plural,
     "size": text.size,
     "pages": text.pages,
+    "more_pages": text.more_pages,
     "time": time,
     "duration": duration,
     "rate": rate,
+    "share": text.share,
     "wall_time": text.wall_time,
 }
-environment.globals |= {"lost": text.lost, "is_signed_in": signed_in.get}
+environment.globals |= {
+    "lost": text.lost,
+    "told": told,
+    "NOT_RECORDED": known.NOT_RECORDED,
+    "is_signed_in": signed_in.get,
+}
 
 
 def markup(template: str, **context: object) -> str:

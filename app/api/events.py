@@ -81,7 +81,10 @@ class Event(BaseModel):
     tid: int
     vcpu: int | None
     latency_ns: int | None
-    effective_pages: int = Field(description="Pages whose known state it really changed.")
+    effective_pages: int | None = Field(
+        description="Pages whose known state it really changed. Null: its range, direction or end "
+        "is not recorded."
+    )
     aux: str = Field(description="What the kind says besides, hex.")
 
 

@@ -7,8 +7,11 @@ from fastapi.responses import PlainTextResponse
 
 from app.api import collector_metrics
 from app.api.dependencies import ReaderOf
+from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import RecordingState
+from app.views.totals import totals_view
+from app.views.vms import conversion_counts
 
 router = APIRouter(tags=["health"])
 CONTENT_TYPE = "text/plain; version=0.0.4"
@@ -43,15 +46,25 @@ def conversions(reader: Reader) -> Samples:
             yield f'{{vm="{vm.id}",outcome="{outcome}"}}', getattr(vm, outcome)
 
 
-def effective_pages(reader: Reader) -> Samples:
-    for vm in reader.vms(include_unattributed=True):
-        yield f'{{vm="{vm.id}"}}', vm.effective_pages
+def counted(name: str) -> Read:
+    """A count of conversions by VM, without VMs of which it is not known."""
+
+    def read(reader: Reader) -> Samples:
+        for vm in reader.vms(include_unattributed=True):
+            value = getattr(conversion_counts([vm]), name)
+            if value is not None:
+                yield f'{{vm="{vm.id}"}}', value
+
+    return read
 
 
 def pages(reader: Reader) -> Samples:
     for vm in reader.vms():
+        totals = Totals(vm.private_pages, vm.shared_pages, vm.unknown_pages)
+        told = totals_view(totals, layout_is_known=vm.layout_is_known)
         for state in ("private", "shared", "unknown"):
-            yield f'{{vm="{vm.id}",state="{state}"}}', getattr(vm, f"{state}_pages")
+            if getattr(told, state) is not None:
+                yield f'{{vm="{vm.id}",state="{state}"}}', getattr(told, state)
 
 
 def lost_events(reader: Reader) -> Samples:
@@ -62,7 +75,24 @@ def lost_events(reader: Reader) -> Samples:
 FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
     ("gmemscope_recordings", "gauge", "Recordings by state.", recordings),
     ("gmemscope_conversions_total", "counter", "Conversions by what became of them.", conversions),
-    ("gmemscope_effective_pages_total", "counter", "Pages that really changed.", effective_pages),
+    (
+        "gmemscope_conversions_unknown_direction_total",
+        "counter",
+        "Applied conversions whose direction is not recorded.",
+        counted("to_unknown"),
+    ),
+    (
+        "gmemscope_conversions_uncertain_total",
+        "counter",
+        "Conversions that leave open which pages they changed.",
+        counted("uncertain"),
+    ),
+    (
+        "gmemscope_effective_pages_total",
+        "counter",
+        "Pages that really changed, at least: see gmemscope_conversions_uncertain_total.",
+        counted("effective_pages"),
+    ),
     ("gmemscope_pages", "gauge", "Pages in live memslots by state.", pages),
     ("gmemscope_lost_events_total", "counter", "Events known to be lost.", lost_events),
     *collector_metrics.FAMILIES,

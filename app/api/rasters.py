@@ -4,6 +4,7 @@ import hashlib
 from typing import Annotated
 from urllib.parse import urlencode
 
+import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -17,7 +18,8 @@ from app.model.regions import Band
 from app.store.errors import NotFound
 from app.store.tables import Vm
 from app.views.cells import cell_at
-from app.views.measures import most, why_not
+from app.views.known import AtLeast, could_hold, known
+from app.views.measures import most, unplaced_in, why_not
 from app.views.palette import Theme
 from app.views.raster_image import EMPTY_PNG, Measure, raster_png
 from app.views.rasters import CELLS, MapLayout, MapQuery, cell_batches, map_layout, with_times
@@ -60,6 +62,7 @@ EXAMPLE: JsonDict = {
     ],
     "measure": "private",
     "max": 122,
+    "unplaced": None,
     "unavailable": None,
     "image": "/api/v1/vms/1/raster.png?from=0&to=60000000000&width=1000&height=512"
     "&measure=private&theme=light&revision=7",
@@ -86,9 +89,14 @@ class RasterOut(BaseModel):
         "windows to a quarter of a row; raster/cell tells a row's exact borders."
     )
     measure: Measure
-    max: int = Field(
+    max: int | None = Field(
         description="Most of what the measure counts in a cell: the top of its logarithmic scale. "
-        "Of fractions: most conversions (private), most returns (mixed)."
+        "Of fractions: most conversions (private), most returns (mixed). Null: none is known, but "
+        "there were conversions whose range is not recorded."
+    )
+    unplaced: int | None = Field(
+        description="Conversions in this time whose range is not recorded: none of them is in the "
+        "picture. Null of measures that do not follow from conversions."
     )
     unavailable: str | None = Field(
         description="Why the recording cannot show this measure: the picture has nothing of it."
@@ -109,17 +117,26 @@ class CellOut(BaseModel):
     private: float
     shared: float
     unknown: float
-    conversions: int
-    failed: int
-    page_faults: int = Field(description="0, too, where none were recorded: see the coverage.")
-    private_faults: int = Field(description="Page faults that are known to be on private pages.")
+    unplaced: int = Field(
+        description="Conversions in its time whose range is not recorded: they may have met it."
+    )
+    conversions: int | None = Field(description="Null: none is known, but some are unplaced.")
+    failed: int | None
+    page_faults: int | None = Field(description="Null: not recorded.")
+    private_faults: int | None = Field(
+        description="Page faults that are known to be on private pages. Null: of none is known "
+        "whether it was."
+    )
     returns: int | None = Field(
         description="Changes of a page back to private or shared that it had been before, by "
-        "conversions, each page counted. Null: stored by a version that did not keep it."
+        "conversions, each page counted. Null: none is known, but pages are unknown; or it was "
+        "stored by a version that did not keep it."
     )
     mixed: float | None = Field(
-        description="Fraction in 2 MiB blocks neither all private nor all shared. Null: not kept."
+        description="Fraction in 2 MiB blocks neither all private nor all shared. "
+        "Null: as of returns."
     )
+    at_least: AtLeast
 
 
 def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height = 512) -> MapQuery:
@@ -148,9 +165,14 @@ def show_raster(
     query = with_times(reader, vm, query)
     layout = map_layout(reader, vm, query)
     if wanted is not Format.JSON:
-        cells = cell_batches(layout, rasters.draw(vm, layout), rasters.draw_churn(vm, layout))
+        timeline = reader.timeline(vm_id, np.array(layout.t_edges, np.int64))
+        drawn = rasters.draw(vm, layout), rasters.draw_churn(vm, layout)
+        recording = reader.recording(vm.recording_id)
+        has_faults = could_hold(vm, recording, "page_fault")
+        cells = cell_batches(layout, *drawn, timeline.unplaced, has_faults=has_faults)
         return table_response(request, wanted, cells, CELLS)
     raster = rasters.draw_measure(vm, layout, measure)
+    unplaced = unplaced_in(reader, vm, layout, measure)
     return RasterOut(
         from_t=layout.from_t,
         to_t=layout.to_t,
@@ -160,7 +182,8 @@ def show_raster(
         cell_bytes=(layout.pages << PAGE_SHIFT) / max(layout.height, 1),
         bands=[band_out(band) for band in layout.bands],
         measure=measure,
-        max=0 if raster is None else most(raster, measure),
+        max=known(0 if raster is None else most(raster, measure), is_open=bool(unplaced)),
+        unplaced=unplaced,
         unavailable=why_not(reader.recording(vm.recording_id), vm, measure),
         image=None if raster is None else image_url(vm, query, measure, theme),
         tag=picture_tag(vm, layout, measure, theme),
@@ -264,10 +287,12 @@ def show_cell(
         private=cell.private,
         shared=cell.shared,
         unknown=cell.unknown,
+        unplaced=cell.unplaced,
         conversions=cell.conversions,
         failed=cell.failed,
         page_faults=cell.page_faults,
         private_faults=cell.private_faults,
         returns=cell.returns,
         mixed=cell.mixed,
+        at_least=cell.at_least,
     )

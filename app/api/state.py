@@ -11,10 +11,10 @@ from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
 from app.api.parameters import At, GfnsOf
 from app.model.events import PAGE_SHIFT, RunArray
-from app.model.states import Totals
 from app.views.json_rows import json_array
 from app.views.state import state_at
 from app.views.tables import STATE, state_table
+from app.views.totals import TotalsView
 from app.views.wire import with_gpa
 
 router = APIRouter(prefix="/vms", tags=["state"])
@@ -39,7 +39,7 @@ EXAMPLE: JsonDict = {
         {"gfn": 0x100000, "npages": 1024, "gpa": "0x100000000", "state": "private"},
     ],
     "outside_memslots": [],
-    "totals": {"private": 1024, "shared": 256, "unknown": 0},
+    "totals": {"private": 1024, "shared": 256, "unknown": 0, "at_least": []},
     "truncated": False,
     "limit": 100_000,
     "next": None,
@@ -57,7 +57,7 @@ class State(BaseModel):
     outside_memslots: list[Run] = Field(
         description="Pages known private that no memslot covers: attributes outlive memslots."
     )
-    totals: Totals = Field(description="Pages in all memslots at that instant.")
+    totals: TotalsView = Field(description="Pages in all memslots at that instant.")
     truncated: bool = Field(description="More runs than `limit` are in the window.")
     limit: int
     next: str | None = Field(description="Ask again with gpa_from=<this> for more; null: no more.")

@@ -1,6 +1,5 @@
 """Storms, and any stretch of time counted as one."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,7 +8,8 @@ from app.api.dependencies import ReaderOf, StormsOf, VmId
 from app.api.formats import OnlyJson
 from app.api.parameters import TimesOf
 from app.api.problems import BadParameter
-from app.views.storms import StormList, StormRow, StormRules
+from app.views.storm_in_full import StormView
+from app.views.storms import StormList, StormRules
 from app.views.stretch_parts import StretchView
 from app.views.stretches import stretch_view
 from app.views.time_axis import stretch_of
@@ -48,14 +48,6 @@ def rules_of(
 
 RulesOf = Annotated[StormRules, Depends(rules_of)]
 StormId = Annotated[str, Path(description="A storm's id, or its place in the list from 1.")]
-
-
-@dataclass(frozen=True, slots=True)
-class StormView:
-    """One storm in full."""
-
-    storm: StormRow
-    facts: StretchView
 
 
 @router.get("/{vm_id}/storms")

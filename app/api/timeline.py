@@ -13,6 +13,7 @@ from app.views.recordings import LossView, loss_view
 from app.views.timelines import COUNTS, TIMELINE, timeline_of, timeline_table
 
 router = APIRouter(prefix="/vms", tags=["timeline"])
+Counts = list[int | None]
 
 
 class TimelineOut(BaseModel):
@@ -21,19 +22,37 @@ class TimelineOut(BaseModel):
     edges: list[int]
     to_private: list[int] = Field(description="Conversions that were applied.")
     to_shared: list[int] = Field(description="Conversions that were applied.")
+    to_unknown: list[int] = Field(
+        description="Conversions that were applied, but whose direction is not recorded."
+    )
     failed: list[int] = Field(description="Conversions.")
     unconfirmed: list[int] = Field(description="Conversions whose end was not seen.")
-    noop: list[int] = Field(description="Applied conversions that changed no page.")
-    hypercalls: list[int]
-    memory_faults: list[int]
-    page_faults: list[int] = Field(description="Guest page faults (kvm:kvm_page_fault).")
-    private_faults: list[int] = Field(description="Those known to be on private pages.")
-    pages_to_private: list[int] = Field(description="Pages that were shared before.")
-    pages_to_shared: list[int] = Field(description="Pages that were private before.")
-    private: list[int] = Field(description="Pages in memslots at the bucket's end.")
-    shared: list[int] = Field(description="Pages in memslots at the bucket's end.")
-    unknown: list[int] = Field(description="Pages in memslots at the bucket's end.")
-    mixed_2m: list[int] = Field(description="2 MiB blocks neither all private nor all shared.")
+    noop: Counts = Field(description="Applied conversions known to have changed no page.")
+    uncertain: list[int] = Field(
+        description="Conversions that leave open which pages they changed. In a bucket with any, "
+        "noop, pages_to_private and pages_to_shared are lower bounds, and null instead of 0."
+    )
+    unplaced: list[int] = Field(
+        description="Conversions whose range is not recorded, whatever became of them."
+    )
+    hypercalls: Counts = Field(description="Null: not recorded, as of the other kinds of events.")
+    memory_faults: Counts
+    page_faults: Counts = Field(description="Guest page faults (kvm:kvm_page_fault).")
+    private_faults: Counts = Field(
+        description="Those known to be on private pages: a lower bound. Null: of none it is known."
+    )
+    pages_to_private: Counts = Field(description="Pages that were shared before.")
+    pages_to_shared: Counts = Field(description="Pages that were private before.")
+    private: Counts = Field(
+        description="Pages in memslots at the bucket's end. Where no memslot is known, as of the "
+        "other states: those that conversions named, or null."
+    )
+    shared: Counts = Field(description="Pages in memslots at the bucket's end.")
+    unknown: Counts = Field(description="Pages in memslots at the bucket's end.")
+    mixed_2m: Counts = Field(
+        description="2 MiB blocks known to be neither all private nor all shared. Null: none is, "
+        "but pages are unknown."
+    )
     losses: list[LossView] = Field(description="Where the recording lost events.")
 
 
@@ -56,9 +75,10 @@ def show_timeline(
     vm = reader.vm(vm_id)
     stretch = (times.first, times.end)
     timeline = timeline_of(reader, vm_id, *stretch, buckets, (gfns.first, gfns.end), where)
+    table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
     if wanted is not Format.JSON:
-        return table_response(request, wanted, [timeline_table(timeline)], TIMELINE)
+        return table_response(request, wanted, [table], TIMELINE)
     edges = timeline.t_edges.tolist()
     losses = reader.losses(vm.recording_id, edges[0], edges[-1])
-    counts = {name: getattr(timeline, name).tolist() for name in COUNTS}
+    counts = {name: table.column(name).to_pylist() for name in COUNTS}
     return TimelineOut(edges=edges, losses=[loss_view(loss) for loss in losses], **counts)

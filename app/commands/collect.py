@@ -241,18 +241,16 @@ def summarise(engine: "Engine", collected: "Collected") -> dict[str, Any]:
 
 
 def summary_lines(summary: dict[str, Any]) -> Iterator[str]:
-    conversions, collector = summary["conversions"], summary["collector"]
+    from app.commands.import_summary import conversions_text, memslots_text
+
+    collector = summary["collector"]
     yield (
         f"recording {summary['recording']}: {collector['duration_s']:.1f} s, "
         f"{collector['events']:,} calls, {summary['lost_events']:,} events lost, "
         f"{collector['cpu_s']:.1f} s of CPU"
     )
-    yield (
-        f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
-        f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
-        f"{conversions['effective_pages']:,} pages changed"
-    )
+    yield f"  {conversions_text(summary)}"
     for vm in summary["vms"]:
         yield f"  vm {vm['id']}: {vm['name']} (pid {vm['pid']})"
-    yield f"  {summary['memslots']} memslots"
+    yield f"  {memslots_text(summary)}"
     yield from (f"  not in this recording: {cost}" for cost in summary["missing"])

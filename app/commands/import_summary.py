@@ -1,6 +1,7 @@
 """What an import tells of the recording that it made."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> dict[str, Any]:
     """What a recording holds; `lost_events` as the source counted them, None: as stored."""
     from app.store.reader import Reader
+    from app.views.known import is_recorded
+    from app.views.vms import conversion_counts
 
     reader = Reader(engine)
     recording = reader.recording(recording_id)
@@ -20,7 +23,8 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
     events: Counter[str] = Counter()
     for vm in all_vms:
         events.update(vm.events_by_kind)
-    counts = ("requested", "applied", "failed", "unconfirmed", "effective_pages")
+    slots = sum(len(reader.memslots(vm.id)) for vm in named)
+    has_slots = slots or is_recorded(recording.coverage, "memslot")
     lost = recording.lost_events if lost_events is None else lost_events
     return {
         "recording": recording_id,
@@ -37,8 +41,8 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
             for vm in named
         ],
         "events": dict(events),
-        "conversions": {name: sum(getattr(vm, name) for vm in all_vms) for name in counts},
-        "memslots": sum(len(reader.memslots(vm.id)) for vm in named),
+        "conversions": asdict(conversion_counts(all_vms)),
+        "memslots": slots if has_slots else None,
         "lost_events": lost,
         "losses": recording.losses,
         "unattributed": {
@@ -53,21 +57,29 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
 def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
     from collector.sources.base import shown_name
 
-    conversions = summary["conversions"]
     known = " (already imported; --again imports it anew)" if summary["already_imported"] else ""
     lines = [
         f"recording {summary['recording']}: {shown_name(path)}{known}",
-        f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
-        f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
-        f"{conversions['effective_pages']:,} pages changed",
+        f"  {conversions_text(summary)}",
     ]
     for vm in summary["vms"]:
         pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
         several = ", may be several VMs" * vm["may_be_several"]
         lines.append(f"  vm {vm['id']}: {vm['name']}{pid}{several}")
-    lines.append(f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost")
+    lines.append(f"  {memslots_text(summary)}, {summary['lost_events']:,} events lost")
     if summary["unattributed"]["conversions"]:
         lines.append(
             f"  {summary['unattributed']['conversions']:,} conversions on no VM that can be told"
         )
     return lines + [f"  not in this recording: {cost}" for cost in summary["missing"]]
+
+
+def conversions_text(summary: dict[str, Any]) -> str:
+    from app.views.vms import ConversionCounts, conversions_line
+
+    return conversions_line(ConversionCounts(**summary["conversions"]))
+
+
+def memslots_text(summary: dict[str, Any]) -> str:
+    slots = summary["memslots"]
+    return "memslots not recorded" if slots is None else f"{slots} memslots"

@@ -64,12 +64,20 @@ def recording_line(recording: "RecordingView") -> str:
 
 
 def vm_line(vm: "VmView") -> str:
-    counts, pages = vm.conversions, vm.totals
+    counts = vm.conversions
     return (
         f"    vm {vm.id}  {vm.name}  {process(vm)}{'may be several  ' * vm.may_be_several}"
-        f"{counts.requested} conversions ({counts.failed} failed)  "
-        f"{pages.private} private, {pages.shared} shared, {pages.unknown} unknown pages"
+        f"{counts.requested} conversions ({counts.failed} failed)  {memory(vm)}"
     )
+
+
+def memory(vm: "VmView") -> str:
+    from app.views.known import NOT_RECORDED, told
+
+    states = ("private", "shared", "unknown")
+    if all(getattr(vm.totals, state) is None for state in states):
+        return f"pages: {NOT_RECORDED}"
+    return "pages: " + ", ".join(f"{state} {told(vm.totals, state, str)}" for state in states)
 
 
 def process(vm: "VmView") -> str:

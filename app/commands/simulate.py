@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -176,6 +177,7 @@ def write_truth(path: Path, showing: "Showing", played: "Played") -> None:
 def summarise(engine: "Engine", recording_id: int, played: "Played") -> dict[str, Any]:
     """What the recording holds, as `gmemscope import --json` says it."""
     from app.store.reader import Reader
+    from app.views.vms import conversion_counts
 
     reader = Reader(engine)
     vm = reader.vm(played.vm_id)
@@ -183,13 +185,7 @@ def summarise(engine: "Engine", recording_id: int, played: "Played") -> dict[str
         "recording": recording_id,
         "vms": [{"id": vm.id, "name": vm.name, "pid": vm.pid, "vm_fd": vm.vm_fd}],
         "events": vm.events_by_kind,
-        "conversions": {
-            "requested": vm.requested,
-            "applied": vm.applied,
-            "failed": vm.failed,
-            "unconfirmed": vm.unconfirmed,
-            "effective_pages": vm.effective_pages,
-        },
+        "conversions": asdict(conversion_counts([vm])),
         "memslots": len(reader.memslots(played.vm_id)),
         "lost_events": vm.lost_events,
         "last_t": played.end_t,
@@ -197,16 +193,13 @@ def summarise(engine: "Engine", recording_id: int, played: "Played") -> dict[str
 
 
 def summary_lines(showing: "Showing", summary: dict[str, Any]) -> Iterator[str]:
-    conversions = summary["conversions"]
+    from app.commands.import_summary import conversions_text
+
     yield (
         f"recording {summary['recording']}: {showing.scenario.name}, seed {showing.seed}, "
         f"{summary['last_t'] / 1e9:.1f} s"
     )
-    yield (
-        f"  {conversions['requested']:,} conversions: {conversions['applied']:,} applied, "
-        f"{conversions['failed']:,} failed, {conversions['unconfirmed']:,} unconfirmed; "
-        f"{conversions['effective_pages']:,} pages changed"
-    )
+    yield f"  {conversions_text(summary)}"
     others = {k: n for k, n in summary["events"].items() if k.lower() != "conversion"}
     yield "  " + ", ".join(f"{count:,} {kind}" for kind, count in others.items())
     yield f"  {summary['memslots']} memslots, {summary['lost_events']:,} events lost"

@@ -1,6 +1,5 @@
 """`gmemscope storms`: where a VM's conversions came far too often."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -46,6 +45,7 @@ def command(
 ) -> None:
     """List a VM's storms: bursts of conversions, or of page faults, far above its baseline."""
     from app.store.reader import Reader
+    from app.views.storm_in_full import StormView
     from app.views.storm_lines import fact_lines, list_lines, storm_line
     from app.views.storms import StormRules, Storms
     from app.views.vms import find_vm
@@ -62,7 +62,7 @@ def command(
         return
     one = storms.find(row, storm, rules)
     facts = storms.facts(row, one)
-    answer = as_text_or_json({"storm": one, "facts": facts}, as_json)
+    answer = as_text_or_json(StormView(one, facts), as_json)
     print(answer or "\n".join((storm_line(one), *fact_lines(facts))))
 
 
@@ -70,6 +70,6 @@ def as_text_or_json(answer: object, as_json: bool) -> str | None:
     """As REST answers, if JSON is wanted."""
     if not as_json:
         return None
-    from pydantic_core import to_jsonable_python
+    from pydantic import TypeAdapter
 
-    return json.dumps(to_jsonable_python(answer, by_alias=True))
+    return TypeAdapter(type(answer)).dump_json(answer, by_alias=True).decode()

@@ -1,7 +1,7 @@
 """What many conversions have in common: counts by whatever one may ask of a call."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,8 @@ class SizeClass(StrEnum):
 
 
 _SIZES = tuple(SizeClass)
+NO_SLOT, NO_RANGE = -1, -2
+"""In place of a memslot: the range meets none, or it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +61,18 @@ class Tally:
     calls: int = 0
     applied: int = 0
     failed: int = 0
+    uncertain: int = 0  # that leave open what they changed (see app.model.certain)
+    timed: int = 0  # whose end was seen
     effective_pages: int = 0
-    latency_ns: int = 0  # sum over the calls whose end was seen
+    latency_ns: int = 0  # sum over those that were timed
 
-    def add(
-        self, calls: int, applied: int, failed: int, effective_pages: int, latency_ns: int
-    ) -> None:
-        self.calls += calls
-        self.applied += applied
-        self.failed += failed
-        self.effective_pages += effective_pages
-        self.latency_ns += latency_ns
+    def add(self, sums: Iterable[int]) -> None:
+        """Sums in the order of the fields."""
+        for name, number in zip(_SUMMED, sums, strict=True):
+            setattr(self, name, getattr(self, name) + number)
+
+
+_SUMMED = tuple(each.name for each in fields(Tally))
 
 
 def size_classes(calls: EventArray | Columns) -> npt.NDArray[np.uint8]:
@@ -94,15 +97,17 @@ def size_name(index: int) -> str:
 
 
 def _slots_of(calls: EventArray, slots: tuple[SlotRange, ...]) -> Ints:
-    """For each call the first of `slots`, which ascend, that its range meets; -1 for none."""
-    result = np.full(len(calls), -1, np.int64)
+    """For each call the first of `slots`, which ascend, that its range meets; else `NO_SLOT` or
+    `NO_RANGE`."""
+    is_placed = calls["range_certainty"] != Certainty.UNKNOWN
+    result = np.where(is_placed, NO_SLOT, NO_RANGE)
     if not slots:
         return result
     ends = np.array([slot.end_gfn for slot in slots], np.uint64)
     firsts = np.array([slot.first_gfn for slot in slots], np.uint64)
     at = np.minimum(np.searchsorted(ends, calls["gfn"], side="right"), len(slots) - 1)
     meets = (firsts[at] < calls["gfn"] + calls["npages"]) & (calls["gfn"] < ends[at])
-    meets &= calls["range_certainty"] != Certainty.UNKNOWN
+    meets &= is_placed
     result[meets] = at[meets]
     return result
 
@@ -131,20 +136,38 @@ class Tallies:
         default_factory=lambda: {dimension: {} for dimension in Dimension}
     )
 
-    def add(self, calls: EventArray) -> None:
+    def add(self, calls: EventArray, is_uncertain: npt.NDArray[np.bool_]) -> None:
+        """Conversions, and which of them leave open what they changed."""
         if not len(calls):
             return
         self.calls += len(calls)
-        weights = np.empty((len(calls), 5), np.int64)
+        timed = is_timed(calls)
+        weights = np.empty((len(calls), len(_SUMMED)), np.int64)
         weights[:, 0] = 1
         weights[:, 1] = calls["outcome"] == Outcome.APPLIED
         weights[:, 2] = calls["outcome"] == Outcome.FAILED
-        weights[:, 3] = calls["effective_pages"]
-        weights[:, 4] = np.maximum(calls["latency_ns"], 0)
+        weights[:, 3] = is_uncertain
+        weights[:, 4] = timed
+        weights[:, 5] = calls["effective_pages"]
+        weights[:, 6] = np.where(timed, calls["latency_ns"], 0)
         for dimension, keys in dimension_keys(calls, self.slots):
             values, sums = sums_by_key(np.ascontiguousarray(keys), weights)
             for value, row in zip(values.tolist(), sums.tolist(), strict=True):
-                self.by[dimension].setdefault(value, Tally()).add(*row)
+                self.by[dimension].setdefault(value, Tally()).add(row)
+
+    @property
+    def total(self) -> Tally:
+        """Of all calls."""
+        total = Tally()
+        for tally in self.by[Dimension.OUTCOME].values():
+            total.add(getattr(tally, name) for name in _SUMMED)
+        return total
+
+
+def is_timed(calls: EventArray) -> npt.NDArray[np.bool_]:
+    """Whose end was seen, so that their latency is known."""
+    result: npt.NDArray[np.bool_] = calls["outcome"] != Outcome.UNCONFIRMED
+    return result & (calls["latency_ns"] >= 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +179,7 @@ class Difference:
     calls_during: int
     calls_before: int
     share_during: float  # of all calls
-    share_before: float  # 0 where there were no calls
+    share_before: float | None  # None where there were no calls
 
 
 def differences(during: Tallies, before: Tallies) -> list[Difference]:
@@ -171,9 +194,9 @@ def differences(during: Tallies, before: Tallies) -> list[Difference]:
         for value in ours.keys() | theirs.keys():
             now, then = _calls(ours, value), _calls(theirs, value)
             share = now / during.calls if during.calls else 0.0
-            share_then = then / before.calls if before.calls else 0.0
+            share_then = then / before.calls if before.calls else None
             found.append(Difference(dimension, value, now, then, share, share_then))
-    found.sort(key=lambda d: (-abs(d.share_during - d.share_before), d.dimension, d.value))
+    found.sort(key=lambda d: (-abs(d.share_during - (d.share_before or 0)), d.dimension, d.value))
     return found
 
 

@@ -23,9 +23,12 @@ from app.model.states import Totals
 FIELDS = (
     "to_private",
     "to_shared",
+    "to_unknown",
     "failed",
     "unconfirmed",
     "noop",
+    "uncertain",
+    "unplaced",
     "page_faults",
     "private_faults",
     "hypercalls",
@@ -40,9 +43,12 @@ FIELDS = (
 (
     TO_PRIVATE,
     TO_SHARED,
+    TO_UNKNOWN,
     FAILED,
     UNCONFIRMED,
     NOOP,
+    UNCERTAIN,
+    UNPLACED,
     PAGE_FAULTS,
     PRIVATE_FAULTS,
     HYPERCALLS,
@@ -60,6 +66,7 @@ CONVERSION = int(EventKind.CONVERSION)
 PAGE_FAULT = int(EventKind.PAGE_FAULT)
 HYPERCALL = int(EventKind.HYPERCALL)
 MEMORY_FAULT = int(EventKind.MEMORY_FAULT)
+DOUBT = int(EventKind.DOUBT)
 OUTCOME_FAILED = int(Outcome.FAILED)
 OUTCOME_UNCONFIRMED = int(Outcome.UNCONFIRMED)
 ASKED_PRIVATE = int(To.PRIVATE)
@@ -87,9 +94,12 @@ class Timeline:
     t_edges: Times  # [W + 1]
     to_private: Counts  # conversions that were applied
     to_shared: Counts
+    to_unknown: Counts  # applied, but nothing tells which of both was asked for
     failed: Counts
     unconfirmed: Counts
     noop: Counts  # applied conversions whose pages were all known to be as asked already
+    uncertain: Counts  # conversions, perhaps other VMs', that leave open what they changed here
+    unplaced: Counts  # conversions of unknown range, whatever became of them
     page_faults: Counts
     private_faults: Counts  # page faults that are known to be private
     hypercalls: Counts
@@ -100,6 +110,17 @@ class Timeline:
     shared: Counts
     unknown: Counts
     mixed_2m: Counts  # blocks, see PageMap
+
+    @property
+    def requested(self) -> Counts:
+        """All conversions, whatever became of them."""
+        applied = self.to_private + self.to_shared + self.to_unknown
+        return applied + self.failed + self.unconfirmed
+
+    @property
+    def pages_changed(self) -> Counts:
+        """Each time counts."""
+        return self.pages_to_private + self.pages_to_shared
 
 
 class TimelineSums:
@@ -153,7 +174,7 @@ def timeline(
 
 @hot_in_place
 def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
-    column, last_event = ZERO, -1
+    column, last_event, last_uncertain = ZERO, -1, -1
     width = counts.shape[0]
     for index in range(changes.size):
         change = changes[index]
@@ -172,6 +193,10 @@ def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
         if column >= 0 and is_by_call and change.event > last_event:
             counts[at, NOOP] -= 1
             last_event = change.event
+        is_doubtful = is_by_call and change.before == STATE_UNKNOWN
+        if column >= 0 and is_doubtful and change.event > last_uncertain:
+            counts[at, UNCERTAIN] += 1
+            last_uncertain = change.event
 
 
 @hot_in_place
@@ -200,18 +225,24 @@ def count_event(counts: Counts, column: int, how: Kinds, effective_pages: int) -
         counts[column, HYPERCALLS] += 1
     elif kind == MEMORY_FAULT:
         counts[column, MEMORY_FAULTS] += 1
+    elif kind == DOUBT:
+        counts[column, UNCERTAIN] += 1
 
 
 @hot_part
 def count_conversion(
     counts: Counts, column: int, to: int, outcome: int, range_certainty: int, effective_pages: int
 ) -> None:
-    """An applied call of known range counts as no-op until a change shows that it was none."""
+    """An applied call of known range counts as no-op until a change shows that it was none, and as
+    certain until one shows that nobody knew the state of its pages."""
+    if range_certainty == RANGE_UNKNOWN:
+        counts[column, UNPLACED] += 1
     if outcome == OUTCOME_FAILED:
         counts[column, FAILED] += 1
         return
     if outcome == OUTCOME_UNCONFIRMED:
         counts[column, UNCONFIRMED] += 1
+        counts[column, UNCERTAIN] += 1
         return
     if to == ASKED_PRIVATE:
         counts[column, TO_PRIVATE] += 1
@@ -219,5 +250,9 @@ def count_conversion(
     elif to == ASKED_SHARED:
         counts[column, TO_SHARED] += 1
         counts[column, PAGES_TO_SHARED] += effective_pages
+    else:
+        counts[column, TO_UNKNOWN] += 1
     if to < STATE_UNKNOWN and range_certainty != RANGE_UNKNOWN:
         counts[column, NOOP] += 1
+    else:
+        counts[column, UNCERTAIN] += 1

@@ -11,7 +11,7 @@ from itertools import chain
 
 from app.model.clocks import LINE_NUMBERS
 from app.model.layout import Backing
-from app.model.states import Certainty, Totals
+from app.model.states import Certainty
 from app.model.tallies import Dimension
 from app.report.charts import Chart
 from app.report.parts import Chapter, Report
@@ -19,6 +19,7 @@ from app.store.event_reader import DAMAGE
 from app.store.tables import RecordingState
 from app.views.diff_pictures import Bar
 from app.views.failures import RULES as WHY_CALLS_FAIL
+from app.views.known import Bounds
 from app.views.memslots import MemslotView
 from app.views.notes import NoteView
 from app.views.pictures import HATCH, Cell, Spark
@@ -41,6 +42,7 @@ from app.views.stretch_parts import (
     TouchedSlot,
 )
 from app.views.tally_tables import DifferenceRow, TallyRow, TallyTable
+from app.views.totals import TotalsView
 from app.views.vms import ConversionCounts, VmView
 
 
@@ -53,6 +55,8 @@ class Rule(Enum):
     """An address: a number of its own stands for it."""
     THREAD = "thread"
     """A thread id, likewise."""
+    NAMES = "names"
+    """Names of fields beside it, or of kinds of events."""
     TOLD_ANEW = "told anew"
     """Made from what is left (`redacting`)."""
     LEFT_OUT = "left out"
@@ -70,6 +74,7 @@ def rules(
     kept: str = "",
     places: str = "",
     threads: str = "",
+    names: str = "",
     anew: str = "",
     left_out: str = "",
     **texts: re.Pattern[str],
@@ -79,6 +84,7 @@ def rules(
         Rule.KEPT: kept,
         Rule.PLACE: places,
         Rule.THREAD: threads,
+        Rule.NAMES: names,
         Rule.TOLD_ANEW: anew,
         Rule.LEFT_OUT: left_out,
     }
@@ -112,7 +118,8 @@ PATH = re.compile(r"[MvhzHVL\d., -]*\Z")
 FILL = re.compile(rf"(?:#[0-9a-f]{{6}}|{re.escape(HATCH)})\Z")
 LENGTH = r"[\d.\u2009]{1,20} (?:ns|µs|ms|s|lines?)"
 CAPTION = re.compile(
-    r"Conversions per (?:second|1000 lines), to private up and to shared down; failures as crosses;"
+    r"Conversions per (?:second|1000 lines), to private up and to shared down"
+    r"(?:, hatched both ways where the direction is not recorded)?; failures as crosses;"
     rf" private memory as a line\. One bar is {LENGTH}\.\Z"
     r"|Private fraction of guest memory over time: blue is private, amber shared, hatched unknown;"
     rf" places without a memslot are left out\. One cell is [\d.e+-]{{1,12}} MiB x {LENGTH}\.\Z"
@@ -141,8 +148,8 @@ RULES: dict[type, Rules] = {
     RecordingView: rules(
         kept="last_t lost_events losses",
         anew="name host coverage",
-        left_out="id uuid host_id incomplete_reason is_live silent_ms clock_start_ns wall_start_ns"
-        " origin vms",
+        left_out="id uuid host_id incomplete_reason is_live silent_ms behind_ms clock_start_ns"
+        " wall_start_ns origin vms",
         source=SOURCE,
         state=one_of(*RecordingState),
         clock=CLOCK,
@@ -150,6 +157,7 @@ RULES: dict[type, Rules] = {
     ),
     StormRow: rules(
         kept="from_t to_t in_boot calls failed per_second peak_per_second pages_changed",
+        names="at_least",
         id=re.compile(rf"{STORM}\Z"),
         kind=re.compile(rf"(?:{STORM_KIND})\Z"),
     ),
@@ -158,7 +166,7 @@ RULES: dict[type, Rules] = {
         id=re.compile(rf"(?:overview|whole|{STORM})-(?:timeline|map)\Z"),
         caption=CAPTION,
     ),
-    Spark: rules(kept="width failed", to_private=PATH, to_shared=PATH),
+    Spark: rules(kept="width failed", to_private=PATH, to_shared=PATH, to_unknown=PATH),
     Cell: rules(kept="x width", fill=FILL),
     Bar: rules(kept="x width height", became=one_of("private", "shared", "unknown", "no-memslot")),
     NoteView: rules(
@@ -176,22 +184,36 @@ RULES: dict[type, Rules] = {
     LossView: rules(kept="from_t to_t count cpu", source=SOURCE),
     StretchView: rules(
         kept="from_t to_t calls pages latency by failures ping_pong ping_pong_runs huge_pages"
-        " punched_pages memslots touched outside_memslots losses state_before state_after before",
+        " faults_per_second punched_pages memslots touched outside_memslots losses state_before"
+        " state_after before",
+        names="not_recorded at_least",
         anew="events",
         left_out="vm",
     ),
-    Totals: rules(kept="private shared unknown"),
-    ConversionCounts: rules(kept="requested applied failed unconfirmed effective_pages"),
-    CallsView: rules(kept="requested applied failed unconfirmed noop per_second"),
-    PagesView: rules(
-        kept="asked asked_to_private asked_to_shared to_private to_shared net_private net_shared"
-        " net_unknown"
+    TotalsView: rules(kept="private shared unknown", names="at_least"),
+    Bounds: rules(kept="lower upper"),
+    ConversionCounts: rules(
+        kept="requested applied failed unconfirmed to_unknown uncertain effective_pages",
+        names="at_least",
     ),
-    LatencyView: rules(kept="calls p50_ns p95_ns p99_ns max_ns total_ns share_of_threads buckets"),
+    CallsView: rules(
+        kept="requested applied failed unconfirmed noop per_second unplaced uncertain",
+        names="at_least",
+    ),
+    PagesView: rules(
+        kept="asked asked_to_private asked_to_shared changed to_private to_shared net_private"
+        " net_shared net_private_bounds net_unknown",
+        names="at_least",
+    ),
+    LatencyView: rules(
+        kept="calls p50_ns p95_ns p99_ns max_ns total_ns share_of_threads buckets",
+        names="at_least",
+    ),
     LatencyBucket: rules(kept="below_ns calls"),
     TallyTable: rules(kept="rows values", dimension=DIMENSION),
     TallyRow: rules(
         kept="calls applied failed effective_pages latency_ns share",
+        names="at_least",
         anew="value",
         left_out="filter",
     ),
@@ -208,8 +230,8 @@ RULES: dict[type, Rules] = {
         kept="npages flips first_t last_t period_ns threads", places="gpa", left_out="gfn"
     ),
     FlipThread: rules(kept="vcpu flips", threads="tid"),
-    HugePagesView: rules(kept="broken healed mixed_before mixed_after breakers"),
+    HugePagesView: rules(kept="broken healed mixed_before mixed_after breakers", names="at_least"),
     BreakerView: rules(kept="t size times blocks", places="gpa", threads="tid", left_out="seq"),
-    TouchedSlot: rules(kept="memslot calls failed effective_pages latency_ns"),
+    TouchedSlot: rules(kept="memslot calls failed effective_pages latency_ns", names="at_least"),
     BeforeView: rules(kept="from_t to_t requested per_second differences"),
 }

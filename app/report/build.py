@@ -90,7 +90,9 @@ def _compose(reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | N
     span = stretch_of(reader, row_id(vm), None, None)
     about = (None, None) if storm_id is None else (chosen[0].from_t, chosen[0].to_t)
     chapters = [
-        _chapter(reader, vm, storm.id, _title(storm), (storm.from_t, storm.to_t))
+        _chapter(
+            reader, vm, storm.id, _title(storm), (storm.from_t, storm.to_t), storm.peak_per_second
+        )
         for storm in chosen
     ] or [_chapter(reader, vm, "whole", "The whole recording", span)]
     slots = sorted(reader.memslots(row_id(vm)), key=lambda slot: (slot.from_t, slot.base_gfn))
@@ -114,19 +116,22 @@ def _title(storm: StormRow) -> str:
 
 
 def _chapter(
-    reader: Reader, vm: Vm, chapter_id: str, title: str, stretch: tuple[int, int]
+    reader: Reader,
+    vm: Vm,
+    chapter_id: str,
+    title: str,
+    stretch: tuple[int, int],
+    peak: float | None = None,
 ) -> Chapter:
     from_t, to_t = stretch
     facts = stretch_view(reader, vm, from_t, to_t)
     timeline = reader.timeline(row_id(vm), edges_of(from_t, to_t, 600))
-    counts = timeline.to_private + timeline.to_shared + timeline.failed
-    seconds = (to_t - from_t) / len(counts) / 1e9
     return Chapter(
         chapter_id,
         title,
         headline(facts),
         facts,
-        float(counts.max()) / seconds,
+        peak,
         spark(timeline),
         before_and_after(reader, row_id(vm), from_t, to_t),
         became(reader, row_id(vm), from_t - 1, to_t - 1),

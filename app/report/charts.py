@@ -17,6 +17,7 @@ from app.views.rasters import MapLayout, MapQuery, map_layout
 from app.views.row_ids import row_id
 from app.views.text import duration, lines
 from app.views.time_axis import edges_of
+from app.views.timelines import is_known
 
 BUCKETS = 600
 MAP_WIDTH, MAP_HEIGHT = 1000, 400
@@ -63,17 +64,23 @@ def timeline_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str
     series = {
         "to_private": timeline.to_private / each,
         "to_shared": -timeline.to_shared / each,
+        "to_unknown": timeline.to_unknown / each,
         "failed": timeline.failed,
         "page_faults": timeline.page_faults / each,
-        "private_gib": timeline.private * (1 << PAGE_SHIFT) / (1 << 30),
     }
     data: dict[str, Any] = {name: np.round(v, 4).tolist() for name, v in series.items()}
+    gib = np.round(timeline.private * (1 << PAGE_SHIFT) / (1 << 30), 4)
+    known = is_known(timeline, vm, reader.recording(vm.recording_id))["private"]
+    data["private_gib"] = [g if k else None for g, k in zip(gib.tolist(), known, strict=True)]
     data |= {"kind": "timeline", "t": np.round(middles, 9).tolist()}
     data["width"] = np.round(widths / scale.unit_ns, 9).tolist()
     data |= {"time": scale.title, "per": scale.per}
+    undirected = ", hatched both ways where the direction is not recorded"
+    undirected = undirected if timeline.to_unknown.any() else ""
+    bar = scale.length(round(widths.mean()))
     caption = (
-        f"Conversions {scale.per}, to private up and to shared down; failures as crosses; private "
-        f"memory as a line. One bar is {scale.length(round(widths.mean()))}."
+        f"Conversions {scale.per}, to private up and to shared down{undirected}; "
+        f"failures as crosses; private memory as a line. One bar is {bar}."
     )
     return Chart(chart_id, caption, data)
 

@@ -21,7 +21,7 @@ class Chapter:
     title: str
     headline: str
     facts: StretchView
-    peak: float
+    peak: float | None  # None: of a stretch that is no storm
     spark: Spark
     strips: list[tuple[str, list[Cell]]]
     changes: list[Bar]

@@ -27,14 +27,18 @@ _VALUES = (
     "not known",
     "not recorded",
     "none",
-    "no memslot, or range not recorded",
+    "no memslot",
+    "range not recorded",
     *(f"to {to.name.lower()}" for to in To),
     *(outcome.name.lower() for outcome in Outcome),
     *SizeClass,
     *(f"{cause} ({known.name.lower()})" for cause in _CAUSES for known in Certainty),
 )
 _VCPU = re.compile(r"vCPU \d{1,5}\Z")
-_NUMBERS = ("t", "width", "to_private", "to_shared", "failed", "page_faults", "private_gib")
+_NUMBERS = ("t", "width", "to_private", "to_shared", "to_unknown", "failed", "page_faults")
+_STATES = ("private_gib",)
+"""Numbers, or None where nothing is known."""
+_KINDS = {kind.name.lower() for kind in EventKind}
 _MAP_NUMBERS = ("from", "to", "rows")
 _WORDS = {
     "kind": ("timeline", "map"),
@@ -85,6 +89,8 @@ class _Redaction:
                 return self._aliases.place(value)
             case Rule.THREAD:
                 return self._aliases.thread(value)
+            case Rule.NAMES:
+                return self._names(one, value)
             case Rule.TOLD_ANEW:
                 return self._anew[type(one), name](one)
             case Rule.LEFT_OUT:
@@ -97,6 +103,10 @@ class _Redaction:
             return self.copy(value)
         return value if isinstance(value, int | float) else None
 
+    def _names(self, one: Any, names: list[str]) -> list[str]:  # noqa: ANN401 -- as `copy`
+        known = _KINDS | {field.name for field in fields(one)}
+        return [name for name in names if name in known]
+
     def _strips(self, chapter: Chapter) -> list[tuple[str, object]]:
         return [
             (name, self._kept(cells))
@@ -105,8 +115,7 @@ class _Redaction:
         ]
 
     def _events(self, facts: StretchView) -> dict[str, int]:
-        kinds = {kind.name.lower() for kind in EventKind}
-        return {kind: int(number) for kind, number in facts.events.items() if kind in kinds}
+        return {kind: int(number) for kind, number in facts.events.items() if kind in _KINDS}
 
     def _coverage(self, recording: RecordingView) -> dict[str, object]:
         """What costs what is told in words of the recording's maker: these are left out."""
@@ -130,6 +139,9 @@ class _Redaction:
         kept: dict[str, object] = {
             name: [float(each) for each in data[name]] for name in _NUMBERS if name in data
         }
+        for name in _STATES:
+            if name in data:
+                kept[name] = [None if each is None else float(each) for each in data[name]]
         kept |= {name: float(data[name]) for name in _MAP_NUMBERS if name in data}
         kept |= {name: data[name] for name, words in _WORDS.items() if data.get(name) in words}
         if "image" in data:

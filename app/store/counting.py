@@ -12,6 +12,7 @@ from app.model.timeline import (
     PAGES_TO_PRIVATE,
     PAGES_TO_SHARED,
     STATE_UNKNOWN,
+    UNCERTAIN,
     Counts,
     count_event,
 )
@@ -58,9 +59,10 @@ def count_their_changes(
     npages_offset: npt.NDArray[np.int32],
     explicit_npages: Unsigned,
 ) -> None:
-    """Count the pages that changed from one known state to the other, and take back that an event
-    was a no-op; see app.store.change_codec for what the rows are."""
-    column, told, last_event = ZERO, ZERO, -1
+    """Count the pages that changed from one known state to the other, take back that an event was a
+    no-op, and tell it uncertain where the state before is unknown; see app.store.change_codec for
+    what the rows are."""
+    column, told, last_event, last_uncertain = ZERO, ZERO, -1, -1
     width = counts.shape[0]
     for row in range(index.size):
         state, event = states[row], index[row]
@@ -81,3 +83,6 @@ def count_their_changes(
         if before != NO_MEMSLOT and after < STATE_UNKNOWN and event > last_event:
             counts[column, NOOP] -= 1
             last_event = event
+        if before == STATE_UNKNOWN and after < STATE_UNKNOWN and event > last_uncertain:
+            counts[column, UNCERTAIN] += 1
+            last_uncertain = event

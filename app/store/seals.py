@@ -29,7 +29,7 @@ _SUMMED = {
     "is_unattributed, revision, last_t, events, events_by_kind, requested, applied, failed, "
     "unconfirmed, effective_pages, pages_t, private_pages, shared_pages, unknown_pages, "
     "mixed_blocks, lost_events, layout_is_known, edition, memslot_checksum, guest_memfd_checksum, "
-    "may_be_several",
+    "may_be_several, to_unknown, uncertain",
     RECORDINGS: "id, uuid, host_id, name, source, origin, origin_sha256, clock, clock_start_ns, "
     "wall_start_ns, kernel_release, coverage, state, incomplete_reason, writer_pid, is_live, "
     "last_t, complete_t, lost_events, losses, loss_checksum",

@@ -15,7 +15,7 @@ from app.model.layout import Memslot
 from app.model.pagemap import PageMap
 from app.model.raster import ChurnSums, RasterSums
 from app.model.summary import Summary as CellSummary
-from app.model.timeline_summary import TimelineSummary
+from app.model.timeline_summary import TimelineSummary, summarise_timeline
 from app.store.arrow import ALL_ROWS, Rows
 from app.store.cache import ByteCache
 from app.store.catalogue import decoding_rows, memslot_of, memslot_rows
@@ -208,12 +208,19 @@ class Segments:
         )
 
     def timeline(self, connection: Connection, info: SegmentInfo) -> TimelineSummary:
-        """The segment must have a summary."""
+        """The segment must have a summary. One that an earlier gmemscope wrote and that tells less
+        is made anew from the segment."""
         return self._cache.get(
             ("timeline", info.id),
-            lambda: _timeline(connection, info),
+            lambda: _timeline(connection, info) or self._timeline_anew(connection, info),
             lambda summary: summary.counts.nbytes + summary.quanta.nbytes,
         )
+
+    def _timeline_anew(self, connection: Connection, info: SegmentInfo) -> TimelineSummary:
+        changes = self.columns(connection, info).changes_in(Window())
+        events = self.events(connection, info)
+        assert info.quantum_shift is not None
+        return summarise_timeline(changes, events, info.quantum_shift)
 
     def keyframe(self, connection: Connection, vm_id: int, info: SegmentInfo) -> PageMap:
         """The page map after a segment that has one; the caller's own."""
@@ -258,7 +265,7 @@ def _cells(
         )
 
 
-def _timeline(connection: Connection, info: SegmentInfo) -> TimelineSummary:
+def _timeline(connection: Connection, info: SegmentInfo) -> TimelineSummary | None:
     blob, quantum_shift = read_timeline(connection, info)
     with decoding(info, TIMELINE):
         return decode_timeline(blob, quantum_shift)

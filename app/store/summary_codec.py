@@ -80,8 +80,11 @@ def decode_cells(
     return Summary(quantum_shift, block_shift, cells)
 
 
-def decode_timeline(blob: bytes, quantum_shift: int) -> TimelineSummary:
+def decode_timeline(blob: bytes, quantum_shift: int) -> TimelineSummary | None:
+    """None if it was written by a gmemscope that counted less."""
     batch = read_batch(blob)
+    if not {field.partition(".")[0] for field in batch.schema.names}.issuperset(FIELDS):
+        return None
     columns: list[Signed] = [unzigzag(join(batch, field)) for field in FIELDS]
     return TimelineSummary(
         quantum_shift,

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.states import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -110,6 +110,10 @@ class Vm(SQLModel, table=True):
     applied: int = Field(default=0, sa_type=BigInteger)
     failed: int = Field(default=0, sa_type=BigInteger)
     unconfirmed: int = Field(default=0, sa_type=BigInteger)
+    to_unknown: int | None = Field(default=None, sa_type=BigInteger)
+    """Applied conversions of which nothing tells the direction. NULL: not counted then."""
+    uncertain: int | None = Field(default=None, sa_type=BigInteger)
+    """Conversions that leave open what they changed (app.model.certain). NULL: not counted then."""
     effective_pages: int = Field(default=0, sa_type=BigInteger)
     pages_t: int | None = Field(default=None, sa_type=BigInteger)  # NULL: now; see private_pages
     private_pages: int = Field(default=0, sa_type=BigInteger)  # in memslots live at pages_t

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.model.certain import learning_events
 from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, effect_time
 from app.model.layout import Memslot
 from app.model.pagemap import PageMap
@@ -68,6 +69,7 @@ class VmBuffer:
     flips: FlipHistory = field(default_factory=FlipHistory)
     capacity: int = SEGMENT_EVENTS
     sealed: Position = Position()
+    learning: int = 0  # events by which pages became known, of all that were painted
     _events: EventArray = field(default_factory=lambda: np.empty(_FIRST_CAPACITY, dtype=EVENT))
     _count: int = 0
     _painted: int = 0
@@ -120,6 +122,7 @@ class VmBuffer:
         changes = self.page_map.apply(fresh, self.sealed.events + self._painted)
         self._painted = self._count
         if len(changes):
+            self.learning += len(learning_events(changes))
             self._keep(self.flips.mark(changes))
 
     def set_memslot(self, memslot: Memslot) -> None:

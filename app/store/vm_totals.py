@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from app.model.events import EventArray, EventKind, Outcome
+from app.model.certain import is_vague
+from app.model.events import EventArray, EventKind, Outcome, To
 from app.model.pagemap import PageMap
 
 _OUTCOMES = {
@@ -23,6 +24,8 @@ class VmTotals:
     conversions: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("applied", "failed", "unconfirmed"), 0)
     )
+    to_unknown: int = 0
+    vague: int = 0
     effective_pages: int = 0
     lost_events: int = 0
 
@@ -37,16 +40,22 @@ class VmTotals:
         outcomes = np.bincount(events["outcome"][is_conversion], minlength=len(Outcome))
         for outcome, name in _OUTCOMES.items():
             self.conversions[name] += int(outcomes[outcome])
-        self.effective_pages += int(events["effective_pages"][is_conversion].sum())
+        calls = events[is_conversion]
+        is_applied = calls["outcome"] == Outcome.APPLIED
+        self.to_unknown += int(np.count_nonzero(is_applied & (calls["to"] == To.UNKNOWN)))
+        self.vague += int(np.count_nonzero(is_vague(calls)) + counts[EventKind.DOUBT])
+        self.effective_pages += int(calls["effective_pages"].sum())
         self.lost_events += int(events["aux"][events["kind"] == EventKind.LOSS_BEGIN].sum())
 
-    def values(self, page_map: PageMap) -> dict[str, Any]:
-        """Column values of the VM's row."""
+    def values(self, page_map: PageMap, learning: int) -> dict[str, Any]:
+        """Column values of the VM's row; `learning`: by how many events pages became known."""
         return {
             "events": sum(self.events_by_kind.values()),
             "events_by_kind": dict(self.events_by_kind),
             "requested": sum(self.conversions.values()),
             **self.conversions,
+            "to_unknown": self.to_unknown,
+            "uncertain": self.vague + learning,
             "effective_pages": self.effective_pages,
             "lost_events": self.lost_events,
             **page_values(page_map),

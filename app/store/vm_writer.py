@@ -146,7 +146,8 @@ class VmWriter:
         else:
             self.rows.add_tail(connection, self.buffer)
         self._revision += 1
-        values = self._totals.values(self.buffer.page_map) | self._last_pages | self._values
+        values = self._totals.values(self.buffer.page_map, self.buffer.learning)
+        values |= self._last_pages | self._values
         values |= {"vm": self.vm_id, "revision": self._revision, "last_t": self.last_t}
         connection.execute(_UPDATE_VM, values)
         self._values = {}

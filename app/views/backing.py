@@ -12,6 +12,7 @@ from app.model.events import (
     CHANGE,
     EVENT,
     PAGE_SHIFT,
+    Certainty,
     EventKind,
     Outcome,
     PageState,
@@ -28,6 +29,7 @@ from app.store.cache import ByteCache
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.store.window import LIMIT
+from app.views.known import AtLeast, Bounds, bounded, is_recorded
 from app.views.row_ids import row_id
 from app.views.time_axis import edges_of, stretch_of
 
@@ -35,20 +37,13 @@ POINTS = 60
 RUNS_SHOWN = 20
 CACHE_BYTES = 4 << 20
 _VIEW_BYTES = 64 << 10
+_PUNCHED = "punched_pages"
 _LEAVING = EventFilter(
     kinds=frozenset({EventKind.CONVERSION}),
     directions=frozenset({To.SHARED}),
     outcomes=frozenset({Outcome.APPLIED}),
 )
 """What may leave a private half behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """A number of pages that is not known better than this."""
-
-    lower: int
-    upper: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +88,14 @@ class BackingView:
     """The accounts over time, and where at the end pages may lie twice."""
 
     vm: int
-    points: list[BackingPoint]
+    points: Annotated[
+        list[BackingPoint], Field(description="None where no memslot is known: nothing tells them.")
+    ]
     stale_private: Annotated[list[StaleRun], Field(description="At the last point, largest first.")]
     stale_private_runs: Annotated[int, Field(description="How many there are in all.")]
-    punched_pages: Annotated[int, Field(description="By holes punched into guest_memfds.")]
+    punched_pages: Annotated[int | None, Field(description="By holes punched into guest_memfds.")]
     frees_are_seen: Annotated[bool, Field(description="A freed page was seen at least once.")]
+    at_least: AtLeast
 
 
 class Accounts:
@@ -125,12 +123,14 @@ class Accounts:
         if vm.ended_t is not None and to_t is None:
             end = max(start + 1, min(end, vm.ended_t))
         instants = (edges_of(start, end, POINTS)[1:] - 1).tolist()
-        halves, points, punched, freed = Halves(vm.start_state), [], 0, False
+        halves, points, punched, freed, unplaced = Halves(vm.start_state), [], 0, False, False
         maps = self._maps(vm, instants)
         for t, events in self._until(vm_id, instants):
             is_free = np.isin(events["kind"], (EventKind.PUNCH_HOLE, EventKind.DEPOPULATE))
             is_free &= events["outcome"] == Outcome.APPLIED
-            punched += int(events["npages"][is_free].sum())
+            has_place = events["range_certainty"] != Certainty.UNKNOWN
+            punched += int(events["npages"][is_free & has_place].sum())
+            unplaced |= bool((is_free & ~has_place).any())
             freed |= bool(is_free.any())
             halves.add(events)
             if t is not None:
@@ -138,7 +138,12 @@ class Accounts:
                 points.append(_point(t, page_map, halves))
         stale = _stale(page_map, halves)
         runs = self._largest(vm_id, stale, instants[-1])
-        return BackingView(vm_id, points, runs, len(stale.first), punched, freed)
+        coverage = self._reader.recording(vm.recording_id).coverage
+        is_open = unplaced or not (freed or is_recorded(coverage, "punch_hole"))
+        sums, least = bounded({_PUNCHED: punched}, {_PUNCHED} if is_open else ())
+        if not vm.layout_is_known:
+            return BackingView(vm_id, [], [], 0, sums[_PUNCHED], freed, least)
+        return BackingView(vm_id, points, runs, len(stale.first), sums[_PUNCHED], freed, least)
 
     def _maps(self, vm: Vm, instants: list[int]) -> Iterator[PageMap]:
         """The state after each instant: one map that is taken on, cheaper than one for each."""

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from app.model.events import CHANGE, ChangeArray, EventArray, PageState, effect_time
 from app.model.states import Totals
-from app.model.timeline import Timeline
 from app.store.reader import Reader
 from app.views.page_history import Step, step_of
 from app.views.page_life import MIXED, Then
+from app.views.timelines import timeline_table
 
 Ints = npt.NDArray[np.int64]
 
@@ -22,7 +22,9 @@ class Between:
 
     from_t: int
     to_t: int
-    counts: dict[str, int]  # by kind
+    counts: dict[str, int | None]  # by kind; None: not recorded
+    at_least: list[str]  # those that are lower bounds
+    leaves_open: int  # conversions of which nobody can say what they changed
     first: list[Step]  # each told by the pages that it changed
     has_more: bool
 
@@ -34,22 +36,28 @@ def between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int) -> B
         step_of(event, seq, t, _became(rows[rows["event"] == seq]))
         for event, seq, t in _events_of(reader, vm_id, np.unique(rows["event"]), from_t, to_t)
     ]
-    edges = np.array([from_t, to_t], np.int64)
-    return Between(from_t, to_t, _counts(reader.timeline(vm_id, edges)), changing, has_more)
+    timeline = reader.timeline(vm_id, np.array([from_t, to_t], np.int64))
+    vm = reader.vm(vm_id)
+    table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
+    counts = {name: table.column(field)[0].as_py() for name, field in _COUNTS.items()}
+    leaves_open = int(timeline.uncertain[0])
+    least = [_NOOP] if leaves_open and counts[_NOOP] is not None else []
+    return Between(from_t, to_t, counts, least, leaves_open, changing, has_more)
 
 
-def _counts(timeline: Timeline) -> dict[str, int]:
-    named = {
-        "conversions to private": timeline.to_private,
-        "conversions to shared": timeline.to_shared,
-        "of these without effect": timeline.noop,
-        "failed conversions": timeline.failed,
-        "unconfirmed conversions": timeline.unconfirmed,
-        "hypercalls": timeline.hypercalls,
-        "memory faults": timeline.memory_faults,
-        "guest page faults": timeline.page_faults,
-    }
-    return {name: int(counts[0]) for name, counts in named.items()}
+_NOOP = "of these without effect"
+_COUNTS = {
+    "conversions to private": "to_private",
+    "conversions to shared": "to_shared",
+    "conversions of unknown direction": "to_unknown",
+    _NOOP: "noop",
+    "failed conversions": "failed",
+    "unconfirmed conversions": "unconfirmed",
+    "hypercalls": "hypercalls",
+    "memory faults": "memory_faults",
+    "guest page faults": "page_faults",
+}
+"""Columns of a timeline by what they are called here."""
 
 
 def _first_changes(

@@ -1,12 +1,15 @@
 """One cell of the map, exactly: what is under the cursor."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from app.model.raster import Grid
+from app.model.raster import Grid, Raster
+from app.model.timeline import Timeline
 from app.store.reader import Reader, has_churn
 from app.store.tables import Vm
+from app.views.known import bounded, could_hold
 from app.views.rasters import MapLayout
 from app.views.row_ids import row_id
 
@@ -22,12 +25,14 @@ class CellView:
     present: float
     private: float
     unknown: float
-    conversions: int
-    failed: int
-    page_faults: int
-    private_faults: int
-    returns: int | None  # None: not kept
+    unplaced: int  # conversions of unknown range, anywhere, in its time
+    conversions: int | None  # None: none is known, but some are unplaced
+    failed: int | None
+    page_faults: int | None  # None: not recorded
+    private_faults: int | None  # None: of none is known whether it was private
+    returns: int | None  # None: not kept, or none is known and pages are unknown
     mixed: float | None
+    at_least: list[str]
 
     @property
     def shared(self) -> float:
@@ -45,7 +50,8 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
     edges = np.array([from_t, to_t], np.int64)
     grid = Grid(edges, np.array([first_gfn], np.uint64), np.array([end_gfn], np.uint64))
     raster = reader.raster(row_id(vm), grid)
-    churn = reader.churn(row_id(vm), grid) if has_churn(vm) else None
+    timeline = reader.timeline(row_id(vm), edges)
+    counts, least = _counts(reader, vm, grid, raster, timeline)
     return CellView(
         from_t=from_t,
         to_t=to_t,
@@ -54,10 +60,32 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
         present=float(raster.present[0, 0]),
         private=float(raster.private[0, 0]),
         unknown=float(raster.unknown[0, 0]),
-        conversions=int(raster.conversions[0, 0]),
-        failed=int(raster.failed[0, 0]),
-        page_faults=int(raster.page_faults[0, 0]),
-        private_faults=int(raster.private_faults[0, 0]),
-        returns=None if churn is None else int(churn.returns[0, 0]),
-        mixed=None if churn is None else float(churn.mixed[0, 0]),
+        unplaced=int(timeline.unplaced[0]),
+        **counts,
+        at_least=least,
     )
+
+
+def _counts(
+    reader: Reader, vm: Vm, grid: Grid, raster: Raster, timeline: Timeline
+) -> tuple[dict[str, Any], list[str]]:
+    """What is known of what is counted in a cell, and which of it are lower bounds."""
+    churn = reader.churn(row_id(vm), grid) if has_churn(vm) else None
+    has_unknown = bool(raster.unknown[0, 0] > 0)
+    has_faults = could_hold(vm, reader.recording(vm.recording_id), "page_fault")
+    faults = int(raster.page_faults[0, 0])
+    sums: dict[str, Any] = {
+        "conversions": int(raster.conversions[0, 0]),
+        "failed": int(raster.failed[0, 0]),
+        "page_faults": faults,
+        "private_faults": int(raster.private_faults[0, 0]),
+        "returns": None if churn is None else int(churn.returns[0, 0]),
+        "mixed": None if churn is None else float(churn.mixed[0, 0]),
+    }
+    is_open = {
+        **dict.fromkeys(("conversions", "failed"), bool(timeline.unplaced[0])),
+        **dict.fromkeys(("returns", "mixed"), has_unknown),
+        "page_faults": not has_faults,
+        "private_faults": bool(faults) or not has_faults,
+    }
+    return bounded(sums, [name for name in sums if is_open[name]])

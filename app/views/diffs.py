@@ -9,11 +9,11 @@ from pydantic import Field
 
 from app.model.differing import DifferenceArray, differing, side_by_side, transitions
 from app.model.events import PAGE_SHIFT, PageState, effect_time
-from app.model.states import Totals
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.row_ids import row_id
+from app.views.totals import TotalsView, known_mixed, totals_view
 
 RUNS_SHOWN = 1000
 STATE_NAMES = {
@@ -33,8 +33,11 @@ class Moment:
     recording: int
     at: int
     event: int | None
-    totals: Totals
-    mixed_2m: int
+    totals: TotalsView
+    mixed_2m: Annotated[
+        int | None,
+        Field(description="Null: no block is known to be mixed, but pages are unknown."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,15 @@ def moment(reader: Reader, vm: Vm, at: int | None, event: int | None) -> Moment:
         first, end = reader.span(vm_id)
         at = end if vm.ended_t is None else max(first, vm.ended_t - 1)
     page_map = reader.page_map_at(vm_id, at)
+    totals = page_map.totals()
     return Moment(
-        vm_id, vm.name, vm.recording_id, at, event, page_map.totals(), page_map.mixed_blocks
+        vm_id,
+        vm.name,
+        vm.recording_id,
+        at,
+        event,
+        totals_view(totals, layout_is_known=vm.layout_is_known),
+        known_mixed(page_map.mixed_blocks, totals, layout_is_known=vm.layout_is_known),
     )
 
 

@@ -1,8 +1,10 @@
 """What happened in a stretch of time, in one sentence made from its numbers."""
 
 from app.model.tallies import Dimension
-from app.views.stretch_parts import PingPongView, StretchView
+from app.views.known import AT_LEAST, told
+from app.views.stretch_parts import PagesView, PingPongView, StretchView
 from app.views.tally_tables import TallyRow
+from app.views.text import share
 
 MAIN_SHARE = 0.5
 """What more than half of the calls have in common stands for them."""
@@ -12,6 +14,8 @@ def headline(facts: StretchView) -> str:
     """Who converted how much, with what effect, why, and what it cost."""
     if facts.calls.requested:
         parts = [f"{_who(facts)} {_what(facts)}{_why(facts)}", *_costs(facts)]
+        if facts.pages.changed is None:
+            parts.insert(1, "which pages changed is not recorded")
     else:
         parts = ["nobody asked to convert a page"]
     if facts.losses:
@@ -24,30 +28,36 @@ def _who(facts: StretchView) -> str:
     if main is None or main.value == "not known":
         main = _main(facts, Dimension.THREAD)
     if main is not None:
-        return (
-            main.value
-            if main.share == 1
-            else (f"{main.value} (with {main.share:.0%} of the calls) and others")
-        )
+        name = "an unknown thread" if main.value == "not known" else main.value
+        if main.share == 1:
+            return name
+        return f"{name} (with {share(main.share)} of the calls) and others"
     threads = next(table.values for table in facts.by if table.dimension == Dimension.THREAD)
     return f"{threads:,} threads"
 
 
 def _what(facts: StretchView) -> str:
-    calls, pages = facts.calls, facts.pages
-    moved = pages.to_private + pages.to_shared
-    net = abs(pages.net_private)
+    calls = facts.calls
     text = f"asked {calls.requested:,} times to convert pages"
     if calls.failed:
         text += f", {calls.failed:,} times in vain"
-    if moved:
-        text += f": {moved:,} page changes"
-        wasted = 1 - min(net, moved) / moved
-        text += f", {wasted:.0%} of them undone by others" if wasted >= MAIN_SHARE else ""
-    else:
-        text += ": no page in a memslot changed" if facts.memslots else ": no page changed"
+    if facts.pages.changed is not None:
+        text += f": {_changed(facts.pages, facts.pages.changed, has_memslots=bool(facts.memslots))}"
     run = facts.ping_pong[0] if facts.ping_pong else None
     return text if run is None else text + _back_and_forth(run)
+
+
+def _changed(pages: PagesView, moved: int, *, has_memslots: bool) -> str:
+    if not moved:
+        return "no page in a memslot changed" if has_memslots else "no page changed"
+    text = f"{told(pages, 'changed', '{:,}'.format)} page changes"
+    net = pages.net_private_bounds
+    if net is None:
+        return text
+    wasted = 1 - min(max(abs(net.lower), abs(net.upper)), moved) / moved
+    least = "" if pages.net_private is not None else f"{AT_LEAST} "
+    undone = f", {least}{share(wasted)} of them undone by others"
+    return text + (undone if wasted >= MAIN_SHARE else "")
 
 
 def _back_and_forth(run: PingPongView) -> str:
@@ -74,14 +84,16 @@ def _why(facts: StretchView) -> str:
 def _costs(facts: StretchView) -> list[str]:
     costs = []
     huge = facts.huge_pages
-    left = huge.mixed_after - huge.mixed_before
-    if left > 0:
-        costs.append(f"{left:,} more 2 MiB blocks were left mixed than before")
+    before = None if "mixed_before" in huge.at_least else huge.mixed_before
+    if before is not None and huge.mixed_after is not None and huge.mixed_after > before:
+        least = f"{AT_LEAST} " if "mixed_after" in huge.at_least else ""
+        left = huge.mixed_after - before
+        costs.append(f"{least}{left:,} more 2 MiB blocks were left mixed than before")
     threads = next(table.values for table in facts.by if table.dimension == Dimension.THREAD)
-    if facts.latency.calls and threads:
-        share = facts.latency.total_ns / ((facts.to_t - facts.from_t) * threads)
+    if facts.latency.share_of_threads is not None:
+        spent = told(facts.latency, "share_of_threads", share)
         whose = "its thread" if threads == 1 else f"its {threads:,} threads"
-        costs.append(f"{whose} spent {share:.1%} of the time inside the calls")
+        costs.append(f"{whose} spent {spent} of the time inside the calls")
     return costs
 
 

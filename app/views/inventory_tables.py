@@ -56,6 +56,8 @@ VMS = pa.schema(
         ("applied", pa.int64()),
         ("failed", pa.int64()),
         ("unconfirmed", pa.int64()),
+        ("to_unknown", pa.int64()),
+        ("uncertain", pa.int64()),
         ("effective_pages", pa.int64()),
         ("lost_events", pa.int64()),
         ("layout_is_known", pa.bool_()),
@@ -80,6 +82,6 @@ def vms_table(vms: Sequence[VmView]) -> pa.RecordBatch:
         row = {name: getattr(vm, name, None) for name in VMS.names}
         row["span_from"], row["span_to"] = vm.span
         for part in (vm.totals, vm.conversions):
-            row |= {name: getattr(part, name) for name in part.__slots__}
+            row |= {name: getattr(part, name) for name in part.__slots__ if name in VMS.names}
         rows.append(row)
     return pa.RecordBatch.from_pylist(rows, schema=VMS)

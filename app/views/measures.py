@@ -1,10 +1,14 @@
 """What a map can show of a recording, and what it says where it cannot."""
 
+import numpy as np
+
 from app.model.events import EventKind
 from app.model.raster import Churn, Raster
-from app.store.reader import has_churn
+from app.store.reader import Reader, has_churn
 from app.store.tables import Recording, Vm
 from app.views.raster_image import Measure
+from app.views.rasters import MapLayout
+from app.views.row_ids import row_id
 
 _KINDS = {
     Measure.CONVERSIONS: (EventKind.CONVERSION,),
@@ -33,6 +37,15 @@ def why_not(recording: Recording, vm: Vm, measure: Measure) -> str | None:
     if measure in _NEEDS_RANGES and recording.coverage.get("conversion_ranges") == "none":
         return told.get("conversion-ranges")
     return _OF_OLD if measure.is_churn and not has_churn(vm) else None
+
+
+def unplaced_in(reader: Reader, vm: Vm, layout: MapLayout, measure: Measure) -> int | None:
+    """Conversions of unknown range in the time of a map: it cannot show them. None of measures that
+    do not follow from conversions."""
+    if measure not in _NEEDS_RANGES:
+        return None
+    edges = np.array([layout.from_t, layout.to_t], np.int64)
+    return int(reader.timeline(row_id(vm), edges).unplaced[0])
 
 
 def most(raster: Raster | Churn, measure: Measure) -> int:

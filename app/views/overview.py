@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import PageState, RunArray
-from app.model.states import Totals
 from app.model.timeline import Timeline
 from app.store.cache import ByteCache
 from app.store.reader import Reader
@@ -15,6 +14,7 @@ from app.views.population import COUNTED, Population, last_population
 from app.views.recordings import RecordingView, recording_views
 from app.views.row_ids import row_id
 from app.views.time_axis import edges_of
+from app.views.totals import TotalsView, totals_view
 
 STRIP_BINS = 160
 TIMELINE_BUCKETS = 80
@@ -45,7 +45,7 @@ class Picture:
     """What is drawn of a VM, as far as its history reaches."""
 
     at: int  # the instant of totals and strip
-    totals: Totals
+    totals: TotalsView
     strip: AddressStrip | None  # None: no page has a state
     timeline: Timeline
 
@@ -160,7 +160,7 @@ def picture_of(reader: Reader, vm: Vm, life: tuple[int, int]) -> Picture:
     edges = reader.fit_edges(row_id(vm), edges_of(*life, TIMELINE_BUCKETS))
     return Picture(
         at=at,
-        totals=page_map.totals(),
+        totals=totals_view(page_map.totals(), layout_is_known=vm.layout_is_known),
         strip=address_strip(page_map.runs(), STRIP_BINS),
         timeline=reader.timeline(row_id(vm), edges),
     )
@@ -174,8 +174,7 @@ def rate_of(reader: Reader, vm: Vm, life: tuple[int, int], *, is_live: bool) -> 
     if vm.last_t < since:
         return Rate(0, end - since)
     lately = reader.timeline(row_id(vm), np.array([since, end + 1]))
-    counts = (lately.to_private, lately.to_shared, lately.failed, lately.unconfirmed)
-    return Rate(sum(int(count[0]) for count in counts) * NS_PER_S / (end - since), end - since)
+    return Rate(int(lately.requested[0]) * NS_PER_S / (end - since), end - since)
 
 
 def last_memory(reader: Reader, vm: Vm, end: int) -> int:

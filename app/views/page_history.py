@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from app.model.certain import is_vague
 from app.model.events import (
     PAGE_SHIFT,
     UNKNOWN_VCPU,
@@ -20,11 +21,13 @@ from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.failures import errno_name
+from app.views.known import AtLeast, bounded
 from app.views.page_life import Then, life_of
 from app.views.row_ids import row_id
 
 _KINDS = frozenset(EventKind) - {EventKind.GUEST_MEMFD}
 """A guest_memfd has no place in the guest until a memslot gives it one."""
+_CONVERSION = EventKind.CONVERSION
 _LOSSES = (EventKind.LOSS_BEGIN, EventKind.LOSS_END)
 
 
@@ -62,8 +65,10 @@ class PageHistory:
     steps: list[Step]
     next: Annotated[int | None, Field(description="Ask again with `after`: there are more.")]
     flips: Annotated[
-        int, Field(description="Times a page went between private and shared, here; of all pages.")
+        int | None,
+        Field(description="Times a page went between private and shared, here; of all pages."),
     ]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,8 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     ]
     steps += [_layout_step(t, what, then) for t, what, then in life.layout_changes()]
     steps.sort(key=lambda step: (step.t, step.seq is None, step.seq or 0))
+    is_open = life.meets_unknown or bool(is_vague(events[events["kind"] == _CONVERSION]).any())
+    flips, least = bounded({"flips": life.flips_of(seqs)}, {"flips"} if is_open else ())
     return PageHistory(
         vm=vm_id,
         gfn=pages.gfn,
@@ -115,7 +122,8 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
         npages=pages.npages,
         steps=steps,
         next=int(seqs[-1]) if has_more else None,
-        flips=life.flips_of(seqs),
+        flips=flips["flips"],
+        at_least=least,
     )
 
 
@@ -148,7 +156,11 @@ def step_of(event: np.void, seq: int, t: int, then: Then) -> Step:
 
 def _what(kind: EventKind, to: To) -> str:
     if kind == EventKind.CONVERSION:
-        return f"conversion to {to.name.lower()}"
+        return (
+            "conversion, direction unknown"
+            if to == To.UNKNOWN
+            else f"conversion to {to.name.lower()}"
+        )
     if kind == EventKind.DOUBT:
         return f"conversion to {to.name.lower()}, perhaps of another VM"
     return kind.name.lower().replace("_", " ")

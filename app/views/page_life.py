@@ -83,6 +83,13 @@ class PageLife:
         is_flip = (rows["before"] != rows["after"]) & (rows["before"] + rows["after"] == _FLIP)
         return int(rows["npages"][is_flip & np.isin(rows["event"], seqs)].sum())
 
+    @property
+    def meets_unknown(self) -> bool:
+        """Was the state of any page unknown: did it flip unseen?"""
+        rows = self.rows
+        either = (rows["before"] == PageState.UNKNOWN) | (rows["after"] == PageState.UNKNOWN)
+        return bool(either.any()) or bool(self._pages[:, PageState.UNKNOWN].any())
+
     def _then(self, first: int, end: int) -> Then:
         """After the rows [first, end)."""
         pages = self._pages[end]

@@ -32,11 +32,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """Conversions over time: two outlines around the middle, and the buckets with failures."""
+    """Conversions over time: outlines around the middle, and the buckets with failures."""
 
     width: int
     to_private: str  # path data, upwards
     to_shared: str  # path data, downwards
+    to_unknown: str  # beyond both, half up and half down; to be drawn first
     failed: list[int]
 
 
@@ -80,12 +81,18 @@ def spark(timeline: Timeline) -> Spark:
     """Draw a timeline; what is there at all is at least one unit high."""
     up = timeline.to_private.astype(float)
     down = timeline.to_shared.astype(float)
-    most = max(up.max(initial=0), down.max(initial=0), 1)
+    half = timeline.to_unknown / 2
+    most = max((up + half).max(initial=0), (down + half).max(initial=0), 1)
     middle = SPARK_HEIGHT / 2
+    beyond = (np.where(half > 0, side + half, 0) for side in (up, down))
     return Spark(
         width=len(up),
         to_private=bars_path(heights(up, most, middle), middle, -1),
         to_shared=bars_path(heights(down, most, middle), middle, 1),
+        to_unknown="".join(
+            bars_path(heights(side, most, middle), middle, direction)
+            for side, direction in zip(beyond, (-1, 1), strict=True)
+        ),
         failed=np.flatnonzero(timeline.failed).tolist(),
     )
 

@@ -3,8 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from app.model.events import GFN_LIMIT
@@ -19,6 +21,8 @@ from app.views.time_axis import edges_of, stretch_of
 
 CACHE_BYTES = 64 << 20
 """A few maps of 1000 x 512 cells: the picture is asked for right after its edges."""
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +179,18 @@ BATCH_CELLS = 1 << 15
 
 
 def cell_batches(
-    layout: MapLayout, raster: Raster | None, churn: Churn | None
+    layout: MapLayout,
+    raster: Raster | None,
+    churn: Churn | None,
+    unplaced: Ints,
+    *,
+    has_faults: bool,
 ) -> Iterator[pa.RecordBatch]:
-    """The cells that hold anything, lowest gfn first, some rows of the map at a time.
+    """The cells that hold anything, lowest gfn first, some rows of the map at a time. `unplaced`
+    [W]: conversions of unknown range, by column; `has_faults`: page faults are recorded.
 
-    Fractions are of a cell's pages, averaged over its time. Null: not kept.
+    Fractions are of a cell's pages, averaged over its time. Null: not kept, or none is known where
+    there may have been some.
     """
     if raster is None:
         return
@@ -192,6 +203,8 @@ def cell_batches(
         row, column = np.nonzero(holds | (raster.page_faults[part] > 0))
         row += first
         where = (row, column)
+        is_open, has_unknown = unplaced[column] > 0, raster.unknown[where] > 0
+        faults = raster.page_faults[where]
         nulls = pa.nulls(len(row))
         columns = {
             "t_from": grid.t_edges[column],
@@ -201,13 +214,20 @@ def cell_batches(
             "present": raster.present[where],
             "private": raster.private[where],
             "unknown": raster.unknown[where],
-            "conversions": raster.conversions[where],
-            "failed": raster.failed[where],
-            "page_faults": raster.page_faults[where],
-            "private_faults": raster.private_faults[where],
-            "returns": nulls if churn is None else churn.returns[where],
-            "mixed": nulls if churn is None else churn.mixed[where],
+            "conversions": _known(raster.conversions[where], is_open),
+            "failed": _known(raster.failed[where], is_open),
+            "page_faults": faults if has_faults else nulls,
+            "private_faults": _known(raster.private_faults[where], faults > 0),
+            "returns": nulls if churn is None else _known(churn.returns[where], has_unknown),
+            "mixed": nulls if churn is None else _known(churn.mixed[where], has_unknown),
         }
+        if not has_faults:
+            columns["private_faults"] = nulls
         yield pa.RecordBatch.from_arrays(
-            [pa.array(columns[field.name], field.type) for field in CELLS], schema=CELLS
+            [pa.array(columns[field.name]).cast(field.type) for field in CELLS], schema=CELLS
         )
+
+
+def _known(counts: npt.NDArray[Any], is_open: npt.NDArray[np.bool_]) -> pa.Array:
+    """Without what says nothing: that there were at least 0."""
+    return pa.array(counts, mask=is_open & (counts == 0))

@@ -6,11 +6,11 @@ import numpy as np
 
 from app.model.events import GFN_LIMIT, RUN, PageState, RunArray
 from app.model.pagemap import PageMap
-from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.last_instant import last_instant
 from app.views.row_ids import row_id
+from app.views.totals import TotalsView, totals_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class StateView:
     at: int  # ns since the recording's start
     runs: RunArray  # within memslots
     outside_memslots: RunArray  # known private although no memslot covers it
-    totals: Totals  # of the whole VM
+    totals: TotalsView  # of the whole VM
 
 
 def state_at(
@@ -34,7 +34,7 @@ def state_at(
         at=at,
         runs=page_map.runs(first, end),
         outside_memslots=private_outside_memslots(page_map, first, end),
-        totals=page_map.totals(),
+        totals=totals_view(page_map.totals(), layout_is_known=vm.layout_is_known),
     )
 
 

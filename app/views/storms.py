@@ -25,7 +25,9 @@ from app.store.cache import ByteCache
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.views.known import AtLeast, bounded, could_hold
 from app.views.row_ids import row_id
+from app.views.stretch_counts import per_second
 from app.views.stretch_parts import StretchView
 from app.views.stretches import stretch_view
 
@@ -39,6 +41,7 @@ _SLICE_BINS = 1 << 14
 _EVENTS_PER_BIN = 16
 """Bins are counted by summaries where there are as many events for each, all in all."""
 _FACTS_BYTES = 256 << 10
+Names = list[str]
 _STORM_BYTES = 4096  # in the cache, generously
 
 
@@ -92,7 +95,8 @@ class StormRow:
     failed: Annotated[int, Field(description="Of conversions.")]
     per_second: float
     peak_per_second: Annotated[float, Field(description="In 134 ms.")]
-    pages_changed: Annotated[int, Field(description="By conversions; each time counts.")]
+    pages_changed: Annotated[int | None, Field(description="By conversions; each time counts.")]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class Baseline:
     baseline_per_second: float
     threshold_per_second: float
     rule: BurstRule
+    is_recorded: Annotated[bool, Field(description="False: the recording cannot hold any.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,10 @@ class Boot:
     to_t: Annotated[int, Field(serialization_alias="to")]
     conversions: int
     failed: int
-    page_faults: int
+    page_faults: int | None
     peak_per_second: Annotated[float, Field(description="Conversions, in 134 ms.")]
-    pages_changed: Annotated[int, Field(description="By conversions; each time counts.")]
+    pages_changed: Annotated[int | None, Field(description="By conversions; each time counts.")]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,13 @@ class Storms:
             found = self._bursts(vm, kind, bins[kind], rules.of(kind))
             storms += [self._row(vm, kind, bins[kind], burst) for burst in found.bursts]
             measured.append(
-                Baseline(kind, found.baseline_rate, found.threshold_rate, rules.of(kind))
+                Baseline(
+                    kind,
+                    found.baseline_rate,
+                    found.threshold_rate,
+                    rules.of(kind),
+                    self._is_recorded(vm, kind),
+                )
             )
             if kind == "conversions":
                 boot_end_t = found.boot_end_t
@@ -195,16 +207,20 @@ class Storms:
             one.between(one.first, end_t >> BIN_SHIFT)
             for one in (bins["conversions"], bins["page faults"])
         )
-        failed, changed = self._sums(row_id(vm), vm.created_t, end_t)
+        failed, changed, least = self._sums(row_id(vm), vm.created_t, end_t)
         return Boot(
             vm.created_t,
             end_t,
             conversions.total,
             failed,
-            faults.total,
+            faults.total if self._is_recorded(vm, "page faults") else None,
             conversions.peak,
             changed,
+            least,
         )
+
+    def _is_recorded(self, vm: Vm, kind: str) -> bool:
+        return could_hold(vm, self._reader.recording(vm.recording_id), _KINDS[kind].name.lower())
 
     def _bursts(self, vm: Vm, kind: str, bins: Bins, rule: BurstRule) -> Bursts:
         def instants_in(from_t: int, to_t: int) -> Instants:
@@ -213,32 +229,24 @@ class Storms:
         return find_bursts(bins, instants_in, rule, vm.created_t)
 
     def _bins(self, vm: Vm) -> dict[str, Bins]:
-        """By kind: from summaries where they count every event of it, else from the events."""
+        """By kind: from summaries, or from the events where these are few for the time."""
         first, last = (t >> BIN_SHIFT for t in self._reader.span(row_id(vm)))
-        expected = {
-            "conversions": vm.requested,
-            "page faults": vm.events_by_kind.get("page_fault", 0),
+        if last - first >= max(_SLICE_BINS, vm.events // _EVENTS_PER_BIN):
+            return {kind: self._bins_of_events(vm, kind, first, last + 1) for kind in _KINDS}
+        slices = [
+            self._count(vm, start, min(start + _SLICE_BINS, last + 1))
+            for start in range(first, last + 1, _SLICE_BINS)
+        ]
+        return {
+            kind: Bins.of_all(first, last + 1, [bins[kind] for bins in slices]) for kind in _KINDS
         }
-        counted: dict[str, list[Bins]] = {kind: [] for kind in _KINDS}
-        if last - first < max(_SLICE_BINS, vm.events // _EVENTS_PER_BIN):
-            for start in range(first, last + 1, _SLICE_BINS):
-                some = self._count(vm, start, min(start + _SLICE_BINS, last + 1))
-                for kind, bins in some.items():
-                    counted[kind].append(bins)
-        found = {kind: Bins.of_all(first, last + 1, parts) for kind, parts in counted.items()}
-        for kind, bins in found.items():
-            if bins.total != expected[kind]:
-                found[kind] = self._bins_of_events(vm, kind, first, last + 1)
-        return found
 
     def _count(self, vm: Vm, first: int, end: int) -> dict[str, Bins]:
-        """From summaries. Timelines have no place for a conversion whose direction is unknown."""
+        """From summaries."""
         edges = np.arange(first, end + 1, dtype=np.int64) << BIN_SHIFT
         timeline = self._reader.timeline(row_id(vm), edges)
-        conversions = timeline.to_private + timeline.to_shared
-        conversions = conversions + timeline.failed + timeline.unconfirmed
         return {
-            "conversions": Bins.of_dense(first, conversions),
+            "conversions": Bins.of_dense(first, timeline.requested),
             "page faults": Bins.of_dense(first, timeline.page_faults),
         }
 
@@ -262,7 +270,7 @@ class Storms:
         from_t, to_t = burst.from_t, burst.to_t + 1
         kinds = (_KINDS[kind],)
         _, seqs = self._reader.events(row_id(vm), t_from=from_t, t_to=to_t, kinds=kinds, limit=1)
-        failed, changed = self._sums(row_id(vm), from_t, to_t)
+        failed, changed, least = self._sums(row_id(vm), from_t, to_t)
         inside = bins.between(from_t >> BIN_SHIFT, (to_t >> BIN_SHIFT) + 1)
         return StormRow(
             id=f"{_PREFIXES[kind]}{int(seqs[0])}",
@@ -272,18 +280,23 @@ class Storms:
             in_boot=burst.in_boot,
             calls=burst.calls,
             failed=failed if kind == "conversions" else 0,
-            per_second=burst.calls * 1e9 / (to_t - from_t),
+            per_second=per_second(burst.calls, from_t, to_t),
             peak_per_second=inside.peak,
             pages_changed=changed,
+            at_least=least,
         )
 
-    def _sums(self, vm_id: int, from_t: int, to_t: int) -> tuple[int, int]:
-        """(failed conversions, pages that conversions changed): from summaries but for the ends."""
+    def _sums(self, vm_id: int, from_t: int, to_t: int) -> tuple[int, int | None, Names]:
+        """(failed conversions, pages that conversions changed, whether that is a lower bound): from
+        summaries but for the ends."""
         first, last = -(-from_t >> _WHOLE_SHIFT), to_t >> _WHOLE_SHIFT
         cuts = [first << _WHOLE_SHIFT, last << _WHOLE_SHIFT] if last > first else []
-        failed = changed = 0
+        failed = changed = uncertain = 0
         for edges in pairwise(dict.fromkeys((from_t, *cuts, to_t))):
             timeline = self._reader.timeline(vm_id, np.array(edges, np.int64))
             failed += int(timeline.failed[0])
-            changed += int(timeline.pages_to_private[0] + timeline.pages_to_shared[0])
-        return failed, changed
+            changed += int(timeline.pages_changed[0])
+            uncertain += int(timeline.uncertain[0])
+        name = "pages_changed"
+        values, least = bounded({name: changed}, [name] if uncertain else [])
+        return failed, values[name], least

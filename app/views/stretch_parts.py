@@ -5,10 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.model.states import Totals
+from app.views.known import AtLeast, Bounds
 from app.views.memslots import MemslotView
 from app.views.recordings import LossView
 from app.views.tally_tables import DifferenceRow, TallyTable
+from app.views.totals import TotalsView
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +20,59 @@ class CallsView:
     applied: int
     failed: int
     unconfirmed: int
-    noop: Annotated[int, Field(description="Applied, but every page was known to be so already.")]
+    noop: Annotated[
+        int | None, Field(description="Applied, but every page was known to be so already.")
+    ]
     per_second: float
+    unplaced: Annotated[int, Field(description="Those whose range is not recorded.")]
+    uncertain: Annotated[
+        int, Field(description="Those that leave open which pages they changed: docs/certainty.md.")
+    ]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
 class PagesView:
     """What was asked for against what came of it, in pages."""
 
-    asked: Annotated[int, Field(description="By calls of known range, whatever became of them.")]
-    asked_to_private: int
-    asked_to_shared: int
-    to_private: Annotated[int, Field(description="Changes from shared: each time counts.")]
-    to_shared: Annotated[int, Field(description="Changes from private: each time counts.")]
-    net_private: Annotated[int, Field(description="More private pages afterwards than before.")]
-    net_shared: int
+    asked: Annotated[
+        int | None, Field(description="By calls of known range, whatever became of them.")
+    ]
+    asked_to_private: int | None
+    asked_to_shared: int | None
+    changed: Annotated[int | None, Field(description="to_private and to_shared together.")]
+    to_private: Annotated[int | None, Field(description="Changes from shared: each time counts.")]
+    to_shared: Annotated[int | None, Field(description="Changes from private: each time counts.")]
+    net_private: Annotated[
+        int | None,
+        Field(description="More private pages afterwards than before. Null: not known so exactly."),
+    ]
+    net_shared: int | None
+    net_private_bounds: Annotated[
+        Bounds | None,
+        Field(description="Of net_private, by the unknown pages. Null: no memslot is known."),
+    ]
     net_unknown: int
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyView:
-    """Of calls whose end was seen, ns."""
+    """Of calls whose end was seen, ns. Null: of none it was."""
 
     calls: int
-    p50_ns: int
-    p95_ns: int
-    p99_ns: int
-    max_ns: int
-    total_ns: Annotated[int, Field(description="What all threads together spent converting.")]
+    p50_ns: int | None
+    p95_ns: int | None
+    p99_ns: int | None
+    max_ns: int | None
+    total_ns: Annotated[
+        int | None, Field(description="What all threads together spent converting.")
+    ]
     share_of_threads: Annotated[
-        float, Field(description="That time, of all the time that the calling threads had.")
+        float | None, Field(description="That time, of all the time that the calling threads had.")
     ]
     buckets: list["LatencyBucket"]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +162,21 @@ class TouchedSlot:
     memslot: MemslotView
     calls: int
     failed: int
-    effective_pages: int
-    latency_ns: int
+    effective_pages: int | None
+    latency_ns: int | None
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
 class HugePagesView:
     """2 MiB blocks that were neither all private nor all shared: KVM cannot map those huge."""
 
-    broken: Annotated[int, Field(description="Times a block became mixed.")]
-    healed: Annotated[int, Field(description="Times a block became uniform again.")]
-    mixed_before: int
-    mixed_after: int
+    broken: Annotated[int | None, Field(description="Times a block became mixed.")]
+    healed: Annotated[int | None, Field(description="Times a block became uniform again.")]
+    mixed_before: int | None
+    mixed_after: int | None
     breakers: list[BreakerView]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +186,7 @@ class BeforeView:
     from_t: Annotated[int, Field(serialization_alias="from")]
     to_t: Annotated[int, Field(serialization_alias="to")]
     requested: int
-    per_second: float
+    per_second: Annotated[float | None, Field(description="Null: nothing is recorded before.")]
     differences: list[DifferenceRow]
 
 
@@ -179,16 +203,23 @@ class StretchView:
     by: list[TallyTable]
     failures: list[FailureView]
     ping_pong: list[PingPongView]
-    ping_pong_runs: Annotated[int, Field(description="All of them; the first are in ping_pong.")]
+    ping_pong_runs: Annotated[
+        int | None, Field(description="All of them; the first are in ping_pong.")
+    ]
     huge_pages: HugePagesView
     events: Annotated[dict[str, int], Field(description="Other events, by kind.")]
-    punched_pages: int
+    faults_per_second: Annotated[float, Field(description="Guest page faults.")]
+    punched_pages: int | None
     memslots: Annotated[list[MemslotView], Field(description="Alive at some time of it.")]
     touched: Annotated[list[TouchedSlot], Field(description="By conversions, most calls first.")]
     outside_memslots: Annotated[
-        int, Field(description="Conversions that met no memslot, or whose range is not known.")
+        int | None, Field(description="Conversions of known range that met no memslot.")
     ]
     losses: list[LossView]
-    state_before: Totals
-    state_after: Totals
+    state_before: TotalsView
+    state_after: TotalsView
     before: BeforeView
+    not_recorded: Annotated[
+        list[str], Field(description="Kinds of events that the recording cannot hold.")
+    ]
+    at_least: AtLeast

@@ -11,25 +11,30 @@ from app.model.tallies import Dimension, SlotRange, Tallies, differences
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.failures import alike, errno_name, where_failed, why_failed
+from app.views.known import is_recorded
 from app.views.memslots import memslot_view
 from app.views.recordings import loss_view
 from app.views.row_ids import row_id
+from app.views.stretch_counts import (
+    calls_of,
+    huge_pages_of,
+    latency_of,
+    open_counts,
+    pages_of,
+    per_second,
+)
 from app.views.stretch_flips import ping_pong
 from app.views.stretch_parts import (
     BeforeView,
     BreakerView,
-    CallsView,
     FailureExample,
     FailureReason,
     FailureView,
-    HugePagesView,
-    LatencyBucket,
-    LatencyView,
-    PagesView,
     StretchView,
     TouchedSlot,
 )
-from app.views.tally_tables import difference_row, tally_table
+from app.views.tally_tables import costs_of, difference_row, tally_table
+from app.views.totals import totals_view
 
 RUNS_SHOWN = 50
 EXAMPLES_SHOWN = 5
@@ -50,33 +55,44 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
     map_before, map_after = (reader.page_map_at(vm_id, t - 1) for t in (from_t, to_t))
     losses = reader.losses(vm.recording_id, from_t, to_t)
     tallies = found.tallies
-    outside = tallies.by[Dimension.MEMSLOT].get(-1)
+    coverage = reader.recording(vm.recording_id).coverage
+    not_recorded = [
+        kind.name.lower()
+        for kind in EventKind
+        if kind not in found.others and not is_recorded(coverage, kind.name.lower())
+    ]
+    counts, least = open_counts(found, holes_are_missing="punch_hole" in not_recorded)
     return StretchView(
         vm=vm_id,
         from_t=from_t,
         to_t=to_t,
-        calls=_calls(found, from_t, to_t),
-        pages=_pages(found),
-        latency=_latency(found, from_t, to_t),
+        calls=calls_of(found, from_t, to_t),
+        pages=pages_of(
+            found, map_before.totals(), map_after.totals(), layout_is_known=vm.layout_is_known
+        ),
+        latency=latency_of(found, from_t, to_t),
         by=[tally_table(d, tallies.by[d], tallies.calls, slots) for d in Dimension],
         failures=_failures(found, slots),
         ping_pong=ping_pong(reader, vm_id, found.flip_runs[:RUNS_SHOWN], from_t, to_t),
-        ping_pong_runs=len(found.flip_runs),
-        huge_pages=HugePagesView(
-            found.blocks_broken,
-            found.blocks_healed,
-            map_before.mixed_blocks,
-            map_after.mixed_blocks,
+        ping_pong_runs=counts["ping_pong_runs"],
+        huge_pages=huge_pages_of(
+            found,
+            map_before,
+            map_after,
             _breakers(reader, vm_id, found),
+            layout_is_known=vm.layout_is_known,
         ),
         events={kind.name.lower(): number for kind, number in found.others.items()},
-        punched_pages=found.punched_pages,
+        faults_per_second=per_second(found.others.get(EventKind.PAGE_FAULT, 0), from_t, to_t),
+        punched_pages=counts["punched_pages"],
         memslots=[memslot_view(slot) for slot in slots[:SLOTS_SHOWN]],
         touched=_touched(tallies, slots),
-        outside_memslots=outside.calls if outside else 0,
+        outside_memslots=counts["outside_memslots"],
         losses=[loss_view(loss) for loss in losses],
-        state_before=map_before.totals(),
-        state_after=map_after.totals(),
+        state_before=totals_view(map_before.totals(), layout_is_known=vm.layout_is_known),
+        state_after=totals_view(map_after.totals(), layout_is_known=vm.layout_is_known),
+        not_recorded=not_recorded,
+        at_least=least,
         before=_before(reader, vm_id, tallies, slots, (start, from_t)),
     )
 
@@ -100,47 +116,11 @@ def _add_up(
     reader: Reader, vm_id: int, from_t: int, to_t: int, slots: tuple[SlotRange, ...]
 ) -> Stretch:
     sums = StretchSums(slots)
-    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t):
-        sums.add_events(events, seqs)
     for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t):
         sums.add_changes(changes)
+    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t):
+        sums.add_events(events, seqs)
     return sums.finish()
-
-
-def _calls(found: Stretch, from_t: int, to_t: int) -> CallsView:
-    outcomes = found.tallies.by[Dimension.OUTCOME].values()
-    applied, failed = sum(t.applied for t in outcomes), sum(t.failed for t in outcomes)
-    requested = found.tallies.calls
-    rate = requested * 1e9 / (to_t - from_t)
-    return CallsView(requested, applied, failed, requested - applied - failed, found.noop, rate)
-
-
-def _pages(found: Stretch) -> PagesView:
-    return PagesView(
-        found.pages_asked,
-        found.asked_to_private,
-        found.asked_to_shared,
-        found.pages_to_private,
-        found.pages_to_shared,
-        found.net_private,
-        found.net_shared,
-        found.net_unknown,
-    )
-
-
-def _latency(found: Stretch, from_t: int, to_t: int) -> LatencyView:
-    times = found.latencies
-    threads = len(found.tallies.by[Dimension.THREAD])
-    return LatencyView(
-        times.calls,
-        times.p50_ns,
-        times.p95_ns,
-        times.p99_ns,
-        times.max_ns,
-        times.total_ns,
-        times.total_ns / ((to_t - from_t) * max(threads, 1)),
-        [LatencyBucket(2 << i, calls) for i, calls in enumerate(times.by_power) if calls],
-    )
 
 
 def _failures(found: Stretch, slots: Sequence[Memslot]) -> list[FailureView]:
@@ -175,8 +155,7 @@ def _touched(tallies: Tallies, slots: Sequence[Memslot]) -> list[TouchedSlot]:
             memslot_view(slots[i]),
             tally.calls,
             tally.failed,
-            tally.effective_pages,
-            tally.latency_ns,
+            *costs_of(tally),
         )
         for i, tally in counted
         if i >= 0
@@ -222,13 +201,12 @@ def _before(
     if end > start:
         kinds = (EventKind.CONVERSION,)
         for events, _ in reader.iter_events(vm_id, t_from=start, t_to=end, kinds=kinds):
-            tallies.add(events)
-    rate = tallies.calls * 1e9 / max(end - start, 1)
+            tallies.add(events, np.zeros(len(events), np.bool_))  # only calls are compared
     found = differences(during, tallies)[:DIFFERENCES_SHOWN]
     return BeforeView(
         start,
         end,
         tallies.calls,
-        rate,
+        per_second(tallies.calls, start, end) if end > start else None,
         [difference_row(d, during.by[d.dimension].keys(), slots) for d in found],
     )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from app.model.certain import is_vague
 from app.model.events import (
     PAGE_SHIFT,
     UNKNOWN_VCPU,
@@ -118,6 +119,7 @@ def events_table(
     """Events as `EVENTS`, in the order given."""
     has_no_range = events["range_certainty"] == Certainty.UNKNOWN
     has_no_direction = ~np.isin(events["kind"], list(DIRECTED))
+    is_call = events["kind"] == EventKind.CONVERSION
     # A guest_memfd has a size, but no place in the guest until a memslot gives it one.
     has_no_place = has_no_range | (events["kind"] == EventKind.GUEST_MEMFD)
     shift = np.uint64(PAGE_SHIFT)
@@ -141,7 +143,7 @@ def events_table(
         "tid": events["tid"],
         "vcpu": pa.array(events["vcpu"], mask=events["vcpu"] == UNKNOWN_VCPU),
         "latency_ns": pa.array(events["latency_ns"], mask=events["latency_ns"] < 0),
-        "effective_pages": events["effective_pages"],
+        "effective_pages": pa.array(events["effective_pages"], mask=is_vague(events) & is_call),
         "aux": events["aux"],
     }
     return pa.RecordBatch.from_arrays(

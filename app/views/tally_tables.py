@@ -8,9 +8,10 @@ from pydantic import Field
 
 from app.model.events import UNKNOWN_VCPU, Cause, Certainty, Outcome, To
 from app.model.layout import Memslot
-from app.model.tallies import Difference, Dimension, SizeClass, Tally, size_name
+from app.model.tallies import NO_RANGE, Difference, Dimension, SizeClass, Tally, size_name
 from app.views.event_filters import NOT_KNOWN, SIZE_NAMES, slot_text
 from app.views.failures import errno_name
+from app.views.known import AtLeast, bounded
 
 ROWS_SHOWN = 20
 
@@ -23,8 +24,11 @@ class TallyRow:
     calls: int
     applied: int
     failed: int
-    effective_pages: int
-    latency_ns: Annotated[int, Field(description="Time spent in the calls whose end was seen.")]
+    effective_pages: int | None
+    latency_ns: Annotated[
+        int | None, Field(description="Time spent in the calls whose end was seen.")
+    ]
+    at_least: AtLeast
     share: Annotated[float, Field(description="Of the stretch's conversions.")]
     filter: Annotated[
         str | None,
@@ -50,7 +54,9 @@ class DifferenceRow:
     calls_during: int
     calls_before: int
     share_during: float
-    share_before: float
+    share_before: Annotated[
+        float | None, Field(description="Null: there was no call in the stretch before.")
+    ]
     filter: Annotated[str | None, Field(description="As that of a tally's row.")]
 
 
@@ -84,7 +90,7 @@ def _cause_name(cause: Cause, certainty: Certainty) -> str:
 
 def _slot_name(value: int, slots: Sequence[Memslot]) -> str:
     if value < 0:
-        return "no memslot, or range not recorded"
+        return "range not recorded" if value == NO_RANGE else "no memslot"
     slot = slots[value]
     number = "a memslot" if slot.slot < 0 else f"memslot {slot.slot}"
     return f"{number} at {slot.base_gfn << 12:#x}"
@@ -129,14 +135,21 @@ def tally_table(
             tally.calls,
             tally.applied,
             tally.failed,
-            tally.effective_pages,
-            tally.latency_ns,
+            *costs_of(tally),
             tally.calls / calls,
             filter_text(dimension, value, tallies.keys(), slots),
         )
         for value, tally in order[:ROWS_SHOWN]
     ]
     return TallyTable(dimension.value, rows, len(tallies))
+
+
+def costs_of(tally: Tally) -> tuple[int | None, int | None, list[str]]:
+    """(effective pages, ns in the calls, which of them are lower bounds)."""
+    sums = {"effective_pages": tally.effective_pages, "latency_ns": tally.latency_ns}
+    is_open = {"effective_pages": tally.uncertain > 0, "latency_ns": tally.timed < tally.calls}
+    values, least = bounded(sums, [name for name in sums if is_open[name]])
+    return values["effective_pages"], values["latency_ns"], least
 
 
 def difference_row(

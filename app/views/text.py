@@ -36,6 +36,11 @@ def pages(number: int) -> str:
     return size(number * PAGE_SIZE)
 
 
+def more_pages(number: int) -> str:
+    """A difference of pages, as a size: -512 -> "−2.0 MiB"."""
+    return ("+" if number >= 0 else "−") + pages(abs(number))
+
+
 def address(hexadecimal: str) -> str:
     """ "0x110000000" -> "0x1_1000_0000": two groups at least, so that columns line up.
 
@@ -93,6 +98,16 @@ def rate(per_second: float) -> str:
 def rate_by_lines(per_second: float) -> str:
     """The same by the clock that counts lines: 250000 -> "250/1k lines"."""
     return rate(per_second * NS_PER_LINE * 1000 / NS_PER_S).replace("/s", "/1k lines")
+
+
+def share(part: float) -> str:
+    """0.0712 -> "7.1 %", 0.5 -> "50 %". Nearly none is not none, nearly all is not all."""
+    if 0 < part < 0.001:
+        return "< 0.1 %"
+    if 0.999 < part < 1:
+        return "> 99.9 %"
+    percent = 100 * part
+    return f"{percent:.0f} %" if percent.is_integer() else f"{percent:.1f} %"
 
 
 def wall_time(ns: str | None) -> str | None:

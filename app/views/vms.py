@@ -1,5 +1,6 @@
 """What is said of a VM, and finding one by what people call it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,18 +10,32 @@ from app.model.states import Totals
 from app.store.catalogue import Catalogue
 from app.store.errors import NotFound
 from app.store.tables import Vm
+from app.views.known import AtLeast, bounded, told
 from app.views.row_ids import row_id
+from app.views.totals import TotalsView, known_mixed, totals_view
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionCounts:
-    """Conversions by what became of them, and the pages they really changed."""
+    """Conversions by what became of them, and the pages they really changed. Null where the version
+    that stored them did not count it."""
 
     requested: int
     applied: int
     failed: int
     unconfirmed: int
-    effective_pages: int
+    to_unknown: Annotated[
+        int | None, Field(description="Applied, but the direction is not recorded.")
+    ]
+    uncertain: Annotated[
+        int | None,
+        Field(
+            description="Those that leave open which pages they changed: their range, direction or "
+            "end is not recorded, or the state of their pages before is unknown."
+        ),
+    ]
+    effective_pages: int | None
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +74,12 @@ class VmView:
             description="First and last instant, ns since start.", examples=[[0, 60_000_000_000]]
         ),
     ]
-    totals: Annotated[Totals, Field(description="Pages in memslots at the last instant of span.")]
-    mixed_2m: Annotated[int, Field(description="2 MiB blocks neither all private nor all shared.")]
+    totals: Annotated[
+        TotalsView, Field(description="Pages in memslots at the last instant of span.")
+    ]
+    mixed_2m: Annotated[
+        int | None, Field(description="2 MiB blocks neither all private nor all shared.")
+    ]
     conversions: ConversionCounts
     events: Annotated[
         dict[str, int], Field(description="Events by kind.", examples=[{"conversion": 434_176}])
@@ -90,14 +109,44 @@ def vm_view(reader: Catalogue, vm: Vm) -> VmView:
         may_be_several=vm.may_be_several,
         start_state=vm.start_state.name.lower(),
         span=reader.span(row_id(vm)),
-        totals=totals,
-        mixed_2m=mixed_blocks,
-        conversions=ConversionCounts(
-            vm.requested, vm.applied, vm.failed, vm.unconfirmed, vm.effective_pages
-        ),
+        totals=totals_view(totals, layout_is_known=vm.layout_is_known),
+        mixed_2m=known_mixed(mixed_blocks, totals, layout_is_known=vm.layout_is_known),
+        conversions=conversion_counts([vm]),
         events=vm.events_by_kind,
         lost_events=vm.lost_events,
         layout_is_known=vm.layout_is_known,
+    )
+
+
+def conversion_counts(vms: Sequence[Vm]) -> ConversionCounts:
+    """Of some VMs together."""
+    to_unknown = [vm.to_unknown for vm in vms]
+    uncertain = [vm.uncertain for vm in vms]
+    may_be_more = any(
+        vm.uncertain or (vm.uncertain is None and vm.applied + vm.unconfirmed) for vm in vms
+    )
+    sums = {"effective_pages": sum(vm.effective_pages for vm in vms)}
+    values, least = bounded(sums, sums if may_be_more else ())
+    return ConversionCounts(
+        requested=sum(vm.requested for vm in vms),
+        applied=sum(vm.applied for vm in vms),
+        failed=sum(vm.failed for vm in vms),
+        unconfirmed=sum(vm.unconfirmed for vm in vms),
+        to_unknown=None if None in to_unknown else sum(filter(None, to_unknown)),
+        uncertain=None if None in uncertain else sum(filter(None, uncertain)),
+        effective_pages=values["effective_pages"],
+        at_least=least,
+    )
+
+
+def conversions_line(counts: ConversionCounts) -> str:
+    """As commands print it."""
+    changed = "which pages changed is not recorded"
+    if counts.effective_pages is not None:
+        changed = f"{told(counts, 'effective_pages', '{:,}'.format)} pages changed"
+    return (
+        f"{counts.requested:,} conversions: {counts.applied:,} applied, {counts.failed:,} failed, "
+        f"{counts.unconfirmed:,} unconfirmed; {changed}"
     )
 
 

@@ -60,7 +60,8 @@ export function causeText({ cause, cause_certainty }) {
 }
 
 export function changedText({ kind, effective_pages }) {
-  return CHANGES_STATE.has(kind) ? formatCount(effective_pages) : "–";
+  if (!CHANGES_STATE.has(kind)) return "–";
+  return effective_pages === null ? "not recorded" : formatCount(effective_pages);
 }
 
 export const vcpuText = ({ vcpu }) => (vcpu === null ? "–" : String(vcpu));

@@ -78,18 +78,40 @@ function stateRows(cell) {
 
 const NOT_KEPT = "not kept by the version that stored this";
 
-const returnsText = ({ returns, npages }) =>
-  returns === null ? NOT_KEPT : `${formatCount(returns)} returns of ${formatCount(npages)} pages`;
+/** Nothing is known where pages are unknown; else an earlier version kept nothing. */
+const whyNothing = ({ unknown }) => (unknown > 0 ? "not recorded" : NOT_KEPT);
 
-const mixedText = ({ mixed }) =>
-  mixed === null ? NOT_KEPT : `${formatShare(mixed)} of the cell's pages and time in mixed blocks`;
+/** A number of a cell, which may be a lower bound. */
+function told(cell, name, format = formatCount) {
+  if (cell[name] === null) return "not recorded";
+  return cell.at_least.includes(name) ? `at least ${format(cell[name])}` : format(cell[name]);
+}
 
-const callsText = ({ conversions, failed }) =>
-  `${formatCount(conversions)} in the cell, ${formatCount(failed)} failed`;
+const returnsText = (cell) =>
+  cell.returns === null
+    ? whyNothing(cell)
+    : `${told(cell, "returns")} returns of ${formatCount(cell.npages)} pages`;
 
-const faultsText = ({ page_faults, private_faults }) =>
-  `${formatCount(page_faults)} in the cell` +
-  (page_faults ? `, ${formatCount(private_faults)} known to be private` : "");
+const mixedText = (cell) =>
+  cell.mixed === null
+    ? whyNothing(cell)
+    : `${told(cell, "mixed", formatShare)} of the cell's pages and time in mixed blocks`;
+
+function callsText(cell) {
+  const unplaced = `${formatCount(cell.unplaced)} in its time whose range is not recorded`;
+  if (cell.conversions === null) return unplaced;
+  const placed = `${told(cell, "conversions")} in the cell, ${told(cell, "failed")} failed`;
+  return cell.unplaced ? `${placed}; ${unplaced}` : placed;
+}
+
+function faultsText(cell) {
+  if (cell.page_faults === null) return "not recorded";
+  const faults = `${formatCount(cell.page_faults)} in the cell`;
+  if (!cell.page_faults) return faults;
+  return cell.private_faults === null
+    ? `${faults}, private or not is not recorded`
+    : `${faults}, ${formatCount(cell.private_faults)} known to be private`;
+}
 
 export function stateRow(run) {
   if (run === null) return { term: "state", text: "no memslot" };

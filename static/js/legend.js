@@ -21,7 +21,7 @@ const byId = (id) => document.getElementById(id);
 
 export function showLegend({ measure }, { raster, axis, overlay }) {
   const isCounted = !axis.isEmpty && raster.unavailable === null;
-  const isNone = isCounted && measure in NONE && raster.max === 0;
+  const isNone = isCounted && measure in NONE && !raster.max;
   byId("map-empty").textContent = axis.isEmpty ? NO_ROWS : (raster.unavailable ?? "");
   byId("map-empty").hidden = isCounted;
   for (const legend of document.querySelectorAll("[data-legend]")) {
@@ -29,7 +29,10 @@ export function showLegend({ measure }, { raster, axis, overlay }) {
     for (const most of legend.querySelectorAll(".most")) most.textContent = formatCount(raster.max);
   }
   byId("legend-none").hidden = !isNone;
-  byId("legend-none").textContent = NONE[measure] ?? "";
+  byId("legend-none").textContent = raster.max === null ? "not recorded" : (NONE[measure] ?? "");
+  byId("legend-unplaced").hidden = !(isCounted && raster.unplaced);
+  byId("legend-unplaced").textContent =
+    `of ${formatCount(raster.unplaced ?? 0)} conversions the range is not recorded: they are not on the map`;
   byId("cell-size").textContent = axis.isEmpty
     ? ""
     : `1 cell = ${formatSize(raster.cell_bytes)} × ${formatDuration(raster.cell_ns)}`;

@@ -1,6 +1,6 @@
 /* The figures of a report: drawn from the data in the same file. Drag zooms, double click resets. */
 
-const COLOURS = { private: "#4453c4", shared: "#f0b443", failed: "#c2255c", ink: "#5b6270" };
+const COLOURS = { private: "#4453c4", shared: "#f0b443", unknown: "#8a909b", stripe: "#c9cdd4", failed: "#c2255c", ink: "#5b6270" };
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 const BASE = {
   margin: { l: 104, r: 56, t: 30, b: 36 },
@@ -19,12 +19,19 @@ for (const [id, figure] of Object.entries(figures)) {
   drawings[figure.kind](document.getElementById(id), figure);
 }
 
-function drawTimeline(element, { t, width, time, per, to_private, to_shared, failed, private_gib }) {
+function drawTimeline(element, { t, width, time, per, to_private, to_shared, to_unknown, failed, private_gib }) {
   const failures = t.filter((_, i) => failed[i] > 0);
   const bars = (y, color, name) => ({ type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name });
   const traces = [
     bars(to_private, COLOURS.private, `to private, ${per}`),
     bars(to_shared, COLOURS.shared, `to shared, ${per}`),
+    ...[0.5, -0.5].map((part) => ({
+      ...bars(to_unknown.map((rate) => part * rate), COLOURS.unknown, ""),
+      marker: { color: COLOURS.unknown, line: { width: 0 }, pattern: { shape: "/", fgcolor: COLOURS.stripe, size: 5 } },
+      text: to_unknown.map((rate) => `${rate} of unknown direction, ${per}`),
+      textposition: "none",
+      hoverinfo: "text+x",
+    })),
     { x: t, y: private_gib, yaxis: "y2", mode: "lines", line: { color: COLOURS.ink, width: 1 }, name: "private GiB" },
     {
       x: failures,

@@ -51,8 +51,9 @@ export class Status {
     const parts = ["private", "shared", "unknown"].map((state) => {
       const part = document.createElement("span");
       part.className = `state state-${state}`;
-      part.textContent = `${state} ${formatSize(totals[state][0] * PAGE_SIZE)}`;
-      part.title = `${formatCount(totals[state][0])} pages of the whole VM`;
+      const [pages] = totals[state];
+      part.textContent = `${state} ${pages === null ? "not recorded" : formatSize(pages * PAGE_SIZE)}`;
+      part.title = pages === null ? "No memslot is known." : `${formatCount(pages)} pages of the whole VM`;
       return part;
     });
     element.replaceChildren(`${when}:`, ...parts);

@@ -12,7 +12,7 @@ import {
 } from "./plot.js";
 import { address, fetchJson } from "./rest.js";
 import { formatDuration, formatPerTime, formatTime } from "./time.js";
-import { failureTicks, faultBars, lanesOf, steps } from "./timeline_lanes.js";
+import { failureTicks, faultBars, lanesOf, steps, unknownSteps } from "./timeline_lanes.js";
 import { formatCount, formatSize, niceStep } from "./units.js";
 
 const MARGIN = { t: 6, b: 6 };
@@ -64,15 +64,18 @@ export class Timeline {
     const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
     const up = answer.to_private.map((count, i) => count / seconds[i]);
     const down = answer.to_shared.map((count, i) => -count / seconds[i]);
+    const unknown = answer.to_unknown.map((count, i) => count / seconds[i]);
+    document.getElementById("legend-undirected").hidden = Math.max(...unknown) === 0;
     const { width, height } = sizeOf(this.figure);
     const layout = baseLayout(view, width, height, MARGIN, false);
     const lanes = lanesOf(height - MARGIN.t - MARGIN.b, this.has);
-    layout.yaxis = { ...rateAxis(up, down, layout.xaxis.gridcolor), domain: lanes.conversions };
+    layout.yaxis = { ...rateAxis(up, down, unknown, layout.xaxis.gridcolor), domain: lanes.conversions };
     layout.yaxis2 = bytesAxis(answer);
     layout.annotations = lanes.names;
     layout.xaxis.anchor = "free";
     layout.xaxis.position = 0;
     const traces = [
+      ...unknownSteps(edges, up, down, unknown),
       steps(edges, up, colour("private")),
       steps(edges, down, colour("shared")),
       privateLine(edges, answer.private),
@@ -103,19 +106,19 @@ export class Timeline {
       this.readout.textContent = "";
       return;
     }
-    const { edges, to_private, to_shared, failed, unconfirmed } = this.answer;
+    const { edges, to_private, to_shared, to_unknown, failed, unconfirmed } = this.answer;
     const length = formatDuration(edges[bucket + 1] - edges[bucket]);
     const counts = [
       `${formatCount(to_private[bucket])} to private`,
       `${formatCount(to_shared[bucket])} to shared`,
+      ...(to_unknown[bucket] ? [`${formatCount(to_unknown[bucket])} of unknown direction`] : []),
       `${formatCount(failed[bucket])} failed`,
     ];
     if (unconfirmed[bucket]) counts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
     if (this.has.faults) counts.push(faultText(this.answer, bucket));
-    const bytes = formatSize(this.answer.private[bucket] * PAGE_SIZE);
-    const mixed = `${formatCount(this.answer.mixed_2m[bucket])} mixed 2 MiB blocks`;
     this.readout.textContent =
-      `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; then ${bytes} private, ${mixed}`;
+      `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; ` +
+      `then ${stateText(this.answer, bucket)}`;
     this.readout.title = this.readout.textContent;
   }
 
@@ -133,11 +136,21 @@ function countedText({ filters, gpaFrom, gpaTo }) {
   return counted ? `counted: ${counted}. Bytes are of the whole VM.` : "";
 }
 
+/** Private bytes and mixed blocks at a bucket's end, as far as they are known. */
+function stateText({ private: pages, unknown, mixed_2m }, bucket) {
+  const size = formatSize(pages[bucket] * PAGE_SIZE);
+  const bytes = pages[bucket] === null ? "private bytes not recorded" : `${size} private`;
+  if (mixed_2m[bucket] === null) return `${bytes}, mixed 2 MiB blocks not recorded`;
+  const least = unknown[bucket] === 0 ? "" : "at least ";
+  return `${bytes}, ${least}${formatCount(mixed_2m[bucket])} mixed 2 MiB blocks`;
+}
+
 function faultText({ page_faults, private_faults }, bucket) {
   const faults = `${formatCount(page_faults[bucket])} page faults`;
-  return page_faults[bucket]
-    ? `${faults} (${formatCount(private_faults[bucket])} known to be private)`
-    : faults;
+  if (!page_faults[bucket]) return faults;
+  return private_faults[bucket] === null
+    ? `${faults} (private or not is not recorded)`
+    : `${faults} (${formatCount(private_faults[bucket])} known to be private)`;
 }
 
 /** Pages at each bucket's right edge, as a step line of bytes. */
@@ -146,16 +159,16 @@ function privateLine(edges, pages) {
     type: "scatter",
     mode: "lines",
     x: edges.slice(1),
-    y: pages.map((count) => count * PAGE_SIZE),
+    y: pages.map((count) => (count === null ? null : count * PAGE_SIZE)),
     yaxis: "y2",
     line: { color: colour("ink"), width: 1.25, shape: "vh" },
     hoverinfo: "skip",
   };
 }
 
-function rateAxis(up, down, gridcolor) {
-  const top = Math.max(...up, 0);
-  const bottom = Math.min(...down, 0);
+function rateAxis(up, down, unknown, gridcolor) {
+  const top = Math.max(...up.map((rate, i) => rate + unknown[i] / 2), 0);
+  const bottom = Math.min(...down.map((rate, i) => rate - unknown[i] / 2), 0);
   const span = top - bottom || 1;
   const step = niceStep(span, 4);
   const values = [];

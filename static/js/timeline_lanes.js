@@ -55,6 +55,21 @@ export function steps(edges, rates, fillcolor) {
   };
 }
 
+/**
+ * Conversions whose direction is not recorded: half upwards beyond `up`, half downwards beyond `down`,
+ * hatched. To be drawn before both, which cover what is theirs.
+ */
+export function unknownSteps(edges, up, down, unknown) {
+  const [fgcolor, bgcolor] = [colour("unknown-stripe"), colour("unknown")];
+  const hatch = { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 };
+  const beyond = (rates, direction) =>
+    rates.map((rate, i) => (unknown[i] > 0 ? rate + (direction * unknown[i]) / 2 : 0));
+  return [beyond(up, 1), beyond(down, -1)].map((rates) => ({
+    ...steps(edges, rates, colour("unknown")),
+    fillpattern: hatch,
+  }));
+}
+
 /** A tick for each bucket with failures, the longer the more there were. */
 export function failureTicks({ edges, failed }, layout, domain) {
   const most = Math.max(...failed, 1);

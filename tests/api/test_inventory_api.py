@@ -65,14 +65,17 @@ def test_a_vm_is_shown_as_it_last_was(client: httpx.Client) -> None:
         "is_unattributed": False,
         "start_state": "shared",
         "span": [0, 1000],
-        "totals": {"private": 1004, "shared": 272, "unknown": 4},
+        "totals": {"private": 1004, "shared": 272, "unknown": 4, "at_least": []},
         "mixed_2m": 1,
         "conversions": {
             "requested": 6,
             "applied": 4,
             "failed": 1,
             "unconfirmed": 1,
+            "to_unknown": 0,
+            "uncertain": 1,
             "effective_pages": 1042,
+            "at_least": ["effective_pages"],
         },
         "events": {"conversion": 6, "hypercall": 1},
         "lost_events": 0,
@@ -98,7 +101,9 @@ def test_a_vm_of_no_memslots_says_so(client: httpx.Client) -> None:
         None,
         "unknown",
     )
-    assert vm["totals"] == {"private": 0, "shared": 0, "unknown": 2}  # since the loss
+    # Since the loss; and of pages that no conversion named, nothing is known.
+    assert vm["totals"] == {"private": None, "shared": None, "unknown": 2, "at_least": ["unknown"]}
+    assert vm["mixed_2m"] is None
 
 
 def test_memslots_have_lifetimes_and_backing(client: httpx.Client) -> None:

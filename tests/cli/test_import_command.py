@@ -77,7 +77,10 @@ def test_json_tells_what_was_imported(cli: Cli, log: Path) -> None:
         "applied": 1,
         "failed": 1,
         "unconfirmed": 0,
+        "to_unknown": 0,
+        "uncertain": 0,
         "effective_pages": 2,
+        "at_least": [],
     }
     assert (summary["memslots"], summary["lost_events"]) == (1, 0)
     assert summary["events"] == {"conversion": 2, "memslot": 1}

@@ -194,6 +194,12 @@ def brute_timeline(
         counts["failed"].append(int((inside & (events["outcome"] == Outcome.FAILED)).sum()))
         unconfirmed = inside & (events["outcome"] == Outcome.UNCONFIRMED)
         counts["unconfirmed"].append(int(unconfirmed.sum()))
+        learnt = (changes["before"] == PageState.UNKNOWN) & (changes["after"] < PageState.UNKNOWN)
+        now = set(np.flatnonzero(inside).tolist())
+        learning = len(now & set(changes["event"][learnt].tolist()))
+        counts["uncertain"].append(int(unconfirmed.sum()) + learning)
+        counts["to_unknown"].append(0)
+        counts["unplaced"].append(0)
         counts["noop"].append(sum(i not in changing for i in np.flatnonzero(applied).tolist()))
         effective = events["effective_pages"]
         counts["pages_to_private"].append(int(effective[applied & private].sum()))
@@ -243,3 +249,18 @@ def test_other_kinds_of_events_have_their_own_lanes() -> None:
     assert lanes.hypercalls.tolist() == [1, 0]
     assert lanes.memory_faults.tolist() == [1, 0]
     assert lanes.to_private.tolist() == [0, 0]
+
+
+def test_conversions_of_unknown_direction_or_range_have_their_own_lane() -> None:
+    events = np.zeros(4, EVENT)
+    events["t"], events["kind"] = [1, 2, 3, 4], EventKind.CONVERSION
+    events["to"], events["npages"] = [To.UNKNOWN, To.UNKNOWN, To.PRIVATE, To.UNKNOWN], [0, 1, 1, 0]
+    events["range_certainty"] = [Certainty.UNKNOWN, Certainty.SEEN, Certainty.SEEN, 0]
+    events["outcome"][3] = Outcome.FAILED
+    sums = TimelineSums(np.array([0, 10]))
+    sums.add_events(events)
+    lanes = sums.finish()
+    told = (lanes.to_private[0], lanes.to_shared[0], lanes.to_unknown[0], lanes.failed[0])
+    assert told == (1, 0, 2, 1)
+    assert lanes.requested.tolist() == [4]
+    assert (lanes.uncertain[0], lanes.unplaced[0], lanes.noop[0]) == (2, 2, 1)

@@ -11,7 +11,7 @@ from app.model.events import EVENT, Certainty, EventArray, EventKind, Outcome, P
 from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap
 from app.model.stretch import Stretch, StretchSums
-from app.model.tallies import Dimension
+from app.model.tallies import NO_RANGE, NO_SLOT, Dimension
 
 PAGES = 1536
 SLOT = Memslot(0, 0, PAGES, 4, Backing.MIXED, Certainty.SEEN, 0)
@@ -44,12 +44,15 @@ def stretch_of(calls: list[Call], chunk: int = 1000) -> Stretch:
     page_map = PageMap(PageState.SHARED)
     page_map.set_memslot(SLOT)
     events = events_of(calls)
+    return summed(page_map, events, chunk)
+
+
+def summed(page_map: PageMap, events: EventArray, chunk: int = 1000) -> Stretch:
     sums = StretchSums()
     for first in range(0, len(events), chunk):
         part = events[first : first + chunk]
-        changes = page_map.apply(part, first)
+        sums.add_changes(page_map.apply(part, first))
         sums.add_events(part, np.arange(first, first + len(part)))
-        sums.add_changes(changes)
     return sums.finish()
 
 
@@ -79,8 +82,12 @@ def test_every_number_is_that_of_counting_page_by_page(calls: list[Call], chunk:
     assert (found.blocks_broken, found.blocks_healed) == (broken, healed)
     assert found.pages_asked == sum(int(e["npages"]) for e in events_of(calls))
     assert found.tallies.calls == len(calls)
-    assert found.latencies.calls == len(calls)
-    assert found.latencies.total_ns == sum(range(1, len(calls) + 1))
+    assert found.tallies.total.uncertain == 0
+    assert not found.is_net_open
+    if calls:
+        assert found.latencies is not None
+        assert found.latencies.calls == len(calls)
+        assert found.latencies.total_ns == sum(range(1, len(calls) + 1))
 
 
 def mixed_blocks(private: np.ndarray) -> np.ndarray:
@@ -103,21 +110,54 @@ def test_ping_pong_failures_and_breakers_are_told() -> None:
 
 def test_quantiles_are_latencies_of_calls() -> None:
     found = stretch_of([(0, 1, To.PRIVATE, Outcome.APPLIED)] * 100).latencies
+    assert found is not None
     assert (found.p50_ns, found.p95_ns, found.p99_ns, found.max_ns) == (50, 95, 99, 100)
 
 
 def test_a_stretch_in_which_nothing_happened() -> None:
     found = stretch_of([])
     assert (found.noop, found.pages_asked, len(found.flip_runs)) == (0, 0, 0)
-    assert found.latencies.calls == 0
+    assert found.latencies is None
 
 
 @pytest.mark.parametrize("kind", [EventKind.PAGE_FAULT, EventKind.PUNCH_HOLE])
 def test_other_events_are_counted_apart(kind: EventKind) -> None:
     events = np.zeros(3, EVENT)
-    events["kind"], events["npages"] = kind, 5
+    events["kind"], events["npages"], events["range_certainty"] = kind, 5, Certainty.SEEN
     sums = StretchSums()
     sums.add_events(events, np.arange(3))
     found = sums.finish()
     assert found.others == {kind: 3}
     assert found.punched_pages == (15 if kind == EventKind.PUNCH_HOLE else 0)
+
+
+def test_what_leaves_open_which_pages_changed_is_counted_apart() -> None:
+    """Unknown ranges and directions, unseen ends, and pages whose state before nobody knows."""
+    page_map = PageMap(PageState.UNKNOWN)
+    page_map.set_memslot(SLOT)
+    calls: list[Call] = [(0, 4, To.PRIVATE, Outcome.APPLIED)] * 2
+    calls += [(0, 4, To.SHARED, Outcome.APPLIED), (8, 4, To.UNKNOWN, Outcome.APPLIED)]
+    calls += [(0, 4, To.SHARED, Outcome.UNCONFIRMED), (0, 0, To.UNKNOWN, Outcome.APPLIED)]
+    calls += [(0, 4, To.PRIVATE, Outcome.FAILED), (0, 0, To.UNKNOWN, Outcome.FAILED)]
+    events = events_of(calls)
+    events["range_certainty"][events["npages"] == 0] = Certainty.UNKNOWN
+    found = summed(page_map, events, chunk=3)
+    # All but the second and third, which found their pages known, and the two that failed.
+    assert found.tallies.total.uncertain == 4
+    assert {to: one.uncertain for to, one in found.tallies.by[Dimension.DIRECTION].items()} == {
+        To.PRIVATE: 1,
+        To.SHARED: 1,
+        To.UNKNOWN: 2,
+    }
+    assert (found.unplaced, found.undirected) == (2, 1)
+    assert found.is_net_open
+    assert set(found.tallies.by[Dimension.MEMSLOT]) == {NO_SLOT, NO_RANGE}
+
+
+def test_a_hole_at_an_unknown_place_freed_nobody_knows_how_much() -> None:
+    events = np.zeros(2, EVENT)
+    events["kind"], events["npages"] = EventKind.PUNCH_HOLE, [5, 7]
+    events["range_certainty"] = [Certainty.SEEN, Certainty.UNKNOWN]
+    sums = StretchSums()
+    sums.add_events(events, np.arange(2))
+    assert (sums.finish().punched_pages, sums.finish().unplaced_holes) == (5, 1)

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.model.certain import is_vague
 from app.model.events import EVENT, Certainty, EventArray, EventKind, Outcome
 from app.model.grouping import sums_by_key
 from app.model.tallies import Dimension, SizeClass, SlotRange, Tallies, differences, size_name
@@ -18,6 +19,10 @@ def calls(count: int, **columns: object) -> EventArray:
     for name, values in columns.items():
         rows[name] = values
     return rows
+
+
+def add(tallies: Tallies, rows: EventArray) -> None:
+    tallies.add(rows, is_vague(rows))
 
 
 @settings(deadline=None)
@@ -43,35 +48,38 @@ def test_chunks_add_up() -> None:
     rows = calls(6, tid=[1, 2, 1, 1, 2, 3], latency_ns=[5, -1, 7, 1, 1, 1], effective_pages=2)
     rows["outcome"] = [Outcome.APPLIED, Outcome.UNCONFIRMED, Outcome.FAILED, 0, 0, 0]
     whole, parts = Tallies(), Tallies()
-    whole.add(rows)
-    parts.add(rows[:2])
-    parts.add(rows[2:])
+    add(whole, rows)
+    add(parts, rows[:2])
+    add(parts, rows[2:])
     assert whole == parts
     first = whole.by[Dimension.THREAD][1]
     assert (first.calls, first.applied, first.failed) == (3, 2, 1)
-    assert (first.effective_pages, first.latency_ns) == (6, 13)
+    assert (first.effective_pages, first.latency_ns, first.timed) == (6, 13, 3)
+    second = whole.by[Dimension.THREAD][2]
+    assert (second.calls, second.timed, second.uncertain) == (2, 1, 1)
+    assert whole.total.calls == 6
 
 
 def test_sizes_are_told_apart() -> None:
     rows = calls(6, gfn=[5, 512, 513, 0, 0, 0], npages=[1, 512, 512, 7, 4096, 0])
     rows["range_certainty"][5] = Certainty.UNKNOWN
     tallies = Tallies()
-    tallies.add(rows)
+    add(tallies, rows)
     assert {size_name(key) for key in tallies.by[Dimension.SIZE]} == set(SizeClass)
 
 
 def test_calls_fall_to_the_first_memslot_they_meet() -> None:
     slots = (SlotRange(10, 20), SlotRange(20, 30), SlotRange(50, 60))
     tallies = Tallies(slots)
-    tallies.add(calls(6, gfn=[0, 9, 19, 29, 49, 60], npages=[10, 2, 2, 1, 1, 5]))
+    add(tallies, calls(6, gfn=[0, 9, 19, 29, 49, 60], npages=[10, 2, 2, 1, 1, 5]))
     by_slot = {key: tally.calls for key, tally in tallies.by[Dimension.MEMSLOT].items()}
     assert by_slot == {-1: 3, 0: 2, 1: 1}
 
 
 def test_what_moved_furthest_comes_first() -> None:
     before, during = Tallies(), Tallies()
-    before.add(calls(10, vcpu=[0, 1] * 5))
-    during.add(calls(100, vcpu=[3] * 90 + [0, 1] * 5))
+    add(before, calls(10, vcpu=[0, 1] * 5))
+    add(during, calls(100, vcpu=[3] * 90 + [0, 1] * 5))
     first = differences(during, before)[0]
     assert (first.dimension, first.value) == (Dimension.VCPU, 3)
     assert (first.calls_during, first.calls_before) == (90, 0)

@@ -1,0 +1,27 @@
+"""How many pages are in which state, as far as the recording tells."""
+
+from dataclasses import dataclass
+
+from app.model.states import Totals
+from app.views.known import AtLeast, bounded, known
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsView:
+    """Pages in memslots by state; where no memslot is known, of those that conversions named."""
+
+    private: int | None
+    shared: int | None
+    unknown: int | None
+    at_least: AtLeast
+
+
+def totals_view(totals: Totals, *, layout_is_known: bool) -> TotalsView:
+    sums = {"private": totals.private, "shared": totals.shared, "unknown": totals.unknown}
+    values, least = bounded(sums, () if layout_is_known else tuple(sums))
+    return TotalsView(**values, at_least=least)
+
+
+def known_mixed(blocks: int, totals: Totals, *, layout_is_known: bool) -> int | None:
+    """2 MiB blocks known to be mixed; None if none is, but unknown pages may be in mixed ones."""
+    return known(blocks, is_open=totals.unknown > 0 or not layout_is_known)
