@@ -39,7 +39,7 @@ types: $(dev_stamp) ## mypy, strict
 	@$(BIN)/mypy
 
 bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full sizes)
-	@for benchmark in import_trace store explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done
+	@for benchmark in import_trace store many explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done
 
 lock: ## pin the newest dependencies that pyproject.toml allows
 	@scripts/lock
