@@ -64,7 +64,7 @@ def test_server_that_goes_away_is_announced_and_what_was_shown_stays(
         page = open_page(f"{dashboard.url}/vms/1")
         wait_until_drawn(page)
         first_label = page.locator("#map .xtick text").first
-        before = first_label.inner_text()
+        before = first_label.text_content() or ""
         dashboard.stop()
         page.keyboard.press("w")
         banner = page.get_by_role("alert")
