@@ -62,7 +62,7 @@ EXAMPLE: JsonDict = {
     ],
     "measure": "private",
     "max": 122,
-    "unplaced": None,
+    "unplaced": 0,
     "unavailable": None,
     "image": "/api/v1/vms/1/raster.png?from=0&to=60000000000&width=1000&height=512"
     "&measure=private&theme=light&revision=7",
@@ -96,7 +96,7 @@ class RasterOut(BaseModel):
     )
     unplaced: int | None = Field(
         description="Conversions in this time whose range is not recorded: none of them is in the "
-        "picture. Null of measures that do not follow from conversions."
+        "picture. Null of page faults, which do not follow from conversions."
     )
     unavailable: str | None = Field(
         description="Why the recording cannot show this measure: the picture has nothing of it."

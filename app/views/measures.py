@@ -40,9 +40,9 @@ def why_not(recording: Recording, vm: Vm, measure: Measure) -> str | None:
 
 
 def unplaced_in(reader: Reader, vm: Vm, layout: MapLayout, measure: Measure) -> int | None:
-    """Conversions of unknown range in the time of a map: it cannot show them. None of measures that
-    do not follow from conversions."""
-    if measure not in _NEEDS_RANGES:
+    """Conversions of unknown range in the time of a map: it cannot show them. None of page faults,
+    which do not follow from conversions."""
+    if measure is Measure.PAGE_FAULTS:
         return None
     edges = np.array([layout.from_t, layout.to_t], np.int64)
     return int(reader.timeline(row_id(vm), edges).unplaced[0])

@@ -119,7 +119,7 @@ def events_table(
     """Events as `EVENTS`, in the order given."""
     has_no_range = events["range_certainty"] == Certainty.UNKNOWN
     has_no_direction = ~np.isin(events["kind"], list(DIRECTED))
-    is_call = events["kind"] == EventKind.CONVERSION
+    is_call = np.isin(events["kind"], (EventKind.CONVERSION, EventKind.DOUBT))
     # A guest_memfd has a size, but no place in the guest until a memslot gives it one.
     has_no_place = has_no_range | (events["kind"] == EventKind.GUEST_MEMFD)
     shift = np.uint64(PAGE_SHIFT)

@@ -106,7 +106,7 @@ def share(part: float) -> str:
         return "< 0.1 %"
     if 0.999 < part < 1:
         return "> 99.9 %"
-    percent = 100 * part
+    percent = 100.0 * part
     return f"{percent:.0f} %" if percent.is_integer() else f"{percent:.1f} %"
 
 

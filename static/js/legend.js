@@ -4,6 +4,8 @@ import { formatDuration } from "./time.js";
 import { formatCount, formatSize } from "./units.js";
 
 const NO_ROWS = "Nothing to show here: no memslot existed and no page was converted in this window.";
+const NO_RANGES =
+  "Nothing to show here: no memslot is known, and no conversion in this window has a range in the recording.";
 const NONE = {
   conversions: "no conversion in this window",
   page_faults: "no guest page fault in this window",
@@ -22,7 +24,8 @@ const byId = (id) => document.getElementById(id);
 export function showLegend({ measure }, { raster, axis, overlay }) {
   const isCounted = !axis.isEmpty && raster.unavailable === null;
   const isNone = isCounted && measure in NONE && !raster.max;
-  byId("map-empty").textContent = axis.isEmpty ? NO_ROWS : (raster.unavailable ?? "");
+  const noRows = raster.unplaced ? NO_RANGES : NO_ROWS;
+  byId("map-empty").textContent = axis.isEmpty ? noRows : (raster.unavailable ?? "");
   byId("map-empty").hidden = isCounted;
   for (const legend of document.querySelectorAll("[data-legend]")) {
     legend.hidden = legend.dataset.legend !== measure || !isCounted || isNone;
@@ -30,7 +33,7 @@ export function showLegend({ measure }, { raster, axis, overlay }) {
   }
   byId("legend-none").hidden = !isNone;
   byId("legend-none").textContent = raster.max === null ? "not recorded" : (NONE[measure] ?? "");
-  byId("legend-unplaced").hidden = !(isCounted && raster.unplaced);
+  byId("legend-unplaced").hidden = !(raster.unplaced && measure !== "private");
   byId("legend-unplaced").textContent =
     `of ${formatCount(raster.unplaced ?? 0)} conversions the range is not recorded: they are not on the map`;
   byId("cell-size").textContent = axis.isEmpty

@@ -27,7 +27,7 @@ function drawTimeline(element, { t, width, time, per, to_private, to_shared, to_
     bars(to_shared, COLOURS.shared, `to shared, ${per}`),
     ...[0.5, -0.5].map((part) => ({
       ...bars(to_unknown.map((rate) => part * rate), COLOURS.unknown, ""),
-      marker: { color: COLOURS.unknown, line: { width: 0 }, pattern: { shape: "/", fgcolor: COLOURS.stripe, size: 5 } },
+      marker: { color: COLOURS.unknown, line: { width: 0 }, pattern: { shape: "/", fgcolor: COLOURS.stripe, bgcolor: COLOURS.unknown, size: 5, solidity: 0.4 } },
       text: to_unknown.map((rate) => `${rate} of unknown direction, ${per}`),
       textposition: "none",
       hoverinfo: "text+x",

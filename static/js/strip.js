@@ -81,7 +81,7 @@ export class Strip {
   }
 
   describe(at, where) {
-    if (this.axis.isEmpty) return `No memslot at ${formatTime(at)}.`;
+    if (this.axis.isEmpty) return `No memslot is known at ${formatTime(at)}.`;
     const bytes = this.axis.bands.reduce((sum, band) => sum + band.to - band.from, 0);
     const range = `${formatAddress(this.axis.from)} to ${formatAddress(this.axis.to)}`;
     const size = `${formatSize(bytes)}, ${formatCount(bytes / PAGE_SIZE)} pages`;

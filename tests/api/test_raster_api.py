@@ -46,7 +46,7 @@ def test_edges_are_exact(client: httpx.Client) -> None:
         ],
         "measure": "private",
         "max": 1,
-        "unplaced": None,
+        "unplaced": 0,
         "unavailable": None,
     }
     assert image.startswith("/api/v1/vms/1/raster.png?from=0&to=1000&width=100&height=64&")

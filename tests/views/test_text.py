@@ -28,6 +28,16 @@ def test_size(number: int, expected: str) -> None:
     assert text.size(number) == expected
 
 
+def test_a_difference_of_pages_has_its_sign() -> None:
+    assert [text.more_pages(n) for n in (512, 0, -1)] == ["+2.0 MiB", "+0 B", "−4.0 KiB"]
+
+
+def test_shares_are_written_as_in_the_browser() -> None:
+    """As tests/pages/test_modules.py has them of units.js."""
+    shares = [text.share(part) for part in (0, 1e-9, 0.0712, 0.5, 1 - 1e-9, 1)]
+    assert shares == ["0 %", "< 0.1 %", "7.1 %", "50 %", "> 99.9 %", "100 %"]
+
+
 def test_where_lines_are_counted_a_time_is_a_line() -> None:
     assert text.line(4_711_000) == "line 4\u2009711"
     assert [text.lines(1000), text.lines(12_000)] == ["1 line", "12 lines"]
