@@ -34,8 +34,8 @@ COST_OF_MISSING: dict[Capability, str] = {
         " an ioctl returned, or it is unknown and its pages start as unknown."
     ),
     Capability.PROCESS_IDENTITY: (
-        "Nothing tells which thread belongs to which process: threads were matched to VMs by file"
-        " descriptor, and calls that fit several VMs are kept apart as unattributed."
+        "No thread was seen to be made: where nothing else tells which process one belongs to, its"
+        " calls are kept apart or their pages are unknown, and VMs may be several."
     ),
     Capability.FD_LIFETIMES: (
         "Closing of file descriptors was not recorded: the end of a VM is inferred from the reuse"

@@ -99,7 +99,8 @@ class Assembler:
     def notes(self) -> tuple[str, ...]:
         """Sentences for people, for the coverage: what became known by the calls."""
         damage = self._border.damage
-        return self._vms.notes + (() if damage is None else (f"Damaged: {damage}.",))
+        damaged = () if damage is None else (f"Damaged: {damage}.",)
+        return self._vms.notes + self._attribution.notes + damaged
 
     @property
     def damage(self) -> str | None:

@@ -34,6 +34,20 @@ class Attribution:
         self._extras: list[tuple[LiveVm, Extra]] = []
         self._lodged: list[tuple[LiveVm, Mask]] = []
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For people: what was left out, and why."""
+        left_out = (
+            (
+                self.files.strange_calls,
+                "calls of fallocate, on files that are no guest_memfds as "
+                "far as the recording tells",
+            ),
+            (self.files.strange_pages, "pages of the page cache, of no guest_memfd that is known"),
+            (self._unmaps.strange, "unmapped ranges of VMMs, which met no memslot that is known"),
+        )
+        return tuple(f"Left out: {count:,} {what}." for count, what in left_out if count)
+
     def events_by_vm(
         self, calls: CallArray, rows: EventArray
     ) -> Iterator[tuple[LiveVm, EventArray]]:

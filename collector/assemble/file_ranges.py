@@ -42,6 +42,8 @@ class FileRanges:
 
     def __init__(self, vms: Vms) -> None:
         self._vms = vms
+        self.strange_calls = 0
+        """fallocate of files that are no known guest_memfds: dropped."""
         self.strange_pages = 0
         """Page cache events of files that are no known guest_memfds: dropped."""
 
@@ -64,9 +66,10 @@ class FileRanges:
     def _fallocates(
         self, tid: int, fd: int, members: IndexArray, calls: CallArray, rows: EventArray
     ) -> Placed:
-        """Of files that are no guest_memfds nothing is kept."""
+        """Of files that are no guest_memfds nothing is kept: the whole host's are among them."""
         file, certainty = self._guest_memfd(tid, fd)
         if file is None:
+            self.strange_calls += len(members)
             return [], []
         if file.stray is not None:
             return [(None, members)], []
@@ -87,7 +90,7 @@ class FileRanges:
         extras: list[tuple[LiveVm, Extra]] = []
         for vm in self._owners(file):
             _name_no_page(vm, members, rows)
-            if not vm.layout.binds(file):
+            if vm.has_ended or not vm.layout.binds(file):
                 owned.append((vm, members))
                 continue
             mappings = vm.layout.views_of_file(file, starts, ends_of(starts, sizes))
@@ -155,7 +158,7 @@ class FileRanges:
         return owned, extras
 
     def _owners(self, file: GuestMemfdFile) -> Iterator[LiveVm]:
-        return (vm for vm in self._vms.live() if file in vm.files)
+        return self._vms.with_file(file)
 
     def _guest_memfd(self, tid: int, fd: int) -> tuple[GuestMemfdFile | None, Certainty]:
         """The guest_memfd of an fd; without an fd (kprobes), the only one of the thread's VM."""
@@ -171,7 +174,7 @@ class FileRanges:
 def _name_no_page(vm: LiveVm, members: IndexArray, rows: EventArray) -> None:
     """Where every memslot is known, a conversion outside all of them concerns no page of the
     guest: its range is known to be none, until a memslot is found."""
-    if vm.layout.is_complete:
+    if vm.layout.is_complete or vm.has_ended:
         conversions = members[rows["kind"][members] == EventKind.CONVERSION]
         rows["range_certainty"][conversions] = Certainty.SEEN
 

@@ -27,6 +27,7 @@ from collector.assemble.live_vm import LiveVm
 from collector.assemble.mapped import Mappings, Offsets, ends_of
 from collector.assemble.placing import (
     Extra,
+    calls_of,
     extra,
     keys_after,
     pieces,
@@ -48,14 +49,20 @@ class Unmaps:
     def __init__(self, vms: Vms, processes: Processes) -> None:
         self._vms = vms
         self._processes = processes
+        self.strange = 0
+        """Unmapped ranges that met no memslot: dropped."""
 
     def place(self, calls: CallArray, rows: EventArray) -> Iterator[tuple[LiveVm, Extra]]:
         which = np.flatnonzero(calls["code"] == CallCode.UNMAP)
         if not len(which):
             return
         which = which[~self._is_repeated(calls, which)]
+        placed: set[int] = set()
         for vm in [vm for vm in self._vms.live() if vm.layout.slots]:
-            yield from _unmapped(vm, self._of(vm, calls, which), calls, rows)
+            for one in _unmapped(vm, self._of(vm, calls, which), calls, rows):
+                placed.update(calls_of(one[1].keys).tolist())
+                yield one
+        self.strange += len(which) - len(placed)
 
     def _is_repeated(self, calls: CallArray, which: IndexArray) -> Mask:
         tids, v = calls["tid"][which], calls["v"][which, :2]

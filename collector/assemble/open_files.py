@@ -1,6 +1,7 @@
 """What descriptors name: VMs, vCPUs and guest_memfds, by process and number."""
 
 from collector.assemble.live_vm import LiveVm, OpenFile, Vcpu
+from collector.assemble.memslots import GuestMemfdFile
 
 
 class OpenFiles:
@@ -26,9 +27,10 @@ class OpenFiles:
         """Whether something is open there."""
         return owner in self._files
 
-    def names(self, file: OpenFile) -> bool:
-        """Whether a descriptor names it."""
-        return any(one is file for files in self._files.values() for one in files.values())
+    def memfds(self) -> frozenset[GuestMemfdFile]:
+        """Those that a descriptor names."""
+        every = (file for files in self._files.values() for file in files.values())
+        return frozenset(file for file in every if isinstance(file, GuestMemfdFile))
 
     def forget_vm(self, vm: LiveVm) -> None:
         """Guest_memfds outlive the descriptors of their VM."""

@@ -30,6 +30,11 @@ def keys_of(calls: IndexArray) -> IndexArray:
     return 3 * calls + 1
 
 
+def calls_of(keys: IndexArray) -> IndexArray:
+    """The calls that rows with these keys are next to, or are of."""
+    return keys // 3
+
+
 def keys_after(calls: IndexArray) -> IndexArray:
     return 3 * calls + 2
 

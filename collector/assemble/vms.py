@@ -54,6 +54,7 @@ class Vms:
         self._unattributed: LiveVm | None = None
         self._live: dict[int, LiveVm] = {}  # by sink id
         self._ended: list[LiveVm] = []  # since `settle`
+        self._lingering: list[LiveVm] = []  # ended before, but a guest_memfd of theirs is open
         self._dialects: set[str] = set()
         self.is_losing = False  # between the ends of a gap
         self._only: LiveVm | None = None
@@ -172,7 +173,6 @@ class Vms:
             del self._by_pointer[vm.kvm]
         self._files.forget_vm(vm)
         self._of_thread = {tid: v for tid, v in self._of_thread.items() if v is not vm}
-        self._memfds = {i: f for i, f in self._memfds.items() if f not in vm.files}
         self._sink.end_vm(vm.sink_id, t, is_inferred=is_inferred)
         del self._live[vm.sink_id]
         self._ended.append(vm)
@@ -438,10 +438,26 @@ class Vms:
             self._names.end(vm)
         for sink_id, identity in self._names.news():
             self._sink.update_vm(sink_id, identity)
-        for vm in self._ended:
-            if vm is not self._only:  # which is found for as long as the recording goes on
-                self._sink.forget_vm(vm.sink_id)
+        ended, self._lingering = [*self._lingering, *self._ended], []
+        open_memfds = self._files.memfds() if ended else frozenset[GuestMemfdFile]()
+        for vm in ended:
+            if vm is self._only:  # which is found for as long as the recording goes on
+                continue
+            if open_memfds.isdisjoint(vm.files):
+                self._forget(vm)
+            else:
+                self._lingering.append(vm)
         self._ended = []
+
+    def _forget(self, vm: LiveVm) -> None:
+        """Nothing is told of it any more."""
+        self._memfds = {i: f for i, f in self._memfds.items() if f not in vm.files}
+        self._sink.forget_vm(vm.sink_id)
+
+    def with_file(self, file: GuestMemfdFile) -> Iterator[LiveVm]:
+        """The VMs of a guest_memfd, those that ended among them: it may outlive its VM, and what
+        is done to it then is done to memory of that."""
+        return (vm for vm in (*self.live(), *self._ended, *self._lingering) if file in vm.files)
 
     def _by_fd(self, caller: Caller) -> LiveVm | None:
         file = self.file(caller.tid, caller.fd)

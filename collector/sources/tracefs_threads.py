@@ -57,6 +57,8 @@ class Threads:
         exits = calls["v"][calls["code"] == CallCode.PROCESS_EXIT, 0]
         self._ended = exits.tolist()
         self._group_of[exits[exits < _THREADS].astype(np.int64)] = 0  # its number may be given anew
+        if (calls["code"] == CallCode.LOSS_END).any():
+            self._group_of[np.flatnonzero(self._group_of)] = 0  # any may have been given anew
 
     def _take_births(self, births: CallArray) -> None:
         children = births["v"][:, 0].astype(np.int64)

@@ -95,3 +95,14 @@ def test_name_outlives_its_thread_until_the_number_is_given_anew(tmp_path: Path)
 def test_nothing_is_learnt_of_nothing() -> None:
     assert groups(Threads(), calls()) == []
     assert groups(Threads(), calls((0, CallCode.LOSS_END, 1, 1))) == [0]
+
+
+def test_after_a_loss_numbers_are_looked_up_anew() -> None:
+    """Whoever had this one may have ended unseen, and its number been given to another."""
+    threads, me = Threads(), os.getpid()
+    born = calls((FREE, CallCode.NEW_TASK, me, 0), (FREE, CallCode.NEW_TASK, FREE + 1, 0))
+    threads.complete(born)
+    assert groups(threads, calls((FREE + 1, CallCode.SET_REGION, 0, 0))) == [FREE + 1]
+    threads.complete(calls((0, CallCode.LOSS_END, 0, 0)))
+    again = calls((me, CallCode.SET_REGION, 0, 0), (FREE + 1, CallCode.SET_REGION, 0, 0))
+    assert groups(threads, again) == [me, 0]
