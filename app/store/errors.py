@@ -83,6 +83,8 @@ def explained(name: str) -> Iterator[None]:
                 raise NotWritable(f"{name}: {reason}") from error
         reasons = [reason for sign, reason in _EXPLANATIONS.items() if sign in text]
         raise StoreError(f"{name}: {reasons[0] if reasons else text}") from error
+    except UnicodeDecodeError as error:  # of SQLite's own words about a schema that is damaged
+        raise StoreError(f"{name}: {_DAMAGED}") from error
     except OSError as error:
         reason = _ERRNOS.get(error.errno or 0, error.strerror or str(error))
         raise NotWritable(f"{name}: {reason}") from error

@@ -208,6 +208,17 @@ def test_a_flipped_bit_anywhere_in_the_file_is_told_or_changes_nothing(
         assert is_damaged or given == expected, f"bit {at}"
 
 
+@pytest.mark.parametrize("at", range(0, 120, 7))
+def test_a_damaged_schema_is_told_or_changes_nothing(
+    sound: Path, path: Path, expected: dict[str, object], at: int
+) -> None:
+    data = bytearray(sound.read_bytes())
+    data[data.index(b"CREATE TABLE recording") + at] |= 0xC0
+    path.write_bytes(data)
+    given, is_damaged = told(path)
+    assert is_damaged or given == expected
+
+
 def true_map(t: int) -> PageMap:
     page_map = PageMap(PageState.SHARED)
     page_map.set_memslot(memslot(0, 0, 4096))
