@@ -8,6 +8,7 @@ SHELL := /bin/sh
 PORT ?= 8000
 PYTEST ?=
 BENCH ?= --quick
+FUZZ ?= 2000
 BIN := .venv/bin
 
 digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c 1-16)
@@ -19,7 +20,7 @@ assets_stamp := static/vendor/.installed-$(call digest,package-lock.json scripts
 tested_stamp := node_modules/.installed-dev-$(call digest,package-lock.json scripts/assets)
 warm_stamp   := .venv/.warm-$(call digest,$(hot_sources))
 
-.PHONY: help run test lint types bench lock clean
+.PHONY: help run test lint types fuzz bench lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -37,6 +38,10 @@ lint: $(dev_stamp) ## ruff
 
 types: $(dev_stamp) ## mypy, strict
 	@$(BIN)/mypy
+
+fuzz: $(dev_stamp) ## mutated recordings and databases, others each time (FUZZ=2000 of them, twice)
+	@for checked in 1 0; do NUMBA_BOUNDSCHECK=$$checked PYTHONPATH=. $(BIN)/python -X faulthandler \
+		tests/fuzz/campaign.py --cases $(FUZZ) --keep build/fuzz || exit; done
 
 bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full sizes)
 	@for benchmark in import_trace store many explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done

@@ -42,6 +42,7 @@ from app.model.slotcover import (
     LiveCover,
     block_hulls,
     cover_of,
+    require_pages,
 )
 from app.model.states import Totals
 from app.model.transitions import Operation
@@ -111,8 +112,9 @@ class PageMap:
 
         Rows: pages newly covered (before=NO_MEMSLOT), pages no longer covered
         (after=NO_MEMSLOT), and unknown pages that became shared because only hva backs them.
-        Raises ValueError if time decreases.
+        Raises ValueError if time decreases, and if no guest can have such pages.
         """
+        require_pages([memslot])
         key = (memslot.as_id, memslot.slot)
         return self._relayout(key, memslot, memslot.from_t)
 
@@ -277,6 +279,8 @@ class PageMap:
         return page_map
 
     def _adopt(self, memslots: Iterable[Memslot]) -> None:
+        memslots = list(memslots)
+        require_pages(memslots)
         self._slots = LiveSlots(memslots)
         self.layout_is_known |= bool(len(self._slots))
         is_known = self.layout_is_known

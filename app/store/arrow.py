@@ -7,6 +7,7 @@ zigzagged first (0, -1, 1, -2 become 0, 1, 2, 3).
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import pyarrow.ipc
 _ZSTD = pa.Codec("zstd", compression_level=1)
 _WRITE = pa.ipc.IpcWriteOptions(compression=_ZSTD, use_threads=False)
 
+N = TypeVar("N", bound=np.integer[Any])
 Unsigned = npt.NDArray[np.uint64]
 Signed = npt.NDArray[np.int64]
 Rows = Signed | slice
@@ -34,12 +36,23 @@ def write_batch(columns: Mapping[str, pa.Array]) -> bytes:
 def read_batch(blob: bytes, names: Iterable[str] | None = None) -> pa.RecordBatch:
     """The batch of a blob; only the named columns (with all their bytes) are decompressed."""
     if names is None:
-        return pa.ipc.open_stream(blob).read_next_batch()
+        return _only_batch(pa.ipc.open_stream(blob))
     wanted = set(names)
     fields = pa.ipc.open_stream(blob).schema.names
     indices = [i for i, field in enumerate(fields) if field.partition(".")[0] in wanted]
     options = pa.ipc.IpcReadOptions(included_fields=indices, use_threads=False)
-    return pa.ipc.open_stream(blob, options=options).read_next_batch()
+    return _only_batch(pa.ipc.open_stream(blob, options=options))
+
+
+def _only_batch(stream: pa.ipc.RecordBatchStreamReader) -> pa.RecordBatch:
+    """Reading does not look whether buffers are as long as the rows are many, nor for nulls."""
+    batch = next(iter(stream), None)
+    if batch is None:
+        raise ValueError("a blob without a batch")
+    batch.validate()
+    if any(column.null_count for column in batch.columns):
+        raise ValueError("a value is missing")
+    return batch
 
 
 def split(name: str, values: npt.NDArray[np.generic]) -> dict[str, pa.Array]:
@@ -64,6 +77,14 @@ def join(batch: pa.RecordBatch, name: str, rows: Rows = ALL_ROWS) -> Unsigned:
             break
         planes[:, i] = np.asarray(batch.column(f"{name}.{i}"))[rows]
     return planes.view("<u8").reshape(-1)
+
+
+def narrowed(values: npt.NDArray[np.integer[Any]], kind: type[N]) -> npt.NDArray[N]:
+    """Raises ValueError if some value does not fit."""
+    narrow = values.astype(kind)
+    if (narrow != values).any():
+        raise ValueError(f"a value does not fit {kind.__name__}")
+    return narrow
 
 
 def zigzag(values: npt.NDArray[np.generic]) -> Unsigned:

@@ -11,7 +11,17 @@ import numpy.typing as npt
 
 from app.model.events import CHANGE, Certainty, ChangeArray, EventArray, effect_time
 from app.model.jit import hot_in_place
-from app.store.arrow import Signed, Unsigned, join, read_batch, split, unzigzag, write_batch, zigzag
+from app.store.arrow import (
+    Signed,
+    Unsigned,
+    join,
+    narrowed,
+    read_batch,
+    split,
+    unzigzag,
+    write_batch,
+    zigzag,
+)
 
 BEFORE_SHIFT, AFTER_SHIFT = 0, 2
 IN_MEMSLOT, IS_EXPLICIT, HAS_NO_EVENT, AGAIN = 1 << 4, 1 << 5, 1 << 6, 1 << 7
@@ -65,7 +75,7 @@ def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, fir
 
 def decode_changes(blob: bytes, first_t: int) -> RelativeChanges:
     batch = read_batch(blob)
-    states = join(batch, "states").astype(np.uint8)
+    states = narrowed(join(batch, "states"), np.uint8)
     gfn, npages = join(batch, "gfn"), join(batch, "npages")
     is_explicit = states & IS_EXPLICIT != 0
     explicit = np.zeros(int(is_explicit.sum()), dtype=CHANGE)
@@ -73,10 +83,10 @@ def decode_changes(blob: bytes, first_t: int) -> RelativeChanges:
     explicit["gfn"] = gfn[is_explicit]
     explicit["npages"] = npages[is_explicit]
     return RelativeChanges(
-        index=np.cumsum(join(batch, "event_step")).astype(np.int32),
+        index=narrowed(np.cumsum(join(batch, "event_step").view(np.int64)), np.int32),
         gfn_offset=unzigzag(gfn).astype(np.int32),
         npages_offset=unzigzag(npages).astype(np.int32),
-        mixed_delta=unzigzag(join(batch, "mixed_delta")).astype(np.int32),
+        mixed_delta=narrowed(unzigzag(join(batch, "mixed_delta")), np.int32),
         states=states,
         explicit=explicit,
     )

@@ -66,10 +66,11 @@ def count_their_changes(
     width = counts.shape[0]
     for row in range(index.size):
         state, event = states[row], index[row]
-        npages = signed(event_npages[event]) + npages_offset[row]
         if state & IS_EXPLICIT:
             npages = signed(explicit_npages[told])
             told += 1
+        else:
+            npages = signed(event_npages[event]) + npages_offset[row]
         if state & HAS_NO_EVENT or not is_chosen[event]:
             continue
         column = column_at(t_edges, effect_t[event], min(max(column, 0), width - 1))

@@ -11,12 +11,14 @@ from app.store.arrow import (
     ALL_ROWS,
     Rows,
     join,
+    narrowed,
     read_batch,
     split,
     unzigzag,
     write_batch,
     zigzag,
 )
+from app.store.column_border import check_events
 
 ATTRIBUTE_PRIVATE = 8
 """KVM_MEMORY_ATTRIBUTE_PRIVATE: what `aux` of a conversion to private almost always is."""
@@ -50,12 +52,13 @@ def encode_events(events: EventArray, first_t: int) -> bytes:
 
 
 def decode_events(blob: bytes, first_t: int, rows: Rows = ALL_ROWS) -> EventArray:
-    """These events of a blob, column by column equal to what was encoded."""
+    """These events of a blob, column by column equal to what was encoded. Raises ValueError if they
+    are none."""
     batch = read_batch(blob)
     effect = effect_times(batch, first_t)[rows]
     events = np.zeros(len(effect), dtype=EVENT)
     for name in _PLAIN:
-        events[name] = join(batch, name, rows)
+        events[name] = narrowed(join(batch, name, rows), EVENT[name].type)
     events["latency_ns"] = unzigzag(join(batch, "latency_ns", rows))
     events["effective_pages"] = events["npages"] - join(batch, "unchanged_pages", rows)
     events["aux"] = join(batch, "aux", rows) ^ _usual_aux(events["to"])
@@ -65,6 +68,7 @@ def decode_events(blob: bytes, first_t: int, rows: Rows = ALL_ROWS) -> EventArra
     is_timed = events["outcome"] != Outcome.UNCONFIRMED
     spent = np.where(is_timed, np.maximum(events["latency_ns"], 0), 0)
     events["t"] = effect - spent
+    check_events(events, effect, first_t)
     return events
 
 

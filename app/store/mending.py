@@ -30,7 +30,9 @@ from app.model.layout import Memslot
 from app.model.pagemap import PageMap
 from app.model.returning import FlipHistory
 from app.store.change_codec import encode_changes
+from app.store.checksums import SEGMENT
 from app.store.event_codec import encode_events
+from app.store.segment_blobs import decoding
 from app.store.segment_columns import SegmentColumns
 from app.store.segment_infos import SegmentInfo
 from app.store.window import LIMIT, Window
@@ -76,22 +78,27 @@ def mend(
         if story is None:
             page_map = _map_before(segments, connection, vm_id, infos[:i])
             story = _Story(page_map, memslots, infos[i - 1].last_t if i else -LIMIT)
-        if info.is_lost:
-            events = _loss(info)
-            changes = story.lose(info, events)
-            events = events[: info.event_count]
-        else:
-            events = segments.stored_events(connection, info)
-            changes = story.tell(info, events)
-        if info.has_keyframe:
-            known = segments.keyframe(connection, vm_id, info)
-            changes = np.concatenate([changes, story.learn(known, info.last_t)])
-            story = None
+        with decoding(info, SEGMENT):  # the times of segments need not fit together
+            events, changes = _told_anew(segments, connection, info, story)
+            if info.has_keyframe:
+                known = segments.keyframe(connection, vm_id, info)
+                changes = np.concatenate([changes, story.learn(known, info.last_t)])
+                story = None
         mended[info.id] = (
             encode_events(events, info.first_t),
             encode_changes(changes, events, info.first_seq, info.first_t),
         )
     return mended
+
+
+def _told_anew(
+    segments: StoredSegments, connection: Connection, info: SegmentInfo, story: "_Story"
+) -> tuple[EventArray, ChangeArray]:
+    if info.is_lost:
+        events = _loss(info)
+        return events[: info.event_count], story.lose(info, events)
+    events = segments.stored_events(connection, info)
+    return events, story.tell(info, events)
 
 
 def _map_before(

@@ -12,8 +12,9 @@ from app.model.filtering import EventFilter, SlotLife, matching
 from app.model.jit import hot_in_place
 from app.model.tallies import Columns
 from app.model.timeline import Counts
-from app.store.arrow import Signed, Unsigned, join, read_batch
+from app.store.arrow import Signed, Unsigned, join, narrowed, read_batch
 from app.store.change_codec import RelativeChanges, select_changes
+from app.store.column_border import check_changes, check_codes, check_ranges, check_times
 from app.store.counting import count_some_events, count_their_changes
 from app.store.event_codec import effect_times
 from app.store.window import Window
@@ -127,15 +128,21 @@ class SegmentColumns:
 def decode_columns(
     event_blob: bytes, changes: RelativeChanges, first_seq: int, first_t: int
 ) -> SegmentColumns:
+    """Raises ValueError if they are none that were stored."""
     batch = read_batch(event_blob, _COLUMNS)
-    return SegmentColumns(
+    columns = SegmentColumns(
         first_seq=first_seq,
         effect_t=effect_times(batch, first_t),
         gfn=join(batch, "gfn"),
         npages=join(batch, "npages"),
-        bytes_={name: join(batch, name).astype(np.uint8) for name in _BYTE_COLUMNS},
+        bytes_={name: narrowed(join(batch, name), np.uint8) for name in _BYTE_COLUMNS},
         changes=changes,
     )
+    check_times(columns.effect_t, first_t)
+    check_ranges(columns.bytes_["kind"], columns.gfn, columns.npages)
+    check_codes(columns.bytes_)
+    check_changes(changes, columns.gfn, columns.npages)
+    return columns
 
 
 def places_of(

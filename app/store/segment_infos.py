@@ -10,6 +10,7 @@ from sqlmodel import SQLModel, col
 from app.model.events import EventKind
 from app.model.filtering import EventFilter
 from app.store.checksums import CELLS, KEYFRAME, SEGMENT, TIMELINE
+from app.store.column_border import are_shifts
 from app.store.segment_rows import segment_row_checksum
 from app.store.tables import WITH_FAULTS, Keyframe, Segment, Summary, Vm
 from app.store.window import LIMIT, Window
@@ -104,7 +105,9 @@ def _is_sound(row: Mapping[Any, Any]) -> bool:
 
 def _info(row: Mapping[Any, Any], damage: Damage) -> SegmentInfo:
     info = SegmentInfo(**{name: row[name] for name in _COPIED})
-    if (CELLS, info.id) in damage or (TIMELINE, info.id) in damage:
+    shifts = info.quantum_shift, info.block_shift
+    is_damaged = (CELLS, info.id) in damage or (TIMELINE, info.id) in damage
+    if is_damaged or not are_shifts(*shifts):
         info = replace(info, quantum_shift=None, block_shift=None)
     if (KEYFRAME, info.id) in damage:
         info = replace(info, has_keyframe=False)

@@ -12,6 +12,7 @@ from app.model.summing import CELL
 from app.model.timeline import FIELDS
 from app.model.timeline_summary import TimelineSummary, summarise_timeline
 from app.store.arrow import Signed, join, read_batch, split, unzigzag, write_batch, zigzag
+from app.store.column_border import check_blocks, check_quanta
 
 QUANTA = 64
 """A segment is divided into more than half as many quanta, and at most one more."""
@@ -72,6 +73,8 @@ def decode_cells(
     cells = np.zeros(batch.num_rows, dtype=CELL)
     cells["quantum"] = np.cumsum(join(batch, "quantum_step").view(np.int64))
     cells["block"] = join(batch, "block")
+    check_quanta(cells["quantum"], quantum_shift)
+    check_blocks(cells["block"], block_shift)
     present = {field.partition(".")[0] for field in batch.schema.names}
     for name in _VECTORS:
         for i in range(cells[name].shape[1]):
@@ -86,8 +89,10 @@ def decode_timeline(blob: bytes, quantum_shift: int) -> TimelineSummary | None:
     if not {field.partition(".")[0] for field in batch.schema.names}.issuperset(FIELDS):
         return None
     columns: list[Signed] = [unzigzag(join(batch, field)) for field in FIELDS]
+    quanta = np.cumsum(join(batch, "quantum_step").view(np.int64))
+    check_quanta(quanta, quantum_shift)
     return TimelineSummary(
         quantum_shift,
-        np.cumsum(join(batch, "quantum_step").view(np.int64)),
+        quanta,
         np.ascontiguousarray(np.stack(columns, axis=1)),
     )

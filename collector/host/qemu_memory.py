@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from app.model.events import PAGE_SHIFT, PAGE_SIZE
+from app.model.events import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
 from collector.host.found import FoundMemslot
 
 _ADDRESS_SPACES = {"memory": 0, "KVM-SMRAM": 1}
@@ -44,7 +44,8 @@ def memslots_of(tree: str, blocks: str) -> tuple[FoundMemslot, ...]:
 
 def _memslot(slot: re.Match[str], as_id: int, addresses: Mapping[str, int]) -> FoundMemslot:
     first, last, into = int(slot[1], 16), int(slot[2], 16), int(slot[4] or "0", 16)
-    if first % PAGE_SIZE or (last + 1) % PAGE_SIZE:
+    is_even = first % PAGE_SIZE == 0 and (last + 1) % PAGE_SIZE == 0
+    if not is_even or not first < last < GFN_LIMIT << PAGE_SHIFT:
         raise ValueError(f"no memslot has the range {first:#x}-{last:#x}")
     address = _address(slot[3], addresses)
     return FoundMemslot(

@@ -1,5 +1,7 @@
 """What QEMU's monitor prints of its memory."""
 
+import pytest
+
 from collector.host.found import FoundMemslot
 from collector.host.qemu_memory import memslots_of
 
@@ -74,3 +76,11 @@ def test_range_of_two_address_spaces_that_share_a_view() -> None:
 
 def test_text_of_something_else_has_no_memslots() -> None:
     assert memslots_of("unknown command: 'info mtree'", "") == ()
+
+
+def test_no_memslot_lies_beyond_all_addresses() -> None:
+    view = 'FlatView #0\n AS "memory", root: system\n'
+    for last in ("ffffffffffffffff", "001fffffffffffff", "0000000000000000"):
+        tree = f"{view}  0000000000000000-{last} (prio 0, ram): pc.ram KVM\n"
+        with pytest.raises(ValueError, match="no memslot has the range"):
+            memslots_of(tree, "")

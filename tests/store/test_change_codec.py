@@ -5,7 +5,7 @@ from histories import memslot, random_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.model.events import CHANGE, ChangeArray, EventArray, PageState, effect_time
+from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, EventArray, PageState, effect_time
 from app.model.pagemap import PageMap
 from app.store.change_codec import decode_changes, encode_changes
 from app.store.event_codec import encode_events
@@ -30,8 +30,8 @@ def any_changes(draw: st.DrawFn, event_count: int) -> ChangeArray:
     rows = [
         (
             draw(st.integers(0, 1 << 50)),
-            draw(st.integers(0, (1 << 52) - 1)),
-            draw(st.integers(0, (1 << 52) - 1)),
+            gfn := draw(st.integers(0, GFN_LIMIT)),
+            draw(st.integers(0, GFN_LIMIT - gfn)),
             draw(st.sampled_from([FIRST_SEQ + index, -1])),
             draw(st.integers(-(1 << 31), (1 << 31) - 1)),
             draw(st.integers(0, 3)),

@@ -1,0 +1,87 @@
+"""Columns that were never stored are damage before compiled code meets them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from histories import memslot, random_events
+
+from app.model.events import CHANGE, GFN_LIMIT, PageState
+from app.model.pagemap import PageMap
+from app.store.change_codec import decode_changes, encode_changes
+from app.store.column_border import check_blocks, check_changes, check_quanta
+from app.store.event_codec import decode_events, encode_events
+
+EVENTS = random_events(50)
+CHANGES = PageMap(PageState.SHARED).apply(EVENTS.copy(), 0)
+STORED = decode_changes(encode_changes(CHANGES, EVENTS, 0, 0), 0)
+
+
+def check(**columns: np.ndarray) -> None:  # type: ignore[type-arg]
+    check_changes(replace(STORED, **columns), EVENTS["gfn"].copy(), EVENTS["npages"].copy())
+
+
+def test_what_was_stored_passes() -> None:
+    check()
+    check_quanta(np.array([0, 3, 3, 1 << 30]), 20)
+    check_blocks(np.array([0, 9, 2, GFN_LIMIT >> 9]), 9)
+
+
+@pytest.mark.parametrize("index", [-1, 50, (1 << 31) - 1])
+def test_a_change_of_no_event(index: int) -> None:
+    wrong = STORED.index.copy()
+    wrong[-1] = index
+    with pytest.raises(ValueError, match="of no event"):
+        check(index=wrong)
+
+
+@pytest.mark.parametrize("column", ["gfn_offset", "npages_offset"])
+def test_a_change_of_pages_below_all(column: str) -> None:
+    told = int(np.flatnonzero(STORED.states & (1 << 5) == 0)[0])
+    wrong = getattr(STORED, column).copy()
+    wrong[told] = -(1 << 31)
+    with pytest.raises(ValueError, match="that no guest has"):
+        check(**{column: wrong})
+
+
+@pytest.mark.parametrize(("gfn", "npages"), [(GFN_LIMIT, 1), (1 << 63, 0), (0, GFN_LIMIT + 1)])
+def test_a_change_of_pages_beyond_all(gfn: int, npages: int) -> None:
+    changes = np.zeros(1, CHANGE)
+    changes["event"], changes["gfn"], changes["npages"] = -1, gfn, npages
+    stored = decode_changes(encode_changes(changes, EVENTS, 0, 0), 0)
+    with pytest.raises(ValueError, match="that no guest has"):
+        check_changes(stored, EVENTS["gfn"].copy(), EVENTS["npages"].copy())
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("kind", 200, "no kind"),
+        ("outcome", 9, "no outcome"),
+        ("to", 7, "no to"),
+        ("npages", (1 << 53), "range"),
+        ("t", -5, "ascend"),
+    ],
+)
+def test_an_event_that_is_none(column: str, value: int, words: str) -> None:
+    wrong = EVENTS.copy()
+    wrong["kind"][0] = 1
+    wrong[column][0] = value
+    blob = encode_events(wrong, 0)
+    with pytest.raises(ValueError, match=words):
+        decode_events(blob, 0)
+
+
+def test_summaries_of_no_time_and_no_place() -> None:
+    for quanta in ([5, 3], [-1], [1 << 50]):
+        with pytest.raises(ValueError, match="quanta"):
+            check_quanta(np.array(quanta), 20)
+    for blocks in ([-1], [(GFN_LIMIT >> 9) + 1]):
+        with pytest.raises(ValueError, match="blocks"):
+            check_blocks(np.array(blocks), 9)
+
+
+def test_a_memslot_where_no_page_can_be() -> None:
+    for slot in (memslot(0, GFN_LIMIT - 1, 2), memslot(0, -1, 2), memslot(0, 1 << 50, 1)):
+        with pytest.raises(ValueError, match="no memslot lies"):
+            PageMap(PageState.SHARED).set_memslot(slot)
