@@ -24,6 +24,13 @@ KERNEL_MINOR_BITS = 20
 ONLY_PROCESS = 0
 """In place of a pid: that of the only VM of a recording."""
 
+MAY_BE_SEVERAL = (
+    "Calls of several VMs may stand under one, or those of one under several: nothing tells the "
+    "processes of some threads apart, or events were lost between calls on one descriptor. Pages "
+    "that depend on it are unknown. Beside a trace of VMs that still run, what `gmemscope recipe "
+    "processes` lists tells whose their threads are."
+)
+
 InodeOf = Callable[[int, int], Inode | None]
 """Tells which guest_memfd a process has open under an fd; None if it is gone."""
 
@@ -56,6 +63,7 @@ class Vms:
         self._ended: list[LiveVm] = []  # since `settle`
         self._lingering: list[LiveVm] = []  # ended before, but a guest_memfd of theirs is open
         self._dialects: set[str] = set()
+        self._has_doubts = False
         self.is_losing = False  # between the ends of a gap
         self._only: LiveVm | None = None
         if only is not None:
@@ -66,9 +74,11 @@ class Vms:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For people: which dialects of KVM_MEMORY_ENCRYPT_REG_REGION the VMs spoke."""
+        """For people: whether VMs may be several, and which dialects of
+        KVM_MEMORY_ENCRYPT_REG_REGION they spoke."""
         self._note_dialects(self.live())
-        return tuple(note for note in (REGIONS_CONVERT, REGIONS_PIN) if note in self._dialects)
+        dialects = tuple(n for n in (REGIONS_CONVERT, REGIONS_PIN) if n in self._dialects)
+        return (MAY_BE_SEVERAL, *dialects) if self._has_doubts else dialects
 
     def _note_dialects(self, vms: Iterable[LiveVm]) -> None:
         for vm in vms:
@@ -322,6 +332,7 @@ class Vms:
         """Calls of several VMs may be taken for its, or its calls for another's."""
         vm.layout.is_complete = False
         if not vm.identity.may_be_several and not vm.identity.is_unattributed:
+            self._has_doubts = True
             self.identify(vm, replace(vm.identity, may_be_several=True))
 
     def find(self, caller: Caller, *, was_accepted: bool = False) -> LiveVm | None:

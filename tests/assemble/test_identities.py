@@ -31,6 +31,7 @@ def test_vmms_that_ran_before_the_trace_stay_apart(recordings: Path) -> None:
     assert all(vm.identity.may_be_several for vm in vms)
     for vm in vms:
         assert set(vm.conversions["tid"].tolist()) == {vm.identity.pid}
+    assert "`gmemscope recipe processes`" in " ".join(run.sink.coverage["notes"])
     frames = compare(run, truths)
     assert frames.known > 100_000
     assert frames.wrong == 0
