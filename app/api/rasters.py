@@ -19,7 +19,7 @@ from app.store.errors import NotFound
 from app.store.tables import Vm
 from app.views.cells import cell_at
 from app.views.known import AtLeast, could_hold, known
-from app.views.measures import most, unplaced_in, why_not
+from app.views.measures import most, open_columns, unplaced_in, why_not
 from app.views.palette import Theme
 from app.views.raster_image import EMPTY_PNG, Measure, raster_png
 from app.views.rasters import CELLS, MapLayout, MapQuery, cell_batches, map_layout, with_times
@@ -252,7 +252,9 @@ def show_picture(
     if headers["ETag"] == request.headers.get("if-none-match"):
         return Response(status_code=304, headers=headers)
     raster = rasters.draw_measure(vm, layout, measure)
-    png = EMPTY_PNG if raster is None else raster_png(raster, measure, theme)
+    if raster is None:
+        return Response(EMPTY_PNG, media_type="image/png", headers=headers)
+    png = raster_png(raster, measure, theme, open_columns(reader, vm, layout, measure))
     return Response(png, media_type="image/png", headers=headers)
 
 

@@ -128,11 +128,14 @@ class StretchSums:
         self._add_failures(calls[calls["outcome"] == Outcome.FAILED])
 
     def _is_learning(self, seqs: Ints) -> npt.NDArray[np.bool_]:
-        """Which events made pages known. Those asked for ascend, as all do."""
+        """Which events made pages known, those ascending as they do."""
         if len(self._learning) > 1:
             self._learning = [np.concatenate(self._learning)]
-        learning = self._learning[0] if self._learning else np.zeros(0, np.int64)
-        found: npt.NDArray[np.bool_] = np.isin(seqs, learning, assume_unique=True)
+        if not self._learning:
+            return np.zeros(len(seqs), np.bool_)
+        (learning,) = self._learning
+        at = np.minimum(np.searchsorted(learning, seqs), len(learning) - 1)
+        found: npt.NDArray[np.bool_] = learning[at] == seqs
         return found
 
     def _add_failures(self, failed: EventArray) -> None:

@@ -1,6 +1,7 @@
 """What a map can show of a recording, and what it says where it cannot."""
 
 import numpy as np
+import numpy.typing as npt
 
 from app.model.events import EventKind
 from app.model.raster import Churn, Raster
@@ -46,6 +47,16 @@ def unplaced_in(reader: Reader, vm: Vm, layout: MapLayout, measure: Measure) -> 
         return None
     edges = np.array([layout.from_t, layout.to_t], np.int64)
     return int(reader.timeline(row_id(vm), edges).unplaced[0])
+
+
+def open_columns(
+    reader: Reader, vm: Vm, layout: MapLayout, measure: Measure
+) -> npt.NDArray[np.bool_] | None:
+    """[width]: whether a column has conversions of unknown range, for a map of conversions."""
+    if measure is not Measure.CONVERSIONS:
+        return None
+    unplaced = reader.timeline(row_id(vm), np.array(layout.t_edges, np.int64)).unplaced
+    return unplaced > 0
 
 
 def most(raster: Raster | Churn, measure: Measure) -> int:

@@ -39,19 +39,25 @@ EMPTY_PNG = encode_png(np.zeros((1, 1), np.uint8), np.zeros((1, 4), np.uint8))
 """One transparent pixel: a map without rows."""
 
 
-def raster_png(raster: Raster | Churn, measure: Measure, theme: Theme) -> bytes:
-    """Draw a raster as a PNG, highest gfn at the top: a churn if the measure is one."""
-    return encode_png(pixels_of(raster, measure, theme)[::-1], palette.palette(theme))
+def raster_png(
+    raster: Raster | Churn, measure: Measure, theme: Theme, is_open: Mask | None = None
+) -> bytes:
+    """Draw a raster as a PNG, highest gfn at the top: a churn if the measure is one. `is_open`
+    [width]: columns with conversions of which nobody knows where they were."""
+    pixels = pixels_of(raster, measure, theme, is_open)
+    return encode_png(pixels[::-1], palette.palette(theme))
 
 
-def pixels_of(raster: Raster | Churn, measure: Measure, theme: Theme) -> Pixels:
+def pixels_of(
+    raster: Raster | Churn, measure: Measure, theme: Theme, is_open: Mask | None = None
+) -> Pixels:
     """Palette indices [height, width]."""
     if isinstance(raster, Churn):
         return mixed_pixels(raster) if measure is Measure.MIXED else return_pixels(raster)
     if measure is Measure.PRIVATE:
         return private_pixels(raster, theme)
     if measure is Measure.CONVERSIONS:
-        return conversion_pixels(raster)
+        return conversion_pixels(raster, is_open)
     if measure is Measure.PAGE_FAULTS:
         return density_pixels(raster.page_faults, raster.present > 0)
     return density_pixels(np.zeros_like(raster.conversions), raster.present > 0)
@@ -111,9 +117,13 @@ def borders_on_hole(is_present: Mask) -> Mask:
     return near_hole & is_present
 
 
-def conversion_pixels(raster: Raster) -> Pixels:
-    """Palette indices [height, width] of the number of conversions, failures crossed out."""
+def conversion_pixels(raster: Raster, is_open: Mask | None = None) -> Pixels:
+    """Palette indices [height, width] of the number of conversions, failures crossed out; unknown
+    where none is known in a column with conversions that may have been anywhere."""
     pixels = density_pixels(raster.conversions, raster.present > 0)
+    if is_open is not None and is_open.any():
+        may_have_been = is_open & (raster.present > 0) & (raster.conversions == 0)
+        hatch_unknown(pixels, may_have_been, may_have_been)
     cross_out(pixels, raster.failed > 0)
     return pixels
 

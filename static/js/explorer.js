@@ -253,7 +253,7 @@ class Explorer {
 
   drawStrip(view, answer) {
     this.strip.draw(view, answer);
-    this.status.showTotals(answer.totals, view.instantText);
+    this.status.showTotals(answer.totals, view.instantText, this.vm);
   }
 
   get mapSize() {

@@ -33,6 +33,7 @@ export function showLegend({ measure }, { raster, axis, overlay }) {
   }
   byId("legend-none").hidden = !isNone;
   byId("legend-none").textContent = raster.max === null ? "not recorded" : (NONE[measure] ?? "");
+  byId("legend-anywhere").hidden = !raster.unplaced;
   byId("legend-unplaced").hidden = !(raster.unplaced && measure !== "private");
   byId("legend-unplaced").textContent =
     `of ${formatCount(raster.unplaced ?? 0)} conversions the range is not recorded: they are not on the map`;

@@ -45,14 +45,19 @@ export class Status {
     lost.textContent = `${count} events lost`;
   }
 
-  /** Pages of the whole VM by state: a timeline of one bucket, at the instant that is shown. */
-  showTotals(totals, when) {
+  /**
+   * Pages of the whole VM by state: a timeline of one bucket, at the instant that is shown. Where no
+   * memslot is known, of those pages that conversions named.
+   */
+  showTotals(totals, when, { layout_is_known }) {
     const { totals: element } = this.parts;
     const parts = ["private", "shared", "unknown"].map((state) => {
       const part = document.createElement("span");
       part.className = `state state-${state}`;
       const [pages] = totals[state];
-      part.textContent = `${state} ${pages === null ? "not recorded" : formatSize(pages * PAGE_SIZE)}`;
+      const least = layout_is_known ? "" : "at least ";
+      const size = pages === null ? "not recorded" : `${least}${formatSize(pages * PAGE_SIZE)}`;
+      part.textContent = `${state} ${size}`;
       part.title = pages === null ? "No memslot is known." : `${formatCount(pages)} pages of the whole VM`;
       return part;
     });

@@ -53,6 +53,15 @@ def test_the_timeline_draws_conversions_of_unknown_direction_both_ways(
     expect(page.locator("#totals")).to_contain_text("private not recorded")
 
 
+def test_states_of_the_pages_that_conversions_named_are_lower_bounds(
+    open_page: OpenPage, lean: Dashboard
+) -> None:
+    page = open_page(f"{lean.url}/vms/1?measure=conversions")
+    wait_until_drawn(page)
+    expect(page.locator("#totals")).to_contain_text("private at least 64.0 KiB")
+    expect(page.locator("#legend-anywhere")).to_be_visible()
+
+
 def test_a_recording_with_directions_has_no_such_legend(explorer: Callable[..., Page]) -> None:
     page = explorer()
     assert all(not any(rates) for rates in hatched(page))

@@ -126,6 +126,17 @@ def test_conversions_are_on_a_logarithmic_scale() -> None:
     ]
 
 
+def test_where_conversions_may_have_been_anywhere_quiet_cells_are_unknown() -> None:
+    cells = raster([[0.0] * 3] * 2, present=[[1, 1, 1], [0, 1, 1]], conversions=[[0, 3, 0]] * 2)
+    pixels = conversion_pixels(cells, np.array([True, True, False]))
+    unknown = (palette.UNKNOWN, palette.UNKNOWN_STRIPE)
+    most = palette.DENSITY_RAMP + palette.RAMP_STEPS - 1
+    assert pixels[0, 0] in unknown
+    assert pixels[1, 0] == palette.TRANSPARENT
+    assert pixels[:, 1].tolist() == [most, most]
+    assert pixels[:, 2].tolist() == [palette.QUIET] * 2
+
+
 def test_a_failed_conversion_is_crossed_out_even_at_the_border() -> None:
     failed = np.zeros((4, 4), int)
     failed[0, 0] = failed[2, 2] = 1
