@@ -69,8 +69,9 @@ class VmWriter:
     _values: dict[str, Any] = field(default_factory=dict)
     _ended_memslots: list[tuple[int, int, int]] = field(default_factory=list)  # as_id, slot, t
     _memslots: list[Memslot] = field(default_factory=list)
-    _live: dict[tuple[int, int], int | None] = field(default_factory=dict)
-    """(as_id, slot) of the live memslots: index in _memslots, None once in the database."""
+    _live: set[tuple[int, int]] = field(default_factory=set)  # as_id, slot
+    _places: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Of these the ones that are not in the database yet: index in _memslots."""
     _guest_memfds: list[GuestMemfd] = field(default_factory=list)
     _last_pages: dict[str, int] = field(default_factory=dict)  # once the VM has ended
     _revision: int = 0
@@ -115,7 +116,8 @@ class VmWriter:
     def set_memslot(self, memslot: Memslot) -> None:
         self.buffer.set_memslot(memslot)
         self._end_memslot(memslot.as_id, memslot.slot, memslot.from_t)
-        self._live[memslot.as_id, memslot.slot] = len(self._memslots)
+        self._live.add((memslot.as_id, memslot.slot))
+        self._places[memslot.as_id, memslot.slot] = len(self._memslots)
         self._memslots.append(memslot)
         self.last_t = max(self.last_t, memslot.from_t)
 
@@ -128,7 +130,8 @@ class VmWriter:
         """Give a live memslot its end, wherever it is: still here or in the database."""
         if (as_id, slot) not in self._live:
             return
-        place = self._live.pop((as_id, slot))
+        self._live.remove((as_id, slot))
+        place = self._places.pop((as_id, slot), None)
         if place is None:
             self._ended_memslots.append((as_id, slot, t))
         else:
@@ -178,7 +181,7 @@ class VmWriter:
         if self._memslots:
             rows = [_memslot_values(self.vm_id, memslot) for memslot in self._memslots]
             connection.execute(insert(MemslotRow), rows)
-            self._live = dict.fromkeys(self._live)
+            self._places = {}
         if self._guest_memfds:
             memfds = [{"vm_id": self.vm_id, **asdict(one)} for one in self._guest_memfds]
             connection.execute(insert(GuestMemfdRow), memfds)
