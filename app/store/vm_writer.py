@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlmodel import SQLModel, col
 
 from app.model.applying import disorder
@@ -24,10 +24,16 @@ KEYFRAME_SEGMENTS = 2
 _VMS = SQLModel.metadata.tables["vm"]
 _UPDATE_VM = update(_VMS).where(_VMS.c.id == bindparam("vm"))
 _MEMSLOTS = SQLModel.metadata.tables["memslot"]
+_OF_SLOT = _MEMSLOTS.alias()
+_NEWEST = (
+    select(func.max(_OF_SLOT.c.id))
+    .where(_OF_SLOT.c.vm_id == bindparam("vm"), _OF_SLOT.c.as_id == bindparam("space"))
+    .where(_OF_SLOT.c.slot == bindparam("number"))
+)
+"""A slot may have had a hundred thousand lives: by the index, the last of them is found at once."""
 _END_MEMSLOT = (
     update(_MEMSLOTS)
-    .where(_MEMSLOTS.c.vm_id == bindparam("vm"), _MEMSLOTS.c.as_id == bindparam("space"))
-    .where(_MEMSLOTS.c.slot == bindparam("number"), _MEMSLOTS.c.to_t.is_(None))
+    .where(_MEMSLOTS.c.id == _NEWEST.scalar_subquery(), _MEMSLOTS.c.to_t.is_(None))
     .values(to_t=bindparam("end"))
 )
 """Built once: a statement costs more to build than to execute, and commits come in a rhythm."""

@@ -197,6 +197,7 @@ def test_call_that_its_process_did_not_survive_is_unconfirmed(engine: Engine) ->
     cut = conversion(300, 2)
     cut["flags"] &= ~np.uint8(2)  # no exit
     cut["flags"] |= SAW_ENTER
+    cut["ts_exit"] = cut["ts_enter"]
     run(engine, LiveDouble([(np.concatenate((created_vm(100), conversion(200, 1), cut)), 400)]))
     vm = Reader(engine).vms(1)[0]
     assert (vm.requested, vm.applied, vm.unconfirmed) == (2, 1, 1)
