@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 
 from app.headers import SECURITY_HEADERS
+from app.store.checksums import DamagedError
 from app.store.errors import Conflict, NotFound, StoreError
 
 PROBLEM_TYPE = "application/problem+json"
@@ -131,6 +132,10 @@ async def answer_conflict(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.url.path, 409, str(error))
 
 
+async def answer_damage(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(request.url.path, 500, str(error))
+
+
 async def answer_store_error(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.url.path, 503, str(error))
 
@@ -152,6 +157,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BadParameter, answer_bad_parameter)
     app.add_exception_handler(NotFound, answer_not_found)
     app.add_exception_handler(Conflict, answer_conflict)
+    app.add_exception_handler(DamagedError, answer_damage)
     app.add_exception_handler(StoreError, answer_store_error)
     app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_exception_handler(Exception, answer_bug)

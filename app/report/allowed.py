@@ -146,7 +146,7 @@ RULES: dict[type, Rules] = {
         " created_certainty start_state",
     ),
     RecordingView: rules(
-        kept="last_t lost_events losses",
+        kept="is_damaged last_t lost_events losses",
         anew="name host coverage",
         left_out="id uuid host_id incomplete_reason is_live silent_ms behind_ms clock_start_ns"
         " wall_start_ns origin vms",

@@ -13,7 +13,11 @@ SEGMENT, KEYFRAME, CELLS, TIMELINE = "segment", "keyframe", "cells", "timeline"
 """The parts of a segment that can be damaged apart from each other."""
 
 
-class PartDamagedError(StoreError):
+class DamagedError(StoreError):
+    """Asking again does not help."""
+
+
+class PartDamagedError(DamagedError):
     """What was read of a segment is not what was stored."""
 
     def __init__(self, vm_id: int, segment_id: int, part: str) -> None:
@@ -26,7 +30,7 @@ class PartDamagedError(StoreError):
         self.part = part
 
 
-class RowsDamagedError(StoreError):
+class RowsDamagedError(DamagedError):
     """Rows are not what was stored: there is nothing to show in their place."""
 
     def __init__(self, what: str) -> None:

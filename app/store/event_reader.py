@@ -38,11 +38,16 @@ def despite_damage(
     def answer_despite_damage(
         reader: AnyReader, /, *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Answer:
+        met: set[tuple[int, str, int]] = set()
         while True:
             try:
                 return answer(reader, *args, **kwargs)
             except PartDamagedError as found:
-                reader.set_aside(found)
+                part = (found.vm_id, found.part, found.segment_id)
+                if part in met:  # it was to be left out
+                    raise
+                met.add(part)
+                reader.set_aside(found)  # as another thread may have done just now
 
     return answer_despite_damage
 
@@ -56,7 +61,7 @@ class EventReader(Catalogue):
         self._segments = Segments(self._cache, self._checks)
 
     def set_aside(self, found: PartDamagedError) -> None:
-        """Go on without a part of a segment. Raises it if that was done already."""
+        """Go on without a part of a segment."""
         self._segments.set_aside(found)
 
     @despite_damage

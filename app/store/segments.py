@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -66,16 +67,15 @@ class Segments:
         self._cache = cache
         self._checks = checks
         self._damage: dict[int, Damage] = {}  # by VM, as far as it was met
+        self._lock = Lock()
         self._with_losses: set[int] = set()  # VMs of which a segment cannot be read
 
     def set_aside(self, found: PartDamagedError) -> None:
-        """Go on without a part that is damaged. Raises it if that was tried already."""
-        known, part = self.damage(found.vm_id), (found.part, found.segment_id)
-        if part in known:
-            raise found
-        self._damage[found.vm_id] = known | {part}
-        if found.part == SEGMENT:
-            self._with_losses.add(found.vm_id)
+        """Go on without a part that is damaged."""
+        with self._lock:
+            self._damage[found.vm_id] = self.damage(found.vm_id) | {(found.part, found.segment_id)}
+            if found.part == SEGMENT:
+                self._with_losses.add(found.vm_id)
 
     def damage(self, vm_id: int) -> Damage:
         return self._damage.get(vm_id, NO_DAMAGE)

@@ -29,6 +29,9 @@ class RecordingView:
         Field(description="writing, complete or incomplete; incomplete as soon as its writer died"),
     ]
     incomplete_reason: Annotated[str | None, Field(description="What is missing, and why.")]
+    is_damaged: Annotated[
+        bool, Field(description="As far as it was read: not all of it is what was stored.")
+    ]
     is_live: Annotated[bool, Field(description="It is being written now, as things happen.")]
     silent_ms: Annotated[
         int | None,
@@ -55,6 +58,7 @@ class RecordingView:
 
 LATE_MS = 5000
 """A collector that keeps up is behind by less than a second."""
+DAMAGED = "the database is damaged"
 NO_HOST = "unknown"
 """In place of a host whose row is lost: the recording is said to be damaged then."""
 
@@ -94,6 +98,7 @@ def recording_view(
         source=recording.source,
         state=RecordingState.INCOMPLETE if reasons and not is_written else recording.state,
         incomplete_reason="; ".join(reasons) or None,
+        is_damaged=any(reason.startswith(DAMAGED) for reason in reasons),
         is_live=recording.is_live and is_written,
         silent_ms=writing.silent_ns // 10**6 if writing is not None and is_written else None,
         behind_ms=behind_ms(recording) if recording.is_live and is_written else None,
@@ -130,10 +135,11 @@ def what_is_wrong(
     damaged = reader.damaged_rows(recording)
     if lost:
         events = sum(loss.count or 0 for loss in lost)
-        damaged.append(f"{events:,} events in {len(lost)} stretches, which are losses now")
+        where = "1 stretch" if len(lost) == 1 else f"{len(lost)} stretches"
+        damaged.append(f"{events:,} events in {where}, now a loss")
     if damaged:
-        told = "`gmemscope check` lists all damage"
-        reasons.append(f"the database is damaged ({', '.join(damaged)}); {told}")
+        told = "gmemscope check lists all damage"
+        reasons.append(f"{DAMAGED} ({', '.join(damaged)}); {told}")
     return reasons
 
 

@@ -114,6 +114,9 @@ function liveAge(view, { storedAt, recording }) {
 function endOf({ vm, recording }) {
   const last = vm.span[1];
   const end = formatTime(last, END_DECIMALS);
+  if (recording.is_damaged) {
+    return { text: "incomplete: the database is damaged", title: recording.incomplete_reason, isBad: true };
+  }
   if (recording.state === "incomplete") {
     const wall = wallTimeAt(recording.wall_start_ns, last);
     const since = wall === null || recording.source === "simulator" ? end : `${wall}, ${end}`;

@@ -21,6 +21,7 @@ def test_a_recording_says_what_it_is(client: httpx.Client) -> None:
         "source": "trace.dat",
         "state": "complete",
         "incomplete_reason": None,
+        "is_damaged": False,
         "is_live": False,
         "silent_ms": None,
         "behind_ms": None,

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from app.api.problems import Problem
+from app.store.checksums import RowsDamagedError
 from app.store.errors import StoreError
 from app.store.reader import Reader
 
@@ -95,3 +96,16 @@ def test_a_database_that_cannot_be_read_is_said_so(
 
     assert answer.status_code == 503
     assert answer.json()["detail"] == "gmemscope.db: the disk reported an input/output error"
+
+
+def test_damage_is_no_reason_to_ask_again(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Reader) -> None:
+        raise RowsDamagedError("the memslots of VM 3")
+
+    monkeypatch.setattr(Reader, "hosts", fail)
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 500
+    assert "the database is damaged: the memslots of VM 3" in answer.json()["detail"]

@@ -4,8 +4,10 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import numpy.typing as npt
@@ -275,10 +277,22 @@ def test_a_damaged_segment_is_a_loss_and_what_is_known_is_true(path: Path, numbe
     assert (loss.from_t, loss.to_t) == (first_t, last_t)
     (view,) = recording_views(reader)
     assert view.state == "incomplete"
-    assert f"{loss.count} events in 1 stretches, which are losses now" in str(
-        view.incomplete_reason
-    )
+    assert f"{loss.count} events in 1 stretch, now a loss" in str(view.incomplete_reason)
     assert (view.losses, view.lost_events) == (2, 3 + (loss.count or 0))
+    engine.dispose()
+
+
+def test_many_that_meet_the_same_damage_at_once_all_get_an_answer(path: Path) -> None:
+    flip(path, "segment", "event_blob", 4, 300)
+    engine = open_database(path)
+    reader, together = Reader(engine), Barrier(6)
+
+    def ask(_: int) -> int:
+        together.wait()
+        return int(reader.raster(VM, grid()).unknown.sum())
+
+    with ThreadPoolExecutor(6) as threads:
+        assert len(set(threads.map(ask, range(6)))) == 1
     engine.dispose()
 
 
