@@ -34,7 +34,7 @@ _SUMMED = {
     "wall_start_ns, kernel_release, coverage, state, incomplete_reason, writer_pid, is_live, "
     "last_t, complete_t, lost_events, losses, loss_checksum",
 }
-"""For ever, in this order: a later column needs a checksum of its own."""
+"""In this order. A migration that adds a column here sets to NULL what was taken without it."""
 
 
 def seal(connection: Connection, recording_id: int) -> None:

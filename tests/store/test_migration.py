@@ -102,3 +102,24 @@ def test_the_schema_goes_back_as_far_as_the_first_can_tell(old: Path) -> None:
         query = "SELECT slot, flags, userspace_addr FROM memslot"
         assert connection.exec_driver_sql(query).one() == (2, 4, -4096)
     engine.dispose()
+
+
+def test_checksums_taken_without_a_later_column_are_not_held_against_a_recording(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sealed.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "0006")
+        connection.commit()
+    engine.dispose()
+    with sqlite3.connect(path) as raw:
+        raw.executescript(ROWS_OF_0001)
+        raw.execute("UPDATE recording SET row_checksum = 1")
+        raw.execute("UPDATE vm SET row_checksum = 1")
+    raw.close()
+    opened = open_database(path)
+    reader = Reader(opened)
+    assert reader.vm(7).name == "guest"
+    assert reader.damaged_rows(reader.recording(3)) == []
+    opened.dispose()
