@@ -15,6 +15,7 @@ from app.model.events import (
     PageState,
     last_effect_time,
 )
+from app.model.gaps import LOSS_BEGIN, LOSS_END, may_be_undone, pass_gap
 from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import (
     ANY_DIRTY,
@@ -42,8 +43,6 @@ pages of that event that nothing showed before have appeared, and the gfn they a
 yet)."""
 
 CONVERSION = int(EventKind.CONVERSION)
-LOSS_BEGIN = int(EventKind.LOSS_BEGIN)
-LOSS_END = int(EventKind.LOSS_END)
 STATE_READ = int(EventKind.STATE_READ)
 DOUBTED = int(EventKind.DOUBT)
 FAILED = int(Outcome.FAILED)
@@ -218,12 +217,16 @@ def apply_events(
             event.kind == CONVERSION or event.kind == DOUBTED
         ) and event.outcome != FAILED
         is_blind = is_conversion and event.range_certainty == RANGE_UNKNOWN
-        if is_blind or event.kind == LOSS_BEGIN or event.kind == LOSS_END:
+        is_loss = event.kind == LOSS_BEGIN or event.kind == LOSS_END
+        if is_blind or is_loss:
             is_done = forget(nodes, dirty, bitmaps, meta, rows, cover, t, seq)
+            if is_done and is_loss:
+                pass_gap(meta, signed(event.kind), t)
         elif (is_conversion or is_reading) and event.gfn < np.uint64(GFN_LIMIT):
             first = signed(event.gfn)
             end = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first)))
-            operation = DOUBT if event.outcome == UNCONFIRMED else SET
+            is_doubtful = event.outcome == UNCONFIRMED or may_be_undone(meta, event.t)
+            operation = DOUBT if is_doubtful else SET
             operation += min(event.to, UNKNOWN)
             is_done = convert(
                 nodes,

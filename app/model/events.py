@@ -50,10 +50,12 @@ class EventKind(IntEnum):
     """KVM_CREATE_GUEST_MEMFD; npages: its size; aux: flags."""
     LOSS_BEGIN = 11
     """From here to the next LOSS_END events were lost; aux: how many, 0 if the count is unknown.
-    Every page that a guest_memfd could back, or that was private, is unknown from then on."""
+    Every page that a guest_memfd could back, or that was private, is unknown from then on, whatever
+    is seen to be done to it: a lost event may undo it. Several losses may be under way at once, one
+    for each CPU; each has its own LOSS_END."""
     LOSS_END = 12
-    """The lost stretch ends: what was learned inside it may have been undone by a lost event, so
-    the same pages are unknown again."""
+    """One lost stretch ends; its last lost event may have come right before. With the last that is
+    under way, pages become known again by calls that are entered later."""
     REGISTER_REGION = 13
     """KVM_MEMORY_ENCRYPT_REG_REGION that pins an hva range (SEV); aux: addr. Changes no page. Where
     the ioctl is the conversion itself (the 2022 private-memory series), it is a CONVERSION."""

@@ -42,8 +42,9 @@ class PageSet:
 
     def paint(self, events: EventArray, joins: Mask, leaves: Mask, forgets: Mask) -> None:
         """Carry out events, in order, as if they were conversions of the set's pages."""
-        if (forgets | ((joins | leaves) & _has_no_range(events))).any():
-            self._is_open = True
+        is_blind = bool((forgets | ((joins | leaves) & _has_no_range(events))).any())
+        self._is_open |= is_blind
+        if is_blind or (len(events) and self._pages.may_be_undone(int(events["t"].min()))):
             self._pages.apply(_strokes(events, joins, leaves, forgets), 0)
         else:
             self._pages.replay(_told(events, joins, leaves))
@@ -104,7 +105,7 @@ def _strokes(events: EventArray, joins: Mask, leaves: Mask, forgets: Mask) -> Ev
     """Conversions that do to a page map what events do to a set; losses stay what they are."""
     chosen = joins | leaves | forgets
     strokes = events[chosen].copy()
-    strokes["t"], strokes["latency_ns"] = effect_time(strokes), 0
+    strokes["latency_ns"][strokes["outcome"] == Outcome.UNCONFIRMED] = 0
     is_loss = forgets[chosen]
     strokes["kind"][~is_loss] = EventKind.CONVERSION
     strokes["outcome"][~is_loss] = Outcome.APPLIED

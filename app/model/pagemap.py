@@ -4,7 +4,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from app.model.applying import INDEX, apply_events, disorder, new_cursor, replay_changes
+from app.model.applying import (
+    INDEX,
+    apply_events,
+    disorder,
+    new_cursor,
+    replay_changes,
+)
 from app.model.changerows import new_rows, with_rows
 from app.model.driving import drive, list_mixed
 from app.model.events import (
@@ -19,6 +25,7 @@ from app.model.events import (
     To,
     last_effect_time,
 )
+from app.model.gaps import may_be_undone
 from app.model.keyframe import Keyframe, decode, encode
 from app.model.layout import Memslot
 from app.model.liveslots import LiveSlots, SlotKey
@@ -106,6 +113,10 @@ class PageMap:
             shared=int(pages[PageState.SHARED]),
             unknown=int(pages[PageState.UNKNOWN]),
         )
+
+    def may_be_undone(self, entered: int) -> bool:
+        """Whether events were lost that may undo what one does that was entered then."""
+        return may_be_undone(self._tree.meta, entered)
 
     def set_memslot(self, memslot: Memslot) -> ChangeArray:
         """Put a memslot in place of any with its id, from `memslot.from_t` on.
@@ -216,9 +227,10 @@ class PageMap:
         `effective_pages` is filled in, in place: pages that went between private and shared, both
         known, inside memslots or not. Pages that were or become unknown yield rows too. What a
         STATE_READ found holds from then on, in rows that name no event (-1). A conversion that
-        failed changes nothing; one with an unknown range, and a loss, make
-        everything unknown. The first of those also yields a row of no pages (npages=0): the pages
-        that nothing ever named are unknown from then on.
+        failed changes nothing; one with an unknown range, and a loss, make everything unknown. The
+        first of those also yields a row of no pages (npages=0): the pages that nothing ever named
+        are unknown from then on. What happens while a loss is under way may be undone by what was
+        lost: the pages that it would change become, or stay, unknown.
         Raises ValueError if effect times decrease; nothing is applied then.
         """
         bad = disorder(events, self.last_t)

@@ -25,11 +25,13 @@ BLOCKS = 1 << (LEAF_SHIFT - BLOCK_SHIFT)
 WORDS = 2 << (LEAF_SHIFT - 6)
 """64-bit words of a bitmap."""
 
-DEFAULT, ROWS, FLIPPED, MIXED, ANY_DIRTY, GROUPS_USED, FREE_BITMAPS, FREE_BITMAP, TOTALS = range(9)
+DEFAULT, ROWS, FLIPPED, MIXED, ANY_DIRTY, GROUPS_USED, FREE_BITMAPS, FREE_BITMAP = range(8)
+GAPS, GAP_END, TOTALS = range(8, 11)
 """Indices into `Tree.meta`: the state of untouched pages; rows written and pages flipped between
 the two known states by the running call; mixed blocks; is any node dirty; rows of leaves in use;
-how many bitmaps are unused and the first of them, each telling the next in its first word. Pages
-by PageState follow from TOTALS on."""
+how many bitmaps are unused and the first of them, each telling the next in its first word; how many
+losses have begun and not ended, and when the last one ended. Pages by PageState follow from TOTALS
+on."""
 
 NONE = np.uint64(0)
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
@@ -50,7 +52,7 @@ class Tree(NamedTuple):
 def new_tree(default: PageState) -> Tree:
     """A tree of untouched pages, all in `default` state."""
     meta = np.zeros(TOTALS + len(PageState), np.int64)
-    meta[DEFAULT] = default
+    meta[DEFAULT], meta[GAP_END] = default, np.iinfo(np.int64).min
     return Tree(
         nodes=np.zeros(GROUPS, np.int64),
         dirty=np.zeros(GROUPS, np.uint8),

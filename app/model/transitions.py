@@ -36,8 +36,8 @@ class Operation(IntEnum):
     SET_PRIVATE = 1
     SET_UNKNOWN = 2
     DOUBT_SHARED = 3
-    """Asked to be shared, but nobody saw whether it was done: pages that are shared anyway stay
-    known, the others become unknown."""
+    """Asked to be shared, but nobody saw whether it was done, or whether it was undone by a call
+    that was lost: pages that are shared anyway stay known, the others become unknown."""
     DOUBT_PRIVATE = 4
     DOUBT_UNKNOWN = 5
     FORGET = 6

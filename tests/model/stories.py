@@ -41,6 +41,7 @@ BORDERS = sorted(
 """Those, and where the 2 MiB blocks begin and end in which they lie: a row may end there."""
 
 SEGMENTS = list(pairwise(BORDERS))
+BEFORE_ALL = -(1 << 62)
 STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ, EventKind.DOUBT)
 
 
@@ -93,6 +94,8 @@ class BruteMap:
     start: PageState
     slots: dict[tuple[int, int], Memslot] = field(default_factory=dict)
     layout_is_known: bool = False
+    gaps: int = 0  # under way
+    gap_end: int = BEFORE_ALL
 
     def __post_init__(self) -> None:
         self.state = dict.fromkeys(SEGMENTS, self.start)
@@ -102,6 +105,7 @@ class BruteMap:
         """Returns the effective pages."""
         if event["kind"] in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
             self.forget()
+            self.pass_gap(event)
             return 0
         if event["kind"] not in STATE_CHANGING or event["outcome"] == Outcome.FAILED:
             return 0
@@ -117,12 +121,22 @@ class BruteMap:
             before, wanted = self.state[segment], PageState(event["to"])
             if before == wanted:
                 continue
-            if event["outcome"] == Outcome.UNCONFIRMED:
+            if event["outcome"] == Outcome.UNCONFIRMED or self.may_be_undone(event):
                 wanted = PageState.UNKNOWN
             if {before, wanted} == {PageState.SHARED, PageState.PRIVATE}:
                 effective += segment[1] - segment[0]
             self.state[segment] = wanted
         return effective
+
+    def pass_gap(self, event: np.void) -> None:
+        if event["kind"] == EventKind.LOSS_BEGIN:
+            self.gaps += 1
+        else:
+            self.gaps = max(0, self.gaps - 1)
+            self.gap_end = int(event["t"])
+
+    def may_be_undone(self, event: np.void) -> bool:
+        return self.gaps > 0 or int(event["t"]) < self.gap_end
 
     def forget(self) -> None:
         for segment, state in self.state.items():
@@ -218,7 +232,11 @@ def event_steps(draw: st.DrawFn, t: int) -> Step:
     to = draw(st.sampled_from([To.PRIVATE, To.SHARED, To.PRIVATE, To.SHARED, To.UNKNOWN]))
     if draw(st.integers(0, 9)) == 0:
         return Step(t, events=doubt(t, *draw(ranges()), to, certainty))
-    return Step(t, events=conversion(t, *draw(ranges()), to, outcome, certainty))
+    event = conversion(t, *draw(ranges()), to, outcome, certainty)
+    if outcome != Outcome.UNCONFIRMED:  # it takes effect at its return
+        event["latency_ns"] = draw(st.sampled_from([0, 0, 1, 5]))
+        event["t"] -= event["latency_ns"]
+    return Step(t, events=event)
 
 
 @st.composite
@@ -260,6 +278,16 @@ def tell(page_map: PageMap, step: Step, seq: int) -> ChangeArray:
         return page_map.delete_memslot(*step.deleted, step.t)
     assert step.events is not None
     return page_map.apply(step.events, seq)
+
+
+def is_in_doubt(story: list[Step], cut: int) -> bool:
+    """Whether events that come after `cut` may be undone by what was lost before it."""
+    brute = BruteMap(PageState.UNKNOWN)
+    for step in story[:cut]:
+        if step.events is not None and step.events["kind"][0] not in STATE_CHANGING:
+            brute.pass_gap(step.events[0])
+    later = (step.events for step in story[cut:] if step.events is not None)
+    return any(brute.may_be_undone(events[0]) for events in later)
 
 
 def tell_all(page_map: PageMap, story: list[Step]) -> list[ChangeArray]:

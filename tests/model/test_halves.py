@@ -49,6 +49,7 @@ KINDS = (
     EventKind.DEPOPULATE,
     EventKind.HYPERCALL,
     EventKind.LOSS_BEGIN,
+    EventKind.LOSS_END,
 )
 event_lists = st.lists(
     st.tuples(
@@ -92,12 +93,13 @@ def test_halves_are_those_of_following_each_page(
     halves = Halves(PageState.SHARED)
     for first in range(0, len(events), chunk):
         halves.add(events[first : first + chunk])
-    may, known, shared = set[int](), set[int](), set[int]()
+    may, known, shared, gaps = set[int](), set[int](), set[int](), 0
     for event in events:
         pages = set(range(int(event["gfn"]), int(event["gfn"] + event["npages"])))
         is_done, may_be = event["outcome"] == Outcome.APPLIED, event["outcome"] != Outcome.FAILED
         is_blind = event["range_certainty"] == Certainty.UNKNOWN
         anywhere = set(range(PAGES)) if is_blind else pages
+        is_done &= gaps == 0  # else a lost event may have undone it
         match int(event["kind"]):
             case EventKind.CONVERSION if may_be and event["to"] == To.PRIVATE:
                 may |= anywhere
@@ -110,9 +112,11 @@ def test_halves_are_those_of_following_each_page(
                 may -= pages if is_done else set()
                 known -= anywhere if may_be else set()
             case EventKind.UNMAP:
-                shared -= pages
-            case EventKind.LOSS_BEGIN:
+                shared -= pages if gaps == 0 else set()
+            case EventKind.LOSS_BEGIN | EventKind.LOSS_END:
                 may, known, shared = set(range(PAGES)), set(), set(range(PAGES))
+                is_begin = event["kind"] == EventKind.LOSS_BEGIN
+                gaps = gaps + 1 if is_begin else max(0, gaps - 1)
     assert pages_of(halves.private_may.possible_runs(EVERYTHING)) == may
     assert counted(halves.private_may.possible) == may
     assert counted(halves.private_known.certain) == known
