@@ -195,6 +195,9 @@ class CallCode(IntEnum):
     """The thread runs the vCPU behind `fd`: told once for each thread and fd. Nothing else."""
     CLOSE_RANGE = 26
     """max_fd, flags."""
+    LATE_RETURN = 27
+    """A call that may be of any kind returned 0 after a gap in which its entry was lost. With
+    SAW_ENTER: from here on what it did may have been done; with SAW_EXIT: here it was over."""
 
 
 def signed32(number: int) -> int:

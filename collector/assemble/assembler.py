@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import EVENT, EventArray, EventKind
+from app.model.events import EVENT, EventArray, EventKind, effect_time
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble.attribution import Attribution
 from collector.assemble.border import CallBorder
@@ -20,6 +20,7 @@ from collector.assemble.event_rows import distrust_unread_structs, event_rows
 from collector.assemble.found import FoundTaker
 from collector.assemble.layout_calls import LayoutCalls
 from collector.assemble.live_vm import Caller, LiveVm
+from collector.assemble.loss_rows import loss_rows
 from collector.assemble.page_cache import with_runs
 from collector.assemble.process_calls import ProcessCalls
 from collector.assemble.processes import Processes
@@ -27,7 +28,7 @@ from collector.assemble.reuse import changes_layout, is_new_vm
 from collector.assemble.vms import InodeOf, VmmOf, Vms
 from collector.coverage import Capability
 from collector.host.found import Found
-from collector.records import CALL, SAW_EXIT, CallArray, CallCode
+from collector.records import CALL, SAW_ENTER, SAW_EXIT, CallArray, CallCode
 from collector.sources.base import SourceDescription
 
 MOST_HELD_CALLS = 1 << 17
@@ -88,7 +89,7 @@ class Assembler:
         self._border = CallBorder()
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
-        self._open_gaps = 0
+        self._late: dict[int, list[LiveVm]] = {}  # by the thread whose call may be of these VMs
 
     @property
     def strange_pages(self) -> int:
@@ -167,6 +168,10 @@ class Assembler:
     def _append(self, vm: LiveVm, events: EventArray) -> None:
         if not len(events):
             return
+        if vm.untold_gaps:
+            begun = loss_rows(np.full(vm.untold_gaps, effect_time(events[:1])[0]))
+            vm.untold_gaps = 0
+            self._append(vm, begun)
         for kind, count in enumerate(np.bincount(events["kind"]).tolist()):
             if count:
                 self.event_counts[EventKind(kind)] += count
@@ -197,6 +202,8 @@ class Assembler:
                 return self._unknown_ioctl(call, later, decided)
             case CallCode.LOSS_BEGIN | CallCode.LOSS_END:
                 self._loss(call, row)
+            case CallCode.LATE_RETURN:
+                self._late_return(call, t)
             case _:
                 self._process_calls.follow(call, t)
         return True
@@ -243,10 +250,23 @@ class Assembler:
             cpu = None if call["cpu"] == UNKNOWN_CPU else int(call["cpu"])
             self._sink.add_loss(Loss(began, t, count or None, cpu, self._source))
             self.lost_events += count
-        self._open_gaps = max(0, self._open_gaps + (1 if begins else -1))
-        self._vms.is_losing = self._open_gaps > 0
         for vm in list(self._vms.live()):
             self._append(vm, row.copy())
+        self._vms.open_gaps = max(0, self._vms.open_gaps + (1 if begins else -1))
+
+    def _late_return(self, call: np.void, t: int) -> None:
+        """A loss, too, to each VM of which the call may have been: to those before the gap."""
+        tid = int(call["tid"])
+        if call["flags"] & SAW_ENTER:
+            process = self._processes.of(tid)
+            vms = self._vms.live() if process is None else self._vms.of_process(process)
+            ours = [vm for vm in vms if vm.lost_something or vm.identity.created_t is None]
+            self._late[tid], kind = ours, EventKind.LOSS_BEGIN
+        else:
+            ours, kind = self._late.pop(tid), EventKind.LOSS_END
+        for vm in ours:
+            if not vm.has_ended:
+                self._append(vm, loss_rows(np.array([t]), kind))
 
 
 def parts_of(calls: CallArray) -> Iterator[CallArray]:

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.model.events import UNKNOWN_VCPU, EventArray, EventKind, Outcome
+from app.model.events import (
+    UNKNOWN_VCPU,
+    Cause,
+    Certainty,
+    EventArray,
+    EventKind,
+    Outcome,
+)
 from collector.assemble.doubts import doubted, lodgers_doubted
 from collector.assemble.file_ranges import PAGE_CACHE, FileRanges, Placed
 from collector.assemble.groups import GroupClass, Groups, IndexArray, group
@@ -71,6 +78,7 @@ class Attribution:
             if mine.any():
                 events = rows if mine.all() else rows[mine]
                 _name_vcpus(vm, events)
+                _settle_causes(vm, events)
                 yield vm, events
 
     def _index(self, vm: LiveVm) -> int:
@@ -118,7 +126,10 @@ class Attribution:
         tid, fd = caller.tid, caller.fd
         file = self._vms.file(tid, fd) if fd >= 0 else None
         vm = self._vms.of_thread(tid, fd) or self._vms.unattributed
-        return self._index(vm), file.vcpu_id if isinstance(file, Vcpu) else UNKNOWN_VCPU
+        if not isinstance(file, Vcpu):
+            return self._index(vm), UNKNOWN_VCPU
+        self._vms.runs(tid, file)  # known no longer, perhaps, since events were lost
+        return self._index(vm), file.vcpu_id
 
     def _learn_processes(self, calls: CallArray, groups: Groups) -> None:
         for caller, process in zip(groups.callers, groups.processes, strict=True):
@@ -209,3 +220,11 @@ def _name_vcpus(vm: LiveVm, events: EventArray) -> None:
     is_known = tids[place] == events["tid"][unknown]
     vcpus = np.array([vm.vcpu_of_thread[tid] for tid in tids.tolist()], dtype=np.int16)
     events["vcpu"][unknown[is_known]] = vcpus[place[is_known]]
+
+
+def _settle_causes(vm: LiveVm, events: EventArray) -> None:
+    """Of a VM that came to be within the recording no request can have been missed before it."""
+    if vm.identity.created_t is None or vm.lost_something:
+        return
+    is_vmm = events["cause"] == Cause.VMM
+    events["cause_certainty"][is_vmm] = Certainty.SEEN

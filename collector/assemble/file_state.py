@@ -27,11 +27,12 @@ def first_state(file: GuestMemfdFile, slots: Sequence[Memslot], t: int) -> Event
     """STATE_READ rows for what the file's pages have been since its creation, where it is bound;
     from now on the file is known to hold attributes.
 
-    Private unless GUEST_MEMFD_FLAG_INIT_SHARED; unknown if its creation, and so perhaps some
-    conversion, was not seen.
+    Private unless GUEST_MEMFD_FLAG_INIT_SHARED; unknown if its creation was not seen, or events
+    were lost since, and so perhaps some conversion.
     """
     state = PageState.UNKNOWN
-    if file.flags is not None and file.flags_certainty == Certainty.SEEN:
+    is_seen = file.flags_certainty == Certainty.SEEN and not file.lost_something
+    if file.flags is not None and is_seen:
         is_shared = file.flags & GUEST_MEMFD_FLAG_INIT_SHARED
         state = PageState.SHARED if is_shared else PageState.PRIVATE
     file.holds_attributes = True

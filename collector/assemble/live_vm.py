@@ -37,7 +37,8 @@ class LiveVm:
     last_t: int = 0
     regions_are_gpas: bool = False  # see hva_ranges
     pins_regions: bool = False  # the other dialect: some were of its memory
-    lost_something: bool = False
+    lost_something: bool = False  # since it came to be
+    untold_gaps: int = 0  # losses that were under way when it came to be: no event of it tells yet
     may_be_another: bool = False  # events were lost since a call last named it
     has_ended: bool = False
 

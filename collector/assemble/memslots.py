@@ -30,6 +30,7 @@ class GuestMemfdFile:
     flags: int | None = None
     flags_certainty: Certainty = Certainty.UNKNOWN
     inode: Inode | None = None
+    lost_something: bool = False  # events were lost since it was open
     holds_attributes: bool = False  # its pages were converted in place: they are its, not gfns'
     placements: set[int] = field(default_factory=set)  # gfns of its start while it held some
     stray: GuestMemfd | None = None  # which VM it is of is not known yet: what will be told then

@@ -13,8 +13,6 @@ MOST_HELD_CALLS = 1 << 19
 """Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
 
 _FIRST_CAPACITY = 1 << 10
-_SPARE_ROWS = 2
-"""A record may yield as many calls; on the whole there are fewer than records."""
 _NEVER = 1 << 62
 
 
@@ -24,9 +22,12 @@ class Pairing:
     def __init__(self) -> None:
         self._table = np.zeros((_FIRST_CAPACITY, s.WIDTH), dtype=np.int64)
         self._shared = np.zeros(s.SHARED_WIDTH, dtype=np.int64)
+        self._shared[s.GAPS_PASSED] = 1
         self._held = np.zeros(0, dtype=CALL)
         self._last_ts = 0
         self._ended: set[int] = set()  # threads, since the table was made anew
+        self._given_to = np.uint64(0)
+        self._waited_to = 0  # for returns after gaps that ended before
 
     def expect_userspace_exits(self) -> None:
         """kvm_userspace_exit is recorded, even where no thread has come to one yet."""
@@ -39,13 +40,15 @@ class Pairing:
         """
         words = np.ascontiguousarray(records, dtype=RECORD).view(np.int64)
         words = words.reshape(len(records), s.RECORD_WORDS)
+        if len(words) and not self._last_ts:
+            self._shared[s.LAST_GAP_END] = words[0, 0]
         at, count = 0, len(self._held)
-        out = np.empty((count + len(words) + _SPARE_ROWS, s.CALL_WORDS), dtype=np.int64)
+        out = np.empty((count + len(words) + s.MOST_CALLS, s.CALL_WORDS), dtype=np.int64)
         out[:count] = _words_of(self._held)
         while at < len(words):
             at, count = pair(words, at, self._table, self._shared, out, count)
             if at < len(words):
-                if count + 2 > len(out):
+                if count + s.MOST_CALLS > len(out):
                     out = np.concatenate((out[:count], np.empty_like(out)))
                 else:
                     self._note_ends(_calls_of(out[:count]))
@@ -60,8 +63,17 @@ class Pairing:
 
     @property
     def open_since(self) -> int:
-        """Since when the oldest call has been waiting for its return; far away if none is."""
-        return int(oldest_open(self._table))
+        """Since when calls wait for the return of one; far away if they do not."""
+        return min(int(oldest_open(self._table)), self._gap_waited_for)
+
+    @property
+    def _gap_waited_for(self) -> int:
+        """The end of the last gap, while calls of the time after it may still prove doubtful."""
+        if self._shared[s.GAPS_PASSED] == 1 or self._shared[s.OPEN_GAPS] > 0:
+            return _NEVER
+        end = int(self._shared[s.LAST_GAP_END])
+        is_over = self._last_ts >= end + s.IN_FLIGHT_NS or end < self._waited_to
+        return _NEVER if is_over else end
 
     def give_up(self, before: int) -> CallArray:
         """Leave calls unconfirmed that were entered `before` and still did not return.
@@ -70,24 +82,37 @@ class Pairing:
         """
         if self.open_since >= before:
             return self._held[:0]
+        self._waited_to = before
         return self._settled(np.concatenate((self._held, self._swept(before))))
 
     def finish(self) -> CallArray:
         """The recording is over: what is still open stays unconfirmed."""
-        calls, _ = _in_order(np.concatenate((self._held, self._swept(_NEVER))))
+        calls = np.concatenate((self._held, self._swept(_NEVER)))
+        self._move_late(calls)
+        calls, _ = _in_order(calls)
         self._held = calls[:0]
         return calls
 
     def _settled(self, calls: CallArray) -> CallArray:
-        horizon = oldest_open(self._table)
+        horizon = self.open_since
         if len(calls) > MOST_HELD_CALLS:
             calls = np.concatenate((calls, self._swept(self._last_ts)))
             horizon = _NEVER
+        self._move_late(calls)
         calls, ends = _in_order(calls)
         # A call that returns at the very time of the oldest entry may still come after it.
         count = int(np.searchsorted(ends, np.uint64(horizon)))
         self._held = calls[count:].copy()
+        if count:
+            self._given_to = ends[count - 1]
         return calls[:count]
+
+    def _move_late(self, calls: CallArray) -> None:
+        """What was given already stands before what a late return makes doubtful."""
+        late = calls["code"] == CallCode.LATE_RETURN
+        if late.any():
+            for name in ("ts_enter", "ts_exit"):
+                calls[name][late] = np.maximum(calls[name][late], self._given_to)
 
     def _swept(self, before: int) -> CallArray:
         rows = np.zeros((len(self._table), s.CALL_WORDS), dtype=np.int64)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from app.model.jit import hot_part
 from collector.assemble import pairing_state as s
-from collector.assemble.pairing_causes import ask, may_have_lost
+from collector.assemble.pairing_causes import ask
+from collector.assemble.pairing_gaps import may_have_lost
 from collector.assemble.pairing_rows import emit
 from collector.records import SAW_STRUCT
 
@@ -86,6 +87,7 @@ def enter(
     kvm: int,
 ) -> int:
     """A record on the way in: it adds to the open call if it can, else it opens one."""
+    table[at, s.MAY_RETURN] = 0
     if adds_to_open(table, at, code, met, fd, kvm):
         table[at, s.MET] |= met
     else:

@@ -12,37 +12,25 @@ Words = npt.NDArray[np.int64]
 
 
 @hot_part
-def may_have_lost(table: Words, at: int, shared: Words, cpu: int, since: int) -> bool:
-    """Whether something of the thread may be missing since a record of it on `cpu`.
-
-    A thread that is still on the same CPU is taken to have stayed there: only that CPU's gaps
-    count then.
-    """
-    if cpu != table[at, s.CPU]:
-        return bool(shared[s.OPEN_GAPS] > 0 or shared[s.LAST_GAP_END] > since)
-    own = s.GAPS_BY_CPU + 2 * cpu
-    return bool(shared[own] > 0 or shared[own + 1] > since)
-
-
-@hot_part
 def ask(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
-    """Give the conversion out[n] its cause, by the last exit of its thread to user space."""
-    lost = may_have_lost(table, at, shared, table[at, s.CAUSE_CPU], table[at, s.CAUSE_TS])
+    """Give the conversion out[n] its cause, by the last exit of its thread to user space.
+
+    Where another one may have been missed, before the recording began or in a gap, the cause is
+    inferred at most.
+    """
+    is_doubtful = table[at, s.IN_DOUBT] != 0
     cause, certainty = s.CAUSE_NONE, s.CERTAINTY_UNKNOWN
     by_guest = table[at, s.CAUSE] == s.CAUSE_EXPLICIT or table[at, s.CAUSE] == s.CAUSE_IMPLICIT
     if shared[s.HAS_USERSPACE_EXITS]:
-        if by_guest:
-            cause = table[at, s.CAUSE]
-            certainty = s.CERTAINTY_INFERRED if lost else s.CERTAINTY_SEEN
-        elif not lost:
-            cause, certainty = s.CAUSE_VMM, s.CERTAINTY_SEEN
-    elif table[at, s.REQUEST] != s.REQUEST_NONE and not lost:
+        cause = table[at, s.CAUSE] if by_guest else s.CAUSE_VMM
+        certainty = s.CERTAINTY_INFERRED if is_doubtful else s.CERTAINTY_SEEN
+    elif table[at, s.REQUEST] != s.REQUEST_NONE:
         cause, certainty = s.CAUSE_EXPLICIT, s.CERTAINTY_INFERRED
     of_guest = cause == s.CAUSE_EXPLICIT or cause == s.CAUSE_IMPLICIT
     set_cause(out, n, cause, certainty, table[at, s.VCPU] if of_guest else s.NONE)
     code = (out[n, 3] >> 16) & 0xFF
     has_attributes = code == s.SET_ATTRIBUTES or code == s.SET_ATTRIBUTES2
-    if not lost and has_attributes and not (out[n, 3] >> 24) & (SAW_STRUCT | SAW_RANGE_BY_REQUEST):
+    if has_attributes and not (out[n, 3] >> 24) & (SAW_STRUCT | SAW_RANGE_BY_REQUEST):
         take_request(table, at, shared, out, n)
 
 
@@ -96,7 +84,7 @@ def hypercall(
     out[n - 1, s.CALL_V], out[n - 1, s.CALL_V + 1] = gpa, npages
     out[n - 1, s.CALL_V + 2], out[n - 1, s.CALL_V + 3] = a2, to
     table[at, s.REQUEST] = s.REQUEST_NONE
-    table[at, s.CAUSE_TS], table[at, s.CAUSE_CPU] = ts, table[at, s.CPU]
+    table[at, s.MAY_RETURN] = 0
     if gpa & 0xFFF == 0 and 0 < npages < 1 << 40:  # else KVM answers EINVAL itself
         table[at, s.REQUEST] = s.REQUEST_HYPERCALL
         table[at, s.GPA], table[at, s.SIZE] = gpa, npages << 12
@@ -114,7 +102,7 @@ def userspace_exit(
 ) -> int:
     """The end of KVM_RUN: what the VMM is asked to do next on this thread."""
     shared[s.HAS_USERSPACE_EXITS] = 1
-    table[at, s.CAUSE_TS], table[at, s.CAUSE_CPU] = ts, table[at, s.CPU]
+    table[at, s.IN_DOUBT] = table[at, s.MAY_RETURN] = 0
     if reason == s.KVM_EXIT_HYPERCALL and errno >= 0:
         asked = table[at, s.REQUEST] == s.REQUEST_HYPERCALL
         table[at, s.CAUSE] = s.CAUSE_EXPLICIT
@@ -149,6 +137,7 @@ def fault(table: Words, at: int, out: Words, n: int, ts: int, records: Words, i:
     """kvm_page_fault and kvm_rmp_fault."""
     vcpu = records[i, 2]
     table[at, s.VCPU] = vcpu + 1 if -1 <= vcpu <= s.MOST_VCPU else s.NO_VCPU_AT_ALL
+    table[at, s.MAY_RETURN] = 0
     if (records[i, 1] >> 48) & 0xFF == s.R_PAGE_FAULT:
         gpa = records[i, 4]
         n = emit(table, at, out, n, s.PAGE_FAULT, s.ENTERED, ts, ts)

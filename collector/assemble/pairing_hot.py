@@ -15,7 +15,8 @@ import numpy.typing as npt
 from app.model.jit import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_calls import abandon, enter, leave, read_copy
-from collector.assemble.pairing_causes import fault, hypercall, may_have_lost, userspace_exit
+from collector.assemble.pairing_causes import fault, hypercall, userspace_exit
+from collector.assemble.pairing_gaps import may_have_lost, meet, pass_gap, return_late
 from collector.assemble.pairing_probes import (
     attributes_changed,
     attributes_requested,
@@ -64,9 +65,15 @@ def syscall_enter(
                 out[n - 1, 5] = (fd & 0xFFFFFFFF) | s.KVM_RUN << 32
             table[at, s.RUN_FD] = fd + 1
             table[at, s.CAUSE], table[at, s.REQUEST] = s.CAUSE_VMM, s.REQUEST_NONE
-            table[at, s.CAUSE_TS], table[at, s.CAUSE_CPU] = ts, table[at, s.CPU]
-            table[at, s.FAULT_GPA] = 0
+            table[at, s.IN_DOUBT] = table[at, s.FAULT_GPA] = 0
     return n
+
+
+@hot_part
+def is_explained(table: Words, at: int, shared: Words) -> bool:
+    """Whether a return is that of the open call."""
+    lost = may_have_lost(table, at, shared, table[at, s.ENTER_CPU], table[at, s.TS_ENTER])
+    return table[at, s.CODE] != 0 and not lost
 
 
 @hot_part
@@ -77,6 +84,9 @@ def ioctl_exit(table: Words, at: int, shared: Words, out: Words, n: int, ts: int
         n = abandon(table, at, shared, out, n)
         code = 0
     since = ts - table[at, s.LAST_EXIT_TS]
+    if ret == 0 and not is_explained(table, at, shared):
+        n = return_late(table, at, shared, out, n, ts)
+    table[at, s.MAY_RETURN] = 0
     if code != 0:
         n = leave(table, at, shared, out, n, ts, ret)
     elif 2 < ret < 1 << 31 and (table[at, s.LAST_EXIT_RET] != ret or since > s.DUPLICATE_NS):
@@ -120,27 +130,6 @@ def page_cache(
     for k in range(4):
         out[n - 1, s.CALL_V + k] = records[i, s.RECORD_V + 1 + k]
     return n
-
-
-@hot_in_place
-def pass_gap(shared: Words, out: Words, n: int, records: Words, i: int) -> int:
-    """LOSS_BEGIN and LOSS_END belong to a CPU, not to a thread."""
-    cpu, ts = (records[i, 1] >> 32) & 0xFFFF, records[i, 0]
-    by_cpu = s.GAPS_BY_CPU + 2 * cpu
-    code, change = s.LOSS_BEGIN, 1
-    if (records[i, 1] >> 48) & 0xFF == s.R_LOSS_END:
-        code, change = s.LOSS_END, -1
-        shared[s.LAST_GAP_END] = ts
-        shared[by_cpu + 1] = ts
-    shared[s.OPEN_GAPS] += change
-    shared[by_cpu] += change
-    for k in range(s.CALL_WORDS):
-        out[n, k] = 0
-    out[n, 0], out[n, 1] = ts, ts
-    out[n, 3] = cpu | code << 16 | 0xFFFF << 48
-    out[n, 5] = 0xFFFFFFFF
-    out[n, s.CALL_V], out[n, s.CALL_V + 1] = records[i, 2], records[i, 3]
-    return n + 1
 
 
 @hot_in_place
@@ -204,6 +193,8 @@ def take_record(
     if record == s.R_VM_IOCTL:
         return vm_ioctl(table, at, shared, out, n, ts, records, i)
     if record == s.R_VM_IOCTL_RETURN:
+        if records[i, 2] == 0 and not is_explained(table, at, shared):
+            n = return_late(table, at, shared, out, n, ts)
         inner_return(table, at, shared, ts, record, records[i, 2])
         return n
     if record == s.R_SET_ATTRIBUTES:
@@ -230,10 +221,10 @@ def pair(
     """Pair records[start:], writing calls from out[n] on; returns (how far it came, the next n).
 
     Stops early when `out` is full or the table has to grow: the caller sees to that and goes on.
-    A record yields two calls at most.
+    A record yields MOST_CALLS calls at most.
     """
     for i in range(start, len(records)):
-        if n + 2 > len(out):
+        if n + s.MOST_CALLS > len(out):
             return i, n
         record = (records[i, 1] >> 48) & 0xFF
         if record == s.R_LOSS_BEGIN or record == s.R_LOSS_END:
@@ -242,6 +233,6 @@ def pair(
         at = find_thread(table, shared, records[i, 1] & 0xFFFFFFFF)
         if at < 0:
             return i, n
-        table[at, s.CPU] = (records[i, 1] >> 32) & 0xFFFF
+        meet(table, at, shared, records[i, 0], (records[i, 1] >> 32) & 0xFFFF)
         n = take_record(table, at, shared, out, n, records[i, 0], records, i)
     return len(records), n

@@ -21,19 +21,21 @@ RET = 9  # valid with MET_RETURN
 TS_RET = 10
 V = 11  # seven columns
 CAUSE = 18  # Cause by the thread's last exit to user space
-CAUSE_TS = 19  # when that exit was
-REQUEST = 20  # REQUEST_*
-GPA = 21
-SIZE = 22
-ATTRIBUTES = 23
-FAULT_GPA = 24  # plus one; of the last page fault since the last exit
-VCPU = 25  # plus one
-RUN_FD = 26  # plus one; of the last KVM_RUN
-LAST_EXIT_TS = 27
-LAST_EXIT_RET = 28
-ENTER_CPU = 29
-CAUSE_CPU = 30
-WIDTH = 31
+REQUEST = 19  # REQUEST_*
+GPA = 20
+SIZE = 21
+ATTRIBUTES = 22
+FAULT_GPA = 23  # plus one; of the last page fault since the last exit
+VCPU = 24  # plus one
+RUN_FD = 25  # plus one; of the last KVM_RUN
+LAST_EXIT_TS = 26
+LAST_EXIT_RET = 27
+ENTER_CPU = 28
+GAPS_SEEN = 29  # GAPS_PASSED at the thread's last record; 0: there was none yet
+LAST_TS = 30  # of that record
+IN_DOUBT = 31  # since CAUSE was learnt, another exit to user space may have been missed
+MAY_RETURN = 32  # after a gap: the thread may be in a call whose entry was lost
+WIDTH = 33
 
 # SAW_* of a CALL, to hand on.
 ENTERED = constant(SAW_ENTER)
@@ -64,14 +66,21 @@ IS_FOREIGN = 3  # an a2 of hypercall 12 was seen that MapGPA's flags cannot be
 IS_STANDARD = 4  # an a2 with the ENCRYPTED bit was seen
 OPEN_GAPS = 5  # on any CPU
 LAST_GAP_END = 6
-GAPS_BY_CPU = 7
+GAPS_PASSED = 7  # begins and ends of gaps so far, and the recording's own begin
+GAPS_BY_CPU = 8
 SHARED_WIDTH = GAPS_BY_CPU + 2 * (1 << 16)
+
+IN_FLIGHT_NS = 1_000_000_000
+"""How long after a gap to wait for the returns of calls whose entries it swallowed; and how long
+after the recording's begin a call that returns may have been entered before it."""
 
 SOME_REGION = constant(254)
 """In place of a CallCode: KVM_MEMORY_ENCRYPT_REG_REGION or UNREG_REGION, not known yet which."""
 OTHER = constant(255)
 """In place of a CallCode: a system call that is none of ours."""
 
+MOST_CALLS = 4
+"""That one record may yield."""
 RECORD_WORDS = 10
 RECORD_V = 2  # the word in which v begins
 CALL_WORDS = 14
@@ -132,6 +141,7 @@ PAGE_CACHE_ADD = constant(CallCode.PAGE_CACHE_ADD)
 PAGE_CACHE_DELETE = constant(CallCode.PAGE_CACHE_DELETE)
 VCPU_RUN = constant(CallCode.VCPU_RUN)
 CLOSE_RANGE = constant(CallCode.CLOSE_RANGE)
+LATE_RETURN = constant(CallCode.LATE_RETURN)
 
 R_IOCTL_ENTER = constant(RecordCode.IOCTL_ENTER)
 R_IOCTL_EXIT = constant(RecordCode.IOCTL_EXIT)

@@ -64,10 +64,14 @@ class Vms:
         self._lingering: list[LiveVm] = []  # ended before, but a guest_memfd of theirs is open
         self._dialects: set[str] = set()
         self._has_doubts = False
-        self.is_losing = False  # between the ends of a gap
+        self.open_gaps = 0  # losses that are under way
         self._only: LiveVm | None = None
         if only is not None:
             self._only = self._add(only, None)
+
+    @property
+    def is_losing(self) -> bool:
+        return self.open_gaps > 0
 
     def live(self) -> Iterator[LiveVm]:
         return iter(self._live.values())
@@ -261,10 +265,11 @@ class Vms:
 
     def _add(self, identity: VmIdentity, process: int | None) -> LiveVm:
         sink_id = self._sink.add_vm(identity)
-        layout = LiveMemslots(identity.created_certainty != Certainty.UNKNOWN)
+        is_complete = identity.created_certainty != Certainty.UNKNOWN and not self.is_losing
+        layout = LiveMemslots(is_complete)
         vm = LiveVm(sink_id, identity, identity, process, layout)
         self._names.add(vm)
-        vm.lost_something = self.is_losing
+        vm.lost_something, vm.untold_gaps = self.is_losing, self.open_gaps
         self._live[sink_id] = vm
         return vm
 
@@ -299,12 +304,18 @@ class Vms:
         self._hints[(self.owner(tid), fd)] = t
 
     def lost(self) -> None:
-        """Events were lost: what a descriptor named before may be closed, and another opened."""
+        """Events were lost: what a descriptor named before may be closed, and another opened;
+        threads may run other vCPUs, and files may no longer be as they were made."""
         self._hints.clear()
         self._processes.lost()
+        files = {file for file in self._files.values() if isinstance(file, GuestMemfdFile)}
         for vm in self.live():
             vm.lost_something = vm.may_be_another = True
             vm.layout.is_complete = False
+            vm.vcpu_of_thread.clear()
+            files.update(vm.files)
+        for file in files:
+            file.lost_something = True
 
     def rivals(self, vm: LiveVm) -> list[LiveVm]:
         """Other VMs that may be the same one: a descriptor of the same number names them, and

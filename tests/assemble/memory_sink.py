@@ -122,6 +122,7 @@ class Pages:
     def __init__(self, start_state: PageState) -> None:
         self.start_state = start_state
         self.state: dict[int, PageState] = {}
+        self.gaps, self.gap_end = 0, -(1 << 62)
 
     def at(self, gfn: int) -> PageState:
         return self.state.get(gfn, self.start_state)
@@ -130,13 +131,17 @@ class Pages:
         kind = event["kind"]
         if kind in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
             self.forget()
+            begins = kind == EventKind.LOSS_BEGIN
+            self.gaps = self.gaps + 1 if begins else max(0, self.gaps - 1)
+            self.gap_end = self.gap_end if begins else int(event["t"])
         converts = kind in (EventKind.CONVERSION, EventKind.DOUBT)
         if not converts or event["outcome"] == Outcome.FAILED:
             return
         if event["range_certainty"] == 0:
             self.forget()
             return
-        is_certain = event["outcome"] != Outcome.UNCONFIRMED
+        may_be_undone = self.gaps > 0 or int(event["t"]) < self.gap_end
+        is_certain = event["outcome"] != Outcome.UNCONFIRMED and not may_be_undone
         to = PageState(To(int(event["to"])))
         first = int(event["gfn"])
         for gfn in range(first, first + int(event["npages"])):

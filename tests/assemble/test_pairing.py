@@ -78,7 +78,8 @@ def test_call_without_exit_is_unconfirmed_at_its_entry() -> None:
 
 
 def test_exit_without_entry_is_kept_only_if_it_may_be_an_fd() -> None:
-    calls = paired(leave(10, ret=0), leave(20, ret=7), leave(30_000_000, ret=-4))
+    before = (enter(5), leave(6))
+    calls = paired(*before, leave(10, ret=0), leave(20, ret=7), leave(30_000_000, ret=-4))[1:]
     assert calls["code"].tolist() == [CallCode.UNKNOWN_IOCTL]
     assert calls["ret"].tolist() == [7]
 

@@ -1,0 +1,66 @@
+"""Whatever a recording lost: what it still says is true, at every instant."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from lossy_guest import FIRST_GFN, START_NS, Guest, guest, lossy, said
+from memory_sink import MemorySink, RecordedVm
+from record_streams import assembled
+
+from app.model.events import Cause, Certainty, Outcome, PageState, To
+
+SEEDS = range(60)
+
+
+def known_and_wrong(vm: RecordedVm, true: Guest, start_ns: int) -> Counter[str]:
+    """Of all pages at instants between any two things that happened."""
+    times = np.unique([t for call in true.calls for t in (call.t0 - 1, call.t0 + 1, call.t1 + 1)])
+    created = vm.identity.created_t or 0
+    moments = [t for t in times.tolist() if t - start_ns >= created]
+    found: Counter[str] = Counter()
+    for t, pages in zip(moments, said(vm, [t - start_ns for t in moments]), strict=True):
+        for page, state in enumerate(true.state(t)):
+            told = pages[FIRST_GFN + page]
+            if state is not None:
+                found["pages"] += 1
+                found["known"] += told != PageState.UNKNOWN
+                found["wrong"] += told not in (PageState.UNKNOWN, state)
+    return found
+
+
+def the_vm(sink: MemorySink) -> RecordedVm | None:
+    vms = [vm for vm in sink.named() if len(vm.batches)]
+    assert len(vms) <= 1
+    return vms[0] if vms else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pages_that_are_known_are_what_they_are_said_to_be(seed: int) -> None:
+    true = guest(seed)
+    records, lost = lossy(true.records, seed)
+    sink = assembled(records, start_ns=START_NS, batch=1 + 37 * (seed % 7))
+    assert sum(loss.count or 0 for loss in sink.losses) == lost
+    vm = the_vm(sink)
+    if vm is not None:
+        assert known_and_wrong(vm, true, START_NS)["wrong"] == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_called_seen_is_so(seed: int) -> None:
+    true = guest(seed)
+    records, _ = lossy(true.records, seed)
+    vm = the_vm(assembled(records, start_ns=START_NS))
+    if vm is None:
+        return
+    called = {(call.t0 - START_NS, call.tid): call for call in true.calls}
+    for row in vm.conversions:
+        call = called.get((int(row["t"]), int(row["tid"])))
+        assert call is not None
+        if row["cause_certainty"] == Certainty.SEEN:
+            assert row["cause"] == (Cause.EXPLICIT if call.is_asked else Cause.VMM)
+        if row["range_certainty"] != Certainty.UNKNOWN:
+            assert (row["gfn"], row["npages"]) == (call.gfn, call.npages)
+            assert row["to"] == (To.PRIVATE if call.is_private else To.SHARED)
+        if row["outcome"] != Outcome.UNCONFIRMED:
+            assert (row["outcome"] == Outcome.FAILED) == (call.ret != 0)
