@@ -21,7 +21,7 @@ from collector.records import CallArray, CallCode
 from collector.sources.live import LiveBatch, LiveSource, SourceEnded
 
 COVERAGE_EVERY_S = 2.0
-_LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
+_NO_CALLS = (CallCode.LOSS_BEGIN, CallCode.LOSS_END, CallCode.LATE_RETURN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class _Run:
     def _count(self, batch: LiveBatch) -> None:
         counters, codes = self.counters, batch.calls["code"]
         counters.batches += 1
-        counters.events += int(np.count_nonzero(~np.isin(codes, _LOSSES)))
+        counters.events += int(np.count_nonzero(~np.isin(codes, _NO_CALLS)))
         counters.losses += int(np.count_nonzero(codes == CallCode.LOSS_BEGIN))
         counters.bytes = self._source.bytes_read
         counters.lost = self._assembler.lost_events

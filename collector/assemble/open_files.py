@@ -1,5 +1,7 @@
 """What descriptors name: VMs, vCPUs and guest_memfds, by process and number."""
 
+from collections.abc import Iterator
+
 from collector.assemble.live_vm import LiveVm, OpenFile, Vcpu
 from collector.assemble.memslots import GuestMemfdFile
 
@@ -31,6 +33,10 @@ class OpenFiles:
         """Those that a descriptor names."""
         every = (file for files in self._files.values() for file in files.values())
         return frozenset(file for file in every if isinstance(file, GuestMemfdFile))
+
+    def guest_memfds(self) -> Iterator[GuestMemfdFile]:
+        open_files = (file for files in self._files.values() for file in files.values())
+        return (file for file in open_files if isinstance(file, GuestMemfdFile))
 
     def forget_vm(self, vm: LiveVm) -> None:
         """Guest_memfds outlive the descriptors of their VM."""

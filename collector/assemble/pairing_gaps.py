@@ -15,12 +15,13 @@ def may_have_lost(table: Words, at: int, shared: Words, cpu: int, since: int) ->
     """Whether something of the thread may be missing since a record of it on `cpu`.
 
     A thread that is still on the same CPU is taken to have stayed there: only that CPU's gaps
-    count then.
+    count then, and those of which the CPU is not known.
     """
     if cpu != table[at, s.CPU]:
         return bool(shared[s.OPEN_GAPS] > 0 or shared[s.LAST_GAP_END] > since)
-    own = s.GAPS_BY_CPU + 2 * cpu
-    return bool(shared[own] > 0 or shared[own + 1] > since)
+    own, any_cpu = s.GAPS_BY_CPU + 2 * cpu, s.GAPS_BY_CPU + 2 * s.UNKNOWN_CPU
+    is_open = shared[own] > 0 or shared[any_cpu] > 0
+    return bool(is_open or shared[own + 1] > since or shared[any_cpu + 1] > since)
 
 
 @hot_part

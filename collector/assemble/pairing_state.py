@@ -68,6 +68,7 @@ OPEN_GAPS = 5  # on any CPU
 LAST_GAP_END = 6
 GAPS_PASSED = 7  # begins and ends of gaps so far, and the recording's own begin
 GAPS_BY_CPU = 8
+UNKNOWN_CPU = 0xFFFF
 SHARED_WIDTH = GAPS_BY_CPU + 2 * (1 << 16)
 
 IN_FLIGHT_NS = 1_000_000_000

@@ -308,7 +308,7 @@ class Vms:
         threads may run other vCPUs, and files may no longer be as they were made."""
         self._hints.clear()
         self._processes.lost()
-        files = {file for file in self._files.values() if isinstance(file, GuestMemfdFile)}
+        files = set(self._files.guest_memfds())
         for vm in self.live():
             vm.lost_something = vm.may_be_another = True
             vm.layout.is_complete = False

@@ -13,7 +13,7 @@ from collector.ftrace.contents import Contents, CpuData
 from collector.ftrace.cpustream import CpuStream
 from collector.ftrace.formats import EVENT_IDS, SubBufferFormat
 from collector.ftrace.gather import ROW_WORDS
-from collector.ftrace.losses import losses_by_cpu
+from collector.ftrace.losses import CpuLosses, losses_by_cpu
 from collector.ftrace.merge import UnplacedLoss
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.subbuffer import COMMIT_MASK, HEADER
@@ -32,7 +32,7 @@ class Lane:
 
     cpu: CpuData
     page_size: int
-    lost: int  # events, by the CPU's stats
+    lost: CpuLosses  # by the CPU's stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class Lanes:
             lost = losses_by_cpu(contents.cpu_stats.get(buffer.name, []))
             for cpu in buffer.cpus:
                 page_size = self._page_size(cpu, buffer.page_size, layout)
-                self._lanes.append(Lane(cpu, page_size, lost.get(cpu.cpu, 0)))
+                self._lanes.append(Lane(cpu, page_size, lost.get(cpu.cpu, CpuLosses())))
         self._losses: list[PlacedLoss] | None = None
 
     @property
     def lost(self) -> tuple[int, ...]:
-        return tuple(lane.lost for lane in self._lanes)
+        return tuple(lane.lost.all for lane in self._lanes)
 
     def open(self, plan: DecodePlan, counts: npt.NDArray[np.int64]) -> list[CpuStream]:
         """Fresh streams over all CPUs; `counts` adds up the events met, by id."""
@@ -104,15 +104,16 @@ class Lanes:
 
     def _place_losses(self, lane: Lane) -> PlacedLoss:
         """Look through the pages, if the stats tell of losses at all."""
-        if not lane.lost:
+        if not lane.lost.all:
             return PlacedLoss()
         scan = self._quick_stream(lane, LARGEST_BATCH)
         for _ in _run(scan):
             pass
-        left = max(lane.lost - scan.counted_losses, 0)
+        left = max(lane.lost.overrun - scan.counted_losses, 0)
         if scan.uncounted_gaps == 0:
-            return PlacedLoss(unplaced=left)
-        return PlacedLoss(in_the_gap=left if scan.uncounted_gaps == 1 else 0)
+            return PlacedLoss(unplaced=left + lane.lost.unflagged)
+        in_the_gap = left if scan.uncounted_gaps == 1 else 0
+        return PlacedLoss(in_the_gap, lane.lost.unflagged)
 
     def _quick_stream(self, lane: Lane, batch: int) -> CpuStream:
         return self._stream(lane, decode_plan([]), np.zeros(EVENT_IDS, np.int64), batch, 0)

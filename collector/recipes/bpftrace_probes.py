@@ -2,7 +2,7 @@
 
 Every line that they print is a letter and numbers in hexadecimal; see collector.sources.bpftrace_shapes.
 Maps: @call what a thread is in, @run the vCPU's fd it runs (plus one) and why it came back (32
-bits up), @vmm the processes that own VMs, @file their descriptors of VMs and guest_memfds.
+bits up: 1 its guest asked, 2 its guest touched a page, 3 neither, 0 it never ran one), @vmm the processes that own VMs, @file their descriptors of VMs and guest_memfds.
 """
 
 # ruff: noqa: E501 -- programs for others, which do not break lines
@@ -16,6 +16,7 @@ HEAD = "%llx %llx %llx %llx %llx"
 _WHO = "((uint64)pid << 32) | (uint64)tid"
 _RUN_FD = "((@run[tid] - 1) & 0xffffffff)"
 _CPU = "((uint64)cpu << 40)"
+_NEITHER = 3 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ _IOCTL_ENTER = f"""\
     }}
   }}
   if ($cmd == {KVM_RUN:#x}) {{
-    $mark = $fd + 1;
+    $mark = $fd + 1 + {_NEITHER:#x};
     $run = @run[tid];
     if ($run != $mark) {{
       @run[tid] = $mark;
-      if (($run & 0xffffffff) != $mark) {{
+      if (($run & 0xffffffff) != $fd + 1) {{
         @vmm[(uint64)pid] = 1;
         {_event("Q", fd="$fd")}
       }}
@@ -271,7 +272,7 @@ _CAUSES = Watch(
         Probe(
             ("kvm:kvm_userspace_exit",),
             f"""\
-  $cause = (uint64)0;
+  $cause = (uint64){_NEITHER:#x};
   if (args->reason == {_REASON_HYPERCALL} && args->errno >= 0) {{
     $cause = (uint64)0x100000000;
   }}

@@ -24,6 +24,7 @@ START_TIMEOUT_S = 240.0
 SILENCE_S = 20.0
 """The live program says something four times a second; when silent for so long, it hangs."""
 WAIT_S = 15.0
+PAGE_BYTES = 4096
 BUFFER_PAGES = 4096
 """Of 4 KiB for each CPU, where there are few. The default of 64 loses events from 0.2 M/s on."""
 ALL_BUFFERS_PAGES = 1 << 18

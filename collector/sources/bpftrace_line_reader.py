@@ -13,7 +13,7 @@ import numpy as np
 from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import InputError
 from collector.sources.bpftrace_lines import LINES, Row, parsed
-from collector.sources.bpftrace_order import loss
+from collector.sources.bpftrace_order import UNKNOWN_COUNT, loss
 
 LINES_PER_BATCH = 1 << 16
 LONGEST_LINE = 1 << 16
@@ -37,10 +37,18 @@ def is_like_a_call(text: bytes) -> bool:
 
 @dataclass(slots=True)
 class LineReader:
-    """Lines -> rows, keeping count of what was lost or could not be read."""
+    """Lines -> rows, keeping count of what was lost or could not be read.
+
+    Lines come in bursts, one CPU's buffer after the other, and do not tell whose. So nothing tells
+    until when the CPU had said everything that lost some: such a gap begins with the recording.
+    Read the file once to learn how many there are, and from when on: `gaps` and `first_ns`.
+    """
 
     path: Path
     command_names: dict[int, str]
+    first_ns: int | None = None  # the earliest entry
+    gaps: int = 0  # met so far
+    gaps_ahead: int = 0  # of this file, to be told before the first call
     offset: int = 0
     unreadable: int = 0
     first_unreadable: int = 0
@@ -48,17 +56,22 @@ class LineReader:
     counts: Counter[str] = field(default_factory=Counter)
     _rows: list[Row] = field(default_factory=list)
     _losses: list[CallArray] = field(default_factory=list)
-    _lost_since: int = 0
-    _previous_exit: int | None = None
+    _lost: int = 0  # since the last line that was a call
+    _newest: int | None = None  # return
 
     def read(self, file: BinaryIO) -> Iterator[CallArray]:
+        begins = loss(self.first_ns or 0, 0, UNKNOWN_COUNT)[:1]
+        self._losses.append(np.repeat(begins, self.gaps_ahead))
         for line in lines_of(file):
             if len(line) > LONGEST_LINE:
                 raise InputError(self.path, self.offset, "a line without end")
             self.take(line)
             if len(self._rows) >= LINES_PER_BATCH:
                 yield self.batch()
-        self.end_gap(self._previous_exit or 0)
+        self._end_gap((self._newest or 0) + 1)  # after all that is there
+        if self.is_cut:  # whichever call it was, it is not known to be the last
+            at = self._newest or 0
+            self._losses.append(loss(at, at, 1))
         yield self.batch()
 
     def take(self, line: bytes) -> None:
@@ -66,12 +79,13 @@ class LineReader:
         self._understand(line)
         self.offset += len(line)
 
-    def end_gap(self, at_ns: int) -> None:
-        """Place losses that no line followed: they end at `at_ns`."""
-        if self._lost_since:
-            since = at_ns if self._previous_exit is None else self._previous_exit
-            self._losses.append(loss(min(since, at_ns), at_ns, self._lost_since))
-            self._lost_since = 0
+    def _end_gap(self, at_ns: int) -> None:
+        """What was lost was so before a call of that CPU returned at `at_ns`."""
+        if self._lost:
+            self.gaps += 1
+            gap = loss(self.first_ns or 0, at_ns, self._lost)
+            self._losses.append(gap[1:])
+            self._lost = 0
 
     def batch(self) -> CallArray:
         """The calls of the lines taken since the last batch, and the losses between them."""
@@ -92,26 +106,31 @@ class LineReader:
         text = line.rstrip(b"\r\n")
         row = self._row(text) if is_whole else None
         if row is not None:
-            self._place_losses(row)
-            self._rows.append(row)
+            self._take_row(row)
         elif not is_whole and text:
-            self._note_unreadable()
-            self._lost_since -= not text[:1].isdigit()  # of no call, but of a comment
+            self._count_unreadable()
             self.is_cut = True
         elif lost := _LOST.fullmatch(text):
-            self._lost_since += int(lost[1])
+            self._lost += int(lost[1])
         elif version := VERSION.match(text):
             if version[1] != b"1":
                 raise InputError(self.path, self.offset, f"conv.bt v{int(version[1])} is not known")
         elif text[:1].isdigit() or is_loss_line(text) or is_like_a_call(text):
-            self._note_unreadable()
+            self._count_unreadable()
+            self._lost += 1
 
-    def _note_unreadable(self) -> None:
-        """A line that cannot be read is a call that is lost: place and count are known."""
+    def _take_row(self, row: Row) -> None:
+        t_enter, t_exit = row[0], row[1]
+        self._end_gap(t_exit)
+        self._rows.append(row)
+        self._newest = max(self._newest or 0, t_exit)
+        self.first_ns = t_enter if self.first_ns is None else min(self.first_ns, t_enter)
+
+    def _count_unreadable(self) -> None:
+        """A line that cannot be read is a call that is lost."""
         if not self.unreadable:
             self.first_unreadable = self.offset
         self.unreadable += 1
-        self._lost_since += 1
 
     def _row(self, text: bytes) -> Row | None:
         call = parsed(text)
@@ -121,11 +140,3 @@ class LineReader:
             self.command_names[call.tid] = call.command.decode(errors="replace")
         self.counts[call.name.decode()] += 1
         return call.row
-
-    def _place_losses(self, row: Row) -> None:
-        t_enter, t_exit = row[0], row[1]
-        if self._lost_since:
-            before = t_enter if self._previous_exit is None else self._previous_exit
-            self._losses.append(loss(min(before, t_enter), max(before, t_enter), self._lost_since))
-            self._lost_since = 0
-        self._previous_exit = t_exit

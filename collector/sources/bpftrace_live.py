@@ -13,7 +13,7 @@ from collector.coverage import Capability
 from collector.recipes.bpftrace import FIRST_LINE
 from collector.records import CALL, CallArray, CallCode
 from collector.sources.base import SourceDescription
-from collector.sources.bpftrace_child import BpftraceChild
+from collector.sources.bpftrace_child import PAGE_BYTES, BpftraceChild, buffer_pages
 from collector.sources.bpftrace_host import host_program, online_cpus
 from collector.sources.bpftrace_order import UNKNOWN_COUNT, in_order, loss, without_late
 from collector.sources.bpftrace_reader import BpftraceReader, Directions
@@ -24,10 +24,13 @@ MARGIN_NS = 20_000_000
 """A CPU may be interrupted between taking an event's time and writing the event down."""
 END_TIMEOUT_S = 15.0
 LEAST_HOLD_NS = 300_000_000
+"""How much longer than for the others to wait for a CPU that says nothing: an idle one may have no
+clock that would make it speak. It is waited for longer when bpftrace itself is behind; and one
+whose buffer was full until it speaks, for only then it tells what it lost."""
 MOST_HOLD_NS = 30_000_000_000
-"""How much longer than for the others to wait for a CPU that says nothing: an idle one has no clock
-that would make it speak. It is waited for longer when bpftrace itself is behind. What it says later
-of that time is a loss."""
+"""But no longer than that: what is not known to be complete by then is a loss."""
+_LARGEST_LINE = 160
+"""Bytes of a buffer that a line takes: its header, a number, and up to 15 arguments."""
 _DELAY_DECAY = 0.9
 
 
@@ -45,11 +48,13 @@ class BpftraceLive:
         self._on_host = host_program(wishes)
         self._directions = Directions()
         self._reader = BpftraceReader(Path("bpftrace"), self._start.clock_ns)
+        self._reader.expect_buffers_of(buffer_pages() * PAGE_BYTES // _LARGEST_LINE)
         self._cpus = online_cpus()
         self._held = np.zeros(0, dtype=CALL)
         self._ended: list[int] = []
-        self._reached_ns = self._newest_ns = self._start.clock_ns
-        self._delay_ns = 0  # how old the newest line was when it was read, of late
+        self._reached_ns = self._start.clock_ns
+        self._read_ns = self._start.clock_ns  # when the child was read last
+        self._delay_ns = 0  # how long the oldest line of a reading had waited to be said, of late
 
     @property
     def bytes_read(self) -> int:
@@ -80,7 +85,7 @@ class BpftraceLive:
         self._child.start(self._on_host.program.text, stop)
         # It takes up to a minute, in which nothing is recorded, or only some kinds of calls.
         self._start = Start.now(time.CLOCK_BOOTTIME)
-        self._reached_ns = self._reader.start_ns = self._start.clock_ns
+        self._reached_ns = self._reader.start_ns = self._read_ns = self._start.clock_ns
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         problem: SourceEnded | None = None
@@ -89,7 +94,7 @@ class BpftraceLive:
             if ends_ns is None and stop.is_set():
                 ends_ns, patience_ends = _now(), time.monotonic() + END_TIMEOUT_S
             try:
-                self._reader.take(self._child.read(stop))
+                self._read(stop)
                 self._watch_cpus()
                 if ends_ns is not None and time.monotonic() > patience_ends:
                     raise SourceEnded("bpftrace was too far behind to wait for what happened last")
@@ -100,6 +105,15 @@ class BpftraceLive:
             if len(self._held) or self._reader.loss_since is not None:
                 yield self._incomplete()
             raise problem
+
+    def _read(self, stop: Event) -> None:
+        """A bpftrace that is not behind would have said last time what had happened by then."""
+        self._reader.take(self._child.read(stop))
+        oldest = max(self._reader.oldest_said() or self._read_ns, self._start.clock_ns)
+        self._delay_ns = max(int(self._delay_ns * _DELAY_DECAY), self._read_ns - oldest)
+        self._read_ns = _now()
+        if not self._child.is_behind:
+            self._reader.all_is_said()
 
     def _incomplete(self) -> LiveBatch:
         """What came of the time of which not every CPU has said everything."""
@@ -121,16 +135,16 @@ class BpftraceLive:
 
     def _said_ns(self) -> int:
         """Until when everything was read that happened."""
-        said = self._reader.said_by(self._cpus) - MARGIN_NS
         newest = self._reader.newest_ns
-        if newest > self._newest_ns:
-            delay = _now() - newest
-            self._delay_ns = max(delay, int(self._delay_ns * _DELAY_DECAY))
-            self._newest_ns = newest
-        hold = max(LEAST_HOLD_NS, min(2 * self._delay_ns, MOST_HOLD_NS))
-        said = max(said, newest - hold)
+        idle_since = newest - max(LEAST_HOLD_NS, 2 * self._delay_ns)
+        said = self._reader.said_by(self._cpus, idle_since) - MARGIN_NS
         since = self._reader.loss_since
-        return said if since is None else min(said, since)
+        said = max(said if since is None else min(said, since), self._reached_ns)
+        latest = newest - MOST_HOLD_NS
+        if said >= latest:
+            return said
+        self._held = np.concatenate((self._held, loss(said, latest, UNKNOWN_COUNT)))
+        return latest
 
     def _settled(self, until_ns: int) -> LiveBatch:
         until_ns = max(until_ns, self._reached_ns)

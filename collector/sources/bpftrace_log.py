@@ -1,6 +1,7 @@
 """The text logs of bpftrace: by the program that `gmemscope recipe` prints, and by conv.bt."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from collector.coverage import Capability
 from collector.records import CALL, CallArray, CallCode
-from collector.sources.base import SourceDescription
+from collector.sources.base import InputError, SourceDescription
 from collector.sources.bpftrace_line_reader import LINES_PER_BATCH, VERSION, LineReader, lines_of
 from collector.sources.bpftrace_lines import LINES, is_call
 from collector.sources.bpftrace_order import split_sorted, without_late
@@ -17,6 +18,8 @@ from collector.sources.bpftrace_shapes import SHAPES
 
 BATCHES_HELD = 4
 """Lines come in bursts, one CPU's buffer after the other: so many are sorted together."""
+MOST_HELD = 16
+"""And so many while a CPU has not said everything."""
 _HEAD_LINES = 64
 
 _UNSEEN_BY_CONV = frozenset(
@@ -57,8 +60,11 @@ class BpftraceLog:
                 self._overview = _overview(path)
         self._reader: LineReader | BpftraceReader
         if self._overview is None:
-            self._start_ns = _first_instant(path)
-            self._reader = LineReader(path, self._command_names)
+            scout = _scout(path)
+            self._start_ns = scout.first_ns or 0
+            self._reader = LineReader(
+                path, self._command_names, first_ns=self._start_ns, gaps_ahead=scout.gaps
+            )
         else:
             self._start_ns = self._overview.first_ns
             self._reader = BpftraceReader(path, self._start_ns, self._command_names)
@@ -104,13 +110,42 @@ class BpftraceLog:
         with self.path.open("rb") as file:
             for batch in self._reader.read(file):
                 self.bytes_read = self._reader.offset
-                held = np.concatenate((held, _no_older_gaps(batch, emitted_to)))
+                held = np.concatenate((held, self._no_older_gaps(batch, emitted_to)))
                 if len(held) >= BATCHES_HELD * LINES_PER_BATCH:
-                    ready, held = split_sorted(held, len(held) // 2)
+                    ready, held = split_sorted(held, self._settled(held))
                     ready, emitted_to = without_late(ready, emitted_to)
                     yield ready
         ready, _ = without_late(split_sorted(held, len(held))[0], emitted_to)
         yield ready
+
+    def _settled(self, held: CallArray) -> int:
+        """How many of the calls, in order, to give: half, but none of a time of which a CPU may
+        still tell a loss, unless there are far too many."""
+        half = len(held) // 2
+        if isinstance(self._reader, LineReader) or len(held) >= MOST_HELD * LINES_PER_BATCH:
+            return half
+        complete = self._reader.complete_ns
+        return min(half, int(np.count_nonzero(held["ts_exit"] < np.uint64(complete))))
+
+    def _no_older_gaps(self, calls: CallArray, emitted_to: np.uint64) -> CallArray:
+        """Let gaps begin, at the earliest, where what was given already ends. Where lines tell no
+        CPU, they began before all."""
+        gaps = np.isin(calls["code"], (CallCode.LOSS_BEGIN, CallCode.LOSS_END))
+        columns = [calls["ts_enter"], calls["ts_exit"]]
+        if isinstance(self._reader, BpftraceReader):
+            columns.append(calls["v"][:, 1])
+        for times in columns:
+            times[gaps] = np.maximum(times[gaps], emitted_to)
+        return calls
+
+
+def _scout(path: Path) -> LineReader:
+    """A first reading. What ends it ends the second one, too, which tells of it."""
+    reader = LineReader(path, {})
+    with path.open("rb") as file, suppress(InputError):
+        for _ in reader.read(file):
+            pass
+    return reader
 
 
 def _overview(path: Path) -> BpftraceReader:
@@ -119,21 +154,3 @@ def _overview(path: Path) -> BpftraceReader:
         for _ in reader.read(file):
             pass
     return reader
-
-
-def _no_older_gaps(calls: CallArray, emitted_to: np.uint64) -> CallArray:
-    """Let gaps begin, at the earliest, where what was given already ends."""
-    gaps = np.isin(calls["code"], (CallCode.LOSS_BEGIN, CallCode.LOSS_END))
-    for times in (calls["ts_enter"], calls["ts_exit"], calls["v"][:, 1]):
-        times[gaps] = np.maximum(times[gaps], emitted_to)
-    return calls
-
-
-def _first_instant(path: Path) -> int:
-    first: int | None = None
-    with path.open("rb") as file:
-        for line in lines_of(file):
-            stamp = line.split(b" ", 1)[0]
-            if stamp.isdigit() and len(stamp) < 20 and is_call(line):
-                first = int(stamp) if first is None else min(first, int(stamp))
-    return first or 0

@@ -31,7 +31,9 @@ def without_late(calls: CallArray, emitted_to: np.uint64) -> tuple[CallArray, np
     if late.any():
         first = int(np.flatnonzero(~late)[0]) if not late.all() else len(calls)
         at = int(emitted_to)
-        calls = np.concatenate((loss(at, at, first), calls[first:]))
+        gap = loss(at, at, first)
+        gap["v"][1, 1] = calls["ts_exit"][0]  # that is where it began
+        calls = np.concatenate((gap, calls[first:]))
     last = calls["ts_exit"][-1] if len(calls) else emitted_to
     return calls, max(emitted_to, last)
 

@@ -23,13 +23,21 @@ CPUS = 8192
 # What is known of each CPU.
 SAID = 0  # when it spoke last; 0: never
 TICKS = 1
+RUN = 2  # how many lines it has said without a pause
+ROUND = 3  # ROUNDS when it spoke last
+IS_FULL = 4  # in its last words it said as much as its buffer holds: what followed may be lost
+CPU_WIDTH = 5
 
 # What all lines share.
 FIRST_NS = 0  # the earliest time of all; 0: none
 STOP_AT_TICK = 1  # return after the next tick
 HAS_CAUSES = 2  # exits to user space are watched
 TICK_NS = 3  # the last tick of this reading; 0: there was none
-SHARED = 4
+ROUNDS = 4  # how often nothing was left to be said
+LAST_CPU = 5  # that spoke, plus one
+BUFFER_LINES = 6  # no buffer with fewer of them is full
+OLDEST_NS = 7  # of what was said since this was 0
+SHARED = 8
 
 MOST_FIELDS = 16
 MOST_VCPU = (1 << 15) - 1
@@ -91,13 +99,13 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
     if table[letter, shapes.FLAGS] & SAW_EXIT == 0 and leave != enter:
         return False  # what is only observed takes no time
     cause, certainty, vcpu = (where >> 32) & 0xFF, signed(0), signed(-1)
-    if cause > s.CAUSE_IMPLICIT:
+    if cause > s.CAUSE_VMM:
         return False
     count = table[letter, shapes.FIELDS] - shapes.HEAD_FIELDS
     if table[letter, shapes.IS_CAUSED] and shared[HAS_CAUSES]:
-        if cause == s.CAUSE_NONE:
-            cause = s.CAUSE_VMM
         certainty = s.CERTAINTY_SEEN
+        if cause == s.CAUSE_NONE:  # what it came back with was not watched yet, if it ran a vCPU
+            cause, certainty = s.CAUSE_VMM, s.CERTAINTY_INFERRED
     else:
         cause = s.CAUSE_NONE
     if table[letter, shapes.HAS_VCPU]:
@@ -120,8 +128,19 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
 
 @hot_in_place
 def speaks(cpus: Words, shared: Words, cpu: int, first: int, said: int) -> None:
-    """A CPU said something of the time from `first` on, at `said`."""
+    """A CPU said something of the time from `first` on, at `said`.
+
+    What a buffer holds is said at once; what was lost when it was full is told before what follows.
+    """
+    if shared[LAST_CPU] != cpu + 1 or cpus[cpu, ROUND] != shared[ROUNDS]:
+        cpus[cpu, RUN] = cpus[cpu, IS_FULL] = 0
+        cpus[cpu, ROUND], shared[LAST_CPU] = shared[ROUNDS], cpu + 1
+    cpus[cpu, RUN] += 1
+    if shared[BUFFER_LINES] > 0 and cpus[cpu, RUN] >= shared[BUFFER_LINES]:
+        cpus[cpu, IS_FULL] = 1
     cpus[cpu, SAID] = max(cpus[cpu, SAID], said)
+    if shared[OLDEST_NS] == 0 or said < shared[OLDEST_NS]:
+        shared[OLDEST_NS] = said
     if shared[FIRST_NS] == 0 or first < shared[FIRST_NS]:
         shared[FIRST_NS] = first
 

@@ -73,7 +73,7 @@ class BpftraceReader:
     _lost_said: int = 0  # the newest time known when it was told
     _table: Words = field(default_factory=shape_table)
     _shared: Words = field(default_factory=lambda: np.zeros(hot.SHARED, np.int64))
-    _cpus: Words = field(default_factory=lambda: np.zeros((hot.CPUS, 2), np.int64))
+    _cpus: Words = field(default_factory=lambda: np.zeros((hot.CPUS, hot.CPU_WIDTH), np.int64))
     _fields: Words = field(default_factory=lambda: np.zeros(hot.MOST_FIELDS, np.int64))
     _rows: Words = field(default_factory=lambda: np.zeros((ROWS, s.CALL_WORDS), np.int64))
 
@@ -88,14 +88,40 @@ class BpftraceReader:
         found = {shape.name: int(self._table[ord(k), COUNT]) for k, shape in SHAPES.items()}
         return Counter({name: count for name, count in found.items() if count})
 
-    def said_by(self, cpus: list[int]) -> int:
-        """Until when all these CPUs have said everything."""
-        said = self._cpus[cpus, hot.SAID]
-        return max(self.start_ns, int(said.min()))
+    def said_by(self, cpus: list[int], idle_since: int = 0) -> int:
+        """Until when all these CPUs have said everything.
+
+        One that is silent is taken to have had nothing to say until `idle_since`, unless its buffer
+        was full when it was read last: what it lost it tells only with the next it has to say.
+        """
+        told = self._cpus[cpus]
+        said = np.where(told[:, hot.IS_FULL] > 0, 0, idle_since)
+        return max(self.start_ns, int(np.maximum(told[:, hot.SAID], said).min()))
+
+    def expect_buffers_of(self, lines: int) -> None:
+        """So many lines fit into each CPU's buffer at least."""
+        self._shared[hot.BUFFER_LINES] = lines
+
+    def all_is_said(self) -> None:
+        """Nothing was left to be said: every buffer had been read."""
+        self._shared[hot.ROUNDS] += 1
+
+    def oldest_said(self) -> int:
+        """The earliest time at which something was said since this was asked; 0: none."""
+        oldest = int(self._shared[hot.OLDEST_NS])
+        self._shared[hot.OLDEST_NS] = 0
+        return oldest
 
     @property
     def newest_ns(self) -> int:
         return max(self.start_ns, int(self._cpus[:, hot.SAID].max()))
+
+    @property
+    def complete_ns(self) -> int:
+        """Until when every CPU that ever spoke has said everything."""
+        is_round = self._cpus[:, hot.TICKS].max() >= _ROUNDS  # all CPUs have spoken
+        heard = np.flatnonzero(self._cpus[:, hot.SAID]).tolist()
+        return self.said_by(heard) if is_round else self.start_ns
 
     @property
     def loss_since(self) -> int | None:
@@ -183,10 +209,7 @@ class BpftraceReader:
     def lose(self, count: int) -> None:
         """So many calls were lost, later than what all CPUs have said."""
         if not self._lost:
-            ticks = self._cpus[:, hot.TICKS]
-            is_round = ticks.max() >= _ROUNDS  # all CPUs have spoken
-            since = self.said_by(np.flatnonzero(ticks).tolist()) if is_round else self.start_ns
-            self._lost_from = max(since, self.settled_ns)
+            self._lost_from = max(self.complete_ns, self.settled_ns)
         self._lost += count
         self._lost_said = self.newest_ns
 

@@ -10,7 +10,7 @@ from collector.records import RECORD, RecordArray
 from collector.text import scanning
 from collector.text.event_lines import ROWS, UNKNOWN_CPU, EventLines, Gaps, TemplatesOf
 from collector.text.header import HEADER_SIZE, Text
-from collector.text.losses import DROPPED, TextLoss, find_losses, gap, in_order, loss_rows
+from collector.text.losses import DROPPED, find_losses, gap, in_order, loss_rows
 from collector.text.scanning import COMM, COMM_END, TGID
 
 HELD_ROWS = 1 << 15
@@ -57,15 +57,10 @@ class TextRecords(EventLines):
         yield ready
 
     def _losses(self, first: RecordArray) -> RecordArray:
-        losses = find_losses(self.path)
+        losses = find_losses(self.path, self._overwritten)
         for loss in losses:
             if loss.damaged_at is not None:
                 self._count_unreadable(loss.damaged_at - self.bytes_read)
-        if self._overwritten:
-            starts = [
-                int(first["ts"][first["cpu"] == cpu].min()) for cpu in np.unique(first["cpu"])
-            ]
-            losses.append(TextLoss(None, max(starts), UNKNOWN_CPU, self._overwritten))
         return loss_rows(losses, int(first["ts"].min()))
 
     def _scan(self, text: Text) -> int:

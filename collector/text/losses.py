@@ -33,6 +33,10 @@ _BEFORE_ALL = 255
 """A LOSS_BEGIN's or LOSS_END's flags: it is older than all that is there."""
 _MARKS = (b"PERF_RECORD_LOST", b" EVENTS]", b"EVENTS DROPPED]")
 _NOT_TOLD = -1
+_AT_THE_END = 1 << 62
+_TAIL_LINES = 1000
+_TIME = re.compile(rb"\[\d{1,5}\]\s+(?:\S+\s+)??(\d{1,10})\.(\d{1,9}):")
+UNKNOWN_CPU = 0xFFFF
 _MOST_DIGITS = 12
 _NEWLINE = 10
 _PERF_RECORD = np.frombuffer(b"PERF_RECORD_", np.uint8)
@@ -52,24 +56,53 @@ class TextLoss:
     damaged_at: int | None = None
 
 
-def find_losses(path: Path) -> list[TextLoss]:
-    """Takes as long as looking for a word, and once as long as reading the lines if it is there."""
+def find_losses(path: Path, overwritten: int = 0) -> list[TextLoss]:
+    """Takes as long as looking for a word, and once as long as reading the lines if it is there.
+
+    `overwritten`: how many events, older than all that a CPU has, are known to be lost.
+    """
     if path.stat().st_size == 0:
         return []
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         told = _told(content)
-        if not told:
+        if not told and not overwritten:
             return []
         places = np.array([(at, cpu, end_ns) for at, cpu, end_ns, _ in told], np.int64)
         text = np.frombuffer(content, np.uint8)
-        begun, ended, _ = surroundings(text, places)
+        begun, ended, _ = surroundings(text, places.reshape(-1, 3))
+        all_have_begun = _all_have_begun(text) if overwritten else 0
         del text  # which would keep the file mapped
-    return [
-        _loss(begin_ns, end_ns, cpu, count, at)
+        last_ns = _last_time(content)
+    losses = [
+        _loss(begin_ns, last_ns if end_ns in (_NOT_TOLD, _AT_THE_END) else end_ns, cpu, count, at)
         for (at, cpu, _, count), begin_ns, end_ns in zip(
             told, begun.tolist(), ended.tolist(), strict=True
         )
     ]
+    if overwritten:
+        losses.append(TextLoss(None, all_have_begun, UNKNOWN_CPU, overwritten))
+    return losses
+
+
+def _all_have_begun(text: Text) -> int:
+    """When the CPU whose events begin last has its first one."""
+    first = np.full(MOST_CPUS, _NOT_TOLD, np.int64)
+    find_first_events(text, first, np.zeros(HEADER_SIZE, np.int64), _PERF_RECORD)
+    return max(int(first.max()), 0)
+
+
+def _last_time(content: mmap.mmap) -> int:
+    """Of the last event: lines are in order of time."""
+    end = len(content)
+    for _ in range(_TAIL_LINES):
+        begin = content.rfind(b"\n", 0, end) + 1
+        line = content[begin:end]
+        if b": PERF_RECORD_" not in line and (found := _TIME.search(line)) is not None:
+            return _ns(found[1], found[2])
+        if not begin:
+            break
+        end = begin - 1
+    return 0
 
 
 def _told(content: mmap.mmap) -> list[tuple[int, int, int, int]]:
@@ -91,6 +124,8 @@ def _of_line(line: bytes) -> tuple[int, int, int] | None:
     lost, dropped = _LOST.search(line), DROPPED.match(line)
     if lost is not None:
         cpu, end_ns = int(lost[1]), _ns(lost[2], lost[3])
+        if b"LOST_SAMPLES" in line:  # a sum, of which perf record tells at its end
+            end_ns = _AT_THE_END
         count = int(lost[4]) if len(lost[4]) <= _MOST_DIGITS else _NOT_TOLD
     elif dropped is not None:
         cpu, end_ns, count = int(dropped[1]), _NOT_TOLD, int(dropped[2] or 0)
@@ -101,8 +136,6 @@ def _of_line(line: bytes) -> tuple[int, int, int] | None:
 
 def _loss(begin_ns: int, end_ns: int, cpu: int, count: int, at: int) -> TextLoss:
     begin = None if begin_ns == _NOT_TOLD else begin_ns
-    if end_ns == _NOT_TOLD:  # nothing came after it on that CPU
-        end_ns = begin or 0
     damaged_at = at if count == _NOT_TOLD else None
     return TextLoss(begin, max(end_ns, begin or 0), cpu, max(count, 0), damaged_at)
 
@@ -164,6 +197,19 @@ def find_surroundings(
         lines += 1
         at = end + 1
     return lines
+
+
+@hot_in_place
+def find_first_events(text: Text, first: Ints, found: Ints, perf_record: Text) -> None:
+    """first[cpu]: the time of its first event."""
+    at = 0
+    while at < len(text):
+        end = at
+        while end < len(text) and text[end] != _NEWLINE:
+            end += 1
+        if end > at and is_event(text, at, end, found, perf_record) and first[found[CPU]] < 0:
+            first[found[CPU]] = found[TS]
+        at = end + 1
 
 
 @hot_in_place

@@ -101,13 +101,16 @@ def guest(seed: int, *, cpus: int = 3, vcpus: int = 3, calls: int = 120) -> Gues
     return result
 
 
-def lossy(records: RecordArray, seed: int, losses: int = 3) -> tuple[RecordArray, int]:
+def lossy(
+    records: RecordArray, seed: int, losses: int = 3, longest: int = 40
+) -> tuple[RecordArray, int]:
     """Without some stretches of what single CPUs recorded, each told as the ring buffer's decoder
     tells it: from the CPU's last event before it to the first one after it. Also how many."""
     choose, kept, told, lost = random.Random(seed), np.ones(len(records), bool), [], 0
     for cpu in np.unique(records["cpu"]).tolist():
         of_cpu = np.flatnonzero(records["cpu"] == cpu)
-        for first, end in _windows(choose, len(of_cpu), choose.randrange(losses + 1)):
+        count = choose.randrange(losses + 1)
+        for first, end in _windows(choose, len(of_cpu), count, longest):
             kept[of_cpu[first:end]] = False
             lost += end - first
             begin = int(records["ts"][of_cpu[first - 1] if first else 0])
@@ -124,10 +127,12 @@ def lossy(records: RecordArray, seed: int, losses: int = 3) -> tuple[RecordArray
     return everything[np.lexsort((order, everything["ts"]))], lost
 
 
-def _windows(choose: random.Random, length: int, count: int) -> Iterator[tuple[int, int]]:
+def _windows(
+    choose: random.Random, length: int, count: int, longest: int
+) -> Iterator[tuple[int, int]]:
     borders = sorted(choose.sample(range(length), min(2 * count, length // 2 * 2)))
     for first, end in zip(borders[::2], borders[1::2], strict=True):
-        yield first, min(end, first + choose.choice([1, 2, 5, 40]))
+        yield first, min(end, first + choose.choice([1, 2, 5, longest]))
 
 
 def said(vm: RecordedVm, times: list[int]) -> Iterator[dict[int, PageState]]:

@@ -44,6 +44,7 @@ class MemorySink:
         self.losses: list[Loss] = []
         self.coverage: dict[str, Any] = {}
         self.incomplete: str | None = None
+        self.reached = 0
 
     def named(self) -> list[RecordedVm]:
         return [vm for vm in self.vms if not vm.identity.is_unattributed]
@@ -102,7 +103,7 @@ class MemorySink:
         self.incomplete = reason
 
     def advance(self, t: int) -> None:
-        pass
+        self.reached = max(self.reached, t)
 
     def __enter__(self) -> "MemorySink":
         return self

@@ -49,17 +49,19 @@ def test_line_tells_all_of_a_call(tmp_path: Path) -> None:
     assert call["v"].tolist() == [0x1000, 0x2000, 8, 1, 0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("cause", "expected"), [(0, Cause.VMM), (1, Cause.EXPLICIT), (2, Cause.IMPLICIT)]
-)
-def test_cause_is_what_the_thread_came_back_with(
-    tmp_path: Path, cause: int, expected: Cause
-) -> None:
+@pytest.mark.parametrize("expected", [Cause.VMM, Cause.EXPLICIT, Cause.IMPLICIT])
+def test_cause_is_what_the_thread_came_back_with(tmp_path: Path, expected: Cause) -> None:
+    cause = int(expected)
     line = f"A 2000 64 {WHO} {cause << 32 | 5:x} 0 10000 2000 8 0\n"
     told = calls_of(log(tmp_path, HEADER + line))[0]
     assert (told["cause"], told["cause_certainty"]) == (expected, Certainty.SEEN)
     untold = calls_of(log(tmp_path, HEADER.replace("causes ", "") + line))[0]
     assert (untold["cause"], untold["cause_certainty"]) == (Cause.NONE, Certainty.UNKNOWN)
+
+
+def test_thread_that_ran_no_vcpu_in_view_may_have_been_asked_before(tmp_path: Path) -> None:
+    told = calls_of(log(tmp_path, HEADER + PRIVATE))[0]
+    assert (told["cause"], told["cause_certainty"]) == (Cause.VMM, Certainty.INFERRED)
 
 
 def test_other_kinds_of_lines(tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_before_all_cpus_spoke_anything_may_be_lost(tmp_path: Path) -> None:
         PRIVATE.replace("10000", "1000A")[:-1],
         PRIVATE.replace("10000", "-1")[:-1],
         PRIVATE.replace("10000", "12345678901234567")[:-1],
-        PRIVATE.replace(" 5 0", f" {3 << 32 | 5:x} 0")[:-1],
+        PRIVATE.replace(" 5 0", f" {4 << 32 | 5:x} 0")[:-1],
         PRIVATE.replace(WHO, "ffffffffffffffff")[:-1],
         PRIVATE.replace("A 2000", "A ffffffffffffffff")[:-1],
         PRIVATE.replace("A 2000", "Y 2000")[:-1],

@@ -73,13 +73,14 @@ def test_lines_of_several_cpus_are_put_in_order(tmp_path: Path) -> None:
     assert calls["ts_exit"].tolist() == [1100, 2100, 3100]
 
 
-def test_lost_events_lie_between_their_neighbours(tmp_path: Path) -> None:
+def test_lost_events_may_lie_anywhere_before_the_next_line(tmp_path: Path) -> None:
+    """Lines tell no CPU, so that of those which lost some may be behind all others."""
     text = CREATE + PRIVATE + "Lost 3 events\nLost 4 events\n" + SHARED
     run = imported(log(tmp_path, HEADER + text))
-    assert run.sink.losses == [Loss(1100, 2000, 7, None, "bpftrace")]
+    assert run.sink.losses == [Loss(0, 2100, 7, None, "bpftrace")]
     assert run.result.lost_events == 7
     kinds = run.sink.vms[0].events["kind"].tolist()
-    expected = [EventKind.CONVERSION, EventKind.LOSS_BEGIN, EventKind.LOSS_END]
+    expected = [EventKind.LOSS_BEGIN, EventKind.CONVERSION, EventKind.LOSS_END]
     assert kinds == [*expected, EventKind.CONVERSION]
 
 
@@ -87,10 +88,9 @@ def test_losses_at_both_ends_of_the_log(tmp_path: Path) -> None:
     text = "Lost 1 events\n" + CREATE + PRIVATE + "Lost 2 events\n"
     run = imported(log(tmp_path, HEADER + text))
     assert [loss.count for loss in run.sink.losses] == [1, 2]
-    assert run.sink.vms[0].events["kind"].tolist()[-2:] == [
-        EventKind.LOSS_BEGIN,
-        EventKind.LOSS_END,
-    ]
+    kinds = run.sink.vms[0].events["kind"].tolist()
+    assert kinds[-1] == EventKind.LOSS_END
+    assert kinds.count(EventKind.LOSS_BEGIN) == kinds.count(EventKind.LOSS_END)
 
 
 def test_cut_last_line_is_dropped_and_said(tmp_path: Path) -> None:
@@ -176,4 +176,4 @@ def test_real_losses_are_all_counted(recordings: Path) -> None:
     creates = events[events["kind"] == EventKind.GUEST_MEMFD]
     assert len(creates) + run.result.lost_events == 4162
     assert (creates["outcome"] == Outcome.FAILED).sum() > 3000
-    assert run.sink.vms[0].identity.start_state == PageState.SHARED
+    assert run.sink.vms[0].identity.start_state == PageState.UNKNOWN  # it came to be in a gap

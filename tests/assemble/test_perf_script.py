@@ -134,6 +134,8 @@ def test_damaged_line_is_a_lost_event_in_its_place(written: WriteText) -> None:
         CallCode.SET_ATTRIBUTES,
         CallCode.LOSS_BEGIN,
         CallCode.LOSS_END,
+        CallCode.LATE_RETURN,  # that of the call whose entry could not be read
+        CallCode.LATE_RETURN,
         CallCode.SET_ATTRIBUTES,
     ]
     assert [int(call["ts_exit"]) for call in calls[:3]] == [12_000, 12_000, 22_000]

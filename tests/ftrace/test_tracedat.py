@@ -210,6 +210,20 @@ def test_loss_that_only_the_stats_tell_of_may_be_anywhere(tmp_path: Path) -> Non
         assert trace.lost_events == 5
 
 
+def test_dropped_events_are_not_those_that_a_page_tells_of(tmp_path: Path) -> None:
+    """That page is missing what was overwritten before it; what was dropped may be anywhere."""
+    pages = [page(100, ioctl_exit(1)), page(200, ioctl_exit(2), missed=True)]
+    made = TraceFile({0: pages, 1: [page(300, ioctl_exit(3))]}, options=[stats(0, 17, dropped=5)])
+    with opened(tmp_path, made.version7()) as trace:
+        assert loss_rows(trace) == [
+            ("LOSS_BEGIN", 100, 0, 5, 0),
+            ("LOSS_BEGIN", 100, 0, 17, 200),
+            ("LOSS_END", 200, 0, 17, 100),
+            ("LOSS_END", 300, 0, 5, 100),
+        ]
+        assert trace.lost_events == 22
+
+
 def test_stats_belong_to_the_buffer_named_before_them(tmp_path: Path) -> None:
     instances = {"vm": ("mono", {0: [page(50, ioctl_exit(4), missed=True)]})}
     options = [stats(0, 0), (2, b"\nBuffer: vm\n\n\0"), stats(0, 8)]

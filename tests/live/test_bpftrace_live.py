@@ -122,10 +122,7 @@ def test_end_that_is_not_reached_is_told(
                 stop.set()
 
 
-def test_cpu_that_says_nothing_is_not_waited_for_for_ever(
-    source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bpftrace_live, "MOST_HOLD_NS", 300_000_000)
+def test_cpu_that_says_nothing_is_not_waited_for_for_ever(source_of: MakeSource) -> None:
     lines = "call $now 0 5; tick $((now + 400000000)) 0; sleep 1; call $now 1 6; alive 0"
     calls = calls_of(source_of(READY + CALLS + lines), 3)
     assert calls["code"].tolist() == [CallCode.CREATE_VM, CallCode.LOSS_BEGIN, CallCode.LOSS_END]
@@ -142,6 +139,34 @@ def test_lost_events_make_a_gap_from_what_all_had_said(source_of: MakeSource) ->
     assert end["ts_exit"] - begin["ts_exit"] == 97_000_000
     assert (begin["v"][0], end["v"][0]) == (12, 12)
     assert (begin["v"][1], end["v"][1]) == (end["ts_exit"], begin["ts_exit"])
+
+
+def test_loss_that_is_told_late_begins_where_its_cpu_spoke_last(
+    source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPU 1 fills its buffer, and tells what it lost only with the next it has to say."""
+    monkeypatch.setattr(bpftrace_live, "buffer_pages", lambda: 1)
+    monkeypatch.setattr(bpftrace_live, "_LARGEST_LINE", 400)  # ten lines, that is
+    rounds = "for i in 1 2 3; do for c in 0 1; do tick $((now + i * 1000)) $c; done; done\n"
+    full = "i=0; while [ $i -lt 12 ]; do call $((now + 9000 + i)) 1 5; i=$((i + 1)); done\n"
+    others = "for i in 1 2 3 4; do tick $((now + i * 400000000)) 0; sleep 0.3; done\n"
+    late = "echo Lost 88 events; call $((now + 1500000000)) 1 6; tick $((now + 1700000000)) 0\n"
+    source = source_of(READY + CALLS + rounds + full + others + late + "alive 0 1")
+    calls = calls_of(source, 15)
+    (begin,) = calls[calls["code"] == CallCode.LOSS_BEGIN]
+    (end,) = calls[calls["code"] == CallCode.LOSS_END]
+    last = calls[calls["ret"] == 5]["ts_exit"][-1]
+    assert last - 20_000_000 <= begin["ts_exit"] <= last
+    assert begin["v"][0] == 88
+    assert end["ts_exit"] >= calls[calls["ret"] == 6]["ts_exit"][0]
+
+
+def test_cpu_that_is_read_late_is_waited_for(source_of: MakeSource) -> None:
+    """bpftrace was busy for two seconds, and has printed of one CPU only."""
+    lines = "sleep 2; call $now 0 5; tick $((now + 2000000000)) 0; sleep 0.8\n"
+    lines += "call $((now + 1000)) 1 6\n"
+    calls = calls_of(source_of(READY + CALLS + lines + "alive 0 1"), 2)
+    assert calls["ret"].tolist() == [5, 6]
 
 
 def test_line_that_is_none_is_a_loss(source_of: MakeSource) -> None:

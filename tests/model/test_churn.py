@@ -28,6 +28,7 @@ TIMES = 64
 SLOT = Memslot(0, 70, 1500, 4, Backing.MIXED, Certainty.SEEN, 0)
 """Begins and ends within a block; another block is not in it at all."""
 QUANTUM, BLOCK = 3, 8
+LOSSES = (EventKind.LOSS_BEGIN, EventKind.LOSS_END)
 
 
 @st.composite
@@ -42,7 +43,7 @@ def event_lists(draw: st.DrawFn) -> EventArray:
             draw(st.integers(0, 1)),
             draw(st.sampled_from([0, 0, 0, 1, 2])),
         )
-        event["kind"] = draw(st.sampled_from([*[EventKind.CONVERSION] * 9, EventKind.LOSS_BEGIN]))
+        event["kind"] = draw(st.sampled_from([*[EventKind.CONVERSION] * 9, *LOSSES]))
     events["range_certainty"] = Certainty.SEEN
     return events
 

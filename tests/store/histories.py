@@ -33,6 +33,10 @@ IDENTITY = VmIdentity(
 )
 
 
+LOSSES = (EventKind.LOSS_BEGIN, EventKind.LOSS_END)
+GAP_EVENTS = 4
+
+
 def memslot(slot: int, base_gfn: int, npages: int, from_t: int = 0) -> Memslot:
     return Memslot(
         slot=slot,
@@ -81,9 +85,15 @@ def random_events(count: int, seed: int = 1, guest_pages: int = 4096) -> EventAr
     events["tid"] = 5_000 + events["vcpu"]
     events["cause"] = random.choice([Cause.EXPLICIT, Cause.IMPLICIT], count)
     events["range_certainty"] = np.where(is_loss, Certainty.UNKNOWN, Certainty.SEEN)
+    events = events[np.argsort(effect_time(events), kind="stable")]
+    begins = np.flatnonzero(events["kind"] == EventKind.LOSS_BEGIN)
+    ends = np.setdiff1d(np.minimum(begins + GAP_EVENTS, count - 1), begins)
+    events["kind"][ends], events["range_certainty"][ends] = EventKind.LOSS_END, Certainty.UNKNOWN
+    events["t"][ends], events["latency_ns"][ends] = effect_time(events[ends]), 0
+    is_loss = np.isin(events["kind"], LOSSES)
     for name, value in (("gfn", 0), ("npages", 0), ("outcome", Outcome.APPLIED), ("errno", 0)):
         events[name][is_loss] = value
-    return events[np.argsort(effect_time(events), kind="stable")]
+    return events
 
 
 @dataclass(frozen=True)

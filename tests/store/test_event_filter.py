@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from histories import HEADER, IDENTITY, Write, random_events
+from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Engine
 
 from app.model.events import Cause, EventArray, EventKind, Outcome, To, effect_time
@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 
 def in_lives(events: EventArray) -> Mask:
     t, result = effect_time(events), np.zeros(len(events), np.bool_)
-    is_loss = events["kind"] == EventKind.LOSS_BEGIN
+    is_loss = np.isin(events["kind"], LOSSES)
     for life in LIVES:
         is_then = (t >= life.from_t) & (t < life.to_t)
         end = events["gfn"] + np.maximum(events["npages"], 1)
@@ -51,7 +51,7 @@ CASES: dict[str, tuple[EventFilter, Callable[[EventArray], Mask]]] = {
     ),
     "page or unknown": (
         EventFilter(sizes=frozenset({SizeClass.PAGE, SizeClass.UNKNOWN})),
-        lambda e: (e["npages"] == 1) | (e["kind"] == EventKind.LOSS_BEGIN),
+        lambda e: (e["npages"] == 1) | np.isin(e["kind"], LOSSES),
     ),
     "memslot": (EventFilter(lives=LIVES), in_lives),
     "several": (

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, Write, random_events
+from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Connection, Engine
 
 from app.model.events import EVENT, Certainty, EventKind, Outcome, effect_time
@@ -99,7 +99,7 @@ def test_a_window_of_gfns_holds_what_meets_it_and_what_may_have(
     vm_id = write(events).vm_id
     _, seqs = Reader(engine).events(vm_id, gfn_from=1000, gfn_to=1100)
     meets = (events["gfn"] < 1100) & (events["gfn"] + events["npages"] > 1000)
-    is_loss = events["kind"] == EventKind.LOSS_BEGIN
+    is_loss = np.isin(events["kind"], LOSSES)
     np.testing.assert_array_equal(seqs, np.flatnonzero(meets | is_loss))
 
 

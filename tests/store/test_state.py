@@ -24,12 +24,16 @@ STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)
 def brute_force(events: EventArray, t: int) -> npt.NDArray[np.uint8]:
     """The state of every page after all effects up to and including t, one event at a time."""
     state = np.full(GUEST_PAGES, PageState.SHARED, dtype=np.uint8)
+    gaps, gap_end = 0, -1
     for event in events[effect_time(events) <= t]:
         if event["kind"] in (EventKind.LOSS_BEGIN, EventKind.LOSS_END):
             state[:] = PageState.UNKNOWN
+            is_begin = event["kind"] == EventKind.LOSS_BEGIN
+            gaps, gap_end = (gaps + 1, gap_end) if is_begin else (max(0, gaps - 1), int(event["t"]))
         elif event["kind"] in STATE_CHANGING and event["outcome"] != Outcome.FAILED:
             pages = state[int(event["gfn"]) : int(event["gfn"] + event["npages"])]
-            if event["outcome"] == Outcome.APPLIED:
+            may_be_undone = gaps > 0 or event["t"] < gap_end
+            if event["outcome"] == Outcome.APPLIED and not may_be_undone:
                 pages[:] = event["to"]
             else:
                 # Whether it happened or not, what had the wanted state still has it.
