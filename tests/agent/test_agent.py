@@ -196,6 +196,7 @@ def test_what_was_found_is_told_although_nothing_happens(
 def test_call_that_its_process_did_not_survive_is_unconfirmed(engine: Engine) -> None:
     cut = conversion(300, 2)
     cut["flags"] &= ~np.uint8(2)  # no exit
+    cut["ts_exit"] = cut["ts_enter"]
     cut["flags"] |= SAW_ENTER
     cut["ts_exit"] = cut["ts_enter"]
     run(engine, LiveDouble([(np.concatenate((created_vm(100), conversion(200, 1), cut)), 400)]))

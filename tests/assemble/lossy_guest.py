@@ -11,6 +11,7 @@ from record_streams import record
 
 from app.model.events import EventArray, PageState, effect_time
 from app.model.pagemap import PageMap
+from app.model.pagetree import DEFAULT
 from collector.records import RECORD, RecordArray, RecordCode
 
 PAGES, FIRST_GFN = 6, 0x100
@@ -140,13 +141,10 @@ def said(vm: RecordedVm, times: list[int]) -> Iterator[dict[int, PageState]]:
     page_map, at = PageMap(vm.identity.start_state), 0
     events: EventArray = vm.events
     effects = effect_time(events)
-    default = vm.identity.start_state
     for t in times:
         end = int(np.searchsorted(effects, t, side="right"))
         if end > at:
             page_map.apply(events[at:end], at)
-            if (events["kind"][at:end] == 11).any():
-                default = PageState.UNKNOWN
             at = end
         runs = page_map.runs(within_memslots=False)
         pages = {
@@ -154,4 +152,5 @@ def said(vm: RecordedVm, times: list[int]) -> Iterator[dict[int, PageState]]:
             for run in runs
             for i in range(int(run["npages"]))
         }
+        default = PageState(int(page_map.tree.meta[DEFAULT]))
         yield {gfn: pages.get(gfn, default) for gfn in range(FIRST_GFN, FIRST_GFN + PAGES)}

@@ -82,6 +82,7 @@ def assembled(
     batch: int = 1 << 16,
     start_ns: int | None = None,
     vmm_of: VmmOf | None = None,
+    thread_groups: Mapping[int, int] | None = None,
 ) -> MemorySink:
     """Everything from records to a recording, as TraceDatFile and the importer do it."""
     counts = np.bincount(records["code"], minlength=256)
@@ -93,6 +94,7 @@ def assembled(
         kernel_release=None,
         sees=capabilities(counts),
         command_names=dict(names or {}),
+        thread_groups=dict(thread_groups or {}),
     )
     sink, pairing = MemorySink(), Pairing()
     if counts[RecordCode.USERSPACE_EXIT]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checks import imported
-from lossy_guest import FIRST_GFN, START_NS, Guest, guest, lossy, said
+from lossy_guest import FIRST_GFN, MAIN, START_NS, Guest, guest, lossy, said
 from memory_sink import MemorySink, RecordedVm
 from record_streams import assembled
 from truth_check import of_truths
@@ -15,16 +15,22 @@ from truth_stream import truth_records
 from app.model.events import Cause, Certainty, Outcome, PageState, To
 
 SEEDS = range(60)
+PROCESS = dict.fromkeys(range(MAIN, MAIN + 4), MAIN)
+"""Which threads are of it most sources tell."""
 
 
 def known_and_wrong(sink: MemorySink, true: Guest, start_ns: int) -> Counter[str]:
     """Of all pages at instants between any two things that happened, as far as it was recorded."""
-    vm = the_vm(sink)
-    if vm is None:
-        return Counter()
+    found: Counter[str] = Counter()
+    for vm in sink.named():
+        found += of_vm(vm, true, start_ns, sink.reached)
+    return found
+
+
+def of_vm(vm: RecordedVm, true: Guest, start_ns: int, reached: int) -> Counter[str]:
     times = np.unique([t for call in true.calls for t in (call.t0 - 1, call.t0 + 1, call.t1 + 1)])
     created = vm.identity.created_t or 0
-    moments = [t for t in times.tolist() if created <= t - start_ns <= sink.reached]
+    moments = [t for t in times.tolist() if created <= t - start_ns <= reached]
     found: Counter[str] = Counter()
     for t, pages in zip(moments, said(vm, [t - start_ns for t in moments]), strict=True):
         for page, state in enumerate(true.state(t)):
@@ -36,17 +42,12 @@ def known_and_wrong(sink: MemorySink, true: Guest, start_ns: int) -> Counter[str
     return found
 
 
-def the_vm(sink: MemorySink) -> RecordedVm | None:
-    vms = [vm for vm in sink.named() if len(vm.batches)]
-    assert len(vms) <= 1
-    return vms[0] if vms else None
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pages_that_are_known_are_what_they_are_said_to_be(seed: int) -> None:
     true = guest(seed)
     records, lost = lossy(true.records, seed)
-    sink = assembled(records, start_ns=START_NS, batch=1 + 37 * (seed % 7))
+    batch = 1 + 37 * (seed % 7)
+    sink = assembled(records, start_ns=START_NS, batch=batch, thread_groups=PROCESS)
     assert sum(loss.count or 0 for loss in sink.losses) == lost
     assert known_and_wrong(sink, true, START_NS)["wrong"] == 0
 
@@ -55,11 +56,9 @@ def test_pages_that_are_known_are_what_they_are_said_to_be(seed: int) -> None:
 def test_what_is_called_seen_is_so(seed: int) -> None:
     true = guest(seed)
     records, _ = lossy(true.records, seed)
-    vm = the_vm(assembled(records, start_ns=START_NS))
-    if vm is None:
-        return
+    named = assembled(records, start_ns=START_NS, thread_groups=PROCESS).named()
     called = {(call.t0 - START_NS, call.tid): call for call in true.calls}
-    for row in vm.conversions:
+    for row in (row for vm in named for row in vm.conversions):
         call = called.get((int(row["t"]), int(row["tid"])))
         assert call is not None
         if row["cause_certainty"] == Certainty.SEEN:
