@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.layout import Backing, GuestMemfd, Memslot
+from app.model.slotcover import require_pages
 from app.store.checksums import RowsDamagedError
 from app.store.errors import NotFound, explained
 from app.store.heads import Head, Writing, read_heads, writing
@@ -216,7 +217,8 @@ def memslot_rows(vm_id: int, at: int | None = None) -> SelectOfScalar[MemslotRow
 
 
 def memslot_of(row: MemslotRow) -> Memslot:
-    return Memslot(
+    """Raises ValueError if no memslot lies there."""
+    memslot = Memslot(
         slot=row.slot,
         base_gfn=row.base_gfn,
         npages=row.npages,
@@ -230,3 +232,5 @@ def memslot_of(row: MemslotRow) -> Memslot:
         from_t=row.from_t,
         to_t=row.to_t,
     )
+    require_pages([memslot])
+    return memslot

@@ -240,7 +240,9 @@ class Segments:
 
     def memslots(self, connection: Connection, vm_id: int, at: int | None = None) -> list[Memslot]:
         """Those alive then, or all. Raises RowsDamagedError."""
-        return [_memslot(row) for row in self._memslot_rows(connection, vm_id, at)]
+        rows = self._memslot_rows(connection, vm_id, at)
+        with decoding_rows(f"the memslots of VM {vm_id}"):
+            return [_memslot(row) for row in rows]
 
     def _memslot_rows(
         self, connection: Connection, vm_id: int, at: int | None = None

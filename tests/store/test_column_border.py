@@ -1,16 +1,22 @@
 """Columns that were never stored are damage before compiled code meets them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from histories import memslot, random_events
+from histories import HEADER, IDENTITY, memslot, random_events
+from sqlalchemy import text
 
 from app.model.events import CHANGE, GFN_LIMIT, PageState
 from app.model.pagemap import PageMap
 from app.store.change_codec import decode_changes, encode_changes
+from app.store.checksums import RowsDamagedError
 from app.store.column_border import check_blocks, check_changes, check_quanta
+from app.store.database import open_database
 from app.store.event_codec import decode_events, encode_events
+from app.store.reader import Reader
+from app.store.writer import RecordingWriter
 
 EVENTS = random_events(50)
 CHANGES = PageMap(PageState.SHARED).apply(EVENTS.copy(), 0)
@@ -79,6 +85,21 @@ def test_summaries_of_no_time_and_no_place() -> None:
     for blocks in ([-1], [(GFN_LIMIT >> 9) + 1]):
         with pytest.raises(ValueError, match="blocks"):
             check_blocks(np.array(blocks), 9)
+
+
+def test_a_stored_memslot_where_no_page_can_be_is_damage(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "gmemscope.db")
+    with RecordingWriter(engine, HEADER) as writer:
+        vm_id = writer.add_vm(IDENTITY)
+        writer.set_memslot(vm_id, memslot(0, 0, 4096))
+        writer.append(vm_id, random_events(50))
+    with engine.begin() as connection:  # as a database of an earlier version: without checksums
+        connection.execute(text("UPDATE vm SET row_checksum = NULL, memslot_checksum = NULL"))
+        connection.execute(text("UPDATE memslot SET npages = 1 << 60"))
+    reader = Reader(engine)
+    for ask in (reader.memslots, lambda vm: reader.page_map_at(vm, 10)):
+        with pytest.raises(RowsDamagedError, match="no memslot lies"):
+            ask(vm_id)
 
 
 def test_a_memslot_where_no_page_can_be() -> None:
