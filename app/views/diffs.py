@@ -12,6 +12,7 @@ from app.model.events import PAGE_SHIFT, PageState, effect_time
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.views.known import known
 from app.views.row_ids import row_id
 from app.views.totals import TotalsView, known_mixed, totals_view
 
@@ -66,7 +67,13 @@ class Diff:
 
     a: Moment
     b: Moment
-    same_pages: Annotated[int, Field(description="In the same state on both sides.")]
+    same_pages: Annotated[
+        int | None,
+        Field(
+            description="In the same state on both sides. Where no memslot is known, of the pages "
+            "that conversions named; null: none is known."
+        ),
+    ]
     transitions: Annotated[list[Transition], Field(description="Most pages first.")]
     runs: Annotated[list[DifferingRun], Field(description="By gpa; the first of them.")]
     runs_in_all: int
@@ -116,10 +123,11 @@ def diff(a: Moment, b: Moment, rows: DifferenceArray) -> Diff:
         if before != after and matrix[before, after]
     ]
     found.sort(key=lambda one: -one.pages)
+    is_part = any(None in (m.totals.private, m.totals.shared) or m.totals.at_least for m in (a, b))
     return Diff(
         a,
         b,
-        int(np.trace(matrix)),
+        known(int(np.trace(matrix)), is_open=is_part),
         found,
         [_run(row) for row in changed[:RUNS_SHOWN]],
         len(changed),

@@ -30,7 +30,8 @@ def test_rows_are_the_cells_that_hold_anything(recorded: tuple[Reader, Vm]) -> N
     raster, churn = rasters.draw(vm, layout), rasters.draw_churn(vm, layout)
     assert raster is not None
     assert churn is not None
-    table = pa.Table.from_batches(cell_batches(layout, raster, churn))
+    nowhere = np.zeros(layout.width, np.int64)
+    table = pa.Table.from_batches(cell_batches(layout, raster, churn, nowhere, has_faults=True))
 
     holds = (raster.present > 0) | (raster.conversions > 0) | (raster.page_faults > 0)
     rows, columns = np.nonzero(holds)
@@ -41,14 +42,28 @@ def test_rows_are_the_cells_that_hold_anything(recorded: tuple[Reader, Vm]) -> N
         assert np.array_equal(table[name].to_numpy(), getattr(raster, name)[holds]), name
     for name in ("mixed", "returns"):
         assert np.array_equal(table[name].to_numpy(), getattr(churn, name)[holds]), name
-    unkept = pa.Table.from_batches(cell_batches(layout, raster, None))
-    assert unkept["mixed"].null_count == unkept["returns"].null_count == len(unkept) > 0
+    unkept = pa.Table.from_batches(cell_batches(layout, raster, None, nowhere, has_faults=False))
+    for name in ("mixed", "returns", "page_faults", "private_faults"):
+        assert unkept[name].null_count == len(unkept) > 0
+
+
+def test_cells_that_conversions_may_have_met_do_not_say_none(recorded: tuple[Reader, Vm]) -> None:
+    reader, vm = recorded
+    layout = map_layout(reader, vm, MapQuery(None, None, None, None, WIDTH, HEIGHT))
+    raster = Rasters(reader).draw(vm, layout)
+    everywhere = np.ones(layout.width, np.int64)
+    table = pa.Table.from_batches(cell_batches(layout, raster, None, everywhere, has_faults=True))
+    told = table["conversions"].to_pylist()
+    assert 0 not in told
+    assert None in told
+    assert any(told)
 
 
 def test_a_tall_map_is_few_batches_and_none_is_large(recorded: tuple[Reader, Vm]) -> None:
     reader, vm = recorded
     layout = map_layout(reader, vm, MapQuery(None, None, None, None, WIDTH, HEIGHT))
-    batches = list(cell_batches(layout, Rasters(reader).draw(vm, layout), None))
+    nowhere, raster = np.zeros(layout.width, np.int64), Rasters(reader).draw(vm, layout)
+    batches = list(cell_batches(layout, raster, None, nowhere, has_faults=True))
     assert layout.width * layout.height > 4 * BATCH_CELLS
     assert len(batches) <= layout.width * layout.height // BATCH_CELLS + 1
     assert max(batch.num_rows for batch in batches) <= BATCH_CELLS

@@ -120,7 +120,7 @@ def test_only_what_asks_for_a_state_has_a_direction() -> None:
     table = events_table(events, np.arange(len(events)), 0)
     directed = [row["kind"] for row in rows(table) if row["to"]]
 
-    assert directed == ["conversion", "hypercall", "state_read"]
+    assert directed == ["conversion", "hypercall", "state_read", "doubt"]
 
 
 def test_an_errno_without_a_name_stays_a_number() -> None:
