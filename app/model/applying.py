@@ -52,6 +52,7 @@ UNKNOWN = constant(PageState.UNKNOWN)
 NO_MEMSLOT = int(PageState.NO_MEMSLOT)
 SET = int(Operation.SET_SHARED)
 DOUBT = int(Operation.DOUBT_SHARED)
+LOSE = int(Operation.LOSE_SHARED)
 FORGET = constant(Operation.FORGET)
 REVEAL = constant(Operation.REVEAL)
 RECALL = constant(Operation.RECALL_SHARED)
@@ -225,8 +226,11 @@ def apply_events(
         elif (is_conversion or is_reading) and event.gfn < np.uint64(GFN_LIMIT):
             first = signed(event.gfn)
             end = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first)))
-            is_doubtful = event.outcome == UNCONFIRMED or may_be_undone(meta, event.t)
-            operation = DOUBT if is_doubtful else SET
+            operation = SET
+            if event.outcome == UNCONFIRMED:
+                operation = DOUBT
+            elif may_be_undone(meta, event.t):
+                operation = LOSE
             operation += min(event.to, UNKNOWN)
             is_done = convert(
                 nodes,

@@ -22,11 +22,12 @@ def is_vague(calls: EventArray) -> Mask:
 
 
 def learning_events(changes: ChangeArray) -> Ints:
-    """Numbers, ascending, of the events by which pages became known: they may have flipped or not.
+    """Numbers, ascending, of the events by which pages became known, or would have if nothing had
+    been lost: they may have flipped or not.
 
     The rows of one event follow each other, and may not be divided between two calls.
     """
-    is_learnt = (changes["before"] == PageState.UNKNOWN) & (changes["after"] < PageState.UNKNOWN)
+    is_learnt = changes["before"] == PageState.UNKNOWN
     events = changes["event"][is_learnt & (changes["event"] >= 0)]
     result: Ints = events[np.diff(events, prepend=-1) != 0]
     return result

@@ -157,7 +157,9 @@ class StretchSums:
         if len(learning):
             self._learning.append(learning)
         is_by_call = (changes["before"] != PageState.NO_MEMSLOT) & (changes["event"] >= 0)
-        is_by_call &= changes["after"] < PageState.UNKNOWN
+        is_by_call &= (changes["after"] < PageState.UNKNOWN) | (
+            changes["before"] == PageState.UNKNOWN
+        )
         changed = changes["event"][is_by_call]  # ascending: each event's rows follow each other
         self._changed.append(changed[np.diff(changed, prepend=-1) != 0])
         self._mixed.append(mixed_runs(changes))

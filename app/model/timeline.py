@@ -189,7 +189,8 @@ def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
                 counts[at, FIELD_OF_STATE[change.before]] -= npages
             if change.after != NO_MEMSLOT:
                 counts[at, FIELD_OF_STATE[change.after]] += npages
-        is_by_call = change.before != NO_MEMSLOT and change.after < STATE_UNKNOWN
+        is_told = change.after < STATE_UNKNOWN or change.before == STATE_UNKNOWN
+        is_by_call = change.before != NO_MEMSLOT and is_told
         if column >= 0 and is_by_call and change.event > last_event:
             counts[at, NOOP] -= 1
             last_event = change.event

@@ -36,31 +36,36 @@ class Operation(IntEnum):
     SET_PRIVATE = 1
     SET_UNKNOWN = 2
     DOUBT_SHARED = 3
-    """Asked to be shared, but nobody saw whether it was done, or whether it was undone by a call
-    that was lost: pages that are shared anyway stay known, the others become unknown."""
+    """Asked to be shared, but nobody saw whether it was done: pages that are shared anyway stay
+    known, the others become unknown."""
     DOUBT_PRIVATE = 4
     DOUBT_UNKNOWN = 5
-    FORGET = 6
+    LOSE_SHARED = 6
+    """The same where a call that was lost may have undone it: that a page stays unknown is told,
+    too, for the conversion may have changed it."""
+    LOSE_PRIVATE = 7
+    LOSE_UNKNOWN = 8
+    FORGET = 9
     """Events were lost: unknown, save pages known shared in hva-only memslots."""
-    REVEAL = 7
+    REVEAL = 10
     """Without any known memslot pages are drawn from the first conversion that names them."""
-    REVEAL_HVA = 8
+    REVEAL_HVA = 11
     """The same under an hva-only memslot, where unknown means shared."""
-    HIDE = 9
+    HIDE = 12
     """The first memslot is known: pages drawn outside it are no longer drawn."""
-    APPEAR = 10
+    APPEAR = 13
     """A memslot covers pages that none covered."""
-    APPEAR_HVA = 11
-    VANISH = 12
+    APPEAR_HVA = 14
+    VANISH = 15
     """The last memslot over a page is gone. Its attribute stays."""
-    SHARED_BY_NATURE = 13
+    SHARED_BY_NATURE = 16
     """Pages now covered by hva-only memslots alone cannot be private."""
-    LIST = 14
+    LIST = 17
     """Changes nothing; yields every touched page in the cover."""
-    RECALL_SHARED = 15
+    RECALL_SHARED = 18
     """Replay: put back what a row told. Yields nothing."""
-    RECALL_PRIVATE = 16
-    RECALL_UNKNOWN = 17
+    RECALL_PRIVATE = 19
+    RECALL_UNKNOWN = 20
 
 
 Rule = tuple[int, int, int]
@@ -86,6 +91,17 @@ def _doubt(wanted: PageState) -> Callable[[int, int, Place], Rule]:
         outcome = wanted if state == wanted else PageState.UNKNOWN
         stays_untouched = place is Place.NO_MEMSLOT and state == outcome
         return _to(code if stays_untouched else outcome + 1, state, outcome)
+
+    return rule
+
+
+def _lose(wanted: PageState) -> Callable[[int, int, Place], Rule]:
+    doubted = _doubt(wanted)
+
+    def rule(code: int, state: int, place: Place) -> Rule:
+        if state == PageState.UNKNOWN and place is not Place.NO_MEMSLOT:
+            return PageState.UNKNOWN + 1, state, PageState.UNKNOWN
+        return doubted(code, state, place)
 
     return rule
 
@@ -157,6 +173,9 @@ _RULES: dict[Operation, Callable[[int, int, Place], Rule]] = {
     Operation.DOUBT_SHARED: _doubt(PageState.SHARED),
     Operation.DOUBT_PRIVATE: _doubt(PageState.PRIVATE),
     Operation.DOUBT_UNKNOWN: _doubt(PageState.UNKNOWN),
+    Operation.LOSE_SHARED: _lose(PageState.SHARED),
+    Operation.LOSE_PRIVATE: _lose(PageState.PRIVATE),
+    Operation.LOSE_UNKNOWN: _lose(PageState.UNKNOWN),
     Operation.FORGET: _forget,
     Operation.REVEAL: _reveal,
     Operation.REVEAL_HVA: _reveal_hva,

@@ -81,9 +81,10 @@ def count_their_changes(
             counts[column, PAGES_TO_PRIVATE] += npages
         elif before == PRIVATE and after == SHARED:
             counts[column, PAGES_TO_SHARED] += npages
-        if before != NO_MEMSLOT and after < STATE_UNKNOWN and event > last_event:
+        is_told = after < STATE_UNKNOWN or before == STATE_UNKNOWN
+        if before != NO_MEMSLOT and is_told and event > last_event:
             counts[column, NOOP] -= 1
             last_event = event
-        if before == STATE_UNKNOWN and after < STATE_UNKNOWN and event > last_uncertain:
+        if before == STATE_UNKNOWN and event > last_uncertain:
             counts[column, UNCERTAIN] += 1
             last_uncertain = event

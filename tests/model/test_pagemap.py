@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from app.model.certain import learning_events
 from app.model.events import (
     EVENT,
     GFN_LIMIT,
@@ -203,6 +204,23 @@ def test_applied_conversion_of_unknown_range_makes_all_unknown() -> None:
     page_map = a_map()
     page_map.apply(calls((1, 0, 0, To.PRIVATE), range_certainty=Certainty.UNKNOWN), 0)
     assert page_map.runs().tolist() == [(0, 1024, UNKNOWN)]
+
+
+def test_conversion_within_a_loss_is_no_noop_but_uncertain() -> None:
+    """Its pages are unknown before and after, and a row of the event says so."""
+    page_map = PageMap(PageState.SHARED)
+    page_map.set_memslot(memslot(0, 0, 1024))
+    events = calls(*((t, 0, 8, To.PRIVATE) for t in (1, 2, 3)))
+    events["kind"] = (EventKind.LOSS_BEGIN, EventKind.CONVERSION, EventKind.LOSS_END)
+    start = page_map.totals()
+    changes = page_map.apply(events, 0)
+    (row,) = changes[changes["event"] == 1]
+    assert (row["gfn"], row["npages"]) == (0, 8)
+    assert (row["before"], row["after"]) == (PageState.UNKNOWN, PageState.UNKNOWN)
+    assert events["effective_pages"].tolist() == [0, 0, 0]
+    assert learning_events(changes).tolist() == [1]
+    told = timeline(start, 0, [changes], [events], np.array([0, 10]))
+    assert (told.noop.tolist(), told.uncertain.tolist()) == ([0], [1])
 
 
 def test_first_loss_tells_of_all_pages_never_named() -> None:
