@@ -31,8 +31,11 @@ def line_of(told: Told, t: int) -> str:
 
 
 def looked_up(lines: list[Told]) -> list[TextLoss]:
-    """The same by looking through all lines for each loss."""
+    """The same by looking through all lines for each loss. Where nothing follows on its CPU, it
+    lasts to the end."""
     found = []
+    last = max((i for i, one in enumerate(lines) if one[0] == EVENT), default=None)
+    last_ns = 0 if last is None else 1_000_000_000 + last
     for t, (kind, cpu, count) in enumerate(lines):
         if kind not in (DROPPED, PERF_LOST):
             continue
@@ -41,7 +44,7 @@ def looked_up(lines: list[Told]) -> list[TextLoss]:
         after = min((i for i in events if i > t), default=None)
         begin = None if before is None else 1_000_000_000 + before
         end = t if kind == PERF_LOST else after
-        end_ns = begin or 0 if end is None else 1_000_000_000 + end
+        end_ns = last_ns if end is None else 1_000_000_000 + end
         found.append(TextLoss(begin, max(end_ns, begin or 0), cpu, count))
     return found
 
