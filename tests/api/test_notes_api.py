@@ -14,7 +14,7 @@ from small_guest import write_small_recording
 from app.api.bodies import LONGEST_BODY
 from app.api.notes import LONGEST_TEXT
 from app.settings import Settings
-from app.store import database
+from app.store import connecting
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 SESAME = "sesame-sesame-sesame"
@@ -183,7 +183,7 @@ def test_what_is_not_there_takes_no_notes(writable: httpx.Client) -> None:
 def test_a_database_that_cannot_be_written_now_is_said(
     path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 20)
     with serve(Settings(database_url=str(path))) as client:
         with closing(sqlite3.connect(path)) as holder:
             holder.execute("BEGIN IMMEDIATE")

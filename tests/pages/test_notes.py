@@ -20,7 +20,7 @@ from browsing import (
 )
 from playwright.sync_api import Page, expect
 
-from app.store import database
+from app.store import connecting
 
 OpenPage = Callable[..., Page]
 
@@ -38,7 +38,7 @@ def path(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def noted(path: Path) -> Iterator[Dashboard]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+        patch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
         with dashboard_over(path) as running:
             yield running
 
