@@ -29,8 +29,9 @@ class TimelineOut(BaseModel):
     unconfirmed: list[int] = Field(description="Conversions whose end was not seen.")
     noop: Counts = Field(description="Applied conversions known to have changed no page.")
     uncertain: list[int] = Field(
-        description="Conversions that leave open which pages they changed. In a bucket with any, "
-        "noop, pages_to_private and pages_to_shared are lower bounds, and null instead of 0."
+        description="What leaves open which pages changed: conversions whose range, direction, end "
+        "or pages before are not known, and events of kind doubt. In a bucket with any, noop, "
+        "pages_to_private and pages_to_shared are lower bounds, and null instead of 0."
     )
     unplaced: list[int] = Field(
         description="Conversions whose range is not recorded, whatever became of them."

@@ -67,7 +67,8 @@ def vm_line(vm: "VmView") -> str:
     counts = vm.conversions
     return (
         f"    vm {vm.id}  {vm.name}  {process(vm)}{'may be several  ' * vm.may_be_several}"
-        f"{counts.requested} conversions ({counts.failed} failed)  {memory(vm)}"
+        f"{counts.requested} conversion{'s' * (counts.requested != 1)} "
+        f"({counts.failed} failed)  {memory(vm)}"
     )
 
 

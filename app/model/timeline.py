@@ -98,7 +98,7 @@ class Timeline:
     failed: Counts
     unconfirmed: Counts
     noop: Counts  # applied conversions whose pages were all known to be as asked already
-    uncertain: Counts  # conversions, perhaps other VMs', that leave open what they changed here
+    uncertain: Counts  # conversions that leave open what they changed, and doubts
     unplaced: Counts  # conversions of unknown range, whatever became of them
     page_faults: Counts
     private_faults: Counts  # page faults that are known to be private

@@ -41,7 +41,7 @@ def show_diff(
         recordings=recordings,
         recording=recordings[0] if is_one_clock else None,
         between=_between(reader, a, b),
-        runs=largest(rows, RUNS_SHOWN),
+        runs=largest(a, b, rows, RUNS_SHOWN),
         strips=[("A", states(rows, "before")), ("B", states(rows, "after"))],
         changes=changes(rows),
         width=BINS,

@@ -9,8 +9,10 @@ import numpy.typing as npt
 from app.model.events import CHANGE, ChangeArray, EventArray, PageState, effect_time
 from app.model.states import Totals
 from app.store.reader import Reader
+from app.store.tables import Vm
 from app.views.page_history import Step, step_of
 from app.views.page_life import MIXED, Then
+from app.views.row_ids import row_id
 from app.views.timelines import timeline_table
 
 Ints = npt.NDArray[np.int64]
@@ -24,23 +26,23 @@ class Between:
     to_t: int
     counts: dict[str, int | None]  # by kind; None: not recorded
     at_least: list[str]  # those that are lower bounds
-    leaves_open: int  # conversions of which nobody can say what they changed
+    leaves_open: bool  # nobody can say what some conversions changed
     first: list[Step]  # each told by the pages that it changed
     has_more: bool
 
 
 def between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int) -> Between:
     """Counts of all, and the first `limit` events that changed the state of pages in memslots."""
-    rows, has_more = _first_changes(reader, vm_id, from_t, to_t, limit)
+    vm = reader.vm(vm_id)
+    rows, has_more = _first_changes(reader, vm, from_t, to_t, limit)
     changing = [
         step_of(event, seq, t, _became(rows[rows["event"] == seq]))
         for event, seq, t in _events_of(reader, vm_id, np.unique(rows["event"]), from_t, to_t)
     ]
     timeline = reader.timeline(vm_id, np.array([from_t, to_t], np.int64))
-    vm = reader.vm(vm_id)
     table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
     counts = {name: table.column(field)[0].as_py() for name, field in _COUNTS.items()}
-    leaves_open = int(timeline.uncertain[0])
+    leaves_open = bool(timeline.uncertain[0])
     least = [_NOOP] if leaves_open and counts[_NOOP] is not None else []
     return Between(from_t, to_t, counts, least, leaves_open, changing, has_more)
 
@@ -61,13 +63,15 @@ _COUNTS = {
 
 
 def _first_changes(
-    reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int
+    reader: Reader, vm: Vm, from_t: int, to_t: int, limit: int
 ) -> tuple[ChangeArray, bool]:
     """All that the first `limit` events changed, and whether others changed something as well."""
     kept: list[ChangeArray] = [np.empty(0, CHANGE)]
     seqs: Ints = np.empty(0, np.int64)
-    for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t):
+    for changes in reader.iter_changes(row_id(vm), t_from=from_t, t_to=to_t):
         is_other = (changes["before"] != changes["after"]) & changes["in_memslot"]
+        if not vm.layout_is_known:  # pages appear when a conversion names them: no change
+            is_other &= changes["before"] != PageState.NO_MEMSLOT
         some = changes[is_other & (changes["event"] >= 0)]
         kept.append(some)
         seqs = np.union1d(seqs, some["event"])

@@ -23,6 +23,8 @@ STATE_NAMES = {
     PageState.UNKNOWN: "unknown",
     PageState.NO_MEMSLOT: "no memslot",
 }
+_NOT_SEEN = "not seen"
+"""Of a page that no conversion had named yet, where memslots are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Moment:
         int | None,
         Field(description="Null: no block is known to be mixed, but pages are unknown."),
     ]
+    layout_is_known: Annotated[bool, Field(description="False: no memslot was ever seen.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ def moment(reader: Reader, vm: Vm, at: int | None, event: int | None) -> Moment:
         event,
         totals_view(totals, layout_is_known=vm.layout_is_known),
         known_mixed(page_map.mixed_blocks, totals, layout_is_known=vm.layout_is_known),
+        vm.layout_is_known,
     )
 
 
@@ -117,7 +121,7 @@ def diff(a: Moment, b: Moment, rows: DifferenceArray) -> Diff:
     matrix = transitions(rows)
     changed = differing(rows)
     found = [
-        Transition(STATE_NAMES[before], STATE_NAMES[after], int(matrix[before, after]))
+        Transition(_name(a, before), _name(b, after), int(matrix[before, after]))
         for before in PageState
         for after in PageState
         if before != after and matrix[before, after]
@@ -129,23 +133,28 @@ def diff(a: Moment, b: Moment, rows: DifferenceArray) -> Diff:
         b,
         known(int(np.trace(matrix)), is_open=is_part),
         found,
-        [_run(row) for row in changed[:RUNS_SHOWN]],
+        [_run(a, b, row) for row in changed[:RUNS_SHOWN]],
         len(changed),
     )
 
 
-def largest(rows: DifferenceArray, count: int) -> Sequence[DifferingRun]:
+def largest(a: Moment, b: Moment, rows: DifferenceArray, count: int) -> Sequence[DifferingRun]:
     """The largest runs that differ."""
     changed = differing(rows)
     order = np.argsort(-changed["npages"].astype(np.int64), kind="stable")[:count]
-    return [_run(changed[i]) for i in order]
+    return [_run(a, b, changed[i]) for i in order]
 
 
-def _run(row: np.void) -> DifferingRun:
+def _name(one: Moment, state: PageState) -> str:
+    is_unseen = state == PageState.NO_MEMSLOT and not one.layout_is_known
+    return _NOT_SEEN if is_unseen else STATE_NAMES[state]
+
+
+def _run(a: Moment, b: Moment, row: np.void) -> DifferingRun:
     return DifferingRun(
         int(row["gfn"]),
         int(row["npages"]),
         hex(int(row["gfn"]) << PAGE_SHIFT),
-        STATE_NAMES[PageState(int(row["before"]))],
-        STATE_NAMES[PageState(int(row["after"]))],
+        _name(a, PageState(int(row["before"]))),
+        _name(b, PageState(int(row["after"]))),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.views.known import NOT_RECORDED, told
-from app.views.storms import StormList, StormRow
+from app.views.storms import Boot, StormList, StormRow
 from app.views.stretch_parts import CallsView, HugePagesView, PagesView, StretchView
 from app.views.text import THIN_SPACE, duration, plural, rate, share
 
@@ -23,7 +23,7 @@ def list_lines(found: StormList) -> Iterator[str]:
         yield (
             f"   boot: t+{boot.from_t / 1e9:.6f} s to t+{boot.to_t / 1e9:.6f} s, "
             f"{boot.conversions:,} conversions (peak {plain_rate(boot.peak_per_second)} in 134 ms)"
-            f", {told(boot, 'page_faults', plain)} page faults"
+            f", {_faults(boot)}"
         )
     for measured in found.measured:
         if not measured.is_recorded:
@@ -34,6 +34,12 @@ def list_lines(found: StormList) -> Iterator[str]:
             f"{plain_rate(measured.threshold_per_second)} and {measured.rule.min_calls:,} "
             f"({measured.rule.boot_min_calls:,} while the guest boots)"
         )
+
+
+def _faults(boot: Boot) -> str:
+    if boot.page_faults is None:
+        return f"page faults {NOT_RECORDED}"
+    return f"{told(boot, 'page_faults', plain)} page faults"
 
 
 def storm_line(storm: StormRow) -> str:

@@ -20,9 +20,9 @@ def per_second(calls: int, from_t: int, to_t: int) -> float:
     return calls * 1e9 / (to_t - from_t)
 
 
-def uncertain_in(found: Stretch) -> int:
-    """Conversions that leave open which pages they changed, those perhaps of another VM too."""
-    return found.tallies.total.uncertain + found.others.get(EventKind.DOUBT, 0)
+def leaves_open(found: Stretch) -> bool:
+    """Whether it is open which pages changed, by its own conversions or by those of another VM."""
+    return bool(found.tallies.total.uncertain or found.others.get(EventKind.DOUBT))
 
 
 def open_counts(
@@ -36,7 +36,7 @@ def open_counts(
         "outside_memslots": outside.calls if outside else 0,
     }
     is_open = {
-        "ping_pong_runs": uncertain_in(found) > 0,
+        "ping_pong_runs": leaves_open(found),
         "punched_pages": found.unplaced_holes > 0 or holes_are_missing,
         "outside_memslots": found.unplaced > 0,
     }
@@ -45,7 +45,7 @@ def open_counts(
 
 def calls_of(found: Stretch, from_t: int, to_t: int) -> CallsView:
     total = found.tallies.total
-    noop, least = bounded({"noop": found.noop}, ["noop"] if uncertain_in(found) else [])
+    noop, least = bounded({"noop": found.noop}, ["noop"] if leaves_open(found) else [])
     return CallsView(
         requested=total.calls,
         applied=total.applied,
@@ -54,7 +54,7 @@ def calls_of(found: Stretch, from_t: int, to_t: int) -> CallsView:
         noop=noop["noop"],
         per_second=per_second(total.calls, from_t, to_t),
         unplaced=found.unplaced,
-        uncertain=uncertain_in(found),
+        uncertain=total.uncertain,
         at_least=least,
     )
 
@@ -69,7 +69,7 @@ def pages_of(found: Stretch, before: Totals, after: Totals, *, layout_is_known: 
     sums = dict(zip((*_ASKED, *_CHANGED), (*asked, sum(changed), *changed), strict=True))
     is_open = {
         **dict.fromkeys(_ASKED, found.unplaced + found.undirected > 0),
-        **dict.fromkeys(_CHANGED, uncertain_in(found) > 0),
+        **dict.fromkeys(_CHANGED, leaves_open(found)),
         "asked": found.unplaced > 0,
     }
     values, least = bounded(sums, [name for name in sums if is_open[name]])
@@ -78,9 +78,15 @@ def pages_of(found: Stretch, before: Totals, after: Totals, *, layout_is_known: 
         net_private=None if found.is_net_open else found.net_private,
         net_shared=None if found.is_net_open else found.net_shared,
         net_private_bounds=_net_private(before, after) if layout_is_known else None,
-        net_unknown=found.net_unknown,
+        net_unknown=_net_unknown(found) if not layout_is_known else found.net_unknown,
         at_least=least,
     )
+
+
+def _net_unknown(found: Stretch) -> int | None:
+    """Without memslots it is of the pages that conversions named, but others are as unknown."""
+    is_open = found.unplaced > 0 or found.others.get(EventKind.DOUBT, 0) > 0
+    return None if is_open else found.net_unknown
 
 
 def _net_private(before: Totals, after: Totals) -> Bounds:
@@ -105,7 +111,7 @@ def huge_pages_of(
         "mixed_after": after.mixed_blocks,
     }
     was_open, is_open = (not layout_is_known or one.totals().unknown for one in (before, after))
-    is_vague = uncertain_in(found) > 0
+    is_vague = leaves_open(found)
     opens = (*[was_open or is_open or is_vague] * 2, was_open, is_open)
     values, least = bounded(sums, [name for name, one in zip(sums, opens, strict=True) if one])
     return HugePagesView(**values, breakers=breakers, at_least=least)

@@ -26,7 +26,11 @@ class CallsView:
     per_second: float
     unplaced: Annotated[int, Field(description="Those whose range is not recorded.")]
     uncertain: Annotated[
-        int, Field(description="Those that leave open which pages they changed: docs/certainty.md.")
+        int,
+        Field(
+            description="Those that leave open which pages they changed: docs/certainty.md. Events "
+            "of kind doubt, conversions that may be of another VM, leave it open as well."
+        ),
     ]
     at_least: AtLeast
 
@@ -52,7 +56,7 @@ class PagesView:
         Bounds | None,
         Field(description="Of net_private, by the unknown pages. Null: no memslot is known."),
     ]
-    net_unknown: int
+    net_unknown: int | None
     at_least: AtLeast
 
 

@@ -31,7 +31,8 @@ class ConversionCounts:
         int | None,
         Field(
             description="Those that leave open which pages they changed: their range, direction or "
-            "end is not recorded, or the state of their pages before is unknown."
+            "end is not recorded, or the state of their pages before is unknown. Events of kind "
+            "doubt, conversions that may be of another VM, leave it open as well."
         ),
     ]
     effective_pages: int | None
@@ -121,7 +122,7 @@ def vm_view(reader: Catalogue, vm: Vm) -> VmView:
 def conversion_counts(vms: Sequence[Vm]) -> ConversionCounts:
     """Of some VMs together."""
     to_unknown = [vm.to_unknown for vm in vms]
-    uncertain = [vm.uncertain for vm in vms]
+    uncertain = [_uncertain(vm) for vm in vms]
     may_be_more = any(
         vm.uncertain or (vm.uncertain is None and vm.applied + vm.unconfirmed) for vm in vms
     )
@@ -137,6 +138,13 @@ def conversion_counts(vms: Sequence[Vm]) -> ConversionCounts:
         effective_pages=values["effective_pages"],
         at_least=least,
     )
+
+
+def _uncertain(vm: Vm) -> int | None:
+    """The row counts doubts as well, of which a conversion may leave several, in several VMs."""
+    if vm.uncertain is None:
+        return None
+    return vm.uncertain - vm.events_by_kind.get("doubt", 0)
 
 
 def conversions_line(counts: ConversionCounts) -> str:

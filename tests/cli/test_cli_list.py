@@ -25,7 +25,7 @@ def test_hosts_recordings_and_vms_have_ids(small_database: Path) -> None:
         "  recording 1  small  [trace.dat]  0.000 s  complete",
         "    vm 1  guest-a  pid 100  fd 5  6 conversions (1 failed)  "
         "pages: private 1004, shared 272, unknown 4",
-        "    vm 2  guest-b  pid 200  fd 5  1 conversions (0 failed)  "
+        "    vm 2  guest-b  pid 200  fd 5  1 conversion (0 failed)  "
         "pages: private not recorded, shared not recorded, unknown at least 2",
     ]
 

@@ -5,7 +5,7 @@ What a recording holds is counted here from its events, one by one.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from app.model.events import Certainty, EventKind, Outcome, To
 from app.report.build import build_report
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.views.between import between
 from app.views.row_ids import row_id
 
 EASY = "min_calls=1&min_rate=0.1&over_baseline=1&min_boot_calls=1"
@@ -124,7 +125,7 @@ def test_a_vm_tells_only_what_it_knows(all_held: list[Held], get: Get) -> None:
         counts, totals = vm["conversions"], vm["totals"]
         is_open = one.vague > 0
         check(counts, ("effective_pages",), is_open=is_open, is_dark=one.leaves_all_open)
-        assert counts["uncertain"] >= one.vague
+        assert one.vague <= counts["uncertain"] <= one.requested
         if not vm["layout_is_known"]:
             check(totals, ("private", "shared", "unknown"), is_open=True, is_dark=False)
             assert vm["mixed_2m"] != 0
@@ -151,7 +152,7 @@ def test_stretches_and_storms_tell_only_what_they_know(all_held: list[Held], get
             calls["applied"] + calls["unconfirmed"]
         )
         is_dark &= one.leaves_all_open and calls["applied"] + calls["unconfirmed"] > 0
-        is_open = calls["uncertain"] > 0
+        is_open = calls["uncertain"] > 0 or "doubt" in facts["events"]
         check(pages, CHANGES, is_open=is_open, is_dark=is_dark)
         check(calls, ("noop",), is_open=is_open, is_dark=is_dark)
         check(huge, ("broken", "healed"), is_open=is_open, is_dark=is_dark)
@@ -164,6 +165,9 @@ def test_stretches_and_storms_tell_only_what_they_know(all_held: list[Held], get
             is_dark=has_no_range,
         )
         check(facts, ("outside_memslots",), is_open=calls["unplaced"] > 0, is_dark=has_no_range)
+        assert calls["uncertain"] <= calls["requested"]
+        if calls["unplaced"] and not one.vm.layout_is_known:
+            assert pages["net_unknown"] is None
         if is_dark:
             assert (pages["net_private"], pages["net_shared"]) == (None, None)
         check_costs(facts)
@@ -185,7 +189,7 @@ def check_costs(facts: dict[str, Any]) -> None:
 def test_maps_tell_what_is_not_on_them(all_held: list[Held], get: Get) -> None:
     for one in all_held:
         path = f"/vms/{one.id}/raster"
-        for measure in ("conversions", "ping_pong", "mixed"):
+        for measure in ("private", "conversions", "ping_pong", "mixed"):
             answer = get(path, measure=measure, width=20, height=20)
             assert answer["unplaced"] == one.requested - one.placed
             assert not (answer["max"] == 0 and answer["unplaced"])
@@ -205,6 +209,9 @@ def test_two_moments_tell_only_what_they_know(all_held: list[Held], get: Get) ->
             if not one.vm.layout_is_known:
                 check(side["totals"], ("private", "shared"), is_open=True, is_dark=False)
                 assert side["mixed_2m"] != 0
+        if not one.vm.layout_is_known:
+            assert answer["same_pages"] != 0
+            assert "no memslot" not in {side for row in answer["runs"] for side in row.values()}
 
 
 def test_without_memslots_nothing_is_said_of_backing(all_held: list[Held], get: Get) -> None:
@@ -218,6 +225,26 @@ def test_events_leave_open_what_they_changed(all_held: list[Held], get: Get) -> 
         items = get(f"/vms/{one.id}/events", kind="conversion", limit=10_000)["items"]
         open_ = [event for event in items if event["effective_pages"] is None]
         assert len(open_) == one.vague
+
+
+def test_doubts_leave_open_what_they_changed(all_held: list[Held], get: Get) -> None:
+    doubts = [
+        event for one in all_held for event in get(f"/vms/{one.id}/events", kind="doubt")["items"]
+    ]
+    assert doubts
+    assert {event["effective_pages"] for event in doubts} == {None}
+
+
+def test_a_call_changes_no_more_pages_than_it_names(all_held: list[Held], reader: Reader) -> None:
+    steps = [
+        step
+        for one in all_held
+        if not one.vm.layout_is_known
+        for step in between(reader, one.id, 0, 1 << 62, 1000).first
+        if step.npages is not None
+    ]
+    assert steps
+    assert all(sum(asdict(step.pages).values()) <= step.npages for step in steps)
 
 
 def test_metrics_leave_out_what_is_not_known(
@@ -251,6 +278,7 @@ def test_pages_and_reports_say_not_recorded(
             build_report(reader, one.vm, None, redact=False),
         ]
         for page in map(PageText, texts):
+            assert "no unknown pages more" not in page.text
             for card in ("asked for", "really changed", "2 MiB blocks mixed"):
                 assert page.cards[card][0] == "not recorded", card
             assert page.cards["net change"][0] == "not known"
