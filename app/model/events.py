@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from app.model.states import GFN_LIMIT as GFN_LIMIT
 from app.model.states import Certainty as Certainty
 from app.model.states import PageState as PageState
 
@@ -17,7 +18,6 @@ PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 PAGES_PER_2M = 512
 PAGES_PER_1G = 1 << 18
-GFN_LIMIT = 1 << 40
 UNKNOWN_VCPU = -1
 UNKNOWN_LATENCY = -1
 

@@ -1,9 +1,10 @@
 """Memslots, guest_memfds and VMs as the model sees them: small frozen facts with a lifetime."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.model.states import Certainty, PageState
+from app.model.states import GFN_LIMIT, Certainty, PageState
 
 KVM_MEM_LOG_DIRTY_PAGES = 1 << 0
 KVM_MEM_READONLY = 1 << 1
@@ -92,3 +93,10 @@ class VmIdentity:
     is_unattributed: bool = False  # holds the events that belong to no VM that could be told
     may_be_several: bool = False
     """Calls of several VMs may have been taken for its, or some of its calls for another's."""
+
+
+def require_pages(memslots: Iterable[Memslot]) -> None:
+    """Raises ValueError unless all of them lie where a guest's pages may lie."""
+    for slot in memslots:
+        if not 0 <= slot.base_gfn < slot.end_gfn <= GFN_LIMIT:
+            raise ValueError(f"no memslot lies at gfns {slot.base_gfn:#x} to {slot.end_gfn:#x}")

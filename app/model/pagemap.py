@@ -27,7 +27,7 @@ from app.model.events import (
 )
 from app.model.gaps import may_be_undone
 from app.model.keyframe import Keyframe, decode, encode
-from app.model.layout import Memslot
+from app.model.layout import Memslot, require_pages
 from app.model.liveslots import LiveSlots, SlotKey
 from app.model.mixedrows import Blocks, with_mixed_blocks
 from app.model.pagetree import (
@@ -49,7 +49,6 @@ from app.model.slotcover import (
     LiveCover,
     block_hulls,
     cover_of,
-    require_pages,
 )
 from app.model.states import Totals
 from app.model.transitions import Operation

@@ -49,13 +49,6 @@ def cover_of(memslots: Iterable[Memslot]) -> CoverArray:
     return _joined(np.column_stack((edges[:-1], edges[1:], place[:-1])))
 
 
-def require_pages(memslots: Iterable[Memslot]) -> None:
-    """Raises ValueError unless all of them lie where a guest's pages may lie."""
-    for slot in memslots:
-        if not 0 <= slot.base_gfn < slot.end_gfn <= GFN_LIMIT:
-            raise ValueError(f"no memslot lies at gfns {slot.base_gfn:#x} to {slot.end_gfn:#x}")
-
-
 def _place(memslot: Memslot) -> Place:
     return Place.CAN_BE_PRIVATE if memslot.backing.can_be_private else Place.HVA_ONLY
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+GFN_LIMIT = 1 << 40
+
 
 class Certainty(IntEnum):
     UNKNOWN = 0

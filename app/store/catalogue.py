@@ -7,8 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.model.layout import Backing, GuestMemfd, Memslot
-from app.model.slotcover import require_pages
+from app.model.layout import Backing, GuestMemfd, Memslot, require_pages
 from app.store.checksums import RowsDamagedError
 from app.store.errors import NotFound, explained
 from app.store.heads import Head, Writing, read_heads, writing
