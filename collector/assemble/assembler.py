@@ -89,7 +89,6 @@ class Assembler:
         self._border = CallBorder()
         self._held = np.zeros(0, dtype=CALL)
         self._rows = np.zeros(0, dtype=EVENT)  # of the calls at hand
-        self._late: dict[int, list[LiveVm]] = {}  # by the thread whose call may be of these VMs
 
     @property
     def strange_pages(self) -> int:
@@ -252,21 +251,18 @@ class Assembler:
             self.lost_events += count
         for vm in list(self._vms.live()):
             self._append(vm, row.copy())
-        self._vms.open_gaps = max(0, self._vms.open_gaps + (1 if begins else -1))
+        losses = self._vms.losses
+        losses.gaps = max(0, losses.gaps + (1 if begins else -1))
 
     def _late_return(self, call: np.void, t: int) -> None:
         """A loss, too, to each VM of which the call may have been: to those before the gap."""
-        tid = int(call["tid"])
+        tid, losses = int(call["tid"]), self._vms.losses
         if call["flags"] & SAW_ENTER:
-            process = self._processes.of(tid)
-            vms = self._vms.live() if process is None else self._vms.of_process(process)
-            ours = [vm for vm in vms if vm.lost_something or vm.identity.created_t is None]
-            self._late[tid], kind = ours, EventKind.LOSS_BEGIN
+            vms, kind = losses.late_began(tid, self._vms.of_whom(tid)), EventKind.LOSS_BEGIN
         else:
-            ours, kind = self._late.pop(tid), EventKind.LOSS_END
-        for vm in ours:
-            if not vm.has_ended:
-                self._append(vm, loss_rows(np.array([t]), kind))
+            vms, kind = losses.late_ended(tid), EventKind.LOSS_END
+        for vm in vms:
+            self._append(vm, loss_rows(np.array([t]), kind))
 
 
 def parts_of(calls: CallArray) -> Iterator[CallArray]:

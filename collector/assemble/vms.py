@@ -12,6 +12,7 @@ from collector.assemble.live_vm import UNATTRIBUTED, Caller, LiveVm, OpenFile, V
 from collector.assemble.memslots import GuestMemfdFile, Inode, LiveMemslots
 from collector.assemble.names import Names
 from collector.assemble.open_files import OpenFiles
+from collector.assemble.open_losses import OpenLosses
 from collector.assemble.processes import Processes
 from collector.host.found import VmmFacts
 
@@ -64,14 +65,14 @@ class Vms:
         self._lingering: list[LiveVm] = []  # ended before, but a guest_memfd of theirs is open
         self._dialects: set[str] = set()
         self._has_doubts = False
-        self.open_gaps = 0  # losses that are under way
+        self.losses = OpenLosses()
         self._only: LiveVm | None = None
         if only is not None:
             self._only = self._add(only, None)
 
     @property
     def is_losing(self) -> bool:
-        return self.open_gaps > 0
+        return self.losses.gaps > 0
 
     def live(self) -> Iterator[LiveVm]:
         return iter(self._live.values())
@@ -269,7 +270,9 @@ class Vms:
         layout = LiveMemslots(is_complete)
         vm = LiveVm(sink_id, identity, identity, process, layout)
         self._names.add(vm)
-        vm.lost_something, vm.untold_gaps = self.is_losing, self.open_gaps
+        vm.lost_something = self.is_losing
+        late = (tid for tid in self.losses.late_threads if self._may_have(tid, process))
+        self.losses.met(vm, late)
         self._live[sink_id] = vm
         return vm
 
@@ -425,8 +428,11 @@ class Vms:
 
     def of_whom(self, tid: int) -> list[LiveVm]:
         """The VMs of the thread's process, and of those that it may be of."""
-        owner, may_be_one = self.owner(tid), self._processes.may_be_one
-        return [vm for vm in self.live() if vm.process is None or may_be_one(owner, vm.process)]
+        return [vm for vm in self.live() if self._may_have(tid, vm.process)]
+
+    def _may_have(self, tid: int, process: int | None) -> bool:
+        """Whether a VM of that process may be of the thread's."""
+        return process is None or self._processes.may_be_one(self.owner(tid), process)
 
     def of_thread(self, tid: int, fd: int) -> LiveVm | None:
         """The VM that a vCPU thread runs: by its vCPU's fd, its last VM ioctl, or elimination."""
