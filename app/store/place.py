@@ -63,15 +63,31 @@ def check_files(place: Place) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise StoreError(f"{path}: is no file, but {_kind(found.st_mode)}; it is not opened")
         if os.geteuid() == 0:
-            _check_owner(path, found, place.owner)
+            _check_owner(place, ending, found)
 
 
-def _check_owner(path: Path, found: os.stat_result, owner: Owner | None) -> None:
+def _check_owner(place: Place, ending: str, found: os.stat_result) -> None:
+    path = place.sibling(ending)
     if found.st_nlink > 1:
         raise StoreError(f"{path}: has another name, too; root does not open it")
-    expected = 0 if owner is None else owner.uid
-    if found.st_uid != expected and path.name.endswith(SIBLINGS[1:]):
+    if ending and found.st_uid not in _owners_of_siblings(place):
         raise StoreError(f"{path}: belongs to user {found.st_uid}; root does not open it")
+    is_planted = place.owner is None and found.st_uid != 0 and _is_open(path.parent.stat())
+    if is_planted:
+        raise StoreError(
+            f"{path}: belongs to user {found.st_uid}, and others may make files beside it; "
+            "root does not open it"
+        )
+
+
+def _owners_of_siblings(place: Place) -> set[int]:
+    """SQLite gives the files that root makes beside a database to the database's owner. Where only
+    root can make files, nobody else can have put them there."""
+    if place.owner is not None:
+        return {place.owner.uid}
+    if _is_open(place.path.parent.stat()) or not place.path.exists():
+        return {0}
+    return {0, place.path.stat().st_uid}
 
 
 def make_file(place: Place) -> None:

@@ -166,6 +166,32 @@ def test_where_anybody_may_write_root_does_not(open_folder: Path) -> None:
     record(shared / "live.db")  # as in /tmp: nobody else can exchange what is root's
 
 
+@only_root
+def test_root_opens_no_database_that_others_may_have_put_there(open_folder: Path) -> None:
+    shared = open_folder / "shared"
+    shared.mkdir()
+    record(shared / "live.db")
+    shared.chmod(0o1777)
+    os.chown(shared / "live.db", NOBODY, NOBODY)
+    files = sorted(shared.iterdir())
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=f"belongs to user {NOBODY}, and others may"):
+            open_database(shared / "live.db", read_only=read_only)
+    assert sorted(shared.iterdir()) == files
+
+
+@only_root
+def test_root_reads_and_writes_a_users_database_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    """SQLite gives what it makes beside the database to the user as well."""
+    record(tmp_path / "live.db")
+    os.chown(tmp_path / "live.db", NOBODY, NOBODY)
+    reader = open_database(tmp_path / "live.db", read_only=True)
+    assert len(Reader(reader).recordings()) == 1
+    record(tmp_path / "live.db")
+    assert len(Reader(reader).recordings()) == 2
+    reader.dispose()
+
+
 def test_a_link_of_ones_own_is_followed(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "data").symlink_to("disk")
