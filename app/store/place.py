@@ -132,6 +132,7 @@ def acting_as(owner: Owner | None) -> Iterator[None]:
     if owner is None:
         yield
         return
+    _leave_groups()
     before = Owner(_LIBC.setfsuid(-1), _LIBC.setfsgid(-1))
     _LIBC.setfsgid(owner.gid)
     _LIBC.setfsuid(owner.uid)
@@ -144,9 +145,19 @@ def acting_as(owner: Owner | None) -> Iterator[None]:
         _LIBC.setfsgid(before.gid)
 
 
+def _leave_groups() -> None:
+    """For good: those of root's, beside its own, may open what a folder's owner may not."""
+    if os.getgroups():
+        try:
+            os.setgroups([])
+        except PermissionError as error:
+            raise StoreError("this process may not leave its groups to act as a user") from error
+
+
 def stay_able_to_act_as(owner: Owner | None) -> None:
     """Before capabilities are given up: a saved user id may be acted as without any."""
     if owner is not None:
+        _leave_groups()
         os.setresgid(-1, -1, owner.gid)
         os.setresuid(-1, -1, owner.uid)
 

@@ -16,6 +16,7 @@ from app.store.place import Owner, acting_as, find_place, stay_able_to_act_as
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
 
+OF_ROOTS_GROUPS = 12_345
 ENDINGS = ["", "-wal", "-shm", "-journal", ".lock"]
 
 
@@ -149,6 +150,30 @@ def test_a_saved_user_id_can_be_acted_as_without_capabilities(theirs: Path) -> N
     assert os.read(reading, 10) == b"done"
     os.close(reading)
     assert (theirs / "made").stat().st_uid == NOBODY
+
+
+@only_root
+def test_acting_as_a_user_is_without_the_groups_of_root(theirs: Path) -> None:
+    """As where root's are disk and adm, whose files a user's link could name."""
+    groups_own = theirs.parent / "groups_own"
+    groups_own.touch()
+    os.chown(groups_own, 0, OF_ROOTS_GROUPS)
+    groups_own.chmod(0o660)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([0, OF_ROOTS_GROUPS])
+        with acting_as(Owner(NOBODY, NOBODY)):
+            try:
+                groups_own.open("r+").close()
+                os.write(writing, b"opened")
+            except PermissionError:
+                os.write(writing, b"refused")
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    assert os.read(reading, 20) == b"refused"
+    os.close(reading)
 
 
 @only_root
