@@ -11,7 +11,8 @@ import numpy as np
 
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.assemble.assembler import Assembler, parts_of
-from collector.assemble.vms import InodeOf, VmmOf
+from collector.assemble.memslots import InodeOf
+from collector.assemble.vmms import VmmOf
 from collector.clock_watch import ClockWatch
 from collector.counters import Counters, Meter
 from collector.coverage import describe_coverage

@@ -21,11 +21,13 @@ from collector.assemble.found import FoundTaker
 from collector.assemble.layout_calls import LayoutCalls
 from collector.assemble.live_vm import Caller, LiveVm
 from collector.assemble.loss_rows import loss_rows
+from collector.assemble.memslots import InodeOf
 from collector.assemble.page_cache import with_runs
 from collector.assemble.process_calls import ProcessCalls
 from collector.assemble.processes import Processes
 from collector.assemble.reuse import changes_layout, is_new_vm
-from collector.assemble.vms import InodeOf, VmmOf, Vms
+from collector.assemble.vmms import VmmOf
+from collector.assemble.vms import Vms
 from collector.coverage import Capability
 from collector.host.found import Found
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, CallArray, CallCode
@@ -100,7 +102,7 @@ class Assembler:
         """Sentences for people, for the coverage: what became known by the calls."""
         damage = self._border.damage
         damaged = () if damage is None else (f"Damaged: {damage}.",)
-        return self._vms.notes + self._attribution.notes + damaged
+        return self._vms.known.notes + self._attribution.notes + damaged
 
     @property
     def damage(self) -> str | None:
@@ -109,7 +111,7 @@ class Assembler:
 
     @property
     def unattributed(self) -> LiveVm | None:
-        return self._vms.unattributed_if_any
+        return self._vms.known.unattributed_if_any
 
     def add(self, calls: CallArray) -> None:
         """Take the next calls, which must not be older than those before."""
@@ -218,7 +220,7 @@ class Assembler:
             if is_new is None and not (decided or is_last_word):
                 return False
             if is_new is None:  # it may be one of the same number that says nothing yet
-                self._vms.doubt(vm)
+                self._vms.known.doubt(vm)
                 self._append(vm, everything_doubted(tid, t))
                 self._process_calls.doubt_others(Caller(tid, fd, 0), t)
             if not is_new:
@@ -249,7 +251,7 @@ class Assembler:
             cpu = None if call["cpu"] == UNKNOWN_CPU else int(call["cpu"])
             self._sink.add_loss(Loss(began, t, count or None, cpu, self._source))
             self.lost_events += count
-        for vm in list(self._vms.live()):
+        for vm in list(self._vms.known.live()):
             self._append(vm, row.copy())
         losses = self._vms.losses
         losses.gaps = max(0, losses.gaps + (1 if begins else -1))
@@ -258,7 +260,7 @@ class Assembler:
         """A loss, too, to each VM of which the call may have been: to those before the gap."""
         tid, losses = int(call["tid"]), self._vms.losses
         if call["flags"] & SAW_ENTER:
-            vms, kind = losses.late_began(tid, self._vms.of_whom(tid)), EventKind.LOSS_BEGIN
+            vms, kind = losses.late_began(tid, self._vms.rivals.of_whom(tid)), EventKind.LOSS_BEGIN
         else:
             vms, kind = losses.late_ended(tid), EventKind.LOSS_END
         for vm in vms:

@@ -14,6 +14,7 @@ from app.model.events import (
 )
 from collector.assemble.doubts import doubted, lodgers_doubted
 from collector.assemble.file_ranges import PAGE_CACHE, FileRanges, Placed
+from collector.assemble.finder import Finder
 from collector.assemble.groups import GroupClass, Groups, IndexArray, group
 from collector.assemble.hva_ranges import REGIONS, Mask, Unmaps, place_regions
 from collector.assemble.live_vm import Caller, LiveVm, Vcpu
@@ -36,6 +37,7 @@ class Attribution:
         self.files = FileRanges(vms)
         self._unmaps = Unmaps(vms, processes)
         self._vms = vms
+        self._finder = Finder(vms)
         self._processes = processes
         self._found: list[LiveVm] = []
         self._extras: list[tuple[LiveVm, Extra]] = []
@@ -96,7 +98,7 @@ class Attribution:
             t, caller = int(rows["t"][groups.first[g]]), groups.callers[g]
             vm = self._vm_of(caller, t, groups.was_accepted[g])
             target[g] = self._index(vm)
-            if not self._vms.is_certain(caller, vm):
+            if not self._finder.is_certain(caller, vm):
                 self._lodged.append((vm, groups.of == g))
         for g in groups.numbers(GroupClass.VCPU):  # whose threads those may have made known
             target[g], vcpu_of[g] = self._of_vcpu(groups.callers[g])
@@ -114,18 +116,18 @@ class Attribution:
         if is_alien.any():
             is_alien &= np.isin(groups.of, ioctls)
         if is_alien.any():
-            owner[is_alien] = self._index(self._vms.unattributed)
+            owner[is_alien] = self._index(self._vms.known.unattributed)
 
     def _vm_of(self, caller: Caller, t: int, was_accepted: bool) -> LiveVm:
         if was_accepted or caller.kvm:
-            return self._vms.find_or_create(caller, t, was_accepted=was_accepted)
-        return self._vms.find(caller) or self._vms.unattributed
+            return self._finder.find_or_create(caller, t, was_accepted=was_accepted)
+        return self._finder.find(caller) or self._vms.known.unattributed
 
     def _of_vcpu(self, caller: Caller) -> tuple[int, int]:
         """Its VM, and its number if its fd tells."""
         tid, fd = caller.tid, caller.fd
         file = self._vms.file(tid, fd) if fd >= 0 else None
-        vm = self._vms.of_thread(tid, fd) or self._vms.unattributed
+        vm = self._finder.of_thread(tid, fd) or self._vms.known.unattributed
         if not isinstance(file, Vcpu):
             return self._index(vm), UNKNOWN_VCPU
         self._vms.runs(tid, file)  # known no longer, perhaps, since events were lost
@@ -145,7 +147,7 @@ class Attribution:
         owned, extras = found
         for vm, members in owned:
             if len(members):
-                owner[members] = self._index(vm or self._vms.unattributed)
+                owner[members] = self._index(vm or self._vms.known.unattributed)
         self._extras += extras
 
     def _place_regions(self, calls: CallArray, rows: EventArray, owner: IndexArray) -> None:
@@ -170,15 +172,15 @@ class Attribution:
                 yield vm, extra
         for vm, extra in list(self._extras):
             is_one = extra.rows["kind"] == EventKind.CONVERSION
-            for rival in self._vms.rivals(vm) if is_one.any() else ():
+            for rival in self._vms.rivals.of(vm) if is_one.any() else ():
                 yield rival, Extra(extra.keys[is_one], doubted(extra.rows[is_one]))
         for index, vm in enumerate(self._found.copy()):
-            for rival in self._vms.rivals(vm):
+            for rival in self._vms.rivals.of(vm):
                 which = np.flatnonzero(happened & (owner == index))
                 yield rival, Extra(keys_after(which), doubted(rows[which]))
 
     def _stray_index(self) -> int:
-        stray = self._vms.unattributed_if_any
+        stray = self._vms.known.unattributed_if_any
         return NOBODY if stray is None else self._index(stray)
 
     def _strays_doubted(
@@ -192,8 +194,8 @@ class Attribution:
         for one in np.unique(threads).tolist():
             of_thread = which[threads == one]
             caller = Caller(one >> 32, signed32(one), 0)
-            for vm in self._vms.candidates(caller):
-                self._vms.doubt(vm)
+            for vm in self._vms.rivals.candidates(caller):
+                self._vms.known.doubt(vm)
                 yield vm, Extra(keys_after(of_thread), doubted(rows[of_thread]))
 
     def _with_extras(self, rows: EventArray, owner: IndexArray) -> tuple[EventArray, IndexArray]:

@@ -17,6 +17,7 @@ from app.model.events import (
     effect_time,
 )
 from collector.assemble.file_state import first_state
+from collector.assemble.finder import Finder
 from collector.assemble.groups import GroupClass, Groups, IndexArray
 from collector.assemble.live_vm import LiveVm
 from collector.assemble.mapped import Offsets, ends_of
@@ -42,6 +43,7 @@ class FileRanges:
 
     def __init__(self, vms: Vms) -> None:
         self._vms = vms
+        self._finder = Finder(vms)
         self.strange_calls = 0
         """fallocate of files that are no known guest_memfds: dropped."""
         self.strange_pages = 0
@@ -110,7 +112,7 @@ class FileRanges:
             _take_gpas(members, calls, rows)
             return [(file, members)], []
         if not isinstance(file, GuestMemfdFile) or file.stray is not None:
-            return [(self._vms.of_thread(tid, -1), members)], []
+            return [(self._finder.of_thread(tid, -1), members)], []
         extras = self._reveal(file, members, rows)
         is_told = calls["flags"][members] & SAW_STRUCT != 0
         told = members[is_told]
@@ -146,7 +148,7 @@ class FileRanges:
         inodes, of_inode = np.unique(v[:, (2, 0)], axis=0, return_inverse=True)
         for number, (device, ino) in enumerate(inodes.tolist()):
             is_of = of_inode.reshape(-1) == number
-            members, file = which[is_of], self._vms.memfd(device, ino)
+            members, file = which[is_of], self._vms.files.of_inode(device, ino)
             if file is None or file.stray is not None:
                 self.strange_pages += int(v[is_of, 3].sum())
                 continue
@@ -158,14 +160,14 @@ class FileRanges:
         return owned, extras
 
     def _owners(self, file: GuestMemfdFile) -> Iterator[LiveVm]:
-        return self._vms.with_file(file)
+        return self._vms.known.with_file(file)
 
     def _guest_memfd(self, tid: int, fd: int) -> tuple[GuestMemfdFile | None, Certainty]:
         """The guest_memfd of an fd; without an fd (kprobes), the only one of the thread's VM."""
         if fd >= 0:
             file = self._vms.file(tid, fd)
             return file if isinstance(file, GuestMemfdFile) else None, Certainty.SEEN
-        vm = self._vms.of_thread(tid, -1)
+        vm = self._finder.of_thread(tid, -1)
         if vm is None or len(vm.files) != 1:
             return None, Certainty.UNKNOWN
         return vm.files[0], Certainty.INFERRED

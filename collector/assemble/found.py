@@ -83,7 +83,7 @@ class FoundTaker:
             uuid=facts.uuid or known.uuid,
         )
         if identity != known:
-            self._vms.identify(vm, identity)
+            self._vms.known.identify(vm, identity)
 
     def _memfd(self, vm: LiveVm, pid: int, memfd: FoundMemfd, t: int) -> GuestMemfdFile:
         """The file of the assembler's, open under all its numbers."""
@@ -94,7 +94,7 @@ class FoundTaker:
             vm.files.append(file)
             self._sink.add_guest_memfd(vm.sink_id, row_of(memfd))
         self._open_all(pid, memfd.fds, file, t)
-        self._vms.know_inode(file, (memfd.dev, memfd.ino))
+        self._vms.files.know_inode(file, (memfd.dev, memfd.ino))
         return file
 
     def _open_all(self, pid: int, fds: Iterable[int], file: GuestMemfdFile, t: int) -> None:

@@ -58,7 +58,7 @@ class Unmaps:
             return
         which = which[~self._is_repeated(calls, which)]
         placed: set[int] = set()
-        for vm in [vm for vm in self._vms.live() if vm.layout.slots]:
+        for vm in [vm for vm in self._vms.known.live() if vm.layout.slots]:
             for one in _unmapped(vm, self._of(vm, calls, which), calls, rows):
                 placed.update(calls_of(one[1].keys).tolist())
                 yield one
@@ -74,7 +74,7 @@ class Unmaps:
         return result
 
     def _has_several(self, tid: int) -> bool:
-        return len(self._vms.of_whom(tid)) > 1
+        return len(self._vms.rivals.of_whom(tid)) > 1
 
     def _of(self, vm: LiveVm, calls: CallArray, which: IndexArray) -> IndexArray:
         """Those that may be of the VM's process."""

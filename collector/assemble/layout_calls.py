@@ -6,10 +6,11 @@ from app.model.events import Certainty, EventArray
 from app.model.layout import GuestMemfd
 from app.store.protocol import RecordingSink
 from collector.assemble.file_state import state_where_bound
+from collector.assemble.finder import Finder
 from collector.assemble.live_vm import Append, Caller, LiveVm, caller_of
-from collector.assemble.memslots import GuestMemfdFile, Inode, Region
+from collector.assemble.memslots import GuestMemfdFile, Inode, InodeOf, Region
 from collector.assemble.reuse import is_internal, is_new_vm, region_of
-from collector.assemble.vms import InodeOf, Vms
+from collector.assemble.vms import Vms
 from collector.records import SAW_GMEM, SAW_STRUCT, CallArray
 
 
@@ -27,6 +28,7 @@ class LayoutCalls:
     ) -> None:
         self._sink = sink
         self._vms = vms
+        self._finder = Finder(vms)
         self._append = append
         self._inode_of = inode_of
         self._sees_creation = sees_creation
@@ -43,7 +45,7 @@ class LayoutCalls:
     ) -> bool:
         """False: whose it is depends on calls not given yet."""
         caller = caller_of(call)
-        vm = self._vms.find_or_create(caller, t)
+        vm = self._finder.find_or_create(caller, t)
         if caller.fd < 0 and vm.layout.slots and not self._sees_creation:
             # Only a pointer names the VM, and memory is reused: a VM that starts with a
             # guest_memfd may be another one at the same address.
@@ -53,7 +55,7 @@ class LayoutCalls:
             if is_new:
                 vm = self._replace(vm, caller, entered, t)
         self._append(vm, row)
-        if not self._vms.is_unattributed(vm) and self._vms.is_certain(caller, vm):
+        if not self._vms.known.is_unattributed(vm) and self._finder.is_certain(caller, vm):
             self._open_guest_memfd(vm, call, t)
         return True
 
@@ -86,8 +88,8 @@ class LayoutCalls:
         if is_internal(region):
             return
         caller = caller_of(call)
-        vm = self._vms.find_or_create(caller, t)
-        if self._vms.is_unattributed(vm) or not self._vms.is_certain(caller, vm):
+        vm = self._finder.find_or_create(caller, t)
+        if self._vms.known.is_unattributed(vm) or not self._finder.is_certain(caller, vm):
             self._append(vm, row)  # whose memslot it is is not known
             return
         if self._proves_new_vm(vm, region):
@@ -107,7 +109,7 @@ class LayoutCalls:
     def _proves_new_vm(self, vm: LiveVm, region: Region) -> bool:
         if self._sees_creation or vm.lost_something or not vm.layout.is_complete:
             return False
-        if self._vms.has_only_one:
+        if self._vms.only is not None:
             return False
         return vm.layout.would_refuse(region)
 

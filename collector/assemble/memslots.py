@@ -17,6 +17,9 @@ View = Callable[[Memslot], Mapping | None]
 Inode = tuple[int, int]
 """st_dev and st_ino, as stat(2) tells them."""
 
+InodeOf = Callable[[int, int], Inode | None]
+"""Tells which guest_memfd a process has open under an fd; None if it is gone."""
+
 NO_ID = -(1 << 31)
 """Below all ids, those of slots of unknown id too."""
 

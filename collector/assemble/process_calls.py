@@ -4,6 +4,7 @@ import numpy as np
 
 from app.model.events import UNKNOWN_VCPU, Certainty
 from collector.assemble.doubts import everything_doubted
+from collector.assemble.finder import Finder
 from collector.assemble.live_vm import Append, Caller, Vcpu, caller_of
 from collector.assemble.processes import CLONE_THREAD, Processes
 from collector.assemble.vms import Vms
@@ -18,6 +19,7 @@ class ProcessCalls:
 
     def __init__(self, vms: Vms, processes: Processes, append: Append) -> None:
         self._vms = vms
+        self._finder = Finder(vms)
         self._processes = processes
         self._append = append
 
@@ -54,15 +56,15 @@ class ProcessCalls:
         """The fd may name a new VM from now on: where nothing tells that another process has the
         old one under that number, the old one may be it, and nothing is known of its pages. (That
         of a struct kvm * is told by that.)"""
-        for vm in self._vms.candidates(caller):
+        for vm in self._vms.rivals.candidates(caller):
             if vm.kvm is None:
                 self._append(vm, everything_doubted(caller.tid, t))
 
     def _create_vcpu(self, call: np.void, t: int) -> None:
         """It makes the fd known. Who created a vCPU need not be the one who runs it."""
         caller = caller_of(call)
-        vm = self._vms.find_or_create(caller, t)
-        if not self._vms.is_unattributed(vm) and self._vms.is_certain(caller, vm):
+        vm = self._finder.find_or_create(caller, t)
+        if not self._vms.known.is_unattributed(vm) and self._finder.is_certain(caller, vm):
             is_told = call["flags"] & SAW_STRUCT
             vcpu = Vcpu(vm, int(call["v"][0]) if is_told else UNKNOWN_VCPU)
             self._vms.open(int(call["tid"]), int(call["ret"]), vcpu, t)

@@ -5,7 +5,8 @@ from memory_sink import MemorySink, RecordedVm
 
 from app.model.events import EventArray, EventKind
 from collector.assemble.assembler import Assembler
-from collector.assemble.vms import InodeOf, VmmOf
+from collector.assemble.memslots import InodeOf
+from collector.assemble.vmms import VmmOf
 from collector.coverage import Capability
 from collector.records import (
     CALL,

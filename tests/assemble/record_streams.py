@@ -8,7 +8,7 @@ from memory_sink import MemorySink
 
 from collector.assemble.assembler import Assembler
 from collector.assemble.pairing import Pairing
-from collector.assemble.vms import VmmOf
+from collector.assemble.vmms import VmmOf
 from collector.coverage import describe_coverage
 from collector.ftrace.tracedat import open_trace_dat
 from collector.records import RECORD, RecordArray, RecordCode
