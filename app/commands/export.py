@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from app.commands import event_options
+from app.commands.damage import tell_damage
 from app.commands.errors import UsageError
 from app.commands.options import Database, open_to_read
 from app.commands.outputs import opened_output
@@ -65,7 +66,10 @@ def command(
     output: Output = None,
     database: Database = None,
 ) -> None:
-    """Write a VM's conversions, events, memslots, state, changes or notes as a table."""
+    """Write a VM's conversions, events, memslots, state, changes or notes as a table.
+
+    The exit status is 1 if damage of the database took something of it.
+    """
     values = (kind, outcome, direction, cause, errno, vcpu, tid, size, memslot)
     texts = dict(zip(EVENT_FILTERS, values, strict=True))
     check_times(what, at, from_t, to_t)
@@ -82,6 +86,7 @@ def command(
     batches = export_batches(reader, found, Export(what, at, from_t, to_t, where))
     with opened(output, table_format) as target:
         write_table(batches, SCHEMAS[what], table_format, target.write)
+    tell_damage(reader, found.recording_id)
 
 
 def check_times(what: What, at: int | None, from_t: int | None, to_t: int | None) -> None:

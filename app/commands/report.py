@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.damage import tell_damage
 from app.commands.errors import CommandError
 from app.commands.options import Database, open_to_read
 from app.commands.outputs import opened_output
@@ -41,9 +42,11 @@ def command(
 
     reader = Reader(open_to_read(database))
     try:
-        text = build_report(reader, find_vm(reader, vm), storm, redact=redact)
+        row = find_vm(reader, vm)
+        text = build_report(reader, row, storm, redact=redact)
     except ReportError as error:
         raise CommandError(str(error)) from error
     with opened_output(output) as target:
         target.write(text.encode())
     print(f"{output}: {len(text.encode()) / 1e6:.1f} MB")
+    tell_damage(reader, row.recording_id)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
+from app.commands.errors import CommandError
 
 
 @pytest.fixture
@@ -50,3 +51,28 @@ def test_what_sqlite_itself_finds_is_listed(path: Path) -> None:
     status, said = checked(path)
     assert status == 1
     assert "foreign_key_check: row 1 of note belongs to no vm" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            ("export", "1", "--what", what)
+            for what in ("conversions", "changes", "events", "state")
+        ),
+        ("report", "1", "--output", "report.html"),
+    ],
+)
+def test_who_reads_what_is_damaged_is_told(
+    path: Path, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a table the rows that are lost are merely not there."""
+    monkeypatch.chdir(tmp_path)
+    arguments = [*command, "--database", str(path)]
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 0
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE segment SET event_blob = zeroblob(50) WHERE vm_id = 1")
+    found = CliRunner().invoke(cli.app, arguments)
+    assert isinstance(found.exception, CommandError)
+    assert "recording 1: the database is damaged (" in str(found.exception)
+    assert "now a loss); gmemscope check lists all damage" in str(found.exception)
