@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -18,12 +19,14 @@ MOST_S = 120
 
 @pytest.fixture(scope="module")
 def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of conversions that each lie elsewhere; several seconds of CPU time on any machine."""
+    """Of conversions anywhere in memory: several seconds of CPU time on any machine, and some MiB,
+    for there is no order in them that could be packed."""
+    random = Random(1)
     path = tmp_path_factory.mktemp("logs") / "long.txt"
     with path.open("w") as file:
         file.write(f"# conv.bt v1\n{CREATION}")
         for i in range(250_000):
-            address, attributes = i * 8191 << 12, 8 * (i % 2)
+            address, attributes = random.randrange(1 << 28) << 12, 8 * random.randrange(2)
             file.write(
                 f"{3000 + i} {3000 + i} 7 7 vmm SET_MEMORY_ATTRIBUTES fd=5 address={address:#x}"
                 f" size=0x1000 attributes={attributes:#x} flags=0x0 ret=0\n"
