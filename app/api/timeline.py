@@ -29,9 +29,13 @@ class TimelineOut(BaseModel):
     unconfirmed: list[int] = Field(description="Conversions whose end was not seen.")
     noop: Counts = Field(description="Applied conversions known to have changed no page.")
     uncertain: list[int] = Field(
-        description="What leaves open which pages changed: conversions whose range, direction, end "
-        "or pages before are not known, and events of kind doubt. In a bucket with any, noop, "
+        description="Conversions that leave open which pages they changed: their range, direction, "
+        "end or pages before are not known. In a bucket with any, or with doubts, noop, "
         "pages_to_private and pages_to_shared are lower bounds, and null instead of 0."
+    )
+    doubts: list[int] = Field(
+        description="Events of kind doubt: by conversions that may be of another VM. One of these "
+        "may leave several."
     )
     unplaced: list[int] = Field(
         description="Conversions whose range is not recorded, whatever became of them."

@@ -28,6 +28,7 @@ FIELDS = (
     "unconfirmed",
     "noop",
     "uncertain",
+    "doubts",
     "unplaced",
     "page_faults",
     "private_faults",
@@ -48,6 +49,7 @@ FIELDS = (
     UNCONFIRMED,
     NOOP,
     UNCERTAIN,
+    DOUBTS,
     UNPLACED,
     PAGE_FAULTS,
     PRIVATE_FAULTS,
@@ -98,7 +100,8 @@ class Timeline:
     failed: Counts
     unconfirmed: Counts
     noop: Counts  # applied conversions whose pages were all known to be as asked already
-    uncertain: Counts  # conversions that leave open what they changed, and doubts
+    uncertain: Counts  # conversions that leave open what they changed
+    doubts: Counts  # conversions of other VMs that may be of this one
     unplaced: Counts  # conversions of unknown range, whatever became of them
     page_faults: Counts
     private_faults: Counts  # page faults that are known to be private
@@ -116,6 +119,12 @@ class Timeline:
         """All conversions, whatever became of them."""
         applied = self.to_private + self.to_shared + self.to_unknown
         return applied + self.failed + self.unconfirmed
+
+    @property
+    def leaves_open(self) -> npt.NDArray[np.bool_]:
+        """Whether it is open which pages changed: what is counted of them are lower bounds."""
+        result: npt.NDArray[np.bool_] = (self.uncertain > 0) | (self.doubts > 0)
+        return result
 
     @property
     def pages_changed(self) -> Counts:
@@ -227,7 +236,7 @@ def count_event(counts: Counts, column: int, how: Kinds, effective_pages: int) -
     elif kind == MEMORY_FAULT:
         counts[column, MEMORY_FAULTS] += 1
     elif kind == DOUBT:
-        counts[column, UNCERTAIN] += 1
+        counts[column, DOUBTS] += 1
 
 
 @hot_part

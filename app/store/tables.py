@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.states import Certainty, PageState
 from app.store.columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 

@@ -43,7 +43,7 @@ class VmTotals:
         calls = events[is_conversion]
         is_applied = calls["outcome"] == Outcome.APPLIED
         self.to_unknown += int(np.count_nonzero(is_applied & (calls["to"] == To.UNKNOWN)))
-        self.vague += int(np.count_nonzero(is_vague(calls)) + counts[EventKind.DOUBT])
+        self.vague += int(np.count_nonzero(is_vague(calls)))
         self.effective_pages += int(calls["effective_pages"].sum())
         self.lost_events += int(events["aux"][events["kind"] == EventKind.LOSS_BEGIN].sum())
 

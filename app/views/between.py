@@ -42,7 +42,7 @@ def between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int) -> B
     timeline = reader.timeline(vm_id, np.array([from_t, to_t], np.int64))
     table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
     counts = {name: table.column(field)[0].as_py() for name, field in _COUNTS.items()}
-    leaves_open = bool(timeline.uncertain[0])
+    leaves_open = bool(timeline.leaves_open[0])
     least = [_NOOP] if leaves_open and counts[_NOOP] is not None else []
     return Between(from_t, to_t, counts, least, leaves_open, changing, has_more)
 

@@ -291,12 +291,12 @@ class Storms:
         summaries but for the ends."""
         first, last = -(-from_t >> _WHOLE_SHIFT), to_t >> _WHOLE_SHIFT
         cuts = [first << _WHOLE_SHIFT, last << _WHOLE_SHIFT] if last > first else []
-        failed = changed = uncertain = 0
+        failed, changed, is_open = 0, 0, False
         for edges in pairwise(dict.fromkeys((from_t, *cuts, to_t))):
             timeline = self._reader.timeline(vm_id, np.array(edges, np.int64))
             failed += int(timeline.failed[0])
             changed += int(timeline.pages_changed[0])
-            uncertain += int(timeline.uncertain[0])
+            is_open |= bool(timeline.leaves_open[0])
         name = "pages_changed"
-        values, least = bounded({name: changed}, [name] if uncertain else [])
+        values, least = bounded({name: changed}, [name] if is_open else [])
         return failed, values[name], least

@@ -30,6 +30,7 @@ COUNTS = (
     "shared",
     "unknown",
     "mixed_2m",
+    "doubts",
 )
 _KINDS = {
     "hypercalls": "hypercall",
@@ -61,7 +62,7 @@ def is_known(timeline: Timeline, vm: Vm, recording: Recording) -> dict[str, Mask
     all_ = np.ones(len(timeline.requested), np.bool_)
     known = dict.fromkeys(COUNTS, all_)
     for name in ("noop", "pages_to_private", "pages_to_shared"):
-        known[name] = (getattr(timeline, name) > 0) | (timeline.uncertain == 0)
+        known[name] = (getattr(timeline, name) > 0) | ~timeline.leaves_open
     for name in ("private", "shared", "unknown"):
         known[name] = all_ & vm.layout_is_known | (getattr(timeline, name) > 0)
     has_all_states = (timeline.unknown == 0) & vm.layout_is_known

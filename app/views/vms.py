@@ -122,10 +122,8 @@ def vm_view(reader: Catalogue, vm: Vm) -> VmView:
 def conversion_counts(vms: Sequence[Vm]) -> ConversionCounts:
     """Of some VMs together."""
     to_unknown = [vm.to_unknown for vm in vms]
-    uncertain = [_uncertain(vm) for vm in vms]
-    may_be_more = any(
-        vm.uncertain or (vm.uncertain is None and vm.applied + vm.unconfirmed) for vm in vms
-    )
+    uncertain = [vm.uncertain for vm in vms]
+    may_be_more = any(_leaves_open(vm) for vm in vms)
     sums = {"effective_pages": sum(vm.effective_pages for vm in vms)}
     values, least = bounded(sums, sums if may_be_more else ())
     return ConversionCounts(
@@ -140,11 +138,11 @@ def conversion_counts(vms: Sequence[Vm]) -> ConversionCounts:
     )
 
 
-def _uncertain(vm: Vm) -> int | None:
-    """The row counts doubts as well, of which a conversion may leave several, in several VMs."""
+def _leaves_open(vm: Vm) -> bool:
+    """Whether it is open which pages changed."""
     if vm.uncertain is None:
-        return None
-    return vm.uncertain - vm.events_by_kind.get("doubt", 0)
+        return vm.applied + vm.unconfirmed > 0
+    return vm.uncertain > 0 or vm.events_by_kind.get("doubt", 0) > 0
 
 
 def conversions_line(counts: ConversionCounts) -> str:

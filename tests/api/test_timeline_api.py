@@ -11,6 +11,7 @@ EXPECTED = {
     "unconfirmed": [0, 0, 1, 0, 0],
     "noop": [0, 1, None, 0, 0],  # the unconfirmed one may have been one
     "uncertain": [0, 0, 1, 0, 0],
+    "doubts": [0, 0, 0, 0, 0],
     "unplaced": [0, 0, 0, 0, 0],
     "hypercalls": [0, 0, 1, 0, 0],
     "memory_faults": [0, 0, 0, 0, 0],
@@ -66,5 +67,5 @@ def test_a_table_has_a_row_a_bucket(client: httpx.Client) -> None:
     lines = client.get("/api/v1/vms/1/timeline.csv?from=0&to=1000&buckets=5").text.splitlines()
 
     assert lines[0].startswith('"from","to","to_private"')
-    assert lines[1] == "0,200,1,0,0,0,0,0,0,0,0,0,,,1024,0,1024,256,0,0"
+    assert lines[1] == "0,200,1,0,0,0,0,0,0,0,0,0,,,1024,0,1024,256,0,0,0"
     assert len(lines) == 6

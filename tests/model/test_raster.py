@@ -264,3 +264,17 @@ def test_conversions_of_unknown_direction_or_range_have_their_own_lane() -> None
     assert told == (1, 0, 2, 1)
     assert lanes.requested.tolist() == [4]
     assert (lanes.uncertain[0], lanes.unplaced[0], lanes.noop[0]) == (2, 2, 1)
+
+
+def test_doubts_are_no_conversions_but_leave_open_what_changed() -> None:
+    events = np.zeros(4, EVENT)
+    events["t"], events["kind"] = [1, 2, 3, 11], EventKind.DOUBT
+    events["kind"][0], events["range_certainty"][:2] = EventKind.CONVERSION, Certainty.SEEN
+    events["outcome"][1:] = Outcome.UNCONFIRMED
+    sums = TimelineSums(np.array([0, 10, 20, 30]))
+    sums.add_events(events)
+    lanes = sums.finish()
+    assert lanes.requested.tolist() == [1, 0, 0]
+    assert (lanes.uncertain.tolist(), lanes.doubts.tolist()) == ([0, 0, 0], [2, 1, 0])
+    assert (lanes.unconfirmed.tolist(), lanes.unplaced.tolist()) == ([0, 0, 0], [0, 0, 0])
+    assert lanes.leaves_open.tolist() == [True, True, False]

@@ -123,3 +123,37 @@ def test_checksums_taken_without_a_later_column_are_not_held_against_a_recording
     assert reader.vm(7).name == "guest"
     assert reader.damaged_rows(reader.recording(3)) == []
     opened.dispose()
+
+
+def test_doubts_are_taken_out_of_the_conversions_that_leave_changes_open(tmp_path: Path) -> None:
+    """Checksums are kept of what does not change."""
+    path = tmp_path / "doubts.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "0008")
+        connection.commit()
+    engine.dispose()
+    columns = "recording_id, name, created_certainty, ended_is_inferred, start_state, revision, "
+    columns += "is_unattributed, last_t, events, requested, applied, failed, unconfirmed, "
+    columns += "effective_pages, private_pages, shared_pages, unknown_pages, mixed_blocks, "
+    columns += "lost_events, layout_is_known"
+    with sqlite3.connect(path) as raw:
+        raw.executescript(ROWS_OF_0001)
+        raw.execute(
+            """UPDATE vm SET events_by_kind = '{"conversion": 41, "doubt": 82}', uncertain = 123,
+            row_checksum = 1"""
+        )
+        for vm_id, kinds, uncertain in ((8, '{"conversion": 4}', "3"), (9, '{"doubt": 2}', "NULL")):
+            raw.execute(
+                f"INSERT INTO vm (id, uuid, events_by_kind, uncertain, row_checksum, {columns}) "
+                f"SELECT {vm_id}, 'v{vm_id}', '{kinds}', {uncertain}, 1, {columns} FROM vm "
+                "WHERE id = 7"
+            )
+        raw.execute("UPDATE recording SET row_checksum = 1")
+    raw.close()
+    open_database(path).dispose()
+    with sqlite3.connect(path) as raw:
+        rows = raw.execute("SELECT uncertain, row_checksum FROM vm ORDER BY id").fetchall()
+        assert rows == [(41, None), (3, 1), (None, 1)]
+        assert raw.execute("SELECT row_checksum FROM recording").fetchall() == [(None,)]
+    raw.close()

@@ -5,21 +5,23 @@ import pytest
 from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine, text
 
-from app.model.events import Certainty, To
+from app.model.events import Certainty, EventKind, Outcome, To
 from app.model.timeline import FIELDS
 from app.store.arrow import read_batch, write_batch
 from app.store.drawing import is_on_quanta
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
 
-COUNTED_LATER = ("to_unknown", "uncertain", "unplaced")
+COUNTED_LATER = ("to_unknown", "uncertain", "unplaced", "doubts")
 
 
 @pytest.fixture
 def vm_id(engine: Engine) -> int:
-    """A VM with sealed segments, some of whose conversions have no range and no direction."""
+    """A VM with sealed segments: some conversions have no range, some are perhaps of another VM."""
     events = random_events(2_000)
     events["range_certainty"][::7], events["to"][::7] = Certainty.UNKNOWN, To.UNKNOWN
+    is_open = (events["kind"] == EventKind.CONVERSION) & (events["outcome"] == Outcome.UNCONFIRMED)
+    events["kind"][np.flatnonzero(is_open)[::2]] = EventKind.DOUBT
     with RecordingWriter(engine, HEADER, segment_events=400) as writer:
         vm = writer.add_vm(IDENTITY)
         writer.set_memslot(vm, memslot(0, 0, 4096))

@@ -6,7 +6,7 @@ from app.store.tables import Vm
 from app.views.vms import conversion_counts, conversions_line
 
 
-def vm(**counts: int | None) -> Vm:
+def vm(**counts: int | dict[str, int] | None) -> Vm:
     return Vm(requested=5, applied=5, **counts)  # type: ignore[arg-type]
 
 
@@ -34,6 +34,11 @@ def test_of_several_vms_one_that_leaves_open_makes_the_sum_a_lower_bound() -> No
     counts = conversion_counts(vms)
     assert (counts.requested, counts.uncertain, counts.to_unknown) == (10, 3, None)
     assert (counts.effective_pages, counts.at_least) == (7, ["effective_pages"])
+
+
+def test_doubts_leave_open_what_changed_without_being_conversions() -> None:
+    counts = conversion_counts([vm(uncertain=0, effective_pages=7, events_by_kind={"doubt": 2})])
+    assert (counts.uncertain, counts.at_least) == (0, ["effective_pages"])
 
 
 def test_without_conversions_nothing_is_open() -> None:
