@@ -111,7 +111,7 @@ STORM = r"[cf]\d{1,15}"
 STORM_KIND = "conversions|page faults"
 WHY = re.compile("|".join(map(re.escape, sorted(WHY_CALLS_FAIL))))
 WHERE = re.compile(
-    r"range not recorded|no memslot is there|meets \d{1,5} memslots"
+    r"range not recorded|memslots not recorded|no memslot is there|meets \d{1,5} memslots"
     r"|(?:within|crosses the border of) (?:a memslot|memslot \d{1,5})"
 )
 PATH = re.compile(r"[MvhzHVL\d., -]*\Z")
@@ -141,6 +141,7 @@ RULES: dict[type, Rules] = {
     VmView: rules(
         kept="created_t ended_t ended_is_inferred is_unattributed may_be_several span totals"
         " mixed_2m conversions lost_events layout_is_known",
+        names="at_least",
         anew="name",
         left_out="id uuid recording pid process_start_ns guest_uuid vm_fd vm_type events"
         " created_certainty start_state",

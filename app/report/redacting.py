@@ -28,6 +28,7 @@ _VALUES = (
     "not recorded",
     "none",
     "no memslot",
+    "memslots not recorded",
     "range not recorded",
     *(f"to {to.name.lower()}" for to in To),
     *(outcome.name.lower() for outcome in Outcome),

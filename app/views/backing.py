@@ -92,7 +92,10 @@ class BackingView:
         list[BackingPoint], Field(description="None where no memslot is known: nothing tells them.")
     ]
     stale_private: Annotated[list[StaleRun], Field(description="At the last point, largest first.")]
-    stale_private_runs: Annotated[int, Field(description="How many there are in all.")]
+    stale_private_runs: Annotated[
+        int | None,
+        Field(description="How many there are in all. Null: no memslot is known."),
+    ]
     punched_pages: Annotated[int | None, Field(description="By holes punched into guest_memfds.")]
     frees_are_seen: Annotated[bool, Field(description="A freed page was seen at least once.")]
     at_least: AtLeast
@@ -142,7 +145,7 @@ class Accounts:
         is_open = unplaced or not (freed or is_recorded(coverage, "punch_hole"))
         sums, least = bounded({_PUNCHED: punched}, {_PUNCHED} if is_open else ())
         if not vm.layout_is_known:
-            return BackingView(vm_id, [], [], 0, sums[_PUNCHED], freed, least)
+            return BackingView(vm_id, [], [], None, sums[_PUNCHED], freed, least)
         return BackingView(vm_id, points, runs, len(stale.first), sums[_PUNCHED], freed, least)
 
     def _maps(self, vm: Vm, instants: list[int]) -> Iterator[PageMap]:

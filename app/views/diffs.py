@@ -12,7 +12,7 @@ from app.model.events import PAGE_SHIFT, PageState, effect_time
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
-from app.views.known import known
+from app.views.known import AtLeast, known
 from app.views.row_ids import row_id
 from app.views.totals import TotalsView, known_mixed, totals_view
 
@@ -42,6 +42,7 @@ class Moment:
         Field(description="Null: no block is known to be mixed, but pages are unknown."),
     ]
     layout_is_known: Annotated[bool, Field(description="False: no memslot was ever seen.")]
+    at_least: AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,18 @@ def moment(reader: Reader, vm: Vm, at: int | None, event: int | None) -> Moment:
         first, end = reader.span(vm_id)
         at = end if vm.ended_t is None else max(first, vm.ended_t - 1)
     page_map = reader.page_map_at(vm_id, at)
-    totals = page_map.totals()
+    totals, is_known = page_map.totals(), vm.layout_is_known
+    mixed_2m, least = known_mixed(page_map.mixed_blocks, totals, layout_is_known=is_known)
     return Moment(
         vm_id,
         vm.name,
         vm.recording_id,
         at,
         event,
-        totals_view(totals, layout_is_known=vm.layout_is_known),
-        known_mixed(page_map.mixed_blocks, totals, layout_is_known=vm.layout_is_known),
-        vm.layout_is_known,
+        totals_view(totals, layout_is_known=is_known),
+        mixed_2m,
+        is_known,
+        least,
     )
 
 

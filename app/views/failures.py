@@ -11,6 +11,7 @@ from app.model.layout import Memslot
 from app.views.tables import ERRNO_NAMES
 
 KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
+NO_LAYOUT = "memslots not recorded"
 
 _RULES = {
     errno.EAGAIN: "the kernel asks to try again: a page of the range was in use elsewhere",
@@ -62,10 +63,11 @@ def why_failed(call: np.void) -> str:
     return _FLAGS
 
 
-def alike(calls: EventArray, memslots: Sequence[Memslot]) -> list[npt.NDArray[np.intp]]:
+def alike(calls: EventArray, memslots: Sequence[Memslot] | None) -> list[npt.NDArray[np.intp]]:
     """Calls that failed with one errno, by index, told apart by all that `why_failed` and
     `where_failed` look at; `memslots` ascend. Most calls first."""
     gfn, end = calls["gfn"], calls["gfn"] + calls["npages"]
+    memslots = memslots or ()
     firsts = np.array([slot.base_gfn for slot in memslots], np.uint64)
     ends = np.array([slot.end_gfn for slot in memslots], np.uint64)
     low, high = np.searchsorted(ends, gfn, "right"), np.searchsorted(firsts, end, "left")
@@ -92,10 +94,12 @@ def alike(calls: EventArray, memslots: Sequence[Memslot]) -> list[npt.NDArray[np
     return [np.flatnonzero(which.ravel() == i) for i in np.argsort(-counts, kind="stable")]
 
 
-def where_failed(call: np.void, memslots: Sequence[Memslot]) -> str:
-    """How a call's range lies among the memslots that were alive."""
+def where_failed(call: np.void, memslots: Sequence[Memslot] | None) -> str:
+    """How a call's range lies among the memslots that were alive; None: none was ever known."""
     if call["range_certainty"] == Certainty.UNKNOWN:
         return "range not recorded"
+    if memslots is None:
+        return NO_LAYOUT
     first, end = int(call["gfn"]), int(call["gfn"] + call["npages"])
     t = int(call["t"])
     met = [

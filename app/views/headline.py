@@ -13,7 +13,7 @@ MAIN_SHARE = 0.5
 def headline(facts: StretchView) -> str:
     """Who converted how much, with what effect, why, and what it cost."""
     if facts.calls.requested:
-        parts = [f"{_who(facts)} {_what(facts)}{_why(facts)}", *_costs(facts)]
+        parts = [f"{_who(facts)} {_what(facts)}", *_costs(facts)]
         if facts.pages.changed is None:
             parts.insert(1, "which pages changed is not recorded")
     else:
@@ -38,7 +38,7 @@ def _who(facts: StretchView) -> str:
 
 def _what(facts: StretchView) -> str:
     calls = facts.calls
-    text = f"asked {calls.requested:,} times to convert pages"
+    text = f"asked {calls.requested:,} times to convert pages{_why(facts)}"
     if calls.failed:
         text += f", {calls.failed:,} times in vain"
     if facts.pages.changed is not None:
@@ -66,11 +66,12 @@ def _back_and_forth(run: PingPongView) -> str:
 
 
 def _why(facts: StretchView) -> str:
+    """Of the calls: what changed may be by others of them."""
     main = _main(facts, Dimension.CAUSE)
     if main is None:
         return ""
     if main.value == "not recorded":
-        return "; why is not recorded"
+        return " (why is not recorded)"
     reasons = {
         "explicit": "because the guest asked for it",
         "implicit": "because the guest touched pages in the wrong state",
@@ -78,7 +79,8 @@ def _why(facts: StretchView) -> str:
     }
     cause, certainty = main.value.removesuffix(")").split(" (")
     said = "" if certainty == "seen" else f" ({certainty})"
-    return f", {reasons[cause]}{said}"
+    part = "" if main.share == 1 else f"{share(main.share)} of them "
+    return f", {part}{reasons[cause]}{said}"
 
 
 def _costs(facts: StretchView) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from app.views.known import Part
 from app.views.recordings import RecordingView
 from app.views.vms import VmView
 
@@ -61,6 +62,7 @@ VMS = pa.schema(
         ("effective_pages", pa.int64()),
         ("lost_events", pa.int64()),
         ("layout_is_known", pa.bool_()),
+        ("at_least", pa.string()),
     ]
 )
 
@@ -81,7 +83,10 @@ def vms_table(vms: Sequence[VmView]) -> pa.RecordBatch:
     for vm in vms:
         row = {name: getattr(vm, name, None) for name in VMS.names}
         row["span_from"], row["span_to"] = vm.span
-        for part in (vm.totals, vm.conversions):
-            row |= {name: getattr(part, name) for name in part.__slots__ if name in VMS.names}
+        parts: Sequence[Part] = (vm.totals, vm.conversions)
+        for part in parts:
+            row |= {name: getattr(part, name) for name in VMS.names if hasattr(part, name)}
+        least = [*vm.at_least, *(name for part in parts for name in part.at_least)]
+        row["at_least"] = " ".join(name for name in VMS.names if name in least)
         rows.append(row)
     return pa.RecordBatch.from_pylist(rows, schema=VMS)

@@ -26,14 +26,14 @@ def leaves_open(found: Stretch) -> bool:
 
 
 def open_counts(
-    found: Stretch, *, holes_are_missing: bool
+    found: Stretch, *, holes_are_missing: bool, layout_is_known: bool
 ) -> tuple[dict[str, int | None], list[str]]:
     """(what is known of each, which of them are lower bounds)."""
     outside = found.tallies.by[Dimension.MEMSLOT].get(NO_SLOT)
-    sums = {
+    sums: dict[str, int | None] = {
         "ping_pong_runs": len(found.flip_runs),
         "punched_pages": found.punched_pages,
-        "outside_memslots": outside.calls if outside else 0,
+        "outside_memslots": None if not layout_is_known else outside.calls if outside else 0,
     }
     is_open = {
         "ping_pong_runs": leaves_open(found),

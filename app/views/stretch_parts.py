@@ -217,7 +217,11 @@ class StretchView:
     memslots: Annotated[list[MemslotView], Field(description="Alive at some time of it.")]
     touched: Annotated[list[TouchedSlot], Field(description="By conversions, most calls first.")]
     outside_memslots: Annotated[
-        int | None, Field(description="Conversions of known range that met no memslot.")
+        int | None,
+        Field(
+            description="Conversions of known range that met no memslot. Null: no range is "
+            "recorded, or no memslot is known."
+        ),
     ]
     losses: list[LossView]
     state_before: TotalsView

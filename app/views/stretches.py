@@ -33,7 +33,7 @@ from app.views.stretch_parts import (
     StretchView,
     TouchedSlot,
 )
-from app.views.tally_tables import costs_of, difference_row, tally_table
+from app.views.tally_tables import Slots, costs_of, difference_row, tally_table
 from app.views.totals import totals_view
 
 RUNS_SHOWN = 50
@@ -50,6 +50,7 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
     vm_id = row_id(vm)
     slots = _slots_alive(reader, vm_id, from_t, to_t)
     ranges = tuple(SlotRange(slot.base_gfn, slot.end_gfn) for slot in slots)
+    named = slots if vm.layout_is_known else None
     found = _add_up(reader, vm_id, from_t, to_t, ranges)
     start = max(from_t - (to_t - from_t), reader.span(vm_id)[0])
     map_before, map_after = (reader.page_map_at(vm_id, t - 1) for t in (from_t, to_t))
@@ -61,7 +62,11 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
         for kind in EventKind
         if kind not in found.others and not is_recorded(coverage, kind.name.lower())
     ]
-    counts, least = open_counts(found, holes_are_missing="punch_hole" in not_recorded)
+    counts, least = open_counts(
+        found,
+        holes_are_missing="punch_hole" in not_recorded,
+        layout_is_known=vm.layout_is_known,
+    )
     return StretchView(
         vm=vm_id,
         from_t=from_t,
@@ -71,8 +76,8 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
             found, map_before.totals(), map_after.totals(), layout_is_known=vm.layout_is_known
         ),
         latency=latency_of(found, from_t, to_t),
-        by=[tally_table(d, tallies.by[d], tallies.calls, slots) for d in Dimension],
-        failures=_failures(found, slots),
+        by=[tally_table(d, tallies.by[d], tallies.calls, named) for d in Dimension],
+        failures=_failures(found, named),
         ping_pong=ping_pong(reader, vm_id, found.flip_runs[:RUNS_SHOWN], from_t, to_t),
         ping_pong_runs=counts["ping_pong_runs"],
         huge_pages=huge_pages_of(
@@ -93,7 +98,7 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
         state_after=totals_view(map_after.totals(), layout_is_known=vm.layout_is_known),
         not_recorded=not_recorded,
         at_least=least,
-        before=_before(reader, vm_id, tallies, slots, (start, from_t)),
+        before=_before(reader, vm_id, tallies, named, (start, from_t)),
     )
 
 
@@ -123,7 +128,7 @@ def _add_up(
     return sums.finish()
 
 
-def _failures(found: Stretch, slots: Sequence[Memslot]) -> list[FailureView]:
+def _failures(found: Stretch, slots: Slots) -> list[FailureView]:
     counted = found.tallies.by[Dimension.ERRNO]
     views = [
         FailureView(
@@ -138,12 +143,12 @@ def _failures(found: Stretch, slots: Sequence[Memslot]) -> list[FailureView]:
     return sorted(views, key=lambda view: -view.calls)
 
 
-def _reason(calls: EventArray, slots: Sequence[Memslot]) -> FailureReason:
+def _reason(calls: EventArray, slots: Slots) -> FailureReason:
     why, where = why_failed(calls[0]), where_failed(calls[0], slots)
     return FailureReason(why, where, len(calls), int(calls["t"][0]), int(calls["t"][-1]))
 
 
-def _example(call: np.void, slots: Sequence[Memslot]) -> FailureExample:
+def _example(call: np.void, slots: Slots) -> FailureExample:
     why, where = why_failed(call), where_failed(call, slots)
     return FailureExample(int(call["t"]), *_range_of(call), int(call["tid"]), why, where)
 
@@ -193,7 +198,7 @@ def _before(
     reader: Reader,
     vm_id: int,
     during: Tallies,
-    slots: Sequence[Memslot],
+    slots: Slots,
     stretch: tuple[int, int],
 ) -> BeforeView:
     start, end = stretch

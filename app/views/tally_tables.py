@@ -10,7 +10,7 @@ from app.model.events import UNKNOWN_VCPU, Cause, Certainty, Outcome, To
 from app.model.layout import Memslot
 from app.model.tallies import NO_RANGE, Difference, Dimension, SizeClass, Tally, size_name
 from app.views.event_filters import NOT_KNOWN, SIZE_NAMES, slot_text
-from app.views.failures import errno_name
+from app.views.failures import NO_LAYOUT, errno_name
 from app.views.known import AtLeast, bounded
 
 ROWS_SHOWN = 20
@@ -60,8 +60,12 @@ class DifferenceRow:
     filter: Annotated[str | None, Field(description="As that of a tally's row.")]
 
 
-def value_name(dimension: Dimension, value: int, slots: Sequence[Memslot]) -> str:
-    """What a value is called; `slots` are those that the tallies were made with."""
+Slots = Sequence[Memslot] | None
+"""Those that tallies were made with; None: no memslot of the VM was ever known."""
+
+
+def value_name(dimension: Dimension, value: int, slots: Slots) -> str:
+    """What a value is called."""
     match dimension:
         case Dimension.DIRECTION:
             return f"to {To(value).name.lower()}"
@@ -88,16 +92,20 @@ def _cause_name(cause: Cause, certainty: Certainty) -> str:
     return f"{name} ({certainty.name.lower()})"
 
 
-def _slot_name(value: int, slots: Sequence[Memslot]) -> str:
+def _slot_name(value: int, slots: Slots) -> str:
+    if value == NO_RANGE:
+        return "range not recorded"
+    if slots is None:
+        return NO_LAYOUT
     if value < 0:
-        return "range not recorded" if value == NO_RANGE else "no memslot"
+        return "no memslot"
     slot = slots[value]
     number = "a memslot" if slot.slot < 0 else f"memslot {slot.slot}"
     return f"{number} at {slot.base_gfn << 12:#x}"
 
 
 def filter_text(
-    dimension: Dimension, value: int, values: Collection[int], slots: Sequence[Memslot]
+    dimension: Dimension, value: int, values: Collection[int], slots: Slots
 ) -> str | None:
     """What leaves the calls of one of a table's values, as links have it; None: nothing does."""
     match dimension:
@@ -117,16 +125,16 @@ def filter_text(
             return f"{'errno' if dimension is Dimension.ERRNO else 'tid'}={value}"
 
 
-def _slot_filter(value: int, slots: Sequence[Memslot]) -> str | None:
+def _slot_filter(value: int, slots: Slots) -> str | None:
     """None where a memslot has no id, or was at several places in that time."""
-    if value < 0 or slots[value].slot < 0:
+    if slots is None or value < 0 or slots[value].slot < 0:
         return None
     ids = [(slot.as_id, slot.slot) for slot in slots]
     return f"memslot={slot_text(ids[value])}" if ids.count(ids[value]) == 1 else None
 
 
 def tally_table(
-    dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Sequence[Memslot]
+    dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Slots
 ) -> TallyTable:
     order = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
     rows = [
@@ -152,9 +160,7 @@ def costs_of(tally: Tally) -> tuple[int | None, int | None, list[str]]:
     return values["effective_pages"], values["latency_ns"], least
 
 
-def difference_row(
-    difference: Difference, values: Collection[int], slots: Sequence[Memslot]
-) -> DifferenceRow:
+def difference_row(difference: Difference, values: Collection[int], slots: Slots) -> DifferenceRow:
     """`values` are all that the stretch has of the dimension."""
     return DifferenceRow(
         difference.dimension.value,

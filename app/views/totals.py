@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.model.states import Totals
-from app.views.known import AtLeast, bounded, known
+from app.views.known import AtLeast, bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ def totals_view(totals: Totals, *, layout_is_known: bool) -> TotalsView:
     return TotalsView(**values, at_least=least)
 
 
-def known_mixed(blocks: int, totals: Totals, *, layout_is_known: bool) -> int | None:
-    """2 MiB blocks known to be mixed; None if none is, but unknown pages may be in mixed ones."""
-    return known(blocks, is_open=totals.unknown > 0 or not layout_is_known)
+def known_mixed(
+    blocks: int, totals: Totals, *, layout_is_known: bool
+) -> tuple[int | None, list[str]]:
+    """(2 MiB blocks known to be mixed, its name if that is a lower bound): unknown pages may be in
+    mixed ones."""
+    is_open = totals.unknown > 0 or not layout_is_known
+    values, least = bounded({"mixed_2m": blocks}, ["mixed_2m"] if is_open else [])
+    return values["mixed_2m"], least

@@ -87,11 +87,13 @@ class VmView:
     ]
     lost_events: int
     layout_is_known: Annotated[bool, Field(description="False: no memslot was ever seen.")]
+    at_least: AtLeast
 
 
 def vm_view(reader: Catalogue, vm: Vm) -> VmView:
     """Compose what is said of a VM."""
     totals, mixed_blocks = last_totals(reader, vm)
+    mixed_2m, least = known_mixed(mixed_blocks, totals, layout_is_known=vm.layout_is_known)
     return VmView(
         id=row_id(vm),
         uuid=vm.uuid,
@@ -111,11 +113,12 @@ def vm_view(reader: Catalogue, vm: Vm) -> VmView:
         start_state=vm.start_state.name.lower(),
         span=reader.span(row_id(vm)),
         totals=totals_view(totals, layout_is_known=vm.layout_is_known),
-        mixed_2m=known_mixed(mixed_blocks, totals, layout_is_known=vm.layout_is_known),
+        mixed_2m=mixed_2m,
         conversions=conversion_counts([vm]),
         events=vm.events_by_kind,
         lost_events=vm.lost_events,
         layout_is_known=vm.layout_is_known,
+        at_least=least,
     )
 
 

@@ -1,5 +1,8 @@
 """Recordings, VMs and memslots by REST."""
 
+import csv
+import io
+
 import httpx
 import pyarrow as pa
 import pytest
@@ -83,7 +86,17 @@ def test_a_vm_is_shown_as_it_last_was(client: httpx.Client) -> None:
         "events": {"conversion": 6, "hypercall": 1},
         "lost_events": 0,
         "layout_is_known": True,
+        "at_least": ["mixed_2m"],
     }
+
+
+def test_a_table_of_vms_says_which_numbers_are_lower_bounds(client: httpx.Client) -> None:
+    text = client.get("/api/v1/vms.csv").text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    for row, vm in zip(rows, client.get("/api/v1/vms").json()["items"], strict=True):
+        parts = (vm, vm["totals"], vm["conversions"])
+        assert set(row["at_least"].split()) == {name for part in parts for name in part["at_least"]}
+    assert [row["at_least"] for row in rows] == ["mixed_2m effective_pages", "unknown"]
 
 
 def test_pages_of_vms_follow_each_other(client: httpx.Client) -> None:
