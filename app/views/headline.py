@@ -78,9 +78,9 @@ def _why(facts: StretchView) -> str:
         "VMM": "of the VMM's own accord",
     }
     cause, certainty = main.value.removesuffix(")").split(" (")
-    said = "" if certainty == "seen" else f" ({certainty})"
+    said = "" if certainty == "seen" else f", {certainty}"
     part = "" if main.share == 1 else f"{share(main.share)} of them "
-    return f", {part}{reasons[cause]}{said}"
+    return f" ({part}{reasons[cause]}{said})"
 
 
 def _costs(facts: StretchView) -> list[str]:
