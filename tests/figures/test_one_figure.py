@@ -188,7 +188,7 @@ def test_a_vms_counts_are_the_same_everywhere(told: Told) -> None:
     for vm in told.vms():
         counts, totals = vm["conversions"], vm["totals"]
         changed = known(counts, "effective_pages", text.count)
-        names = (vm["name"], f"{vm['name']} may be several VMs")
+        names = (vm["name"], f"{vm['name']}, may be several VMs")
         row = next(row for row in recording.rows if row and row[0] in names)
         outcomes = [counts[name] for name in ("requested", "applied", "failed", "unconfirmed")]
         assert row[5:10] == [*map(text.count, outcomes), changed]
