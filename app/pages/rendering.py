@@ -17,6 +17,8 @@ from app.store.errors import NotFound, StoreError
 from app.templating import markup
 
 logger = logging.getLogger(__name__)
+UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+"""What REST answers as well where a parameter is wrong."""
 
 
 def page(template: str, status: int = 200, **context: object) -> HTMLResponse:
@@ -24,7 +26,8 @@ def page(template: str, status: int = 200, **context: object) -> HTMLResponse:
 
 
 def error_page(status: HTTPStatus, detail: str) -> HTMLResponse:
-    return page("error.html", status, title=status.phrase, detail=detail)
+    title = "Nothing can be shown for this address" if status == UNPROCESSABLE else status.phrase
+    return page("error.html", status, title=title, detail=detail)
 
 
 class PageRoute(APIRoute):
@@ -39,10 +42,12 @@ class PageRoute(APIRoute):
             except NotFound as error:
                 return error_page(HTTPStatus.NOT_FOUND, f"{capitalised(error)}.")
             except BadParameter as error:
-                return error_page(HTTPStatus.NOT_FOUND, f"{error}.")
+                return error_page(UNPROCESSABLE, f"{error}.")
             except RequestValidationError as error:
+                if wrong := _wrong_query(error):
+                    return error_page(UNPROCESSABLE, wrong)
                 detail = f"{request.url.path} is no page: ids are whole numbers from 1."
-                return error_page(HTTPStatus.NOT_FOUND, _wrong_query(error) or detail)
+                return error_page(HTTPStatus.NOT_FOUND, detail)
             except StoreError as error:
                 return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{capitalised(error)}.")
             except (HTTPException, ClientDisconnect):

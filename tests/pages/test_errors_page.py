@@ -19,6 +19,26 @@ def test_unknown_things_are_a_page_that_leads_home(dashboard: Dashboard, path: s
     assert 'href="/"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/vms/1/stretch?from=5&to=3", "to=3 is not after from=5."),
+        ("/vms/1/stretch?from=x", "from: "),
+        ("/vms/1/storms?min_calls=-1", "min_calls: "),
+        ("/diff?vm=1&at=soon", "at: "),
+    ],
+)
+def test_wrong_parameters_are_a_page_that_says_which(
+    dashboard: Dashboard, path: str, why: str
+) -> None:
+    answer = httpx.get(dashboard.url + path)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"].startswith("text/html")
+    assert why in answer.text
+    assert 'href="/"' in answer.text
+    assert "Not Found" not in answer.text
+
+
 def test_unknown_vm_names_what_is_missing(dashboard: Dashboard) -> None:
     assert "There is no VM 999." in httpx.get(f"{dashboard.url}/vms/999").text
 

@@ -42,6 +42,15 @@ def test_an_empty_map_says_that_ranges_are_not_recorded(
     expect(page.get_by_text("No memslot is known at")).to_be_visible()
 
 
+def test_the_list_of_vms_fits_its_screen_with_lower_bounds_in_it(
+    open_page: OpenPage, without_ranges: Dashboard
+) -> None:
+    page = open_page(without_ranges.url, viewport={"width": 1440, "height": 900})
+    expect(page.get_by_role("row").filter(has_text="at least")).to_be_visible()
+    scrolled = page.locator(".table-scroll")
+    assert scrolled.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_a_stretch_fits_a_narrow_screen(open_page: OpenPage, without_ranges: Dashboard) -> None:
     page = open_page(f"{without_ranges.url}/vms/1/stretch", viewport=NARROW)
     assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
@@ -56,6 +65,6 @@ def test_conversions_that_leave_changes_open_are_no_more_than_there_were(
 
 def test_a_misspelt_redact_gives_no_report(without_ranges: Dashboard) -> None:
     answer = httpx.get(f"{without_ranges.url}/vms/1/report?redacted=true")
-    assert answer.status_code == HTTPStatus.NOT_FOUND
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "there is no parameter" in answer.text
     assert "Content-Disposition" not in answer.headers
