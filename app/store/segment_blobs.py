@@ -31,6 +31,8 @@ def decoding(info: SegmentInfo, part: str) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system, not of what was stored; Arrow's have no number
         raise PartDamagedError(info.vm_id, info.id, part) from error
 
 

@@ -1,5 +1,7 @@
 """A flipped bit is an error or a loss that is told, or changes no answer; it is never data."""
 
+import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -393,3 +395,18 @@ def test_a_note_of_no_vm_is_found(path: Path) -> None:
     (finding,) = check(engine).findings
     assert "note" in finding.says
     engine.dispose()
+
+
+def test_what_the_system_refuses_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where no file can be opened any more, or compiled code cannot be read."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("app.store.segments.decode_events", refused)
+    reader = Reader(open_database(path, read_only=True))
+    with pytest.raises(StoreError, match=os.strerror(errno.EMFILE)):
+        list(reader.iter_events(VM))
+    monkeypatch.undo()
+    assert sum(len(events) for events, _ in reader.iter_events(VM)) == len(EVENTS)
+    assert not reader.losses_by_damage(VM)
