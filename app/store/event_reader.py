@@ -16,7 +16,7 @@ from app.store.checksums import PartDamagedError
 from app.store.database import snapshot
 from app.store.protocol import Loss
 from app.store.segment_columns import SegmentColumns
-from app.store.segment_infos import SegmentInfo
+from app.store.segment_infos import Damage, SegmentInfo
 from app.store.segments import Segments
 from app.store.window import LIMIT, Window
 
@@ -63,6 +63,10 @@ class EventReader(Catalogue):
     def set_aside(self, found: PartDamagedError) -> None:
         """Go on without a part of a segment."""
         self._segments.set_aside(found)
+
+    def damage_met(self, vm_id: int) -> Damage:
+        """Grows as more is read."""
+        return self._segments.damage(vm_id)
 
     @despite_damage
     def losses_by_damage(self, vm_id: int) -> list[Loss]:

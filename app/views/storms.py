@@ -25,6 +25,7 @@ from app.store.cache import ByteCache
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.views.damage_met import answer_of_one_piece
 from app.views.known import AtLeast, bounded, could_hold
 from app.views.row_ids import row_id
 from app.views.stretch_counts import per_second
@@ -148,8 +149,8 @@ class Storms:
     def list(self, vm: Vm, rules: StormRules | None = None) -> StormList:
         rules = rules or StormRules()
         return self._cache.get(
-            (vm.id, vm.revision, rules),
-            lambda: self._find(vm, rules),
+            (vm.id, vm.revision, self._reader.damage_met(row_id(vm)), rules),
+            lambda: answer_of_one_piece(self._reader, row_id(vm), lambda: self._find(vm, rules)),
             lambda found: _STORM_BYTES * (1 + len(found.storms)),
         )
 
@@ -168,14 +169,19 @@ class Storms:
     def stretch(self, vm: Vm, from_t: int, to_t: int) -> StretchView:
         """The same of any stretch."""
         return self._cache.get(
-            (vm.id, vm.revision, from_t, to_t),
-            lambda: stretch_view(self._reader, vm, from_t, to_t),
+            self._key(vm, from_t, to_t),
+            lambda: answer_of_one_piece(
+                self._reader, row_id(vm), lambda: stretch_view(self._reader, vm, from_t, to_t)
+            ),
             lambda _: _FACTS_BYTES,
         )
 
     def has_facts(self, vm: Vm, from_t: int, to_t: int) -> bool:
         """Were they counted, so that they are told at once?"""
-        return self._cache.holds((vm.id, vm.revision, from_t, to_t))
+        return self._cache.holds(self._key(vm, from_t, to_t))
+
+    def _key(self, vm: Vm, from_t: int, to_t: int) -> tuple[object, ...]:
+        return vm.id, vm.revision, self._reader.damage_met(row_id(vm)), from_t, to_t
 
     def _find(self, vm: Vm, rules: StormRules) -> StormList:
         if self._reader.recording(vm.recording_id).clock == LINE_NUMBERS:

@@ -1,20 +1,25 @@
 """Storms that were planted are found as they were planted, and none where there are none."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from app.model.events import EventKind
+from app.model.events import EVENT, UNKNOWN_VCPU, Certainty, EventKind, PageState
 from app.model.timeline import Timeline
 from app.store.database import open_database
 from app.store.errors import NotFound
+from app.store.protocol import RecordingHeader, VmIdentity
 from app.store.reader import Reader
 from app.store.tables import Vm
+from app.store.writer import RecordingWriter
 from app.views import storms as storms_module
 from app.views.known import Bounds
 from app.views.storm_lines import fact_lines, list_lines
@@ -196,3 +201,26 @@ def test_bins_are_the_same_from_summaries_and_from_events(
         monkeypatch.setattr(storms_module, "_SLICE_BINS", slice_bins)
         monkeypatch.setattr(storms_module, "_EVENTS_PER_BIN", events_per_bin)
         assert Storms(reader).list(vm) == found
+
+
+def test_damage_that_is_met_while_storms_are_counted(tmp_path: Path) -> None:
+    """A summary, which is sound, counts conversions of a segment that turns out to be lost."""
+    events = np.zeros(600, EVENT)
+    events["t"] = 100 * MILLISECOND + np.arange(600) * 2 * MILLISECOND
+    events["kind"], events["npages"], events["gfn"] = EventKind.CONVERSION, 1, np.arange(600)
+    events["vcpu"] = UNKNOWN_VCPU
+    engine = open_database(tmp_path / "lost.db")
+    identity = VmIdentity("guest", 70, 9, 0, Certainty.SEEN, PageState.SHARED)
+    with RecordingWriter(engine, RecordingHeader("lost", "simulator", "host", "mono", 0)) as writer:
+        writer.append(writer.add_vm(identity), events)
+    rules = StormRules().scaled(100, 10.0, 1.0, min_boot_calls=100)
+    vm = Reader(engine).vms()[0]
+    assert len(Storms(Reader(engine)).list(vm, rules).storms) == 1
+    with closing(sqlite3.connect(tmp_path / "lost.db")) as raw, raw:
+        raw.execute("UPDATE segment SET event_blob = zeroblob(50)")
+    reader = Reader(engine)
+    storms = Storms(reader)
+    assert storms.list(vm, rules).storms == []
+    assert reader.losses_by_damage(1)
+    assert storms.stretch(vm, 0, vm.last_t + 1).calls.requested == 0
+    engine.dispose()
