@@ -41,7 +41,9 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
             for vm in named
         ],
         "events": dict(events),
-        "conversions": asdict(conversion_counts(all_vms)),
+        "conversions": _conversions(
+            asdict(conversion_counts(all_vms)), is_recorded(recording.coverage, "conversion")
+        ),
         "memslots": slots if has_slots else None,
         "lost_events": lost,
         "losses": recording.losses,
@@ -54,6 +56,13 @@ def summarise(engine: "Engine", recording_id: int, lost_events: int | None) -> d
     }
 
 
+def _conversions(counts: dict[str, Any], are_recorded: bool) -> dict[str, Any]:
+    """Null in place of each count, where a recording could not hold any and holds none."""
+    if are_recorded or counts["requested"]:
+        return counts
+    return dict.fromkeys(counts) | {"at_least": []}
+
+
 def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
     from collector.sources.base import shown_name
 
@@ -64,6 +73,7 @@ def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
     ]
     for vm in summary["vms"]:
         pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
+        pid = pid * (pid not in vm["name"])  # VMs of one name are told apart by that already
         several = ", may be several VMs" * vm["may_be_several"]
         lines.append(f"  vm {vm['id']}: {vm['name']}{pid}{several}")
     lines.append(f"  {memslots_text(summary)}, {summary['lost_events']:,} events lost")
@@ -77,6 +87,8 @@ def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
 def conversions_text(summary: dict[str, Any]) -> str:
     from app.views.vms import ConversionCounts, conversions_line
 
+    if summary["conversions"]["requested"] is None:
+        return "conversions not recorded"
     return conversions_line(ConversionCounts(**summary["conversions"]))
 
 
