@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
@@ -39,6 +40,8 @@ class Limits:
         kinds = (resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)
         before = [(kind, resource.getrlimit(kind)) for kind in kinds]
         if self.memory_bytes:
+            # With its libraries: where these find no room, the loader ends the process (ld.so(8)).
+            import_module("app.store.writer")
             _lower(resource.RLIMIT_DATA, self.memory_bytes)
         if self.cpu_s:
             signal.signal(signal.SIGXCPU, self._note)

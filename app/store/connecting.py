@@ -8,6 +8,7 @@ unless a log lies beside it. Somebody else may begin to write meanwhile: then th
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
@@ -34,9 +35,23 @@ def connect_to_write(place: Place) -> FileConnection:
     with acting_as(place.owner):
         connection = _connect(place, "rw")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def _keep_log(connection: FileConnection) -> None:
+    """Use WAL mode. Where others open a new database at the same time, SQLite waits for
+    nobody: then none of them could go on (sqlite3_busy_handler(), on deadlocks)."""
+    patience_end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > patience_end:
+                raise
+        time.sleep(0.01)
 
 
 def connect_to_read(place: Place) -> FileConnection:

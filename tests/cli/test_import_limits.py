@@ -63,10 +63,10 @@ def test_time_is_limited(long_log: Path, tmp_path: Path) -> None:
 
 
 def test_memory_is_limited(long_log: Path, tmp_path: Path) -> None:
-    process = start(long_log, tmp_path / "a.db", "--memory-limit", str(96 << 20))
+    process = start(long_log, tmp_path / "a.db", "--memory-limit", str(160 << 20))
     _, said = process.communicate(timeout=MOST_S)
     assert process.returncode == 1
-    assert "it takes more memory than 96 MiB, which is the limit of an import" in said
+    assert "it takes more memory than 160 MiB, which is the limit of an import" in said
     assert "Traceback" not in said
     assert {state for state, _ in kept(tmp_path / "a.db")} <= {"incomplete"}
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from browsing import Dashboard, eventually, query_of, settled, wait_until_drawn
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 Explorer = Callable[..., Page]
 NARROW = {"width": 390, "height": 844}
@@ -17,10 +17,20 @@ def shown_in(page: Page, column: int) -> set[str]:
 
 def asked(page: Page, resource: str, act: Callable[[], Any]) -> dict[str, str]:
     """The last question about a resource that an act leads to, by parameter."""
-    with page.expect_response(lambda answer: f"/{resource}?" in answer.url) as response:
-        settled(page, act)
+    heard: list[str] = []
+
+    def hear(request: Request) -> None:
+        is_instant = request.url.endswith("&buckets=1")  # that of the strip's totals
+        if f"/{resource}?" in request.url and not is_instant:
+            heard.append(request.url)
+
+    page.on("request", hear)  # not answers: one to what was asked before may still come
+    settled(page, act)
+    eventually(page, lambda: bool(heard))
+    wait_until_drawn(page)
+    page.remove_listener("request", hear)
     query: dict[str, str] = page.evaluate(
-        "url => Object.fromEntries(new URL(url).searchParams)", response.value.url
+        "url => Object.fromEntries(new URL(url).searchParams)", heard[-1]
     )
     return query
 
