@@ -26,6 +26,6 @@ def folder(name: Name) -> Path:
     return installed if installed.is_dir() else _IN_CHECKOUT[name]
 
 
-def library(name: str) -> Path:
+def browser_library(name: str) -> Path:
     """One of the browser's libraries, which scripts/assets brings: it may be missing."""
     return folder("static") / "vendor" / name

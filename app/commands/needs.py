@@ -9,10 +9,10 @@ WEB_PARTS = frozenset({"fastapi", "jinja2", "pydantic_settings", "starlette", "u
 
 def check_libraries() -> None:
     """Raises HostError where what the pages load is missing."""
-    from app.resources import WITHOUT_LIBRARIES, library
+    from app.resources import WITHOUT_LIBRARIES, browser_library
 
     for name in LIBRARIES:
-        if not library(name).is_file():
+        if not browser_library(name).is_file():
             raise HostError(f"the pages need {name}: {WITHOUT_LIBRARIES}")
 
 

@@ -29,7 +29,7 @@ from app.views.stretches import stretch_view
 from app.views.time_axis import edges_of, stretch_of
 from app.views.vms import vm_view
 
-PLOTLY = resources.library("plotly.min.js")
+PLOTLY = resources.browser_library("plotly.min.js")
 MOST_STORMS = 10
 MEMSLOTS_SHOWN = 200
 
