@@ -98,6 +98,7 @@ def main() -> None:
             app()
         finally:
             print_the_rest()
+            gc.freeze()  # nor look through all of them once more at the end, for what nobody names
     except Exception as caught:
         error = caught
         if isinstance(caught, ModuleNotFoundError):
