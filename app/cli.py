@@ -3,6 +3,7 @@
 Exit status: 0 done; 1 the input was bad; 2 wrong usage; 3 this host cannot do it.
 """
 
+import atexit
 import errno
 import gc
 import os
@@ -91,6 +92,7 @@ def print_the_rest() -> None:
 
 def main() -> None:
     gc.set_threshold(MOST_NEW_OBJECTS, 10, 10)
+    atexit.register(gc.freeze)  # nor look through all of them at the end, for what nobody names
     # Pydantic would look for plugins in what every installed package says of itself.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
@@ -98,7 +100,6 @@ def main() -> None:
             app()
         finally:
             print_the_rest()
-            gc.freeze()  # nor look through all of them once more at the end, for what nobody names
     except Exception as caught:
         error = caught
         if isinstance(caught, ModuleNotFoundError):

@@ -1,7 +1,10 @@
 """What a short command costs is what it imports: none brings more than it needs."""
 
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,9 +69,28 @@ def test_a_command_imports_no_more_than_it_needs(
 
 def test_what_stays_is_not_looked_through_at_the_end(database: Path) -> None:
     """Python collects garbage once more when it ends: a sixth of the time of a short command."""
-    script = SCRIPT.replace('print("modules"', "import gc\nassert gc.get_freeze_count()\nprint('x'")
-    subprocess.run(
-        [sys.executable, "-c", script, "list", "--database", str(database)],
-        stdout=subprocess.DEVNULL,
+    last = "import atexit, gc\natexit.register(lambda: print('frozen', gc.get_freeze_count()))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", last + SCRIPT, "list", "--database", str(database)],
+        capture_output=True,
+        text=True,
         check=True,
     )
+    name, count = done.stdout.splitlines()[-1].split()
+    assert name == "frozen"
+    assert int(count) > 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["simulate"], ["import", str(EXAMPLE), "--again"], ["list"], ["storms", "1"], ["check"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_a_command_leaves_is_one_file_that_can_be_copied(
+    database: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    path = Path(shutil.copy(database, tmp_path / "copied.db"))
+    imported(arguments, path)
+    assert {left.name for left in tmp_path.iterdir()} <= {path.name, f"{path.name}.lock"}
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM segment").fetchone() > (0,)

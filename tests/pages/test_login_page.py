@@ -28,7 +28,7 @@ def guarded(simulated_database: Path) -> Iterator[Dashboard]:
 
 
 def test_by_keyboard_through_the_form_to_what_was_asked_for_and_out_again(
-    open_page: OpenPage, guarded: Dashboard, complaints: Complaints
+    guarded: Dashboard, open_page: OpenPage, complaints: Complaints
 ) -> None:
     address = f"{guarded.url}/vms/1?t=16000000000"
     page = open_page(address, viewport={"width": 1440, "height": 900})
@@ -57,7 +57,7 @@ def test_by_keyboard_through_the_form_to_what_was_asked_for_and_out_again(
 
 
 def test_a_page_whose_session_ended_asks_for_the_token_and_leads_back(
-    open_page: OpenPage, guarded: Dashboard, complaints: Complaints
+    guarded: Dashboard, open_page: OpenPage, complaints: Complaints
 ) -> None:
     page = open_page(f"{guarded.url}/login?to=/vms/1", viewport={"width": 1440, "height": 900})
     page.get_by_label("Token").fill(TOKEN)
@@ -75,7 +75,7 @@ def test_a_page_whose_session_ended_asks_for_the_token_and_leads_back(
 
 
 def test_a_log_out_that_another_site_sends_does_nothing(
-    open_page: OpenPage, guarded: Dashboard, tmp_path: Path, complaints: Complaints
+    guarded: Dashboard, open_page: OpenPage, tmp_path: Path, complaints: Complaints
 ) -> None:
     page = open_page(f"{guarded.url}/login", viewport={"width": 1440, "height": 900})
     page.get_by_label("Token").fill(TOKEN)
@@ -92,7 +92,7 @@ def test_a_log_out_that_another_site_sends_does_nothing(
 
 
 def test_over_plain_http_from_elsewhere_the_forms_are_known_by_their_origin(
-    open_page: OpenPage, guarded: Dashboard
+    guarded: Dashboard, open_page: OpenPage
 ) -> None:
     """Chromium sends Sec-Fetch-Site to none but this machine and TLS."""
     elsewhere = guarded.url.replace("127.0.0.1", "0.0.0.0")
