@@ -25,6 +25,10 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+OPENED: list[Page] = []
+"""The pages of the test that runs."""
+
+
 class Dashboard:
     """A dashboard that really listens."""
 
@@ -46,10 +50,19 @@ def dashboard_over(database: Path, settings: Settings | None = None) -> Iterator
             server.should_exit = True
             thread.join()
 
+        dashboard = Dashboard(url_of(listener), stop)
         try:
-            yield Dashboard(url_of(listener), stop)
+            yield dashboard
         finally:
+            leave(dashboard.url)
             stop()
+
+
+def leave(url: str) -> None:
+    """Leave the pages of a server that ends: they would complain that it does not answer."""
+    for page in OPENED:
+        if not page.is_closed() and page.url.startswith(url):
+            page.goto("about:blank")
 
 
 def simulate(database: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from browsing import (
     CHROMIUM_ARGUMENTS,
+    OPENED,
     Complaints,
     Dashboard,
     dashboard_over,
@@ -68,12 +69,14 @@ def open_page(
     def open_address(url: str, **options: object) -> Page:
         where = new_context(browser, **options) if options else context
         page = where.new_page()
+        OPENED.append(page)
         opened.append(where if options else page)
         complaints.listen_to(page)
         page.goto(url)
         return page
 
     yield open_address
+    OPENED.clear()
     for one in opened:
         one.close()
 
