@@ -65,6 +65,34 @@ def test_links_lead_to_files(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_headings(document: Path) -> None:
+    """A heading that was renamed leaves links to nowhere in particular."""
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
+    missing = [
+        f"{path}#{anchor}"
+        for path, anchor in links
+        if (target := document.parent / path if path else document).suffix == ".md"
+        and anchor not in anchors_of(target)
+    ]
+    assert missing == []
+
+
+def anchors_of(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_decision_is_in_the_index_and_answers_the_same_questions() -> None:
+    folder = ROOT / "docs" / "decisions"
+    pages = {path.name: path.read_text() for path in folder.glob("[0-9]*.md")}
+    assert set(re.findall(r"\]\((\d{3}-[\w-]+\.md)\)", (folder / "README.md").read_text())) == set(
+        pages
+    )
+    parts = ("**Question.**", "**Decision.**", "**Why.**", "**Costs.**")
+    assert [name for name, text in pages.items() if not all(part in text for part in parts)] == []
+
+
 def test_documented_files_exist() -> None:
     """Of the map of the house: a file or folder that it names must be where it says."""
     named = re.findall(r"`((?:app|collector|static|templates|docs)/[\w/.]*)`", contributing())
