@@ -22,7 +22,7 @@ OPEN_PATHS = frozenset(
         "/static/css/base.css",
         "/static/css/login.css",
         "/static/img/icon.svg",
-        "/static/js/theme.js",
+        "/static/js/shared/theme.js",
     }
 )
 """Reachable without a token: the first tells nothing, the second checks the token itself, the rest

@@ -38,10 +38,10 @@ WATCH = """() => {
   const look = () => {
     const now = performance.timeOrigin + performance.now();
     const rows = document.querySelectorAll("#hosts tbody tr").length;
-    const lanes = document.querySelectorAll(".lane").length;
+    const slots = document.querySelectorAll(".memslot-row").length;
     const size = document.getElementById("cell-size")?.textContent.split(" ") ?? [];
     const cell = Number(size[3]) * 1024 ** ["B", "KiB", "MiB", "GiB"].indexOf(size[4]);
-    for (const [what, value] of [["row", rows], ["lane", lanes], ["cell", cell]]) {
+    for (const [what, value] of [["row", rows], ["slot", slots], ["cell", cell]]) {
       const seen = (window.shown[what] ??= { value: value || 0, times: [] });
       if (value > seen.value) seen.times.push(now);
       seen.value = Math.max(seen.value, value || 0);
@@ -136,7 +136,7 @@ def measure(source: str, calls: int) -> dict[str, list[float]]:
         vmm.add_memslot()
         page.goto(address.replace("/vms/1", "/vms/3"))
         page.wait_for_selector(DRAWN)
-        slots = times_to_show(page, calls, vmm.add_memslot, ["lane", "cell"])
+        slots = times_to_show(page, calls, vmm.add_memslot, ["slot", "cell"])
         browser.close()
     return {"VM to its row": rows, "memslot to bar and map": slots}
 

@@ -25,10 +25,10 @@ def show_backing(
     context: dict[str, Any] = {
         "vm": vm,
         "recording": find_recording(reader, vm.recording_id),
-        "later": None,
+        "deferred": None,
     }
     if not counted and vm.events > QUICK_EVENTS and not accounts.holds(vm, None, None):
-        return page("backing.html", **(context | {"later": f"{request.url.path}?counted=1"}))
+        return page("backing.html", **(context | {"deferred": f"{request.url.path}?counted=1"}))
     template = "backing_counted.html" if counted else "backing.html"
     return page(template, **context, **_shown(accounts.of(vm, None, None)))
 

@@ -78,11 +78,11 @@ def _show(
         "window": window,
         "query": thresholds(request),
         "notes": [note_view(note) for note in reader.notes(row_id(vm), *stretch)],
-        "later": None,
+        "deferred": None,
     }
     if not counted and not storms.has_facts(vm, *stretch) and vm.events > QUICK_EVENTS:
         later = urlencode([*request.query_params.multi_items(), ("counted", "1")])
-        return page("stretch.html", **(context | {"later": f"{request.url.path}?{later}"}))
+        return page("stretch.html", **(context | {"deferred": f"{request.url.path}?{later}"}))
     facts = storms.stretch(vm, *stretch)
     template = "stretch_counted.html" if counted else "stretch.html"
     return page(template, **context, **_counted(reader, vm, facts))

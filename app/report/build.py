@@ -61,7 +61,7 @@ def build_report(
         report=report,
         style=_inline("css/base.css", "css/storms.css", "css/report.css"),
         library=PLOTLY.read_text(),
-        script=_inline("js/report.js"),
+        script=_inline("js/pages/report.js"),
         data=_as_script({chart.id: chart.data for chart in charts}),
         spark_height=SPARK_HEIGHT,
         strip_width=STRIP_WIDTH,

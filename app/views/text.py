@@ -1,4 +1,4 @@
-"""Numbers as people read them; static/js/units.js and time.js write the same way."""
+"""Numbers as people read them; static/js/shared/units.js and time.js write the same way."""
 
 from datetime import UTC, datetime
 

@@ -62,7 +62,7 @@ def test_what_the_form_looks_like_needs_no_token(serve: Serve, guarded: Settings
     with serve(guarded) as client:
         form = client.get("/login", headers=HTML)
         assert form.status_code == 200
-        for part in ("css/base.css", "css/login.css", "js/theme.js", "img/icon.svg"):
+        for part in ("css/base.css", "css/login.css", "js/shared/theme.js", "img/icon.svg"):
             assert f"/static/{part}" in form.text
             assert client.get(f"/static/{part}").status_code == 200
 

@@ -64,7 +64,7 @@ def test_every_control_has_a_name(open_page: OpenPage, dashboard: Dashboard) -> 
 def test_label_that_is_cut_says_so(explorer: Callable[..., Page]) -> None:
     page = explorer(viewport=NARROW)
     cut = page.evaluate(
-        "[...document.querySelectorAll('.lane-bar')]"
+        "[...document.querySelectorAll('.memslot-bar')]"
         ".filter(bar => bar.scrollWidth > bar.clientWidth)"
         ".map(bar => getComputedStyle(bar).textOverflow)"
     )

@@ -57,9 +57,9 @@ def test_failures_and_losses_are_counted_above_the_plots(explorer: Explorer) -> 
     )
 
 
-def test_every_memslot_has_a_lane_with_its_backing(explorer: Explorer) -> None:
+def test_every_memslot_has_a_bar_with_its_backing(explorer: Explorer) -> None:
     page = explorer()
-    bars = " ".join(page.locator(".lane-bar").all_inner_texts())
+    bars = " ".join(page.locator(".memslot-bar").all_inner_texts())
     assert "mixed: can be private" in bars
     assert "hva: never private" in bars
     assert "gmem: can be private" in bars

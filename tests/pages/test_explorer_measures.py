@@ -41,7 +41,7 @@ def test_the_cell_under_the_pointer_has_the_counts_of_its_measure_first(
     )
 
 
-def test_failures_and_page_faults_have_lanes_of_their_own(
+def test_failures_and_page_faults_have_subplots_of_their_own(
     explorer: Explorer, dashboard: Dashboard
 ) -> None:
     page = explorer(f"?from={FAULTING}&to={FAULTING + 1_000_000}")
@@ -52,7 +52,7 @@ def test_failures_and_page_faults_have_lanes_of_their_own(
     )
 
 
-def test_pointing_at_the_timeline_tells_all_lanes_exactly(
+def test_pointing_at_the_timeline_tells_all_subplots_exactly(
     explorer: Explorer, dashboard: Dashboard
 ) -> None:
     page = explorer()

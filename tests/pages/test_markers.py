@@ -94,7 +94,7 @@ def test_of_several_memslots_with_an_hva_the_first_is_taken(explorer: Explorer) 
     )
     slots = f"[{slot % (0, 0, '0x1000')}, {slot % (3, 1, '0x9000')}]"
     said = page.evaluate(
-        "async () => { const m = await import('/static/js/hva.js');"
+        "async () => { const m = await import('/static/js/explorer/cursor/hva.js');"
         f"return m.sayPlace('0x7010', m.placesOf('0x7010', {slots}, 5)); }}"
     )
     assert said == (

@@ -27,19 +27,21 @@ def in_module(open_page: Callable[..., Page], dashboard: Dashboard) -> Callable[
 
 
 def test_numbers(in_module: Callable[[str, str], Any]) -> None:
-    assert in_module("units.js", "[0, 999, 434176].map(m.formatCount)") == [
+    assert in_module("shared/units.js", "[0, 999, 434176].map(m.formatCount)") == [
         "0",
         "999",
         f"434{THIN}176",
     ]
-    assert in_module("units.js", "[0, 4096, 4089446, 2 ** 20 - 1, 2 ** 40].map(m.formatSize)") == [
+    assert in_module(
+        "shared/units.js", "[0, 4096, 4089446, 2 ** 20 - 1, 2 ** 40].map(m.formatSize)"
+    ) == [
         "0 B",
         "4.0 KiB",
         "3.9 MiB",
         "1.0 MiB",
         "1.0 TiB",
     ]
-    assert in_module("units.js", "[0, 1e-9, 0.5, 1 - 1e-9, 1].map(m.formatShare)") == [
+    assert in_module("shared/units.js", "[0, 1e-9, 0.5, 1 - 1e-9, 1].map(m.formatShare)") == [
         "0 %",
         "< 0.1 %",
         "50 %",
@@ -49,19 +51,24 @@ def test_numbers(in_module: Callable[[str, str], Any]) -> None:
 
 
 def test_times(in_module: Callable[[str, str], Any]) -> None:
-    assert in_module("time.js", "[0, 12345678000, 12345678901].map(t => m.formatTime(t))") == [
+    assert in_module(
+        "shared/time.js", "[0, 12345678000, 12345678901].map(t => m.formatTime(t))"
+    ) == [
         f"t+0.000{THIN}000 s",
         f"t+12.345{THIN}678 s",
         f"t+12.345{THIN}678{THIN}901 s",
     ]
-    assert in_module("time.js", "[7, 41234, 999999, 2650000000].map(m.formatDuration)") == [
+    assert in_module("shared/time.js", "[7, 41234, 999999, 2650000000].map(m.formatDuration)") == [
         "7 ns",
         "41.2 µs",
         "1 ms",
         "2.65 s",
     ]
-    assert in_module("time.js", "m.clockAt('18446744073709551000', 615)") == "18446744073709551615"
-    assert in_module("time.js", "m.timeTicks(0, 60e9, 6).labels") == [
+    assert (
+        in_module("shared/time.js", "m.clockAt('18446744073709551000', 615)")
+        == "18446744073709551615"
+    )
+    assert in_module("shared/time.js", "m.timeTicks(0, 60e9, 6).labels") == [
         f"{second} s" for second in range(0, 61, 10)
     ]
 
@@ -70,7 +77,7 @@ def test_times_of_a_recording_without_times_are_its_lines(
     in_module: Callable[[str, str], Any],
 ) -> None:
     def said(what: str) -> Any:  # noqa: ANN401 -- whatever JavaScript gives
-        return in_module("time.js", f"(m.setClock('line number'), {what})")
+        return in_module("shared/time.js", f"(m.setClock('line number'), {what})")
 
     assert said("[0, 4711000].map(t => m.formatTime(t))") == ["line 0", f"line 4{THIN}711"]
     assert said("[1000, 2500, 4711000].map(m.formatDuration)") == [
@@ -83,34 +90,40 @@ def test_times_of_a_recording_without_times_are_its_lines(
     assert said("m.clockText({clock: 'line number', clock_start_ns: '0'}, 5000)") == (
         "line 5: this recording has no times"
     )
-    assert in_module("time.js", "(m.setClock('mono'), m.formatTime(0))") == f"t+0.000{THIN}000 s"
-    assert in_module("jump.js", "m.parseJump('line 4 711')") == {"t": 4_711_000}
+    assert (
+        in_module("shared/time.js", "(m.setClock('mono'), m.formatTime(0))")
+        == f"t+0.000{THIN}000 s"
+    )
+    assert in_module("explorer/cursor/jump.js", "m.parseJump('line 4 711')") == {"t": 4_711_000}
 
 
 def test_addresses(in_module: Callable[[str, str], Any]) -> None:
-    assert in_module("gpa.js", "[0, 0x180000000, 0xfffffffffffff].map(m.formatAddress)") == [
+    assert in_module("shared/gpa.js", "[0, 0x180000000, 0xfffffffffffff].map(m.formatAddress)") == [
         "0x0_0000_0000",
         "0x1_8000_0000",
         "0xf_ffff_ffff_ffff",
     ]
-    assert in_module("gpa.js", "m.formatAddress('0x7f1200000000')") == "0x7f12_0000_0000"
+    assert in_module("shared/gpa.js", "m.formatAddress('0x7f1200000000')") == "0x7f12_0000_0000"
 
 
 AXIS = "m.BandAxis.ofRanges([[0x100000, 0x200000], [0, 0x10000], [0x8000, 0x20000]])"
 
 
 def test_layout_joins_ranges_and_leaves_holes_out(in_module: Callable[[str, str], Any]) -> None:
-    bands = in_module("gpa.js", f"{AXIS}.bands.map(b => [b.from, b.to, b.start, b.end])")
+    bands = in_module("shared/gpa.js", f"{AXIS}.bands.map(b => [b.from, b.to, b.start, b.end])")
     assert bands == [[0, 0x20000, 0, 0x20000], [0x100000, 0x200000, 0x20000, 0x120000]]
-    assert in_module("gpa.js", f"{AXIS}.positionOf(0x100000)") == 0x20000
-    assert in_module("gpa.js", f"{AXIS}.positionOf(0x80000)") == 0x20000, "in the hole"
-    assert in_module("gpa.js", f"{AXIS}.addressAt(0x20000)") == 0x100000
+    assert in_module("shared/gpa.js", f"{AXIS}.positionOf(0x100000)") == 0x20000
+    assert in_module("shared/gpa.js", f"{AXIS}.positionOf(0x80000)") == 0x20000, "in the hole"
+    assert in_module("shared/gpa.js", f"{AXIS}.addressAt(0x20000)") == 0x100000
 
 
 def test_window_is_whole_pages_and_never_empty(in_module: Callable[[str, str], Any]) -> None:
-    assert in_module("gpa.js", f"{AXIS}.windowBetween(0x1001, 0x1002)") == [0x1000, 0x2000]
-    assert in_module("gpa.js", f"{AXIS}.windowBetween(-5, 1e12)") == [0, 0x200000]
-    assert in_module("gpa.js", f"{AXIS}.windowBetween(0x20000, 0x21000)") == [0x100000, 0x101000]
+    assert in_module("shared/gpa.js", f"{AXIS}.windowBetween(0x1001, 0x1002)") == [0x1000, 0x2000]
+    assert in_module("shared/gpa.js", f"{AXIS}.windowBetween(-5, 1e12)") == [0, 0x200000]
+    assert in_module("shared/gpa.js", f"{AXIS}.windowBetween(0x20000, 0x21000)") == [
+        0x100000,
+        0x101000,
+    ]
 
 
 def test_raster_rows_become_pixels_with_a_gap_for_each_hole(
@@ -121,10 +134,13 @@ def test_raster_rows_become_pixels_with_a_gap_for_each_hole(
         " {gpa_from: '0x100000', gpa_to: '0x104000', row_from: 4, row_to: 8}]"
     )
     axis = f"m.BandAxis.ofRaster({bands}, 90, 10)"
-    assert in_module("gpa.js", f"{axis}.bands.map(b => [b.start, b.end])") == [[0, 40], [50, 90]]
-    assert in_module("gpa.js", f"{axis}.addressAt(45)") is None
-    assert in_module("gpa.js", f"{axis}.addressAt(50)") == 0x100000
-    assert in_module("gpa.js", f"{axis}.holes()[0].to") == 0x100000
+    assert in_module("shared/gpa.js", f"{axis}.bands.map(b => [b.start, b.end])") == [
+        [0, 40],
+        [50, 90],
+    ]
+    assert in_module("shared/gpa.js", f"{axis}.addressAt(45)") is None
+    assert in_module("shared/gpa.js", f"{axis}.addressAt(50)") == 0x100000
+    assert in_module("shared/gpa.js", f"{axis}.holes()[0].to") == 0x100000
 
 
 KINDS = {
@@ -145,13 +161,15 @@ KINDS = {
 
 
 def test_kinds_of_events_in_words(in_module: Callable[[str, str], Any]) -> None:
-    words = in_module("event_words.js", f"[{', '.join(KINDS)}].map(m.kindText)")
+    words = in_module("shared/event_words.js", f"[{', '.join(KINDS)}].map(m.kindText)")
     assert words == list(KINDS.values())
 
 
 def test_since_when_a_state_that_was_read_has_been(in_module: Callable[[str, str], Any]) -> None:
     items = "[{kind: 'loss_begin'}, {kind: 'state_read', to: 'shared', t_effect: 7}]"
-    found = in_module("history.js", f"m.summarise({{items: {items}, next: null}}, 'shared')")
+    found = in_module(
+        "explorer/cursor/page_history.js", f"m.summarise({{items: {items}, next: null}}, 'shared')"
+    )
     assert found["since"]["t_effect"] == 7
 
 
@@ -171,15 +189,15 @@ PLACES: dict[str, Any] = {
 
 
 def test_places_as_people_write_them(in_module: Callable[[str, str], Any]) -> None:
-    found = in_module("jump.js", f"{json.dumps(list(PLACES))}.map(m.parseJump)")
+    found = in_module("explorer/cursor/jump.js", f"{json.dumps(list(PLACES))}.map(m.parseJump)")
     assert found == list(PLACES.values())
 
 
 def test_filters_offer_what_the_server_knows(in_module: Callable[[str, str], Any]) -> None:
-    ours = in_module("filters.js", "m.CHOICES")
+    ours = in_module("shared/event_filters.js", "m.CHOICES")
     assert {name: set(values) for name, values in ours.items()} == {
         name: set(values) for name, values in CHOICES.items()
     }
-    assert in_module("filters.js", "m.readFilters(new URLSearchParams('errno=eagain&tid=x'))") == {
-        "errno": ["eagain"]
-    }
+    assert in_module(
+        "shared/event_filters.js", "m.readFilters(new URLSearchParams('errno=eagain&tid=x'))"
+    ) == {"errno": ["eagain"]}

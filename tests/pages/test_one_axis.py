@@ -72,7 +72,7 @@ WHOLE = """[
     [...document.querySelectorAll('#map image')].map(each => each.getAttribute('href')),
     document.querySelector('#timeline .scatterlayer').innerHTML,
     document.querySelector('#timeline-overlay .storms').innerHTML,
-    document.querySelector('#lanes').innerHTML,
+    document.querySelector('#memslots').innerHTML,
     document.querySelector('#strip-caption').textContent,
     document.querySelector('#totals').textContent,
     document.querySelector('#cell-size').textContent,

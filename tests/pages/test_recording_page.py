@@ -110,7 +110,7 @@ def test_events_that_belong_to_no_vm_are_counted_and_linked(
     expect(page).to_have_url(f"{recording_with_strays}/vms/2")
     wait_until_drawn(page)
     expect(page.locator(".note")).to_contain_text("belong to no VM that could be told")
-    expect(page.locator("#lanes")).to_have_text("Memslots belong to a VM.")
+    expect(page.locator("#memslots")).to_have_text("Memslots belong to a VM.")
 
 
 def test_recording_without_strays_says_nothing_of_them(blind_recording: str) -> None:

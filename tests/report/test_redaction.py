@@ -55,7 +55,7 @@ def redacted_of(reader: Reader, vm: Vm, monkeypatch: pytest.MonkeyPatch) -> tupl
     for same in (build.PLOTLY.read_text(), *map(build._inline, ("css/base.css", "css/storms.css"))):
         text = text.replace(same, "")
     text = text.replace(build._inline("css/report.css"), "").replace(
-        build._inline("js/report.js"), ""
+        build._inline("js/pages/report.js"), ""
     )
     return without_pictures(text), allowed
 

@@ -1,0 +1,104 @@
+/** Memslots over time: a row for each slot, a bar for each lifetime, with backing and range. */
+
+import { formatAddress } from "../shared/gpa.js";
+import { Overlay } from "./overlay.js";
+import { plotWidth } from "./plot.js";
+import { formatTime } from "../shared/time.js";
+import { formatSize } from "../shared/units.js";
+
+/** Pixels from which on a bar has room for the beginning of its label. */
+const LABEL_ROOM = 72;
+
+const BACKINGS = {
+  hva: "host memory only: never private",
+  mixed: "host memory for the shared half, guest_memfd for the private half: can be private",
+  gmem: "a mappable guest_memfd for both halves: can be private",
+};
+
+export class MemslotBars {
+  constructor(element) {
+    this.element = element;
+  }
+
+  draw(view, memslots) {
+    const { from, to } = view.time;
+    const shown = memslots.filter((slot) => slot.from <= to && (slot.to ?? Infinity) > from);
+    const bySlot = Map.groupBy(shown, (slot) => `${slot.as_id}:${slot.slot ?? slot.gpa}`);
+    const order = [...bySlot.values()].sort((a, b) => Number(a[0].gpa) - Number(b[0].gpa));
+    this.element.setAttribute("role", order.length === 0 ? "group" : "list"); // a list has items
+    if (order.length === 0) {
+      const empty = document.createElement("p");
+      empty.className = "quiet";
+      empty.textContent = memslots.length
+        ? "No memslot existed in the time shown."
+        : this.element.dataset.none;
+      this.element.replaceChildren(empty);
+      return;
+    }
+    const width = plotWidth(this.element);
+    const pixel = view.length / width;
+    const rows = order.map((lifetimes) => slotRow(view, tellApart(lifetimes, pixel), width));
+    this.element.replaceChildren(...rows);
+  }
+}
+
+/** Leave out lifetimes that end within the pixel in which the one before began. */
+function tellApart(lifetimes, pixel) {
+  let drawn = -Infinity;
+  return lifetimes.filter(({ from, to }) => {
+    const isSeen = to === null || to - drawn >= pixel;
+    if (isSeen) drawn = from;
+    return isSeen;
+  });
+}
+
+function slotRow(view, lifetimes, width) {
+  const row = document.createElement("div");
+  row.className = "memslot-row";
+  row.setAttribute("role", "listitem");
+  const name = document.createElement("span");
+  name.className = "memslot-name";
+  const last = lifetimes.at(-1);
+  const space = last.as_id ? ` (as ${last.as_id})` : "";
+  name.textContent = `slot ${slotName(last)}${space} ${last.backing}`;
+  const track = document.createElement("div");
+  track.className = "memslot-track";
+  track.append(...lifetimes.map((lifetime) => bar(view, lifetime, width)));
+  row.append(name, track);
+  return row;
+}
+
+function bar(view, lifetime, width) {
+  const left = Math.max(0, Overlay.shareOf(view, lifetime.from));
+  const right = Math.min(1, Overlay.shareOf(view, lifetime.to ?? view.time.to));
+  const element = document.createElement("div");
+  element.className = `memslot-bar backing-${lifetime.backing}`;
+  element.style.left = `${left * 100}%`;
+  element.style.width = `max(3px, ${(right - left) * 100}%)`;
+  if ((right - left) * width >= LABEL_ROOM) element.textContent = label(lifetime);
+  element.title = describe(lifetime);
+  return element;
+}
+
+function label({ gpa, size, backing, can_be_private }) {
+  const ability = can_be_private ? "can be private" : "never private";
+  return `${formatAddress(gpa)} + ${formatSize(size)}, ${backing}: ${ability}`;
+}
+
+/** Where nothing told a memslot's id, its place names it. */
+const slotName = ({ slot, gpa }) => slot ?? `at ${formatAddress(gpa)}`;
+
+const flagsText = ({ flags }) => flags === null ? "flags not told" : `flags 0x${flags.toString(16)}`;
+
+function describe(lifetime) {
+  const end = lifetime.to === null ? "still there" : `until ${formatTime(lifetime.to)}`;
+  const certainty = lifetime.backing_certainty === "seen" ? "" : ` (${lifetime.backing_certainty})`;
+  const lines = [
+    `slot ${slotName(lifetime)}, address space ${lifetime.as_id}, ${flagsText(lifetime)}`,
+    `gpa ${formatAddress(lifetime.gpa)}, ${formatSize(lifetime.size)}`,
+    `${lifetime.backing}: ${BACKINGS[lifetime.backing]}${certainty}`,
+    `hva ${lifetime.userspace_addr === null ? "not told" : formatAddress(lifetime.userspace_addr)}`,
+    `from ${formatTime(lifetime.from)}, ${end}`,
+  ];
+  return lines.join("\n");
+}

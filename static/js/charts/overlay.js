@@ -1,0 +1,98 @@
+/** Marks over a plot: cursor, hover, brush, losses. Positions are shares of the plotting area. */
+
+import { formatCount } from "../shared/units.js";
+import { formatDuration, formatTime } from "../shared/time.js";
+
+export class Overlay {
+  /** @param {HTMLElement} element covers exactly the plotting area */
+  constructor(element) {
+    this.element = element;
+    this.losses = this.add("div", "losses");
+    this.storms = this.add("div", "storms");
+    this.hover = this.add("div", "mark mark-hover");
+    this.cursor = this.add("div", "mark mark-cursor");
+    this.brush = this.add("div", "brush");
+    this.cursor.hidden = this.hover.hidden = this.brush.hidden = true;
+  }
+
+  add(tag, className) {
+    const child = document.createElement(tag);
+    child.className = className;
+    this.element.append(child);
+    return child;
+  }
+
+  /** Share of the width at which an instant lies. */
+  static shareOf(view, t) {
+    const { from, to } = view.time;
+    return (t - from) / (to - from);
+  }
+
+  placeCursor(view) {
+    this.placeAt(this.cursor, view, view.t);
+  }
+
+  placeHover(view, t) {
+    this.placeAt(this.hover, view, t);
+  }
+
+  placeAt(mark, view, t) {
+    const share = t === null ? -1 : Overlay.shareOf(view, t);
+    mark.hidden = share < 0 || share > 1;
+    mark.style.left = `${share * 100}%`;
+  }
+
+  /** Cover the time in which events were lost, at least two pixels wide. */
+  placeLosses(view, losses) {
+    this.losses.replaceChildren(...shownOf(view, losses).map((loss) => lossBand(view, loss)));
+  }
+
+  /** Mark the time of each storm along the upper edge. */
+  placeStorms(view, storms) {
+    this.storms.replaceChildren(...shownOf(view, storms).map((storm) => stormBand(view, storm)));
+  }
+
+  /** Show the brushed rectangle, in shares of the area; y counts from the top. */
+  placeBrush({ left, right, top, bottom }) {
+    this.brush.hidden = false;
+    this.brush.style.left = `${left * 100}%`;
+    this.brush.style.width = `${(right - left) * 100}%`;
+    this.brush.style.top = `${top * 100}%`;
+    this.brush.style.height = `${(bottom - top) * 100}%`;
+  }
+
+  clearBrush() {
+    this.brush.hidden = true;
+  }
+}
+
+/** Those of several stretches of time of which anything is in view. */
+function shownOf(view, stretches) {
+  const { from, to } = view.time;
+  return stretches.filter((stretch) => stretch.to >= from && stretch.from <= to);
+}
+
+function bandOf(view, { from, to }, className) {
+  const left = Math.max(0, Overlay.shareOf(view, from));
+  const right = Math.min(1, Overlay.shareOf(view, to));
+  const band = document.createElement("div");
+  band.className = className;
+  band.style.left = `${left * 100}%`;
+  band.style.width = `max(2px, ${(right - left) * 100}%)`;
+  return band;
+}
+
+function stormBand(view, storm) {
+  const band = bandOf(view, storm, "storm");
+  const { kind, calls, from, to } = storm;
+  const length = formatDuration(to - from);
+  band.title = `storm ${storm.id}: ${formatCount(calls)} ${kind} in ${length} from ${formatTime(from)}`;
+  return band;
+}
+
+function lossBand(view, loss) {
+  const band = bandOf(view, loss, "loss");
+  const count = loss.count === null ? "an unknown number of" : formatCount(loss.count);
+  band.title = `${count} events lost, ${formatTime(loss.from)} to ${formatTime(loss.to)}`;
+  return band;
+}

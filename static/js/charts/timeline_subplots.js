@@ -1,0 +1,114 @@
+/** The subplots of the timeline below the conversions: failed conversions, and guest page faults. */
+
+import { NARROW, colour, sideMargins } from "./plot.js";
+import { formatPerTime } from "../shared/time.js";
+
+const GAP = 6;
+const FAILED_HEIGHT = 16;
+const FAULTS_HEIGHT = 36;
+const LEAST_TICK = 4;
+const NAME_LEFT = { wide: 16, narrow: 4 };
+
+/**
+ * Where each subplot lies, from the bottom up, as shares of the height; and their names, left of them.
+ * @param {number} height of the plotting area, pixels
+ * @param {{failed: boolean, faults: boolean}} has
+ */
+export function subplotsOf(height, has) {
+  const subplots = {};
+  let bottom = 0;
+  const put = (name, pixels) => {
+    subplots[name] = [bottom / height, Math.min(1, (bottom + pixels) / height)];
+    bottom += pixels + GAP;
+  };
+  if (has.faults) put("faults", FAULTS_HEIGHT);
+  if (has.failed) put("failed", FAILED_HEIGHT);
+  subplots.conversions = [bottom / height, 1];
+  subplots.names = [
+    nameAt("conversions", 1, "top"),
+    ...(has.failed ? [nameAt("failed", middleOf(subplots.failed), "middle")] : []),
+    ...(has.faults ? [nameAt("page faults", middleOf(subplots.faults), "middle")] : []),
+  ];
+  return subplots;
+}
+
+const middleOf = ([bottom, top]) => (bottom + top) / 2;
+
+/** In the margin, which is as wide as addresses need: rates leave room for a name. */
+function nameAt(text, y, yanchor) {
+  const place = { xref: "paper", x: 0, xanchor: "left", yref: "paper", y, yanchor };
+  const left = window.innerWidth < NARROW ? NAME_LEFT.narrow : NAME_LEFT.wide;
+  return { text, ...place, xshift: left - sideMargins().l, showarrow: false, borderpad: 0 };
+}
+
+/** Bars without gaps as one outline: drawn several times faster than a shape for each bucket. */
+export function steps(edges, rates, fillcolor) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    x: edges,
+    y: [...rates, 0],
+    line: { shape: "hv", width: 0 },
+    fill: "tozeroy",
+    fillcolor,
+    hoverinfo: "skip",
+  };
+}
+
+/**
+ * Conversions whose direction is not recorded: half upwards beyond `up`, half downwards beyond `down`,
+ * hatched. To be drawn before both, which cover what is theirs.
+ */
+export function unknownSteps(edges, up, down, unknown) {
+  const [fgcolor, bgcolor] = [colour("unknown-stripe"), colour("unknown")];
+  const hatch = { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 };
+  const beyond = (rates, direction) =>
+    rates.map((rate, i) => (unknown[i] > 0 ? rate + (direction * unknown[i]) / 2 : 0));
+  return [beyond(up, 1), beyond(down, -1)].map((rates) => ({
+    ...steps(edges, rates, colour("unknown")),
+    fillpattern: hatch,
+  }));
+}
+
+/** A tick for each bucket with failures, the longer the more there were. */
+export function failureTicks({ edges, failed }, layout, domain) {
+  const most = Math.max(...failed, 1);
+  const at = [...failed.keys()].filter((i) => failed[i] > 0);
+  layout.yaxis3 = { domain, range: [-1, 1], visible: false, fixedrange: true };
+  const length = (count) =>
+    LEAST_TICK + (FAILED_HEIGHT - LEAST_TICK) * (Math.log1p(count) / Math.log1p(most));
+  return {
+    type: "scatter",
+    mode: "markers",
+    x: at.map((i) => (edges[i] + edges[i + 1]) / 2),
+    y: at.map(() => 0),
+    yaxis: "y3",
+    marker: {
+      symbol: "line-ns",
+      size: at.map((i) => length(failed[i])),
+      line: { width: 2, color: colour("failed") },
+    },
+    hoverinfo: "skip",
+  };
+}
+
+/** All page faults, and over them those known to be private. */
+export function faultBars({ edges, page_faults, private_faults }, seconds, layout, domain) {
+  const rates = page_faults.map((count, i) => count / seconds[i]);
+  const known = private_faults.map((count, i) => count / seconds[i]);
+  const top = Math.max(...rates, 0);
+  layout.yaxis4 = {
+    domain,
+    range: [0, (top || 1) * 1.04],
+    tickmode: "array",
+    tickvals: top ? [0, top] : [0],
+    ticktext: ["0", formatPerTime(top)],
+    showgrid: false,
+    zeroline: true,
+    zerolinecolor: colour("muted"),
+    zerolinewidth: 1,
+    fixedrange: true,
+  };
+  const traces = [steps(edges, rates, colour("unknown")), steps(edges, known, colour("private"))];
+  return traces.map((trace) => ({ ...trace, yaxis: "y4" }));
+}

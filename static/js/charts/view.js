@@ -1,0 +1,391 @@
+/**
+ * What is shown: a window of time and of addresses, a cursor, a measure. One view drives every
+ * part of the page, and the URL holds it, so that a link reproduces it.
+ *
+ * An edge that is null means the edge of the recording: such a view stays whole while data arrive.
+ */
+
+import { putFilters, readFilters } from "../shared/event_filters.js";
+import { BandAxis, parseAddress, toHex } from "../shared/gpa.js";
+
+export const MEASURES = ["private", "conversions", "page_faults", "ping_pong", "mixed"];
+
+const SHORTEST_WINDOW_NS = 1000;
+
+export class View extends EventTarget {
+  from = null;
+  to = null;
+  gpaFrom = null;
+  gpaTo = null;
+  /** The cursor, set by a click or by the keyboard: an instant and, on the map, an address. */
+  t = null;
+  gpa = null;
+  #chosen = null;
+  /** Two instants to compare, each null until it is set. */
+  markers = { a: null, b: null };
+  measure = MEASURES[0];
+  /** Which events are meant: values by name, as filters.js reads them. */
+  filters = {};
+  isFollowing = false;
+  /** How often somebody has changed it; that the recording grows does not count. */
+  changes = 0;
+
+  /** First and last instant of the recording. */
+  span = [0, 1];
+  /** Every address that a memslot ever covered. */
+  layout = new BandAxis([]);
+
+  /** Take over what a URL says; `isLive` decides whether a plain URL follows the recording. */
+  readUrl(search, isLive) {
+    const query = new URLSearchParams(search);
+    const number = (name) => {
+      const text = query.get(name);
+      return text && /^\d{1,16}$/.test(text) ? Number(text) : null;
+    };
+    const gpa = (name) => {
+      const text = query.get(name);
+      return text && /^(0x[0-9a-f]{1,13}|\d{1,16})$/i.test(text) ? parseAddress(text) : null;
+    };
+    [this.from, this.to, this.t] = [number("from"), number("to"), number("t")];
+    this.markers = { a: number("a"), b: number("b") };
+    this.choose(number("event"));
+    [this.gpaFrom, this.gpaTo, this.gpa] = [gpa("gpa_from"), gpa("gpa_to"), gpa("gpa")];
+    if (this.from !== null && this.to !== null && this.to <= this.from) this.from = this.to = null;
+    if (this.gpaFrom !== null && this.gpaTo !== null && this.gpaTo <= this.gpaFrom) {
+      this.gpaFrom = this.gpaTo = null;
+    }
+    this.measure = MEASURES.includes(query.get("measure")) ? query.get("measure") : MEASURES[0];
+    this.filters = readFilters(query);
+    const isWindowed = this.from !== null || this.to !== null;
+    this.isFollowing = isLive && (isWindowed ? query.get("live") === "1" : true);
+    this.slide();
+  }
+
+  /** The number of the event that the cursor is on, if it was put there by choosing one. */
+  get event() {
+    return this.#chosen?.t === this.t ? this.#chosen.seq : null;
+  }
+
+  choose(seq) {
+    this.#chosen = seq === null || this.t === null ? null : { seq, t: this.t };
+  }
+
+  /** The same view, which stays as it is when this one changes. */
+  snapshot() {
+    const copy = Object.assign(new View(), this);
+    copy.takeCursor(this);
+    return copy;
+  }
+
+  /** Put the cursor and the markers where another view has them. */
+  takeCursor(view) {
+    [this.t, this.gpa, this.#chosen] = [view.t, view.gpa, view.#chosen];
+    this.markers = { ...view.markers };
+  }
+
+  /** Whether just the same times and addresses are shown. */
+  hasWindowOf(view) {
+    const edges = ({ time, addresses }) => [time.from, time.to, addresses.from, addresses.to];
+    const theirs = edges(view);
+    return edges(this).every((edge, i) => edge === theirs[i]);
+  }
+
+  /** The query string of what is shown now, with the cursor on that event: it stays, come what may. */
+  searchAt(t, gpa, seq) {
+    const query = new URLSearchParams(this.search);
+    const { from, to } = this.time;
+    if (this.isFollowing) {
+      query.delete("live");
+      query.set("from", Math.min(from, t));
+      query.set("to", Math.max(to, t + 1));
+    }
+    query.set("t", t);
+    query.set("event", seq);
+    if (gpa === null) query.delete("gpa");
+    else query.set("gpa", gpa);
+    return `?${query}`;
+  }
+
+  /** The query string of just what is shown: it stays, however the recording grows. */
+  get pinned() {
+    const query = new URLSearchParams(this.search);
+    query.delete("live");
+    const { from, to } = this.time;
+    query.set("from", from);
+    query.set("to", to);
+    return `?${query}`;
+  }
+
+  /** The query string that reproduces this view. */
+  get search() {
+    const query = new URLSearchParams();
+    const put = (name, value, text = String) => {
+      if (value !== null) query.set(name, text(value));
+    };
+    put("from", this.from);
+    put("to", this.to);
+    put("gpa_from", this.gpaFrom, toHex);
+    put("gpa_to", this.gpaTo, toHex);
+    put("t", this.t);
+    put("gpa", this.gpa, toHex);
+    put("event", this.event);
+    put("a", this.markers.a);
+    put("b", this.markers.b);
+    if (this.measure !== MEASURES[0]) query.set("measure", this.measure);
+    putFilters(query, this.filters);
+    if (this.isFollowing && this.from !== null) query.set("live", "1");
+    const text = query.toString();
+    return text ? `?${text}` : "";
+  }
+
+  /** The window of time that is shown. */
+  get time() {
+    const from = this.from ?? this.span[0];
+    return { from, to: Math.max(this.to ?? this.span[1], from + 1) };
+  }
+
+  /** Length of the window of time, ns. */
+  get length() {
+    return this.time.to - this.time.from;
+  }
+
+  /** The window of addresses that is shown. */
+  get addresses() {
+    if (this.layout.isEmpty) return { from: this.gpaFrom, to: this.gpaTo };
+    return { from: this.gpaFrom ?? this.layout.from, to: this.gpaTo ?? this.layout.to };
+  }
+
+  /** What to ask the server for; it knows the newest memslot, this page may not yet. */
+  get addressParameters() {
+    const text = (gpa) => (gpa === null ? null : toHex(gpa));
+    return { gpa_from: text(this.gpaFrom), gpa_to: text(this.gpaTo) };
+  }
+
+  /** Without any known memslot, all addresses are those of a map of everything. */
+  learnLayout(bands) {
+    this.layout = BandAxis.ofRanges(
+      bands.map((band) => [parseAddress(band.gpa_from), parseAddress(band.gpa_to)]),
+    );
+  }
+
+  /** When each memslot came and went (Infinity: it is there). */
+  lives = [];
+
+  takeMemslots(memslots) {
+    this.lives = memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
+    const ranges = memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
+    this.layout = BandAxis.ofRanges(ranges);
+  }
+
+  /**
+   * The last instant at which there is any memory, of memslots that came before the window's end; a
+   * VM may delete them before it ends. What comes later does not move what this window shows.
+   */
+  get lastMemory() {
+    const { to } = this.time;
+    const ends = this.lives.filter((life) => life.from < to).map((life) => life.to);
+    return ends.reduce((last, end) => Math.max(last, end), ends.length ? 0 : Infinity) - 1;
+  }
+
+  /** The instant whose state is shown: the cursor's, else the last of the window with memory. */
+  get instant() {
+    return this.t ?? Math.max(this.span[0], Math.min(this.time.to - 1, this.lastMemory));
+  }
+
+  /** The cursor's instant if the window has it, else null. */
+  get cursorInView() {
+    const { from, to } = this.time;
+    return this.t !== null && this.t >= from && this.t < to ? this.t : null;
+  }
+
+  /** Whether the cursor can be seen: nothing is chosen by one that is elsewhere. */
+  get isCursorInView() {
+    if (this.cursorInView === null) return false;
+    if (this.gpa === null || this.layout.isEmpty) return true;
+    const { from, to } = this.addresses;
+    return this.gpa >= from && this.gpa < to;
+  }
+
+  /** What `instant` is, in words. */
+  get instantText() {
+    if (this.t !== null) return "at the cursor";
+    if (this.time.to - 1 > this.lastMemory) return "just before the last memslot went";
+    return "at the end of the window";
+  }
+
+  get isWhole() {
+    return [this.from, this.to, this.gpaFrom, this.gpaTo].every((edge) => edge === null);
+  }
+
+  changed() {
+    this.changes += 1;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Show a window of time; leaves following, for what is shown no longer ends at the newest. */
+  showTime(from, to) {
+    this.#setTime(from, to);
+    this.changed();
+  }
+
+  #setTime(from, to) {
+    const [first, last] = this.span;
+    const length = Math.min(Math.max(Math.round(to - from), SHORTEST_WINDOW_NS), last - first);
+    const start = Math.round(Math.min(Math.max(from, first), last - length));
+    const isWhole = length >= last - first;
+    this.from = isWhole ? null : start;
+    this.to = isWhole ? null : start + length;
+    this.isFollowing = false;
+  }
+
+  /** Zoom time by a factor (below 1: closer) around an instant that stays where it is. */
+  zoomTime(factor, around = this.t ?? (this.time.from + this.time.to) / 2) {
+    const { from, to } = this.time;
+    this.showTime(around - (around - from) * factor, around + (to - around) * factor);
+  }
+
+  panTime(ns) {
+    const { from, to } = this.time;
+    this.showTime(from + ns, to + ns);
+  }
+
+  /** Show what lies between two positions of the layout (bytes, holes left out). */
+  showPositions(low, high) {
+    this.#setPositions(low, high);
+    this.changed();
+  }
+
+  #setPositions(low, high) {
+    const length = Math.min(high - low, this.layout.length);
+    const start = Math.min(Math.max(low, 0), this.layout.length - length);
+    const isWhole = length >= this.layout.length;
+    [this.gpaFrom, this.gpaTo] = isWhole
+      ? [null, null]
+      : this.layout.windowBetween(start, start + length);
+  }
+
+  /** Positions of the layout between which the shown addresses lie. */
+  get positions() {
+    const { from, to } = this.addresses;
+    return [this.layout.positionOf(from), this.layout.positionOf(to)];
+  }
+
+  zoomAddresses(factor, aroundShare = 0.5) {
+    if (this.layout.isEmpty) return;
+    const [low, high] = this.positions;
+    const around = low + (high - low) * aroundShare;
+    this.showPositions(around - (around - low) * factor, around + (high - around) * factor);
+  }
+
+  /** Pan by a share of the shown addresses; positive is towards higher ones. */
+  panAddresses(share) {
+    if (this.layout.isEmpty) return;
+    const [low, high] = this.positions;
+    const by = (high - low) * share;
+    this.showPositions(low + by, high + by);
+  }
+
+  /** Show just this, and choose by nothing else: the cursor is let go. Null: addresses stay. */
+  select(from, to, addresses = null) {
+    this.t = this.gpa = null;
+    this.choose(null);
+    if (addresses) this.#setPositions(...addresses.map((gpa) => this.layout.positionOf(gpa)));
+    this.showTime(from, to);
+  }
+
+  showWhole(isLive) {
+    this.from = this.to = this.gpaFrom = this.gpaTo = null;
+    this.isFollowing = isLive;
+    this.changed();
+  }
+
+  /** Put the cursor somewhere, or on the event of that number. */
+  setCursor(t, gpa, seq = null) {
+    this.moveCursor(t);
+    this.gpa = gpa;
+    this.choose(seq);
+    this.changed();
+  }
+
+  /**
+   * Move the cursor in time, without asking for all that is shown again. A window that slides would
+   * leave the cursor behind: it stays with it.
+   */
+  moveCursor(t) {
+    if (t !== null && this.from !== null) this.isFollowing = false;
+    this.t = t === null ? null : Math.round(Math.min(Math.max(t, this.span[0]), this.span[1]));
+    this.choose(null);
+  }
+
+  /** Put the cursor on an event, and let the window move with it where it has to. */
+  showEvent(t, gpa, seq) {
+    const half = this.length / 2;
+    this.setCursor(t, gpa, seq);
+    if (this.cursorInView === null) this.showTime(t - half, t + half);
+  }
+
+  /** Set marker "a" or "b" at the instant whose state is shown. */
+  setMarker(name) {
+    this.markers[name] = this.instant;
+    this.changed();
+  }
+
+  clearMarkers() {
+    this.markers = { a: null, b: null };
+    this.changed();
+  }
+
+  /** Clear the cursor; if there is none, the markers. */
+  clear() {
+    if (this.t === null && this.gpa === null) this.clearMarkers();
+    else this.setCursor(null, null);
+  }
+
+  setFilter(name, values) {
+    const { [name]: _, ...others } = this.filters;
+    this.setFilters(values.length ? { ...others, [name]: values } : others);
+  }
+
+  setFilters(filters) {
+    this.filters = filters;
+    this.changed();
+  }
+
+  setMeasure(measure) {
+    this.measure = measure;
+    this.changed();
+  }
+
+  nextMeasure() {
+    this.setMeasure(MEASURES[(MEASURES.indexOf(this.measure) + 1) % MEASURES.length]);
+  }
+
+  /** Let the window end at the newest event, as long as it is now. */
+  follow() {
+    this.isFollowing = true;
+    this.slide();
+    this.changed();
+  }
+
+  /** Let the window stay where it is. */
+  pause() {
+    const { from, to } = this.time;
+    [this.from, this.to] = [from, to];
+    this.isFollowing = false;
+    this.changed();
+  }
+
+  /** The recording has grown to `end`. Returns whether the view moves with it. */
+  grow(end) {
+    this.span = [this.span[0], Math.max(end, this.span[1])];
+    this.slide();
+    return this.isFollowing || this.to === null;
+  }
+
+  slide() {
+    if (!this.isFollowing || this.from === null) return;
+    const { from, to } = this.time;
+    this.from = Math.max(this.span[0], this.span[1] - (to - from));
+    this.to = this.span[1];
+  }
+}

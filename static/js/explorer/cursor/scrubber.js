@@ -1,0 +1,112 @@
+/**
+ * The scrubber: the cursor's instant as a slider under the map, and playing, which moves it by
+ * itself. The next step is asked for when the answer to the last one has come.
+ */
+
+import { PacedTask } from "../../shared/paced_task.js";
+import { plotWidth } from "../../charts/plot.js";
+import { formatTime } from "../../shared/time.js";
+
+const REST_MS = 80;
+/** Where people ask for less motion, steps come seldom. */
+const CALM_REST_MS = 500;
+/** No step is longer, however late an answer: what lies between would not be seen. */
+const LONGEST_STEP_MS = 1000;
+const SETTLED_MS = 400;
+const NS_PER_MS = 1e6;
+
+const byId = (id) => document.getElementById(id);
+
+export class Scrubber {
+  isPlaying = false;
+  #steppedAt = 0;
+
+  /** @param {Explorer} page */
+  constructor(page) {
+    Object.assign(this, { page, view: page.view });
+    [this.slider, this.button, this.speed] = ["scrubber", "play", "play-speed"].map(byId);
+    const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.steps = new PacedTask(() => this.step(), isCalm ? CALM_REST_MS : REST_MS);
+    this.moves = new PacedTask(() => page.readCursor(), REST_MS);
+    this.slider.addEventListener("input", () => this.take());
+    this.button.addEventListener("click", () => this.toggle());
+  }
+
+  /** Put the slider where the cursor is; without one, where the instant is that is shown. */
+  place(view) {
+    const width = plotWidth(this.page.map.figure);
+    const { from } = view.time;
+    const share = Math.min(1, Math.max(0, (view.instant - from) / view.length));
+    this.slider.max = width;
+    this.slider.value = Math.round(share * width);
+    this.slider.setAttribute("aria-valuetext", formatTime(view.instant));
+    if (this.isPlaying && view.t === null) this.pause();
+  }
+
+  /** The slider was moved by hand. */
+  take() {
+    const { time, length } = this.page.stage.axis;
+    const share = this.slider.value / this.slider.max;
+    this.moveTo(Math.min(time.to - 1, time.from + share * length));
+    this.moves.ask();
+  }
+
+  moveTo(t) {
+    this.view.moveCursor(t);
+    this.page.placeMarks();
+    clearTimeout(this.settled);
+    this.settled = setTimeout(() => this.settle(), SETTLED_MS);
+  }
+
+  /** The cursor rests: what takes longer is asked for, and the address says where it is. */
+  settle() {
+    if (this.isPlaying) return;
+    this.page.showAddress();
+    this.page.inspectCursor();
+  }
+
+  toggle() {
+    if (this.isPlaying) this.pause();
+    else this.play();
+  }
+
+  /** Play from the cursor to the end of the window; from its start if there is nothing to go. */
+  play() {
+    const { time, cursorInView } = this.page.stage.axis;
+    if (cursorInView === null || cursorInView >= time.to - 1) this.moveTo(time.from);
+    this.#steppedAt = performance.now();
+    this.show(true);
+    this.steps.ask();
+  }
+
+  pause() {
+    this.show(false);
+    this.settle();
+  }
+
+  show(isPlaying) {
+    this.isPlaying = isPlaying;
+    this.button.textContent = isPlaying ? "❚❚" : "▶";
+    this.button.ariaLabel = isPlaying ? "Pause" : "Play";
+    this.button.title = `${this.button.ariaLabel} (p)`;
+  }
+
+  async step() {
+    if (!this.isPlaying) return;
+    const now = performance.now();
+    const elapsed = Math.min(now - this.#steppedAt, LONGEST_STEP_MS);
+    this.#steppedAt = now;
+    const last = this.page.stage.axis.time.to - 1;
+    const t = Math.min(last, this.view.t + elapsed * this.rate);
+    this.moveTo(t);
+    const isShown = await this.page.readCursor();
+    if (!isShown || t >= last) this.pause();
+    else if (this.isPlaying) this.steps.ask();
+  }
+
+  /** Nanoseconds of the recording that pass in a millisecond. */
+  get rate() {
+    const seconds = Number(this.speed.value);
+    return seconds ? this.page.stage.axis.length / (seconds * 1000) : NS_PER_MS;
+  }
+}

@@ -1,0 +1,46 @@
+/** What a note is about, in words and as a view. */
+
+import { formatAddress, parseAddress } from "../../shared/gpa.js";
+import { formatTime } from "../../shared/time.js";
+
+/** The query string that shows what a note is about: its stretch, or its instant in a window. */
+export function searchOf(view, note) {
+  const query = new URLSearchParams(view.search);
+  for (const name of ["live", "t", "gpa", "event"]) query.delete(name);
+  if (note.to !== null) putWindow(query, note.from, note.to);
+  else {
+    query.set("t", note.from);
+    const { from, to } = view.time;
+    const half = view.length / 2;
+    const isIn = note.from >= from && note.from < to;
+    if (view.from !== null || view.to !== null) {
+      putWindow(query, isIn ? from : Math.max(0, note.from - half), isIn ? to : note.from + half);
+    }
+  }
+  putAddresses(query, view, note);
+  return `?${query}`;
+}
+
+function putWindow(query, from, to) {
+  query.set("from", Math.floor(from));
+  query.set("to", Math.ceil(to));
+}
+
+/** A stretch is shown with exactly its addresses; an instant with all, and the cursor on its own. */
+function putAddresses(query, view, note) {
+  query.delete("gpa_from");
+  query.delete("gpa_to");
+  if (note.gpa_from === null) return;
+  if (note.to === null) query.set("gpa", note.gpa_from);
+  else {
+    query.set("gpa_from", note.gpa_from);
+    query.set("gpa_to", note.gpa_to);
+  }
+}
+
+/** "t+1.5 s to t+2 s, 0x1_0000_0000 to 0x1_0020_0000" */
+export function placeText({ from, to, gpa_from, gpa_to }) {
+  const time = to === null ? formatTime(from) : `${formatTime(from)} to ${formatTime(to)}`;
+  if (gpa_from === null) return time;
+  return `${time}, ${[gpa_from, gpa_to].map((gpa) => formatAddress(parseAddress(gpa))).join(" to ")}`;
+}

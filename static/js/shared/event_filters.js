@@ -1,0 +1,59 @@
+/** Which events are meant: values by name, kept in the URL, applied by the server. */
+
+/** What respects with a few values can be; the server knows the same (app/views/event_filters.py). */
+export const CHOICES = {
+  kind: [
+    "conversion", "hypercall", "memory_fault", "page_fault", "punch_hole", "allocate", "unmap",
+    "rmp_fault", "memslot", "guest_memfd", "loss_begin", "loss_end", "register_region",
+    "unregister_region", "populate", "depopulate", "population", "state_read", "doubt",
+  ],
+  outcome: ["applied", "failed", "unconfirmed"],
+  direction: ["shared", "private", "unknown"],
+  cause: ["none", "explicit", "implicit", "vmm"],
+  size: ["4k", "2m", "below_2m", "above_2m", "unaligned_2m", "unknown"],
+};
+
+/** How values of the others are written, and what is said where they are not. */
+export const WRITTEN = {
+  vcpu: [/^(\d{1,5}|unknown)$/, "A vCPU's number, or several: 3, 5. Or: unknown."],
+  tid: [/^\d{1,10}$/, "The id of a host thread, or several: 4242, 4243."],
+  errno: [/^(\d{1,4}|E[A-Z0-9]{1,15})$/i, "An errno by name or number, or several: EAGAIN, 22."],
+  memslot: [/^(\d{1,5}:)?\d{1,5}$/, "A memslot's id."],
+};
+export const NAMES = [...Object.keys(CHOICES), ...Object.keys(WRITTEN)];
+
+const SIZES = {
+  "4k": "4 KiB", "2m": "2 MiB", below_2m: "less than 2 MiB", above_2m: "more than 2 MiB",
+  unaligned_2m: "2 MiB, not aligned", unknown: "range not told",
+};
+const WORDS = {
+  direction: (value) => (value === "unknown" ? "direction unknown" : `to ${value}`),
+  cause: (value) => (value === "none" ? "no cause told" : value),
+  size: (value) => SIZES[value],
+  vcpu: (value) => `vCPU ${value}`,
+  tid: (value) => `thread ${value}`,
+  memslot: (value) => `memslot ${value}`,
+  kind: (value) => value.replaceAll("_", " "),
+};
+
+export const isValue = (name, text) => CHOICES[name]?.includes(text) ?? WRITTEN[name][0].test(text);
+export const wordsOf = (name, values) => values.map(WORDS[name] ?? String).join(" or ");
+
+/** The filters that a URL holds: values by name; what makes no sense is left out. */
+export function readFilters(query) {
+  const found = NAMES.map((name) => [
+    name, [...new Set(query.getAll(name))].filter((text) => isValue(name, text)),
+  ]);
+  return Object.fromEntries(found.filter(([, values]) => values.length > 0));
+}
+
+export function putFilters(query, filters) {
+  for (const [name, values] of Object.entries(filters)) {
+    for (const value of values) query.append(name, value);
+  }
+}
+
+/** "to private, vCPU 3 or vCPU 5"; empty where nothing is filtered. */
+export function describeFilters(filters) {
+  return Object.entries(filters).map(([name, values]) => wordsOf(name, values)).join(", ");
+}
