@@ -65,7 +65,7 @@ def exit_status(error: Exception) -> int | None:
     """
     if isinstance(error, CommandError):
         return error.exit_status
-    from collector.sources.base import InputError
+    from collector.trace.errors import InputError
 
     if isinstance(error, InputError):
         return 1

@@ -25,8 +25,8 @@ from app.store.writer import RecordingWriter
 from benchmarks.measure import print_table
 from collector.assemble.assembler import Assembler, parts_of
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
-from collector.sources.base import SourceDescription
 
 SLOT_PAGES = 512
 PAGE = 4096

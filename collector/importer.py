@@ -1,12 +1,10 @@
 """From a file to a recording: source -> assembly -> whatever takes recordings."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -15,58 +13,15 @@ from collector.ahead import ahead
 from collector.assemble.assembler import Assembler
 from collector.assemble.border import LAST_NS
 from collector.coverage import describe_coverage
+from collector.description import SourceDescription
 from collector.host.found import Found
-from collector.host.listing import looks_like_listing, told_beside
+from collector.host.listing import told_beside
 from collector.records import CallArray, CallCode
-from collector.sources.base import InputError, SourceDescription, shown_name
+from collector.trace.errors import InputError, readable, shown_name
+from collector.trace.formats import FORMATS
+from collector.trace.imported_file import ImportedFile
 
-TRACE_DAT_MAGIC = b"\x17\x08\x44tracing"
-_HEAD_BYTES = 1 << 16
-_ADVICE = {
-    b"PERFILE2": (
-        "this is perf.data, in a format of perf's own: import the text of"
-        " `perf script --header --ns --show-lost-events` instead"
-    ),
-    b"\xfd7zXZ\0": "this is packed by xz: unpack it first, by `xz -dk`",
-    b"\x1f\x8b": "this is packed by gzip: unpack it first, by `gzip -dk`",
-    b"\x28\xb5\x2f\xfd": "this is packed by zstd: unpack it first, by `zstd -d`",
-}
-"""What to do with files that begin so."""
-_ADVICE_FOR_LISTS = (
-    "this is a list of processes: it is read with the recording that it lies beside, whose name it "
-    "has, and .processes after that"
-)
 _LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
-
-
-class ImportedFile(Protocol):
-    """What every file format offers (one module of collector.sources each)."""
-
-    @property
-    def bytes_read(self) -> int | None:
-        """None if the file is not read from front to back."""
-
-    def describe(self) -> SourceDescription: ...
-
-    def sees(self) -> dict[str, bool]:
-        """Capability -> is it in the recording, by what was met so far."""
-
-    def event_counts(self) -> tuple[dict[str, int], dict[str, int]]: ...
-
-    def batches(self) -> Iterator[CallArray]: ...
-
-    def close(self) -> None: ...
-
-
-FORMATS = {
-    "trace.dat": "trace_dat.TraceDatFile",
-    "bpftrace": "bpftrace_log.BpftraceLog",
-    "perf-script": "perf_script.PerfScript",
-    "trace-report": "trace_text.TraceReport",
-    "trace": "trace_text.TraceFile",
-    "qemu": "qemu_log.QemuLog",
-}
-"""Which class of collector.sources reads each. One alone is imported: together they take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,39 +47,8 @@ SinkFactory = Callable[[RecordingHeader], RecordingSink]
 ProgressReport = Callable[[Progress], None]
 
 
-def format_of(path: Path) -> str:
-    """Tell a file's format by its content. Raises InputError if it is none that can be imported."""
-    with _readable(path), path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not head:
-        raise InputError(path, 0, "the file is empty")
-    if head.startswith(TRACE_DAT_MAGIC):
-        return "trace.dat"
-    from collector.sources.bpftrace_log import looks_like_bpftrace_log
-    from collector.sources.perf_script import looks_like_perf_script
-    from collector.sources.trace_text import looks_like_trace_file, looks_like_trace_report
-    from collector.text.qemu_lines import looks_like_qemu_log
-
-    if looks_like_bpftrace_log(head):
-        return "bpftrace"
-    if looks_like_trace_file(head):
-        return "trace"
-    if looks_like_perf_script(head):
-        return "perf-script"
-    if looks_like_trace_report(head):
-        return "trace-report"
-    if looks_like_qemu_log(head):
-        return "qemu"
-    if looks_like_listing(head):
-        raise InputError(path, 0, _ADVICE_FOR_LISTS)
-    for magic, advice in _ADVICE.items():
-        if head.startswith(magic):
-            raise InputError(path, 0, advice)
-    raise InputError(path, 0, f"this is none of the formats known ({', '.join(FORMATS)})")
-
-
 def sha256_of(path: Path) -> str:
-    with _readable(path), path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -141,7 +65,7 @@ def import_file(
     Damage ends or interrupts the reading, not the import: what was sound is kept, the recording
     is marked incomplete and the error returned. Raises InputError if nothing could be read.
     """
-    with _readable(path), closing(_open(path, format_name)) as source:
+    with readable(path), closing(FORMATS[format_name]()(path)) as source:
         description = _checked(path, source.describe())
         beside = told_beside(path, description)
         groups = beside.thread_groups | description.thread_groups
@@ -154,12 +78,6 @@ def import_file(
                 sink.mark_incomplete(str(damage))
             sink.update_coverage(_coverage(path, source, (*beside.notes, *assembler.notes)))
             return Imported(sink.recording_id, calls, assembler.lost_events, damage)
-
-
-def _open(path: Path, format_name: str) -> ImportedFile:
-    module, _, name = FORMATS[format_name].partition(".")
-    opened: ImportedFile = getattr(import_module(f"collector.sources.{module}"), name)(path)
-    return opened
 
 
 def _checked(path: Path, told: SourceDescription) -> SourceDescription:
@@ -247,12 +165,3 @@ def _coverage(path: Path, source: ImportedFile, notes: tuple[str, ...] = ()) -> 
         notes=(*said.notes, *notes),
         costs=said.costs,
     )
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to let us read into an InputError."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(path, None, error.strerror or str(error)) from error

@@ -90,7 +90,7 @@ def command(
     recipe processes`, named as FILE and .processes, is read with it. What a damaged file still
     tells is kept; the exit status is 1 then.
     """
-    from collector.importer import FORMATS
+    from collector.trace.formats import FORMATS
 
     if format_name not in (AUTO, *FORMATS):
         known = ", ".join((AUTO, *FORMATS))
@@ -149,8 +149,9 @@ def import_all(task: ImportTask, files: list[Path], *, as_json: bool) -> bool:
 def import_one(task: ImportTask, path: Path) -> tuple[dict[str, Any] | None, str | None]:
     """(what became a recording, what was wrong with the file), either of them None."""
     from app.store.errors import StoreError
-    from collector.importer import format_of, sha256_of
-    from collector.sources.base import InputError, shown_name
+    from collector.importer import sha256_of
+    from collector.trace.errors import InputError, shown_name
+    from collector.trace.formats import format_of
 
     written: list[RecordingWriter] = []
     try:
@@ -179,7 +180,7 @@ def import_as(
     """`written` holds whatever was begun, however this ends."""
     from app.store.writer import RecordingWriter
     from collector.importer import import_file
-    from collector.sources.base import InputError
+    from collector.trace.errors import InputError
 
     def opened(header: "RecordingHeader") -> RecordingWriter:
         written.append(RecordingWriter(task.engine, header))
@@ -251,7 +252,7 @@ class progress_line:  # noqa: N801 -- a context manager, used like a function
     """
 
     def __init__(self, path: Path, watched: bool) -> None:
-        from collector.sources.base import shown_name
+        from collector.trace.errors import shown_name
 
         self._name = shown_name(path)
         self._watched = watched

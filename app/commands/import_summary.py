@@ -64,7 +64,7 @@ def _conversions(counts: dict[str, Any], are_recorded: bool) -> dict[str, Any]:
 
 
 def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
-    from collector.sources.base import shown_name
+    from collector.trace.errors import shown_name
 
     known = " (already imported; --again imports it anew)" if summary["already_imported"] else ""
     lines = [

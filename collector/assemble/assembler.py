@@ -29,9 +29,9 @@ from collector.assemble.reuse import changes_layout, is_new_vm
 from collector.assemble.vmms import VmmOf
 from collector.assemble.vms import Vms
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.host.found import Found
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, CallArray, CallCode
-from collector.sources.base import SourceDescription
 
 MOST_HELD_CALLS = 1 << 17
 """How far ahead to look for proof that a descriptor was reused."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import zstandard
 
 from collector.ftrace.bytesfile import BytesFile
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 _ANY_SIZE = 1 << 16
 _MOST_RATIO = 1 << 10

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from collector.ftrace.bytesfile import BytesFile
 from collector.ftrace.contents import Contents, CpuData
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 MOST_CPUS = 8192
 """As many as a kernel can be built for (NR_CPUS_RANGE_END of arch/x86/Kconfig with MAXSMP)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 MOST_STRING = 1 << 12
 """Bytes of a string that a zero ends: names of files, systems, buffers, clocks."""

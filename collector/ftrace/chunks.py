@@ -7,7 +7,7 @@ from struct import Struct
 from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile
 from collector.ftrace.contents import CpuData
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 PLAIN_PIECE = 1 << 18  # bytes read at once
 

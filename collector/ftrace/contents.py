@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from collector.ftrace.bytesfile import Cursor
 from collector.ftrace.formats import EventFormat, parse_event_format
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collector.ftrace.losses import CpuLosses, losses_by_cpu
 from collector.ftrace.merge import UnplacedLoss
 from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.subbuffer import COMMIT_MASK, HEADER
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 ALL_BATCHES = 1 << 25  # bytes of sub-buffers held at once, over all CPUs
 LARGEST_BATCH = 1 << 19

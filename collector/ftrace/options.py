@@ -10,7 +10,7 @@ from enum import IntEnum
 from collector.ftrace.border import MOST_CPUS
 from collector.ftrace.bytesfile import Cursor, text_of
 from collector.ftrace.contents import Contents, Guest, TscToNs
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 
 class Option(IntEnum):

@@ -36,7 +36,7 @@ from collector.ftrace.plan import DecodePlan, decode_plan
 from collector.ftrace.recognise import USER_PROBES, recognise
 from collector.ftrace.returns import settle_returns
 from collector.records import RecordArray, RecordCode
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 MAGIC = b"\x17\x08\x44tracing"
 UNKNOWN_CPU = 0xFFFF

@@ -12,7 +12,7 @@ from collector.ftrace.contents import (
     read_header_info,
 )
 from collector.ftrace.options import Option, apply_option
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 _MARK_LENGTH = 10  # "options  \0", "flyrecord\0", "latency  \0"
 

@@ -22,7 +22,7 @@ from collector.ftrace.salvage import (
     find_cpus,
     sections_in_sequence,
 )
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 _MOST_HEAD = 256  # bytes of the compressor's name and version and of an offset
 MAX_SECTION = 1 << 26

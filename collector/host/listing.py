@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from collector.description import SourceDescription
 from collector.host.descriptors import KvmFds
 from collector.host.found import Found, FoundVm, VmmFacts
 from collector.recipes.processes import ENDING, FIRST_LINE
-from collector.sources.base import SourceDescription
 
 MOST_BYTES = 1 << 26
 NS_PER_S = 1_000_000_000

@@ -11,13 +11,13 @@ from typing import Any
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.assemble.assembler import Assembler
 from collector.coverage import describe_coverage
+from collector.description import SourceDescription
 from collector.host.discovery import scan
 from collector.host.found import Found
 from collector.host.kernel.merge import with_kernel
 from collector.host.kernel.program import KernelUnreadableError, Program, open_kernel
 from collector.host.kernel.vms import kernel_vms
 from collector.host_facts import gather
-from collector.sources.base import SourceDescription
 
 COUNTING_S = 60.0
 """Nothing waits meanwhile, but the user."""

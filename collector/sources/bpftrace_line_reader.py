@@ -11,9 +11,9 @@ from typing import BinaryIO
 import numpy as np
 
 from collector.records import CALL, CallArray, CallCode
-from collector.sources.base import InputError
 from collector.sources.bpftrace_lines import LINES, Row, parsed
 from collector.sources.bpftrace_order import UNKNOWN_COUNT, loss
+from collector.trace.errors import InputError
 
 LINES_PER_BATCH = 1 << 16
 LONGEST_LINE = 1 << 16

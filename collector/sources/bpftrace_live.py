@@ -10,9 +10,9 @@ from typing import Self
 import numpy as np
 
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.recipes.bpftrace import FIRST_LINE
 from collector.records import CALL, CallArray, CallCode
-from collector.sources.base import SourceDescription
 from collector.sources.bpftrace_child import PAGE_BYTES, BpftraceChild, buffer_pages
 from collector.sources.bpftrace_host import host_program, online_cpus
 from collector.sources.bpftrace_order import UNKNOWN_COUNT, in_order, loss, without_late

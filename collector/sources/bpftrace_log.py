@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.records import CALL, CallArray, CallCode
-from collector.sources.base import InputError, SourceDescription
 from collector.sources.bpftrace_line_reader import LINES_PER_BATCH, VERSION, LineReader, lines_of
 from collector.sources.bpftrace_lines import LINES, is_call
 from collector.sources.bpftrace_order import split_sorted, without_late
 from collector.sources.bpftrace_reader import BpftraceReader, Directions, is_first_line
 from collector.sources.bpftrace_shapes import SHAPES
+from collector.trace.errors import InputError
 
 BATCHES_HELD = 4
 """Lines come in bursts, one CPU's buffer after the other: so many are sorted together."""
@@ -38,17 +39,17 @@ _UNSEEN_BY_CONV = frozenset(
 )
 
 
-def looks_like_bpftrace_log(head: bytes) -> bool:
-    """Whether the first bytes of a file are a log of one of the programs."""
-    lines = head.split(b"\n")[:_HEAD_LINES]
-    return any(is_first_line(line) or VERSION.match(line) or is_call(line) for line in lines)
-
-
 class BpftraceLog:
-    """A Source over one log file. Reads it twice: once for its first instant, once for good.
+    """One log file. Reads it twice: once for its first instant, once for good.
 
     Raises InputError if it is of a version that is not known.
     """
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """Whether it is a log of one of the programs."""
+        lines = head.split(b"\n")[:_HEAD_LINES]
+        return any(is_first_line(line) or VERSION.match(line) or is_call(line) for line in lines)
 
     def __init__(self, path: Path) -> None:
         self.path = path

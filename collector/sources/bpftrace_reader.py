@@ -14,10 +14,10 @@ from collector.assemble import pairing_state as s
 from collector.coverage import Capability
 from collector.records import CALL, CallArray, CallCode
 from collector.sources import bpftrace_parse as hot
-from collector.sources.base import InputError
 from collector.sources.bpftrace_line_reader import LONGEST_LINE
 from collector.sources.bpftrace_order import UNKNOWN_COUNT, loss
 from collector.sources.bpftrace_shapes import COUNT, NAME, SHAPES, shape_table
+from collector.trace.errors import InputError
 
 Words = npt.NDArray[np.int64]
 ROWS = 1 << 15

@@ -8,8 +8,8 @@ from threading import Event
 from types import TracebackType
 from typing import Protocol, Self
 
+from collector.description import SourceDescription
 from collector.records import CallArray
-from collector.sources.base import SourceDescription
 
 
 class HostCannot(Exception):  # noqa: N818 -- a fact about the host, not a fault

@@ -11,14 +11,13 @@ _HEAD_LINE = re.compile(rb"# (?:captured on|cmdline) +: ")
 _LINES = 200
 
 
-def looks_like_perf_script(head: bytes) -> bool:
-    """Whether the first bytes of a file are output of perf script."""
-    lines = head.split(b"\n")[:_LINES]
-    return any(_EVENT.match(line) or _HEAD_LINE.match(line) for line in lines)
-
-
 class PerfScript(TextTrace):
-    """A Source over one file."""
+    """One output of perf script."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        lines = head.split(b"\n")[:_LINES]
+        return any(_EVENT.match(line) or _HEAD_LINE.match(line) for line in lines)
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "perf-script", TextHead.of_perf_script(path))

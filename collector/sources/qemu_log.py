@@ -12,11 +12,11 @@ import numpy as np
 from app.model.clocks import LINE_NUMBERS
 from app.model.events import Certainty, PageState
 from app.model.layout import VmIdentity
+from collector.description import SourceDescription
 from collector.records import RECORD, CallArray, RecordArray
-from collector.sources.base import SourceDescription
 from collector.sources.qemu_coverage import costs_of, notes_of, sees_of
 from collector.text.qemu_events import QemuCode
-from collector.text.qemu_lines import QemuLines
+from collector.text.qemu_lines import QemuLines, looks_like_qemu_log
 from collector.text.qemu_pairing import QemuPairing
 
 KVM_X86_SNP_VM = 4
@@ -25,7 +25,11 @@ _ALL_COUNTED = 64  # codes
 
 
 class QemuLog:
-    """A Source over one file. Looks at its first lines when opened."""
+    """One log. Looks at its first lines when opened."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        return looks_like_qemu_log(head)
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""A text trace as a Source: its lines paired to calls, and described by what is really in it."""
+"""A text trace: its lines paired to calls, and described by what is really in it."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from collector.assemble.pairing import Pairing
+from collector.description import SourceDescription
 from collector.records import CallArray, RecordArray, RecordCode
-from collector.sources.base import SourceDescription
 from collector.sources.trace_dat import LOOK_AHEAD_RECORDS, capabilities
 from collector.text.events import KnownEvents, by_name
 from collector.text.head import TextHead
@@ -21,7 +21,7 @@ _EXIT_ERRORS = (
 
 
 class TextTrace:
-    """A Source over one file. Looks at its first records when opened."""
+    """One file. Looks at its first records when opened."""
 
     def __init__(self, path: Path, format_name: str, head: TextHead) -> None:
         self.path = path

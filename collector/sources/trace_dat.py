@@ -1,4 +1,4 @@
-"""A trace.dat file as a Source: decoded, paired, and described by what is really in it."""
+"""A trace.dat file: decoded, paired, and described by what is really in it."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from collector.assemble.pairing import Pairing
 from collector.coverage import Capability
-from collector.ftrace.tracedat import open_trace_dat
+from collector.description import SourceDescription
+from collector.ftrace.tracedat import MAGIC, open_trace_dat
 from collector.records import CallArray, RecordArray, RecordCode
-from collector.sources.base import InputError, SourceDescription
+from collector.trace.errors import InputError
 
 LOOK_AHEAD_RECORDS = 1 << 18
 """How many records to see before the first call is given a cause: are exits recorded at all?"""
@@ -66,7 +67,11 @@ def capabilities(counts: npt.NDArray[np.int64]) -> dict[str, bool]:
 
 
 class TraceDatFile:
-    """A Source over one trace.dat. Looks at its first records when opened."""
+    """One trace.dat. Looks at its first records when opened."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        return head.startswith(MAGIC)
 
     def __init__(self, path: Path) -> None:
         """Raises InputError if the file cannot be decoded at all."""

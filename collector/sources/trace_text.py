@@ -11,24 +11,25 @@ _TRACE_FILE = re.compile(rb"# tracer: ")
 _LINES = 200
 
 
-def looks_like_trace_report(head: bytes) -> bool:
-    """Whether the first bytes of a file are output of trace-cmd report."""
-    return any(_REPORT.match(line) for line in head.split(b"\n")[:_LINES])
-
-
-def looks_like_trace_file(head: bytes) -> bool:
-    return _TRACE_FILE.match(head) is not None
-
-
 class TraceReport(TextTrace):
-    """A Source over the text of one trace-cmd report."""
+    """One output of trace-cmd report."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """Its lines are as those of the tracing file `trace`, which begins otherwise."""
+        lines = head.split(b"\n")[:_LINES]
+        return not TraceFile.recognises(head) and any(_REPORT.match(line) for line in lines)
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "trace-report", TextHead())
 
 
 class TraceFile(TextTrace):
-    """A Source over one copy of the tracing file `trace`, with or without the column TGID."""
+    """One copy of the tracing file `trace`, with or without the column TGID."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        return _TRACE_FILE.match(head) is not None
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "trace", TextHead.of_trace_file(path))

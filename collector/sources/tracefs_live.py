@@ -11,10 +11,10 @@ import numpy as np
 
 from collector.assemble.pairing import Pairing
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.ftrace.plan import decode_plan
 from collector.ftrace.recognise import recognise
 from collector.records import RECORD, CallArray, RecordArray, RecordCode
-from collector.sources.base import SourceDescription
 from collector.sources.live import HostCannot, LiveBatch, SourceEnded, Start, Wishes
 from collector.sources.memfd_device import memfd_device
 from collector.sources.trace_dat import capabilities

@@ -9,12 +9,12 @@ from typing import BinaryIO
 import numpy as np
 
 from collector.records import RECORD, RecordArray
-from collector.sources.base import InputError
 from collector.text import scanning
 from collector.text.header import Text
 from collector.text.losses import gap
 from collector.text.scanning import NAME_SLOTS
 from collector.text.templates import NO_PLAN, Template, TemplateTables
+from collector.trace.errors import InputError
 
 CHUNK_BYTES = 1 << 21
 LONGEST_LINE = 1 << 16

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
-from collector.sources.base import SourceDescription
 from collector.sources.live import LiveBatch
 
 START_NS = 1_000_000

@@ -9,7 +9,8 @@ from memory_sink import MemorySink, Pages, RecordedVm
 
 from app.model.events import Certainty, EventArray, EventKind, Outcome, PageState, To, effect_time
 from app.store.protocol import RecordingHeader
-from collector.importer import Imported, format_of, import_file
+from collector.importer import Imported, import_file
+from collector.trace.formats import format_of
 
 SLACK_NS = 2_000
 """The recorders' clocks agree with the truth's within this."""

@@ -8,6 +8,7 @@ from collector.assemble.assembler import Assembler
 from collector.assemble.memslots import InodeOf
 from collector.assemble.vmms import VmmOf
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.records import (
     CALL,
     SAW_ENTER,
@@ -17,7 +18,6 @@ from collector.records import (
     CallArray,
     CallCode,
 )
-from collector.sources.base import SourceDescription
 
 ALL = SAW_ENTER | SAW_EXIT | SAW_STRUCT
 KVM_MEM_GUEST_MEMFD = 4

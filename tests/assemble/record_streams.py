@@ -10,9 +10,9 @@ from collector.assemble.assembler import Assembler
 from collector.assemble.pairing import Pairing
 from collector.assemble.vmms import VmmOf
 from collector.coverage import describe_coverage
+from collector.description import SourceDescription
 from collector.ftrace.tracedat import open_trace_dat
 from collector.records import RECORD, RecordArray, RecordCode
-from collector.sources.base import SourceDescription
 from collector.sources.trace_dat import capabilities
 
 EVENT_PROBES = frozenset(

@@ -9,15 +9,15 @@ from checks import imported
 
 from app.model.events import Cause, Certainty, EventKind, To
 from app.store.protocol import Loss
-from collector.importer import format_of
 from collector.recipes.bpftrace import FIRST_LINE
 from collector.records import CALL, CallArray, CallCode
-from collector.sources.base import InputError
 from collector.sources.bpftrace_lines import parsed
 from collector.sources.bpftrace_log import BpftraceLog
 from collector.sources.bpftrace_order import in_order
 from collector.sources.bpftrace_reader import BpftraceReader
 from collector.sources.bpftrace_shapes import SHAPES
+from collector.trace.errors import InputError
+from collector.trace.formats import format_of
 
 SEES = "causes conversions conversion-ranges fd-lifetimes hypercalls vm-creation"
 HEADER = f"# host silver 6.12.0\nAttaching 6 probes...\n{FIRST_LINE}; times\n# watches {SEES}\n"

@@ -22,9 +22,9 @@ from collector.assemble.live_vm import LiveVm
 from collector.assemble.memslots import GuestMemfdFile
 from collector.assemble.names import RENAMED_YET
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.host.found import VmmFacts
 from collector.records import CallArray, CallCode
-from collector.sources.base import SourceDescription
 
 FD, VCPU_FD, MEMFD = 9, 10, 12
 STEP_NS = 1_000

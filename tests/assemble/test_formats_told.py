@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.importer import format_of
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
+from collector.trace.formats import FORMATS, format_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,22 @@ def test_foreign_files_are_named(tmp_path: Path, head: bytes, advice: str) -> No
     with pytest.raises(InputError) as raised:
         format_of(path)
     assert advice in raised.value.reason
+
+
+def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        format_of(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("head", "only"),
+    [
+        (b"\x17\x08\x44tracing6\0", "trace.dat"),
+        (b"# tracer: nop\n  task-12 [001] 12.345678: kvm_exit: reason\n", "trace"),
+        (b"  task-12 [001] 12.345678: kvm_exit: reason\n", "trace-report"),
+        (b"task 12/12 [001] 12.345678: kvm:kvm_exit: reason\n", "perf-script"),
+        (b"kvm_run_exit cpu_index 0, reason 2\n", "qemu"),
+    ],
+)
+def test_a_head_is_recognised_by_one_format_only(head: bytes, only: str) -> None:
+    assert [name for name, load in FORMATS.items() if load().recognises(head)] == [only]

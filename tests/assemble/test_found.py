@@ -9,6 +9,7 @@ from app.model.events import GFN_LIMIT, RUN, Certainty, EventKind, PageState, Ru
 from app.model.layout import Backing
 from collector.assemble.assembler import Assembler
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.host.found import (
     Found,
     FoundMemfd,
@@ -19,7 +20,6 @@ from collector.host.found import (
     VmmFacts,
 )
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode
-from collector.sources.base import SourceDescription
 
 START, AT = 1_000, 5_000
 PID, VM_FD, MEMFD = 70, 9, 12

@@ -13,8 +13,8 @@ from app.store.reader import Reader
 from app.store.writer import RecordingWriter
 from collector.assemble.assembler import Assembler
 from collector.coverage import Capability
+from collector.description import SourceDescription
 from collector.records import CallCode
-from collector.sources.base import SourceDescription
 
 SIZE, PUNCH = 1 << 16, 3
 LIFE = (

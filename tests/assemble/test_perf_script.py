@@ -8,10 +8,10 @@ import pytest
 from checks import Imports, imported
 
 from app.model.events import EventKind, Outcome
-from collector.importer import format_of
 from collector.records import CallArray, CallCode
-from collector.sources.base import InputError
 from collector.sources.perf_script import PerfScript
+from collector.trace.errors import InputError
+from collector.trace.formats import format_of
 
 HEADER = b"""# ========
 # captured on    : Sun Nov 22 20:59:08 2026

@@ -20,9 +20,9 @@ from app.model.events import (
     To,
 )
 from app.model.layout import Backing
-from collector.importer import format_of
-from collector.sources.base import InputError
 from collector.text import event_lines
+from collector.trace.errors import InputError
+from collector.trace.formats import format_of
 
 REAL = ("qemu/7.2.log", "qemu/7.2.stamped.log", "qemu/11.1.log", "qemu/11.1.stamped.log")
 PAGE = 4096

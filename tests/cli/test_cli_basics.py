@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from app import cli
 from app.commands.errors import CommandError, HostError, UsageError
 from app.store.errors import StoreError, WriterBusy
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 HEAVY = ("numpy", "numba", "pyarrow", "sqlalchemy", "fastapi", "uvicorn")
 

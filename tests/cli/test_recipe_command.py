@@ -10,7 +10,7 @@ from collector.ftrace.formats import parse_event_format
 from collector.ftrace.recognise import recognise
 from collector.recipes import bpftrace, perf, trace_cmd
 from collector.records import RecordCode
-from collector.sources.bpftrace_log import looks_like_bpftrace_log
+from collector.sources.bpftrace_log import BpftraceLog
 from collector.sources.bpftrace_shapes import HEAD_FIELDS, SHAPES
 from collector.text.events import by_name
 
@@ -24,7 +24,7 @@ def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
 
 
 def test_bpftrace_program_says_which_version_its_lines_have() -> None:
-    assert looks_like_bpftrace_log(bpftrace.FIRST_LINE.encode())
+    assert BpftraceLog.recognises(bpftrace.FIRST_LINE.encode())
     assert f'printf("{bpftrace.FIRST_LINE};' in bpftrace.PROGRAM
 
 

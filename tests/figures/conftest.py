@@ -12,7 +12,8 @@ from app.settings import Settings
 from app.store.database import open_database
 from app.store.reader import Reader
 from app.store.writer import RecordingWriter
-from collector.importer import format_of, import_file
+from collector.importer import import_file
+from collector.trace.formats import format_of
 
 
 @pytest.fixture(scope="session")

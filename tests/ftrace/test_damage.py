@@ -10,7 +10,7 @@ from tracefile import TraceFile, ioctl_exit, page
 
 from collector.ftrace.tracedat import open_trace_dat
 from collector.records import RECORD, RecordArray, RecordCode
-from collector.sources.base import InputError
+from collector.trace.errors import InputError
 
 CASES = 200
 SECONDS_FOR_ALL = 60

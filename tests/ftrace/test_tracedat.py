@@ -9,8 +9,8 @@ from tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit,
 
 from collector.ftrace.tracedat import TraceDat, open_trace_dat
 from collector.records import RecordCode
-from collector.sources.base import InputError
 from collector.sources.trace_dat import TraceDatFile
+from collector.trace.errors import InputError
 
 PAGES = [page(100, ioctl_exit(1), ioctl_exit(2, 50)), page(300, ioctl_exit(3))]
 

@@ -17,11 +17,12 @@ from checks import Imports, imported
 from conversion_truth import read_truth
 from known_frames import compare
 
+from collector.description import SourceDescription
 from collector.host.found import FoundVm
 from collector.host.listing import ENDING, told_beside
-from collector.importer import format_of
 from collector.recipes import processes
-from collector.sources.base import InputError, SourceDescription
+from collector.trace.errors import InputError
+from collector.trace.formats import format_of
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 BEGAN_NS = 27_035_300_822

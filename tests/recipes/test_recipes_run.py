@@ -18,9 +18,10 @@ from app.store.database import open_database
 from app.store.reader import Reader
 from app.store.tables import RecordingState
 from app.store.writer import RecordingWriter
-from collector.importer import format_of, import_file
+from collector.importer import import_file
 from collector.recipes import bpftrace, perf, trace_cmd
 from collector.sources import tracefs_probes
+from collector.trace.formats import format_of
 
 VMM = Path(__file__).parents[1] / "live" / "vmm.py"
 TRUTH = "truth.jsonl"

@@ -26,7 +26,8 @@ from app.store.reader import Reader
 from app.store.seals import seal
 from app.store.tables import Host, LossRow, Recording, RecordingState, Vm
 from app.store.writer import RecordingWriter
-from collector.importer import format_of, import_file
+from collector.importer import import_file
+from collector.trace.formats import format_of
 
 HERE = Path(__file__).parents[1]
 PACKED = sorted(
