@@ -30,7 +30,7 @@ run: $(run_stamp) $(assets_stamp) $(warm_stamp) ## the dashboard with a simulate
 
 test: lint types $(tested_stamp) $(warm_stamp) ## ruff, mypy and pytest (PYTEST='-k name' for some)
 	@echo "gmemscope: running the tests"
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n auto $(PYTEST)
 
 lint: $(dev_stamp) ## ruff
 	@$(BIN)/ruff check .

@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
 
-pytest_plugins = ("acting", "patience", "skips", "small_guest", "unpacked")
+pytest_plugins = ("acting", "parallel", "patience", "skips", "small_guest", "unpacked")

@@ -11,7 +11,7 @@ HANGING = """
     import subprocess, sys
     import pytest
 
-    SLEEP = [sys.executable, "-c", "import time; time.sleep(20)"]
+    SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
     def test_hangs_twice():
         # Leaving it waits for the child once more.
@@ -30,13 +30,16 @@ HANGING = """
 """
 
 
+@pytest.mark.parametrize(
+    "options", [(), ("-p", "xdist.plugin", "-n", "1")], ids=["", "in a worker"]
+)
 def test_test_that_hangs_fails_and_the_next_one_runs(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("TEST_PATIENCE_S", "0.5")
     pytester.makeconftest(PLUGIN.read_text())
     pytester.makepyfile(HANGING)
-    result = pytester.runpytest_subprocess(timeout=15)
+    result = pytester.runpytest_subprocess(*options)
     result.stdout.fnmatch_lines(["*it was not over after 0.5 s*"])
     assert result.parseoutcomes() == {"failed": 1, "passed": 2, "errors": 1}

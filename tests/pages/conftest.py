@@ -34,7 +34,7 @@ def dashboard(simulated_database: Path) -> Iterator[Dashboard]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
@@ -53,7 +53,7 @@ def complaints() -> Iterator[Complaints]:
     assert heard == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def context(browser: Browser) -> BrowserContext:
     """Wide and light, with a warm cache: what most tests need."""
     return new_context(browser)

@@ -1,0 +1,70 @@
+"""Which tests run beside each other when several processes share the work (`pytest -n auto`).
+
+A file stays whole, so that what its fixtures made is made once. What watches the whole machine
+(tracing instances, probes, BPF programs, VMMs among its processes) is one unit: its tests would see
+each other. The longest units start first, so that no process ends up waiting for the last one.
+"""
+
+import os
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+MACHINE = "machine"
+WATCH_THE_MACHINE = (
+    "tests/live",
+    "tests/recipes",
+    "tests/host",
+    "tests/agent/test_collecting_host.py",
+    "tests/agent/test_systemd_unit.py",
+    "tests/ftrace/test_live_tracefs.py",
+)
+SHARE_A_FIXTURE = ("tests/figures", "tests/report", "tests/installed")
+"""Rooms whose fixtures cost more than their tests."""
+FIRST = (MACHINE, "tests/installed", "tests/pages", "tests/figures", "tests/api", "tests/cli")
+MOST_WORKERS = 8
+"""More would wait for the machine's unit anyway, and each holds compiled loops and a browser."""
+
+
+def unit_of(nodeid: str) -> str:
+    """What is handed to one process as a whole."""
+    file = nodeid.split("::")[0]
+    if any(is_in(file, place) for place in WATCH_THE_MACHINE):
+        return MACHINE
+    return next((room for room in SHARE_A_FIXTURE if is_in(file, room)), file)
+
+
+def is_in(file: str, place: str) -> bool:
+    return PurePosixPath(file).is_relative_to(place)
+
+
+def turn_of(unit: str) -> int:
+    return next((i for i, place in enumerate(FIRST) if is_in(unit, place)), len(FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: as many as may run at once."""
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling":
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return Units(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn_of(unit_of(item.nodeid)))
