@@ -11,6 +11,8 @@ KVM_MEM_READONLY = 1 << 1
 KVM_MEM_GUEST_MEMFD = 1 << 2
 GUEST_MEMFD_FLAG_MMAP = 1 << 0
 GUEST_MEMFD_FLAG_INIT_SHARED = 1 << 1
+KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
+"""Of include/uapi/linux/kvm.h, what stored memslots, guest_memfds and conversions (`aux`) hold."""
 
 
 class Backing(StrEnum):

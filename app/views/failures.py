@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import PAGE_SHIFT, Certainty, EventArray
-from app.model.layout import Memslot
+from app.model.layout import KVM_MEMORY_ATTRIBUTE_PRIVATE, Memslot
 from app.views.tables import ERRNO_NAMES
 
-KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
 NO_LAYOUT = "memslots not recorded"
 
 _RULES = {

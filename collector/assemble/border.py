@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from app.model.events import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
 from app.model.jit import constant, hot_in_place, hot_part, signed
-from collector.assemble.memslots import KVM_USER_MEM_SLOTS
+from collector.kvm import uapi
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
 
 LAST_NS = constant(1 << 62)
@@ -161,7 +161,7 @@ def is_region(calls: CallArray, i: int) -> bool:
     call = calls[i]
     took_it = call.flags & RETURNED != 0 and call.flags & STRUCT != 0 and call.ret == 0
     as_id, slot = (signed(call.v[0]) >> 16) & 0xFFFF, signed(call.v[0]) & 0xFFFF
-    if not took_it or slot >= KVM_USER_MEM_SLOTS:
+    if not took_it or slot >= uapi.KVM_USER_MEM_SLOTS:
         return True
     gpa, size, hva, offset = (
         signed(call.v[1]),

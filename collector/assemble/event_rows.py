@@ -16,6 +16,7 @@ from app.model.events import (
     To,
 )
 from app.model.jit import constant, hot_in_place, hot_part
+from collector.kvm import uapi
 from collector.records import (
     SAW_ENTER,
     SAW_EXIT,
@@ -27,11 +28,6 @@ from collector.records import (
 
 EAGAIN = 11
 EFAULT = 14
-FALLOC_FL_PUNCH_HOLE = 2
-KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
-PFERR_PRIVATE_ACCESS = 1 << 49
-"""In an error code of kvm_page_fault: KVM's own bit for a private access, which it sets for SNP
-guests (arch/x86/kvm/svm/svm.c, npf_interception). Intel's, EPT exit qualifications, have none."""
 ATTRIBUTES_UNKNOWN = -1
 """In place of an attribute mask: the range is known, the direction is not."""
 MAX_ERRNO = 4095
@@ -209,12 +205,12 @@ def fill_range(events: EventArray, calls: CallArray, i: int, meanings: Codes) ->
             event.size_low = size & np.uint64(LOW)
     if code == HYPERCALL:
         event.to = call.v[3]
-    if code == PAGE_FAULT and call.v[1] & np.uint64(PFERR_PRIVATE_ACCESS) != 0:
+    if code == PAGE_FAULT and call.v[1] & np.uint64(uapi.PFERR_PRIVATE_ACCESS) != 0:
         event.to = TO_PRIVATE
     is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
     is_told = certainty != UNKNOWN or (code == SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0)
     if is_conversion and is_told and np.int64(call.v[2]) != ATTRIBUTES_UNKNOWN:
-        is_private = np.int64(call.v[2]) & KVM_MEMORY_ATTRIBUTE_PRIVATE != 0
+        is_private = np.int64(call.v[2]) & uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE != 0
         event.to = TO_PRIVATE if is_private else TO_SHARED
 
 
@@ -226,7 +222,7 @@ def fill_aux(events: EventArray, calls: CallArray, i: int, meanings: Codes) -> N
         return
     aux = call.v[meanings[code, AUX_AT]]
     if code == FALLOCATE:
-        if call.v[0] & np.uint64(FALLOC_FL_PUNCH_HOLE) != 0:
+        if call.v[0] & np.uint64(uapi.FALLOC_FL_PUNCH_HOLE) != 0:
             event.kind = PUNCH_HOLE
     elif meanings[code, IS_CALL] != 0:
         was_told = event.range_certainty != UNKNOWN or call.flags & SAW_STRUCT != 0

@@ -35,9 +35,9 @@ from collector.assemble.placing import (
 )
 from collector.assemble.processes import Processes
 from collector.assemble.vms import Vms
+from collector.kvm import uapi
 from collector.records import SAW_STRUCT, CallArray, CallCode
 
-KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
 Mask = npt.NDArray[np.bool_]
 REGIONS = (CallCode.REGISTER_REGION, CallCode.UNREGISTER_REGION)
 
@@ -145,7 +145,7 @@ def _convert(which: IndexArray, told: IndexArray, calls: CallArray, rows: EventA
     is_register = calls["code"][which] == CallCode.REGISTER_REGION
     rows["kind"][which] = EventKind.CONVERSION
     rows["to"][which] = np.where(is_register, To.PRIVATE, To.SHARED)
-    rows["aux"][which] = np.where(is_register, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
+    rows["aux"][which] = np.where(is_register, uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
     shift, low = np.uint64(PAGE_SHIFT), np.uint64(PAGE_SIZE - 1)
     for name, at in (("gfn", 0), ("npages", 1)):
         rows[name][told] = calls["v"][told, at] >> shift

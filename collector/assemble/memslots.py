@@ -8,9 +8,6 @@ from app.model.events import PAGE_SHIFT, Certainty
 from app.model.layout import KVM_MEM_GUEST_MEMFD, KVM_MEM_READONLY, GuestMemfd, Memslot, backing_of
 from collector.assemble.mapped import LAST_BYTE, Mapped, Mapping, Mappings, Offsets, SlotKey
 
-KVM_USER_MEM_SLOTS = 32764
-"""x86: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the like)."""
-
 View = Callable[[Memslot], Mapping | None]
 """What a slot shows of something that is not the guest's: [start, end) and the gfn of start."""
 

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from app.model.jit import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_rows import emit, set_cause, set_flag, set_vcpu_file
+from collector.kvm import uapi
 from collector.records import SAW_RANGE_BY_REQUEST, SAW_STRUCT
 
 Words = npt.NDArray[np.int64]
@@ -59,17 +60,22 @@ def direction_of(shared: Words, gpa: int, npages: int, a2: int) -> int:
     """
     hint = a2 & 0xF
     of_hint = 1
-    if hint == s.MAP_GPA_2M:
+    if hint == uapi.KVM_MAP_GPA_RANGE_PAGE_SZ_2M:
         of_hint = 512
-    elif hint == s.MAP_GPA_1G:
+    elif hint == uapi.KVM_MAP_GPA_RANGE_PAGE_SZ_1G:
         of_hint = 1 << 18
-    if a2 >> 5 or hint > s.MAP_GPA_1G or npages % of_hint or (gpa >> 12) % of_hint:
+    if (
+        a2 >> 5
+        or hint > uapi.KVM_MAP_GPA_RANGE_PAGE_SZ_1G
+        or npages % of_hint
+        or (gpa >> 12) % of_hint
+    ):
         shared[s.IS_FOREIGN] = 1
-    if a2 & s.MAP_GPA_ENCRYPTED:
+    if a2 & uapi.KVM_MAP_GPA_RANGE_ENCRYPTED:
         shared[s.IS_STANDARD] = 1
     if shared[s.IS_FOREIGN] or (hint != 0 and not shared[s.IS_STANDARD]):
         return s.TO_UNKNOWN
-    return s.TO_PRIVATE if a2 & s.MAP_GPA_ENCRYPTED else s.TO_SHARED
+    return s.TO_PRIVATE if a2 & uapi.KVM_MAP_GPA_RANGE_ENCRYPTED else s.TO_SHARED
 
 
 @hot_in_place
@@ -90,7 +96,7 @@ def hypercall(
         table[at, s.GPA], table[at, s.SIZE] = gpa, npages << 12
         table[at, s.ATTRIBUTES] = 0
         if to == s.TO_PRIVATE:
-            table[at, s.ATTRIBUTES] = s.KVM_MEMORY_ATTRIBUTE_PRIVATE
+            table[at, s.ATTRIBUTES] = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
         elif to == s.TO_UNKNOWN:
             table[at, s.ATTRIBUTES] = s.ATTRIBUTES_UNKNOWN
     return n
@@ -103,11 +109,11 @@ def userspace_exit(
     """The end of KVM_RUN: what the VMM is asked to do next on this thread."""
     shared[s.HAS_USERSPACE_EXITS] = 1
     table[at, s.IN_DOUBT] = table[at, s.MAY_RETURN] = 0
-    if reason == s.KVM_EXIT_HYPERCALL and errno >= 0:
+    if reason == uapi.KVM_EXIT_HYPERCALL and errno >= 0:
         asked = table[at, s.REQUEST] == s.REQUEST_HYPERCALL
         table[at, s.CAUSE] = s.CAUSE_EXPLICIT
         table[at, s.REQUEST] = s.REQUEST_PASSED_ON if asked else s.REQUEST_NONE
-    elif reason == s.KVM_EXIT_MEMORY_FAULT and errno < 0:
+    elif reason == uapi.KVM_EXIT_MEMORY_FAULT and errno < 0:
         table[at, s.CAUSE] = s.CAUSE_IMPLICIT
         n = memory_fault(table, at, out, n, ts, errno)
     else:

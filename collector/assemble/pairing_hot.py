@@ -27,6 +27,7 @@ from collector.assemble.pairing_probes import (
     vm_ioctl,
 )
 from collector.assemble.pairing_rows import emit, find_thread
+from collector.kvm import uapi
 
 Words = npt.NDArray[np.int64]
 
@@ -59,10 +60,10 @@ def syscall_enter(
         table[at, s.CMD] = cmd
         if code == s.CREATE_VM or code == s.CREATE_VCPU:
             read_copy(table, at, records, i, 2, 1)
-        elif cmd & 0xFFFFFFFF == s.KVM_RUN:
+        elif cmd & 0xFFFFFFFF == uapi.KVM_RUN:
             if table[at, s.RUN_FD] != fd + 1:
                 n = emit(table, at, out, n, s.VCPU_RUN, s.OBSERVED, ts, ts)
-                out[n - 1, 5] = (fd & 0xFFFFFFFF) | s.KVM_RUN << 32
+                out[n - 1, 5] = (fd & 0xFFFFFFFF) | uapi.KVM_RUN << 32
             table[at, s.RUN_FD] = fd + 1
             table[at, s.CAUSE], table[at, s.REQUEST] = s.CAUSE_VMM, s.REQUEST_NONE
             table[at, s.IN_DOUBT] = table[at, s.FAULT_GPA] = 0
@@ -203,7 +204,7 @@ def take_record(
         return attributes_changed(table, at, shared, out, n, ts, records, i)
     if record == s.R_PAGE_FAULT or record == s.R_RMP_FAULT:
         return fault(table, at, out, n, ts, records, i)
-    is_map_gpa = record == s.R_HYPERCALL and records[i, 2] == s.KVM_HC_MAP_GPA_RANGE
+    is_map_gpa = record == s.R_HYPERCALL and records[i, 2] == uapi.KVM_HC_MAP_GPA_RANGE
     if is_map_gpa or record == s.R_USERSPACE_EXIT:
         if table[at, s.CODE] != s.OTHER:
             # The thread is in KVM_RUN: it has left any other call, which keeps the cause it had.

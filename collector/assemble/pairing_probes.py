@@ -8,6 +8,7 @@ from collector.assemble import pairing_state as s
 from collector.assemble.pairing_calls import enter, read_copy, read_struct
 from collector.assemble.pairing_causes import ask
 from collector.assemble.pairing_rows import emit, sign_extended
+from collector.kvm import uapi
 from collector.records import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST, SAW_STRUCT
 
 Words = npt.NDArray[np.int64]
@@ -16,21 +17,21 @@ Words = npt.NDArray[np.int64]
 @hot_part
 def code_of(cmd: int) -> int:
     cmd &= 0xFFFFFFFF
-    if cmd == s.KVM_SET_MEMORY_ATTRIBUTES:
+    if cmd == uapi.KVM_SET_MEMORY_ATTRIBUTES:
         return s.SET_ATTRIBUTES
-    if cmd == s.KVM_SET_USER_MEMORY_REGION or cmd == s.KVM_SET_USER_MEMORY_REGION2:
+    if cmd == uapi.KVM_SET_USER_MEMORY_REGION or cmd == uapi.KVM_SET_USER_MEMORY_REGION2:
         return s.SET_REGION
-    if cmd == s.KVM_CREATE_GUEST_MEMFD:
+    if cmd == uapi.KVM_CREATE_GUEST_MEMFD:
         return s.CREATE_GUEST_MEMFD
-    if cmd == s.KVM_CREATE_VM:
+    if cmd == uapi.KVM_CREATE_VM:
         return s.CREATE_VM
-    if cmd == s.KVM_CREATE_VCPU:
+    if cmd == uapi.KVM_CREATE_VCPU:
         return s.CREATE_VCPU
-    if cmd == s.KVM_SET_MEMORY_ATTRIBUTES2:
+    if cmd == uapi.KVM_SET_MEMORY_ATTRIBUTES2:
         return s.SET_ATTRIBUTES2
-    if cmd == s.KVM_MEMORY_ENCRYPT_REG_REGION:
+    if cmd == uapi.KVM_MEMORY_ENCRYPT_REG_REGION:
         return s.REGISTER_REGION
-    if cmd == s.KVM_MEMORY_ENCRYPT_UNREG_REGION:
+    if cmd == uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION:
         return s.UNREGISTER_REGION
     return s.OTHER
 
@@ -91,7 +92,7 @@ def vm_ioctl(
         read_struct(table, at, records, i, 2, 2)
     elif code == s.SET_REGION:
         count = 4
-        if cmd & 0xFFFFFFFF == s.KVM_SET_USER_MEMORY_REGION2:
+        if cmd & 0xFFFFFFFF == uapi.KVM_SET_USER_MEMORY_REGION2:
             records[i, 9] = sign_extended(records[i, 9])
             table[at, s.FLAGS] |= SAW_GMEM
             count = 6
@@ -111,7 +112,7 @@ def inner_probe(
     elif record == s.R_GMEM_CREATE:
         n = enter(table, at, shared, out, n, ts, s.CREATE_GUEST_MEMFD, s.MET_INNER, s.NO_FD, kvm)
         read_copy(table, at, records, i, 1, 2)
-    elif records[i, 3] & 0xFFFF < s.FIRST_INTERNAL_SLOT:
+    elif records[i, 3] & 0xFFFF < uapi.KVM_USER_MEM_SLOTS:
         n = enter(table, at, shared, out, n, ts, s.SET_REGION, s.MET_INNER, s.NO_FD, kvm)
         has_gmem = (records[i, 1] >> 56) & HAS_GMEM
         read_copy(table, at, records, i, 1, 6 if has_gmem else 4)

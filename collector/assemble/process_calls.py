@@ -6,8 +6,9 @@ from app.model.events import UNKNOWN_VCPU, Certainty
 from collector.assemble.doubts import everything_doubted
 from collector.assemble.finder import Finder
 from collector.assemble.live_vm import Append, Caller, Vcpu, caller_of
-from collector.assemble.processes import CLONE_THREAD, Processes
+from collector.assemble.processes import Processes
 from collector.assemble.vms import Vms
+from collector.kvm import uapi
 from collector.records import SAW_EXIT, SAW_STRUCT, CallCode
 
 FD_MASK = 0xFFFFFFFF
@@ -104,7 +105,7 @@ class ProcessCalls:
         """What had the number of the new task before is gone, whether its end was seen or not."""
         child, clone_flags = int(call["v"][0]), int(call["v"][1])
         self._vms.thread_exited(child)
-        if not clone_flags & CLONE_THREAD:
+        if not clone_flags & uapi.CLONE_THREAD:
             self._vms.end_process(child, t, is_inferred=True)
         self._processes.cloned(int(call["tid"]), child, clone_flags)
 

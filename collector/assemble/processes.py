@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-CLONE_THREAD = 0x10000
+from collector.kvm import uapi
 
 
 class Processes:
@@ -76,7 +76,7 @@ class Processes:
     def cloned(self, parent: int, child: int, clone_flags: int) -> None:
         """task:task_newtask. A thread joins its parent's process; anything else is a new one."""
         self._forget(child)
-        if clone_flags & CLONE_THREAD:
+        if clone_flags & uapi.CLONE_THREAD:
             self.stand_alone(parent)
             self._put(child, self._process_of[parent])
         else:

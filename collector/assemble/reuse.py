@@ -3,7 +3,8 @@
 import numpy as np
 
 from collector.assemble.live_vm import LiveVm
-from collector.assemble.memslots import KVM_USER_MEM_SLOTS, LiveMemslots, Region
+from collector.assemble.memslots import LiveMemslots, Region
+from collector.kvm import uapi
 from collector.records import SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallArray, CallCode, signed32
 
 _VM_CALLS = (
@@ -32,7 +33,7 @@ def region_of(call: np.void) -> Region:
 
 
 def is_internal(region: Region) -> bool:
-    return region.slot >= KVM_USER_MEM_SLOTS
+    return region.slot >= uapi.KVM_USER_MEM_SLOTS
 
 
 def changes_layout(calls: CallArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

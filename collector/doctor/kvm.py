@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 from collector.doctor.finding import Finding, has, lacks, unknown
 from collector.host_facts.kvm import KvmFacts
-
-MMAP, INIT_SHARED = 1, 2
-"""GUEST_MEMFD_FLAG_* of include/uapi/linux/kvm.h."""
+from collector.kvm import uapi
 
 
 def kvm_findings(kvm: KvmFacts) -> Iterator[Finding]:
@@ -39,7 +37,14 @@ def capability_findings(kvm: KvmFacts, of: dict[str, int]) -> Iterator[Finding]:
         )
     if of["GUEST_MEMFD"]:
         flags = of["GUEST_MEMFD_FLAGS"]
-        can = [name for bit, name in ((MMAP, "mappable"), (INIT_SHARED, "shared")) if flags & bit]
+        can = [
+            name
+            for bit, name in (
+                (uapi.GUEST_MEMFD_FLAG_MMAP, "mappable"),
+                (uapi.GUEST_MEMFD_FLAG_INIT_SHARED, "shared"),
+            )
+            if flags & bit
+        ]
         yield has("guest_memfd", f"yes{', also ' + ' and '.join(can) if can else ''}")
     else:
         yield lacks("guest_memfd", "KVM has none", "all memory of guests is mapped by their VMMs")

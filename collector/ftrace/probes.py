@@ -6,27 +6,18 @@ alone (collector.ftrace.recognise), so names are free and these texts serve trac
 
 from dataclasses import dataclass
 
-KVM_CREATE_VM = 0xAE01
-KVM_CREATE_VCPU = 0xAE41
-KVM_RUN = 0xAE80
-KVM_SET_USER_MEMORY_REGION = 0x4020AE46
-KVM_SET_USER_MEMORY_REGION2 = 0x40A0AE49
-KVM_SET_MEMORY_ATTRIBUTES = 0x4020AED2
-KVM_SET_MEMORY_ATTRIBUTES2 = 0xC080AED2
-KVM_CREATE_GUEST_MEMFD = 0xC040AED4
-KVM_MEMORY_ENCRYPT_REG_REGION = 0x8010AEBB
-KVM_MEMORY_ENCRYPT_UNREG_REGION = 0x8010AEBC
+from collector.kvm import uapi
 
 CALLS = (
-    KVM_CREATE_VM,
-    KVM_CREATE_VCPU,
-    KVM_SET_USER_MEMORY_REGION,
-    KVM_SET_USER_MEMORY_REGION2,
-    KVM_SET_MEMORY_ATTRIBUTES,
-    KVM_SET_MEMORY_ATTRIBUTES2,
-    KVM_CREATE_GUEST_MEMFD,
-    KVM_MEMORY_ENCRYPT_REG_REGION,
-    KVM_MEMORY_ENCRYPT_UNREG_REGION,
+    uapi.KVM_CREATE_VM,
+    uapi.KVM_CREATE_VCPU,
+    uapi.KVM_SET_USER_MEMORY_REGION,
+    uapi.KVM_SET_USER_MEMORY_REGION2,
+    uapi.KVM_SET_MEMORY_ATTRIBUTES,
+    uapi.KVM_SET_MEMORY_ATTRIBUTES2,
+    uapi.KVM_CREATE_GUEST_MEMFD,
+    uapi.KVM_MEMORY_ENCRYPT_REG_REGION,
+    uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION,
 )
 """The ioctls that matter; all others are filtered out by the kernel."""
 
@@ -58,35 +49,62 @@ def _event_probe(name: str, fields: str, *commands: int) -> Probe:
     return Probe("e", name, "syscalls.sys_enter_ioctl", f"fd=$fd:s32 {fields}", any_of(*commands))
 
 
-_REGION = (
-    "slot=+u0($arg):u32 flags=+u4($arg):x32 gpa=+u8($arg):x64 size=+u16($arg):x64 "
-    "hva=+u24($arg):x64"
+_NAMES = {
+    "guest_phys_addr": "gpa",
+    "memory_size": "size",
+    "userspace_addr": "hva",
+    "guest_memfd_offset": "gmem_off",
+    "guest_memfd": "gmem_fd",
+}
+"""What a field of a struct is called in a probe, where that is not its own name."""
+
+
+def _struct(struct: uapi.Struct, **types: str) -> str:
+    """Read fields of the user's struct, each as the given type."""
+    names = _NAMES | ({"flags": "gflags"} if struct is uapi.CREATE_GUEST_MEMFD else {})
+    return " ".join(
+        f"{names.get(field, field)}=+u{struct.offsets[field]}($arg):{kind}"
+        for field, kind in types.items()
+    )
+
+
+_REGION = _struct(
+    uapi.USERSPACE_MEMORY_REGION,
+    slot="u32",
+    flags="x32",
+    guest_phys_addr="x64",
+    memory_size="x64",
+    userspace_addr="x64",
 )
+_GMEM = _struct(uapi.USERSPACE_MEMORY_REGION2, guest_memfd_offset="x64", guest_memfd="s32")
+_ATTRIBUTES = _struct(
+    uapi.MEMORY_ATTRIBUTES, address="x64", size="x64", attributes="x64", flags="x64"
+)
+_ENC_REGION = _struct(uapi.ENC_REGION, addr="x64", size="x64")
 
 EVENT_PROBES = (
     _event_probe(  # the first 32 bytes of both structs are alike
         "set_attributes",
-        "cmd=$cmd:x32 address=+u0($arg):x64 size=+u8($arg):x64 attributes=+u16($arg):x64 "
-        "flags=+u24($arg):x64",
-        KVM_SET_MEMORY_ATTRIBUTES,
-        KVM_SET_MEMORY_ATTRIBUTES2,
+        f"cmd=$cmd:x32 {_ATTRIBUTES}",
+        uapi.KVM_SET_MEMORY_ATTRIBUTES,
+        uapi.KVM_SET_MEMORY_ATTRIBUTES2,
     ),
-    _event_probe("set_region", _REGION, KVM_SET_USER_MEMORY_REGION),
+    _event_probe("set_region", _REGION, uapi.KVM_SET_USER_MEMORY_REGION),
     _event_probe(
         "set_region2",
-        f"{_REGION} gmem_off=+u32($arg):x64 gmem_fd=+u40($arg):s32",
-        KVM_SET_USER_MEMORY_REGION2,
+        f"{_REGION} {_GMEM}",
+        uapi.KVM_SET_USER_MEMORY_REGION2,
     ),
     _event_probe(
         "create_guest_memfd",
-        "size=+u0($arg):x64 gflags=+u8($arg):x64",
-        KVM_CREATE_GUEST_MEMFD,
+        _struct(uapi.CREATE_GUEST_MEMFD, size="x64", flags="x64"),
+        uapi.KVM_CREATE_GUEST_MEMFD,
     ),
     _event_probe(
         "enc_region",
-        "cmd=$cmd:x32 addr=+u0($arg):x64 size=+u8($arg):x64",
-        KVM_MEMORY_ENCRYPT_REG_REGION,
-        KVM_MEMORY_ENCRYPT_UNREG_REGION,
+        f"cmd=$cmd:x32 {_ENC_REGION}",
+        uapi.KVM_MEMORY_ENCRYPT_REG_REGION,
+        uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION,
     ),
 )
 

@@ -1,11 +1,12 @@
 """Which of the kernel's own events to record, and what the kernel may filter out."""
 
-from collector.ftrace.probes import CALLS, KVM_RUN, any_of
+from collector.ftrace.probes import CALLS, any_of
+from collector.kvm import uapi
 
 BASIC: dict[str, str | None] = {
     # KVM_RUN tells which thread runs which vCPU, and ends what the last exit explains: so of the
     # exits to user space only those are needed by which the guest asks for a conversion.
-    "syscalls/sys_enter_ioctl": any_of(KVM_RUN, *CALLS),
+    "syscalls/sys_enter_ioctl": any_of(uapi.KVM_RUN, *CALLS),
     "syscalls/sys_exit_ioctl": None,  # it has no cmd, and results of others look like ours
     "syscalls/sys_enter_fallocate": None,
     "syscalls/sys_exit_fallocate": None,
@@ -21,8 +22,10 @@ BASIC: dict[str, str | None] = {
     "syscalls/sys_exit_dup3": None,
     "kvm/kvm_vm_set_mem_attributes": None,
     "kvm/kvm_set_vm_mem_attributes": None,  # a name proposed for the same
-    "kvm/kvm_hypercall": "nr==12",
-    "kvm/kvm_userspace_exit": "reason==3||reason==39",  # KVM_EXIT_HYPERCALL, _MEMORY_FAULT
+    "kvm/kvm_hypercall": f"nr=={uapi.KVM_HC_MAP_GPA_RANGE}",
+    "kvm/kvm_userspace_exit": (
+        f"reason=={uapi.KVM_EXIT_HYPERCALL}||reason=={uapi.KVM_EXIT_MEMORY_FAULT}"
+    ),
     "kvm/kvm_rmp_fault": None,
     "task/task_newtask": None,
     "sched/sched_process_exec": None,
@@ -31,7 +34,7 @@ BASIC: dict[str, str | None] = {
 """system/event -> the filter."""
 
 DUPLICATES: dict[str, str | None] = {
-    "syscalls/sys_enter_fcntl": "cmd==0||cmd==1030",  # F_DUPFD, F_DUPFD_CLOEXEC
+    "syscalls/sys_enter_fcntl": f"cmd=={uapi.F_DUPFD}||cmd=={uapi.F_DUPFD_CLOEXEC}",
     "syscalls/sys_exit_fcntl": None,
 }
 """fcntl as the dup it may be. What is read back needs the filter: others have results alike."""

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 from collector.host.processes import PROC, command_of, is_kernel_worker, thread_ids
+from collector.kvm import uapi
 
 SAMPLES = 5
 SECONDS_BETWEEN = 0.01
-KVM_RUN = 0xAE80
 _IOCTL = {16, 29, 54}
 """ioctl(2) on x86-64; on arm64 and riscv64; on s390x and ppc64."""
 
@@ -53,7 +53,7 @@ def _fd_run(pid: int, tid: int) -> int | None:
         return None
     if len(words) < 3 or not words[0].isdecimal() or int(words[0]) not in _IOCTL:
         return None
-    return int(words[1], 16) if int(words[2], 16) == KVM_RUN else None
+    return int(words[1], 16) if int(words[2], 16) == uapi.KVM_RUN else None
 
 
 def _with_names(pid: int, vcpus: Mapping[int, int], proven: dict[int, int]) -> dict[int, int]:

@@ -6,22 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.host_facts.tree import Tree
+from collector.kvm import uapi
 
-KVM_CHECK_EXTENSION = 0xAE03
 CAPABILITIES = {
-    "EXIT_HYPERCALL": 201,
-    "USER_MEMORY2": 231,
-    "MEMORY_FAULT_INFO": 232,
-    "MEMORY_ATTRIBUTES": 233,
-    "GUEST_MEMFD": 234,
-    "VM_TYPES": 235,
-    "PRE_FAULT_MEMORY": 236,
-    "GUEST_MEMFD_FLAGS": 244,
+    "EXIT_HYPERCALL": uapi.KVM_CAP_EXIT_HYPERCALL,
+    "USER_MEMORY2": uapi.KVM_CAP_USER_MEMORY2,
+    "MEMORY_FAULT_INFO": uapi.KVM_CAP_MEMORY_FAULT_INFO,
+    "MEMORY_ATTRIBUTES": uapi.KVM_CAP_MEMORY_ATTRIBUTES,
+    "GUEST_MEMFD": uapi.KVM_CAP_GUEST_MEMFD,
+    "VM_TYPES": uapi.KVM_CAP_VM_TYPES,
+    "PRE_FAULT_MEMORY": uapi.KVM_CAP_PRE_FAULT_MEMORY,
+    "GUEST_MEMFD_FLAGS": uapi.KVM_CAP_GUEST_MEMFD_FLAGS,
 }
-"""KVM_CAP_* of include/uapi/linux/kvm.h."""
 
-VM_TYPES = ("DEFAULT", "SW_PROTECTED", "SEV", "SEV_ES", "SNP", "TDX")
-"""KVM_X86_*_VM, by bit."""
+VM_TYPES = {
+    uapi.KVM_X86_DEFAULT_VM: "DEFAULT",
+    uapi.KVM_X86_SW_PROTECTED_VM: "SW_PROTECTED",
+    uapi.KVM_X86_SEV_VM: "SEV",
+    uapi.KVM_X86_SEV_ES_VM: "SEV_ES",
+    uapi.KVM_X86_SNP_VM: "SNP",
+    uapi.KVM_X86_TDX_VM: "TDX",
+}
 
 PARAMETERS = {
     "kvm": ("vm_memory_attributes", "gmem_in_place_conversion", "tdp_mmu"),
@@ -43,7 +48,7 @@ class KvmFacts:
         if self.capabilities is None:
             return None
         mask = self.capabilities["VM_TYPES"]
-        return [name for bit, name in enumerate(VM_TYPES) if mask >> bit & 1]
+        return [name for bit, name in VM_TYPES.items() if mask >> bit & 1]
 
     def in_place_by(self) -> str | None:
         """The parameter by which guest_memfds hold the attributes, not the VM; None: the VM does.
@@ -74,7 +79,7 @@ def check_extensions(device: Path) -> tuple[dict[str, int] | None, str | None]:
         return None, f"/dev/kvm cannot be opened: {error.strerror}"
     try:
         return {
-            name: fcntl.ioctl(descriptor, KVM_CHECK_EXTENSION, number)
+            name: fcntl.ioctl(descriptor, uapi.KVM_CHECK_EXTENSION, number)
             for name, number in CAPABILITIES.items()
         }, None
     except OSError as error:

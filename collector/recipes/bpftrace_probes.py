@@ -10,6 +10,7 @@ bits up: 1 its guest asked, 2 its guest touched a page, 3 neither, 0 it never ra
 from dataclasses import dataclass
 
 from collector.coverage import Capability
+from collector.kvm import uapi
 
 HEAD = "%llx %llx %llx %llx %llx"
 """Entry (ns), duration (ns), tgid << 32 | tid, cpu << 40 | cause << 32 | fd, result."""
@@ -69,21 +70,16 @@ def _words(count: int) -> tuple[str, ...]:
     return tuple(f"$w{count}.w[{i}]" for i in range(count))
 
 
-KVM_CREATE_VM, KVM_CREATE_VCPU, KVM_RUN = 0xAE01, 0xAE41, 0xAE80
-KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2 = 0x4020AE46, 0x40A0AE49
-KVM_SET_MEMORY_ATTRIBUTES, KVM_SET_MEMORY_ATTRIBUTES2 = 0x4020AED2, 0xC080AED2
-KVM_CREATE_GUEST_MEMFD = 0xC040AED4
-KVM_MEMORY_ENCRYPT_REG_REGION, KVM_MEMORY_ENCRYPT_UNREG_REGION = 0x8010AEBB, 0x8010AEBC
 _WATCHED = (
-    KVM_SET_MEMORY_ATTRIBUTES,
-    KVM_SET_USER_MEMORY_REGION,
-    KVM_SET_USER_MEMORY_REGION2,
-    KVM_CREATE_GUEST_MEMFD,
-    KVM_CREATE_VM,
-    KVM_CREATE_VCPU,
-    KVM_SET_MEMORY_ATTRIBUTES2,
-    KVM_MEMORY_ENCRYPT_REG_REGION,
-    KVM_MEMORY_ENCRYPT_UNREG_REGION,
+    uapi.KVM_SET_MEMORY_ATTRIBUTES,
+    uapi.KVM_SET_USER_MEMORY_REGION,
+    uapi.KVM_SET_USER_MEMORY_REGION2,
+    uapi.KVM_CREATE_GUEST_MEMFD,
+    uapi.KVM_CREATE_VM,
+    uapi.KVM_CREATE_VCPU,
+    uapi.KVM_SET_MEMORY_ATTRIBUTES2,
+    uapi.KVM_MEMORY_ENCRYPT_REG_REGION,
+    uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION,
 )
 _IS_WATCHED = " || ".join(f"$cmd == {cmd:#x}" for cmd in _WATCHED)
 
@@ -98,7 +94,7 @@ _IOCTL_ENTER = f"""\
       @vmm[(uint64)pid] = 1;
     }}
   }}
-  if ($cmd == {KVM_RUN:#x}) {{
+  if ($cmd == {uapi.KVM_RUN:#x}) {{
     $mark = $fd + 1 + {_NEITHER:#x};
     $run = @run[tid];
     if ($run != $mark) {{
@@ -113,21 +109,21 @@ _IOCTL_ENTER = f"""\
 _IOCTL_EXIT = f"""\
 {_BEGIN_OF_EXIT}
     $where = $call.2 | (@run[tid] & 0xff00000000) | {_CPU};
-{_ioctl(KVM_SET_MEMORY_ATTRIBUTES, "A", 4, *_words(4))}\
-{_ioctl(KVM_SET_MEMORY_ATTRIBUTES2, "B", 5, *_words(5))}\
-{_ioctl(KVM_SET_USER_MEMORY_REGION, "R", 4, *_words(4))}\
-{_ioctl(KVM_SET_USER_MEMORY_REGION2, "S", 6, *_words(6)[:5], "$w6.w[5] & 0xffffffff")}\
-{_ioctl(KVM_CREATE_GUEST_MEMFD, "M", 2, *_words(2))}\
-{_ioctl(KVM_MEMORY_ENCRYPT_REG_REGION, "E", 2, *_words(2))}\
-{_ioctl(KVM_MEMORY_ENCRYPT_UNREG_REGION, "D", 2, *_words(2))}\
-    if ($call.1 == {KVM_CREATE_VM:#x}) {{
+{_ioctl(uapi.KVM_SET_MEMORY_ATTRIBUTES, "A", 4, *_words(4))}\
+{_ioctl(uapi.KVM_SET_MEMORY_ATTRIBUTES2, "B", 5, *_words(5))}\
+{_ioctl(uapi.KVM_SET_USER_MEMORY_REGION, "R", 4, *_words(4))}\
+{_ioctl(uapi.KVM_SET_USER_MEMORY_REGION2, "S", 6, *_words(6)[:5], "$w6.w[5] & 0xffffffff")}\
+{_ioctl(uapi.KVM_CREATE_GUEST_MEMFD, "M", 2, *_words(2))}\
+{_ioctl(uapi.KVM_MEMORY_ENCRYPT_REG_REGION, "E", 2, *_words(2))}\
+{_ioctl(uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION, "D", 2, *_words(2))}\
+    if ($call.1 == {uapi.KVM_CREATE_VM:#x}) {{
       printf("n %llx %s\\n", $who, comm);
       {_line("V", _HEAD_OF_CALL, "$call.3")}
     }}
-    if ($call.1 == {KVM_CREATE_VCPU:#x}) {{
+    if ($call.1 == {uapi.KVM_CREATE_VCPU:#x}) {{
       {_line("U", _HEAD_OF_CALL, "$call.3")}
     }}
-    if (args->ret >= 0 && ($call.1 == {KVM_CREATE_VM:#x} || $call.1 == {KVM_CREATE_GUEST_MEMFD:#x})) {{
+    if (args->ret >= 0 && ($call.1 == {uapi.KVM_CREATE_VM:#x} || $call.1 == {uapi.KVM_CREATE_GUEST_MEMFD:#x})) {{
       @file[(uint64)pid, $ret] = 1;
     }}
   }}"""
@@ -227,8 +223,8 @@ _FILES = Watch(
         Probe(
             ("syscalls:sys_enter_fcntl",),
             "  " + _enter(_DUP, "args->fd"),
-            # F_DUPFD, F_DUPFD_CLOEXEC
-            f"(args->cmd == 0 || args->cmd == 1030) && {_is_ours('args->fd')}",
+            f"(args->cmd == {uapi.F_DUPFD} || args->cmd == {uapi.F_DUPFD_CLOEXEC})"
+            f" && {_is_ours('args->fd')}",
         ),
         Probe(
             (
@@ -264,7 +260,6 @@ _FILES = Watch(
     ),
 )
 
-_REASON_HYPERCALL, _REASON_MEMORY_FAULT = 3, 39
 _CAUSES = Watch(
     frozenset({Capability.CAUSES}),
     (
@@ -273,10 +268,10 @@ _CAUSES = Watch(
             ("kvm:kvm_userspace_exit",),
             f"""\
   $cause = (uint64){_NEITHER:#x};
-  if (args->reason == {_REASON_HYPERCALL} && args->errno >= 0) {{
+  if (args->reason == {uapi.KVM_EXIT_HYPERCALL} && args->errno >= 0) {{
     $cause = (uint64)0x100000000;
   }}
-  if (args->reason == {_REASON_MEMORY_FAULT} && args->errno < 0) {{
+  if (args->reason == {uapi.KVM_EXIT_MEMORY_FAULT} && args->errno < 0) {{
     $cause = (uint64)0x200000000;
     {_event("X", result="(uint64)args->errno")}
   }}
@@ -294,7 +289,7 @@ _HYPERCALLS = Watch(
         Probe(
             ("kvm:kvm_hypercall",),
             f"  {_event('H', '(uint64)args->a0', '(uint64)args->a1', '(uint64)args->a2')}",
-            "args->nr == 12",  # KVM_HC_MAP_GPA_RANGE
+            f"args->nr == {uapi.KVM_HC_MAP_GPA_RANGE}",
         ),
     ),
 )

@@ -16,17 +16,15 @@ from app.model.events import (
     To,
     effect_time,
 )
+from collector.kvm import uapi
 from collector.simulator.machine import Machine
 
-KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
-KVM_MEMORY_EXIT_FLAG_PRIVATE = 1 << 3
-MAP_GPA_RANGE_2M = 1
-MAP_GPA_RANGE_ENCRYPTED = 1 << 4
-PFERR_WRITE = 1 << 1
-PFERR_GUEST_FINAL = 1 << 32
-PFERR_GUEST_ENC = 1 << 34
-PFERR_PRIVATE_ACCESS = 1 << 49
-PRIVATE_FAULT = PFERR_WRITE | PFERR_GUEST_FINAL | PFERR_GUEST_ENC | PFERR_PRIVATE_ACCESS
+PRIVATE_FAULT = (
+    uapi.PFERR_WRITE_MASK
+    | uapi.PFERR_GUEST_FINAL_MASK
+    | uapi.PFERR_GUEST_ENC_MASK
+    | uapi.PFERR_PRIVATE_ACCESS
+)
 
 CALL_NS = 8_000
 NS_PER_PAGE = 60
@@ -80,7 +78,7 @@ def conversions(
     rows["gfn"] = gfn
     rows["npages"] = npages
     rows["to"] = to
-    rows["aux"] = np.where(to == To.PRIVATE, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
+    rows["aux"] = np.where(to == To.PRIVATE, uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
     rows["vcpu"] = vcpu
     rows["tid"] = machine.tids(vcpu)
     rows["cause"] = cause
@@ -164,14 +162,14 @@ def in_effect_order(*parts: EventArray) -> EventArray:
 
 
 def _map_gpa_attributes(calls: EventArray) -> npt.NDArray[np.uint64]:
-    size = np.where(calls["npages"] >= PAGES_PER_2M, MAP_GPA_RANGE_2M, 0)
-    state = np.where(calls["to"] == To.PRIVATE, MAP_GPA_RANGE_ENCRYPTED, 0)
+    size = np.where(calls["npages"] >= PAGES_PER_2M, uapi.KVM_MAP_GPA_RANGE_PAGE_SZ_2M, 0)
+    state = np.where(calls["to"] == To.PRIVATE, uapi.KVM_MAP_GPA_RANGE_ENCRYPTED, 0)
     result: npt.NDArray[np.uint64] = (size | state).astype(np.uint64)
     return result
 
 
 def _fault_flags(calls: EventArray) -> npt.NDArray[np.uint64]:
-    private = np.where(calls["to"] == To.PRIVATE, KVM_MEMORY_EXIT_FLAG_PRIVATE, 0)
+    private = np.where(calls["to"] == To.PRIVATE, uapi.KVM_MEMORY_EXIT_FLAG_PRIVATE, 0)
     result: npt.NDArray[np.uint64] = private.astype(np.uint64)
     return result
 

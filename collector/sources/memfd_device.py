@@ -5,9 +5,10 @@ import os
 import struct
 from contextlib import ExitStack
 
-from collector.ftrace.probes import KVM_CREATE_GUEST_MEMFD, KVM_CREATE_VM
+from collector.kvm import uapi
 
-_VM_TYPES = (0, 1)  # default; software-protected: other types need their hardware
+_VM_TYPES = (uapi.KVM_X86_DEFAULT_VM, uapi.KVM_X86_SW_PROTECTED_VM)
+"""Other types need their hardware."""
 _PAGE = 4096
 
 
@@ -30,7 +31,7 @@ def memfd_device() -> int | None:
         wanted = struct.pack("<8Q", _PAGE, *[0] * 7)
         for vm_type in _VM_TYPES:
             try:
-                vm = closing(fcntl.ioctl(kvm, KVM_CREATE_VM, vm_type))
+                vm = closing(fcntl.ioctl(kvm, uapi.KVM_CREATE_VM, vm_type))
                 memfd = closing(_descriptor_of(vm, wanted))
             except OSError:
                 continue
@@ -40,4 +41,4 @@ def memfd_device() -> int | None:
 
 def _descriptor_of(vm: int, wanted: bytes) -> int:
     """fcntl.ioctl hands back the struct where it was given one, unless it may be changed."""
-    return int(fcntl.ioctl(vm, KVM_CREATE_GUEST_MEMFD, bytearray(wanted), True))
+    return int(fcntl.ioctl(vm, uapi.KVM_CREATE_GUEST_MEMFD, bytearray(wanted), True))

@@ -13,13 +13,13 @@ from app.model.clocks import LINE_NUMBERS
 from app.model.events import Certainty, PageState
 from app.model.layout import VmIdentity
 from collector.description import SourceDescription
+from collector.kvm import uapi
 from collector.records import RECORD, CallArray, RecordArray
 from collector.sources.qemu_coverage import costs_of, notes_of, sees_of
 from collector.text.qemu_events import QemuCode
 from collector.text.qemu_lines import QemuLines, looks_like_qemu_log
 from collector.text.qemu_pairing import QemuPairing
 
-KVM_X86_SNP_VM = 4
 _LOOK_AHEAD_ROWS = 1 << 16
 _ALL_COUNTED = 64  # codes
 
@@ -109,7 +109,7 @@ class QemuLog:
         elif grown is not None and (first_slot is None or grown < first_slot):
             certainty, t = Certainty.INFERRED, int(rows["ts"][grown]) - start_ns
         if vm_type is None and self._counts[QemuCode.SNP_LAUNCH_UPDATE]:
-            vm_type = KVM_X86_SNP_VM
+            vm_type = uapi.KVM_X86_SNP_VM
         knows_setup = certainty != Certainty.UNKNOWN and self._tells_vm_ioctls()
         return VmIdentity(
             name=self.path.stem,

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from collector.kvm import uapi
 from collector.records import CallArray, CallCode
 from collector.sources.tracefs_left import TRACEFS
 
-CLONE_THREAD = 0x10000
 _THREADS = (1 << 22) + 1  # PID_MAX_LIMIT, include/linux/threads.h
 _GONE = -1  # its group: it was no more when looked up
 _NAMED = (
@@ -62,7 +62,7 @@ class Threads:
 
     def _take_births(self, births: CallArray) -> None:
         children = births["v"][:, 0].astype(np.int64)
-        is_thread = births["v"][:, 1] & CLONE_THREAD != 0
+        is_thread = births["v"][:, 1] & uapi.CLONE_THREAD != 0
         self._group_of[children[~is_thread]] = children[~is_thread]
         of_parents = self._group_of[births["tid"][is_thread]]
         self._group_of[children[is_thread]] = np.maximum(of_parents, 0)

@@ -6,12 +6,11 @@ filemap}.h, and what kernel/trace/trace_syscalls.c prints of system calls.
 
 from errno import EFAULT
 
+from collector.kvm.uapi import KVM_EXIT_MEMORY_FAULT
 from collector.records import RecordCode
 from collector.text.probes import Probes
 from collector.text.templates import Store, Template, constant
 
-MEMORY_FAULT = 39
-"""KVM_EXIT_MEMORY_FAULT (include/uapi/linux/kvm.h)."""
 _NO_REASON = (1 << 32) - 1
 
 _SYSTEM_CALLS: dict[str, tuple[RecordCode, str]] = {
@@ -52,7 +51,7 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
         Template(
             RecordCode.USERSPACE_EXIT,
             f"reason error ({EFAULT})",
-            constants=(constant(0, MEMORY_FAULT), constant(1, -EFAULT)),
+            constants=(constant(0, KVM_EXIT_MEMORY_FAULT), constant(1, -EFAULT)),
         ),
         *(
             Template(
@@ -65,8 +64,8 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
         ),
         Template(
             RecordCode.USERSPACE_EXIT,
-            f"reason 0x27 ({MEMORY_FAULT})",
-            constants=(constant(0, MEMORY_FAULT), constant(1, -EFAULT)),
+            f"reason {KVM_EXIT_MEMORY_FAULT:#x} ({KVM_EXIT_MEMORY_FAULT})",
+            constants=(constant(0, KVM_EXIT_MEMORY_FAULT), constant(1, -EFAULT)),
         ),
         Template(RecordCode.USERSPACE_EXIT, "reason ~ (#)"),
     ),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from app.model.jit import constant, hot_in_place
 from collector.assemble import pairing_state as s
+from collector.kvm import uapi
 from collector.records import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST
 from collector.text import qemu_memory as memory
 from collector.text.qemu_events import QemuCode
@@ -57,7 +58,7 @@ OUT_PER_ROW = MOST_REQUESTS + 4
 VCPU_SLOTS = 1 << 13
 """Of a hash table from thread + 1 to vCPU + 1."""
 
-_PRIVATE = s.KVM_MEMORY_ATTRIBUTE_PRIVATE
+_PRIVATE = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
 _STRUCT = s.OBSERVED_WITH_STRUCT
 _ENTERED, _LEFT = s.ENTERED, s.LEFT
 _ANSWERED = constant(int(_STRUCT) & ~int(_ENTERED))
@@ -67,7 +68,6 @@ _BY_REQUEST = constant(SAW_RANGE_BY_REQUEST)
 _GMEM, _HAS_GMEM = constant(SAW_GMEM), constant(HAS_GMEM)
 _PAGE_SHIFT, _LOW = 12, 4095
 _EINVAL = constant(22)
-_GUEST_MEMFD_FLAG = 1 << 2
 
 
 @hot_in_place
@@ -242,7 +242,7 @@ def ask(
     """The guest asks for a conversion, or touched a page that is in the wrong state."""
     tid = tid_of(rows, at)
     is_explicit = code == MAP_GPA_RANGE
-    bit = s.MAP_GPA_ENCRYPTED if is_explicit else _PRIVATE
+    bit = uapi.KVM_MAP_GPA_RANGE_ENCRYPTED if is_explicit else _PRIVATE
     is_private = rows[at, 4] & bit != 0
     for i in range(shared[ASKED] - 1, -1, -1):  # what a thread asked for before is done
         if tid > 0 and asked[i, TID] == tid:
@@ -441,7 +441,7 @@ def set_slot(
     out[n - 1, s.CALL_RET] = rows[at, 8]
     if rows[at, 8] != 0:
         return n
-    uses_gmem = has_gmem and (rows[at, 2] >> 32) & _GUEST_MEMFD_FLAG != 0
+    uses_gmem = has_gmem and (rows[at, 2] >> 32) & uapi.KVM_MEM_GUEST_MEMFD != 0
     shared[SLOTS] = memory.set_slot(slots, shared[SLOTS], rows, at, uses_gmem)
     shared[SETUP] = SET_UP_EXPECTED if uses_gmem and rows[at, 4] > 0 else 0
     shared[SETUP_TID] = tid

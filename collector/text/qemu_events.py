@@ -6,12 +6,10 @@ until 8.0) in QEMU 7.2 to 11.
 
 from enum import IntEnum
 
+from collector.kvm import uapi
 from collector.records import HAS_GMEM
 from collector.text.qemu_scanning import IGNORED
 from collector.text.templates import Store, Template, constant
-
-PRIVATE = 1 << 3
-"""KVM_MEMORY_ATTRIBUTE_PRIVATE, and KVM_MEMORY_EXIT_FLAG_PRIVATE (include/uapi/linux/kvm.h)."""
 
 
 class QemuCode(IntEnum):
@@ -52,8 +50,7 @@ class QemuCode(IntEnum):
     """kvm_memcrypt_unregister_region: hva, length."""
 
 
-_KVM_CREATE_VM = "0xae01"
-_KVM_SET_MEMORY_ATTRIBUTES = "0x4020aed2"
+_PRIVATE = constant(2, uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE)
 _SLOT_STORES = (Store(0, shift=16), Store(0))
 _REGION_STORES = (Store(0, shift=32), Store(1), Store(2), Store(3))
 _NOTHING = Template(IGNORED, "type %")
@@ -77,9 +74,7 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
         _slots("Slot###", (Store(0),), "", ()),
     ),
     "kvm_convert_memory": (
-        Template(
-            QemuCode.CONVERT, "start % size % shared_to_private", constants=(constant(2, PRIVATE),)
-        ),
+        Template(QemuCode.CONVERT, "start % size % shared_to_private", constants=(_PRIVATE,)),
         Template(QemuCode.CONVERT, "start % size % private_to_shared"),
     ),
     "kvm_memory_fault": (Template(QemuCode.MEMORY_FAULT, "start % size % flags %"),),
@@ -95,7 +90,7 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
         Template(
             QemuCode.STATE_CHANGE,
             "offset % size % from '~' to 'discarded'",
-            constants=(constant(2, PRIVATE),),
+            constants=(_PRIVATE,),
         ),
         Template(QemuCode.STATE_CHANGE, "offset % size % from '~' to 'populated'"),
     ),
@@ -103,12 +98,12 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
     "kvm_memcrypt_register_region": (Template(QemuCode.REGISTER_REGION, _REGION),),
     "kvm_memcrypt_unregister_region": (Template(QemuCode.UNREGISTER_REGION, _REGION),),
     "kvm_ioctl": (
-        Template(QemuCode.CREATE_VM, f"type {_KVM_CREATE_VM}, arg (nil)"),
-        Template(QemuCode.CREATE_VM, f"type {_KVM_CREATE_VM}, arg %"),
+        Template(QemuCode.CREATE_VM, f"type {uapi.KVM_CREATE_VM:#x}, arg (nil)"),
+        Template(QemuCode.CREATE_VM, f"type {uapi.KVM_CREATE_VM:#x}, arg %"),
         _NOTHING,
     ),
     "kvm_vm_ioctl": (
-        Template(QemuCode.SET_ATTRIBUTES, f"type {_KVM_SET_MEMORY_ATTRIBUTES}, arg"),
+        Template(QemuCode.SET_ATTRIBUTES, f"type {uapi.KVM_SET_MEMORY_ATTRIBUTES:#x}, arg"),
         _NOTHING,
     ),
 }

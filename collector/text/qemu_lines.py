@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from collector.kvm import uapi
 from collector.records import RecordArray
 from collector.text import qemu_scanning as scanning
 from collector.text.event_lines import LONGEST_LINE, UNKNOWN_CPU, EventLines
 from collector.text.header import Text
-from collector.text.qemu_events import PRIVATE, QemuCode, templates_of
+from collector.text.qemu_events import QemuCode, templates_of
 from collector.text.qemu_header import HEADER_SIZE, STAMP, TID
 from collector.text.scanning import AT, LINE_END, NEW_NAME, ROWS
 
@@ -126,7 +127,7 @@ class QemuLines(EventLines):
             if number is not None:  # else in another language: its outcome stays open
                 self._put_failure(start, size, attributes, number)
         elif refused is not None:
-            attributes = PRIVATE if refused[3] == b"private" else 0
+            attributes = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE if refused[3] == b"private" else 0
             self._put_failure(int(refused[1], 16), int(refused[2], 16), attributes, errno.EINVAL)
 
     def _put_failure(self, start: int, size: int, attributes: int, number: int) -> None:

@@ -12,12 +12,14 @@ from record_streams import record
 from app.model.events import EventArray, PageState, effect_time
 from app.model.pagemap import PageMap
 from app.model.pagetree import DEFAULT
+from collector.kvm import uapi
 from collector.records import RECORD, RecordArray, RecordCode
 
 PAGES, FIRST_GFN = 6, 0x100
 VM_FD, MAIN = 5, 100
 START_NS = 1_000_000
-SET_ATTRIBUTES, KVM_RUN, CREATE_VM = 0x4020AED2, 0xAE80, 0xAE01
+SET_ATTRIBUTES, KVM_RUN = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_RUN
+CREATE_VM = uapi.KVM_CREATE_VM
 HYPERCALL_EXIT, OTHER_EXIT = 3, 2
 PRIVATE = 8
 

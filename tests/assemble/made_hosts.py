@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 from record_streams import record
 
+from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
 from collector.records import RecordArray, RecordCode
 
-CLONE_THREAD = 0x10000
-CREATE_VM, SET_ATTRIBUTES = 0xAE01, 0x4020AED2
+CREATE_VM, SET_ATTRIBUTES = KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
 FDS, PAGES, STEP_NS = (5, 6), 8, 1_000_000
 _TASKS = {RecordCode.NEW_TASK, RecordCode.PROCESS_EXIT}
 _CLOSES = {RecordCode.CLOSE_ENTER, RecordCode.CLOSE_EXIT}

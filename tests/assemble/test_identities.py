@@ -16,9 +16,10 @@ from record_streams import assembled, record
 from test_vm_identity import closed, converted, ioctl
 
 from app.model.events import EventKind, PageState, effect_time
+from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM
 from collector.records import RecordCode
 
-CREATE_VM, CLONE_THREAD = 0xAE01, 0x10000
+CREATE_VM = KVM_CREATE_VM
 
 
 def test_vmms_that_ran_before_the_trace_stay_apart(recordings: Path) -> None:

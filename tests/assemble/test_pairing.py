@@ -9,6 +9,7 @@ from record_streams import record
 from app.model.events import Cause, Certainty
 from collector.assemble import pairing
 from collector.assemble.pairing import Pairing
+from collector.kvm import uapi
 from collector.records import (
     SAW_EXIT,
     SAW_RANGE_BY_REQUEST,
@@ -19,7 +20,8 @@ from collector.records import (
     RecordCode,
 )
 
-SET_ATTRIBUTES, KVM_RUN, CREATE_VM = 0x4020AED2, 0xAE80, 0xAE01
+SET_ATTRIBUTES, KVM_RUN = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_RUN
+CREATE_VM = uapi.KVM_CREATE_VM
 PRIVATE = 8
 
 

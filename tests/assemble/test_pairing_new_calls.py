@@ -6,6 +6,7 @@ from record_streams import record
 
 from app.model.events import Cause
 from collector.assemble.pairing import Pairing
+from collector.kvm import uapi
 from collector.records import (
     SAW_ENTER,
     SAW_EXIT,
@@ -16,8 +17,9 @@ from collector.records import (
     RecordCode,
 )
 
-SET_ATTRIBUTES, SET_ATTRIBUTES2 = 0x4020AED2, 0xC080AED2
-REGISTER, UNREGISTER, KVM_RUN = 0x8010AEBB, 0x8010AEBC, 0xAE80
+SET_ATTRIBUTES, SET_ATTRIBUTES2 = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_SET_MEMORY_ATTRIBUTES2
+REGISTER, KVM_RUN = uapi.KVM_MEMORY_ENCRYPT_REG_REGION, uapi.KVM_RUN
+UNREGISTER = uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION
 EAGAIN = 11
 
 

@@ -5,9 +5,10 @@ from live_calls import MEMFD, PID, VM_FD, Live, call, create_memfd, create_vm, r
 
 from app.model.events import Certainty, EventArray, EventKind
 from collector.host.found import VmmFacts
+from collector.kvm.uapi import CLONE_THREAD
 from collector.records import CallArray, CallCode
 
-CLONE_THREAD, MIB = 0x10000, 1 << 20
+MIB = 1 << 20
 VCPU_FD, VCPU_THREAD = 30, 71
 
 

@@ -8,6 +8,7 @@ from live_calls import HVA, VM_FD, Live, call, create_memfd, create_vm, ranges, 
 from record_streams import assembled, record
 
 from app.model.events import Cause, Certainty, EventKind, Outcome, To
+from collector.kvm import uapi
 from collector.records import SAW_ENTER, SAW_EXIT, CallArray, CallCode, RecordCode
 
 MIB, ENOMEM = 1 << 20, 12
@@ -123,7 +124,9 @@ TEXT = {
     "enc_region": "fd=9 addr=0x{addr:x} size=0x1000 cmd=0x{cmd:x}",
     "leave": "sys_exit_ioctl: 0x{ret:x}",
 }
-CREATE_VM, SET_REGION, REGISTER, UNREGISTER = 0xAE01, 0x4020AE46, 0x8010AEBB, 0x8010AEBC
+CREATE_VM, SET_REGION = uapi.KVM_CREATE_VM, uapi.KVM_SET_USER_MEMORY_REGION
+REGISTER = uapi.KVM_MEMORY_ENCRYPT_REG_REGION
+UNREGISTER = uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION
 
 
 def text_of(*addresses: int) -> str:

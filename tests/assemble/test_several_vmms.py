@@ -20,6 +20,7 @@ from record_streams import (
 from app.model.events import EventKind, PageState
 from app.store.protocol import RecordingHeader
 from collector.importer import Imported, import_file
+from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
 from collector.records import RecordArray, RecordCode
 
 LATER_NS, OTHER_TIDS = 40_000_000, 1000
@@ -84,11 +85,11 @@ def test_two_vmms_with_the_attribute_tracepoint_one_after_the_other(recordings: 
 
 def test_thread_that_may_belong_to_two_vmms_makes_both_uncertain() -> None:
     """Two processes have a VM on fd 5; a third thread, of one of them, converts on fd 5."""
-    make = [record(100 + p, 10 * (p + 1), RecordCode.IOCTL_ENTER, 4, 0xAE01, 0) for p in (0, 1)] + [
-        record(200 + p, 10 * (p + 1), RecordCode.IOCTL_EXIT, 5) for p in (0, 1)
-    ]
+    make = [
+        record(100 + p, 10 * (p + 1), RecordCode.IOCTL_ENTER, 4, KVM_CREATE_VM, 0) for p in (0, 1)
+    ] + [record(200 + p, 10 * (p + 1), RecordCode.IOCTL_EXIT, 5) for p in (0, 1)]
     convert = [
-        record(300, 77, RecordCode.IOCTL_ENTER, 5, 0x4020AED2, 0),
+        record(300, 77, RecordCode.IOCTL_ENTER, 5, KVM_SET_MEMORY_ATTRIBUTES, 0),
         record(301, 77, RecordCode.SET_ATTRIBUTES, 16, 32, 8),
         record(310, 77, RecordCode.IOCTL_EXIT, 0),
     ]
@@ -102,13 +103,13 @@ def test_thread_that_may_belong_to_two_vmms_makes_both_uncertain() -> None:
 
 def test_thread_that_nobody_saw_is_taken_for_one_of_the_process_that_made_its_vm() -> None:
     make = [
-        record(100, 10, RecordCode.IOCTL_ENTER, 4, 0xAE01, 0),
+        record(100, 10, RecordCode.IOCTL_ENTER, 4, KVM_CREATE_VM, 0),
         record(110, 10, RecordCode.IOCTL_EXIT, 5),
-        record(120, 20, RecordCode.IOCTL_ENTER, 4, 0xAE01, 0),
+        record(120, 20, RecordCode.IOCTL_ENTER, 4, KVM_CREATE_VM, 0),
         record(130, 20, RecordCode.IOCTL_EXIT, 6),
     ]
     convert = [
-        record(300, 77, RecordCode.IOCTL_ENTER, 6, 0x4020AED2, 0),
+        record(300, 77, RecordCode.IOCTL_ENTER, 6, KVM_SET_MEMORY_ATTRIBUTES, 0),
         record(301, 77, RecordCode.SET_ATTRIBUTES, 16, 32, 8),
         record(310, 77, RecordCode.IOCTL_EXIT, 0),
     ]

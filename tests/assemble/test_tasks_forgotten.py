@@ -5,7 +5,8 @@ import pytest
 from record_streams import record
 
 from collector.assemble.pairing import Pairing
-from collector.assemble.processes import CLONE_THREAD, Processes
+from collector.assemble.processes import Processes
+from collector.kvm.uapi import CLONE_THREAD, KVM_RUN
 from collector.records import CallCode, RecordArray, RecordCode
 from collector.sources import tracefs_threads
 from collector.sources.tracefs_threads import Threads
@@ -30,7 +31,7 @@ def life(tid: int, ts: int) -> RecordArray:
 def test_the_thread_table_is_as_large_as_many_threads_live(per_batch: int) -> None:
     """A row is 248 bytes, and all rows are looked through several times a second."""
     pairing, found = Pairing(), 0
-    keeper = record(1, 7, RecordCode.IOCTL_ENTER, 5, 0xAE80, 0)  # KVM_RUN, which goes on
+    keeper = record(1, 7, RecordCode.IOCTL_ENTER, 5, KVM_RUN, 0)  # which goes on
     pairing.add(keeper)
     one = life(0, 0)
     for first in range(0, TASKS, per_batch):

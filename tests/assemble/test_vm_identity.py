@@ -5,11 +5,12 @@ from memory_sink import MemorySink
 from record_streams import assembled, record
 
 from app.model.events import Certainty, PageState
-from app.model.layout import Backing
+from app.model.layout import KVM_MEM_GUEST_MEMFD, Backing
 from collector.host.found import VmmFacts
+from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM
 from collector.records import HAS_GMEM, RecordArray, RecordCode
 
-CREATE_VM, GMEM_FLAG, CLONE_THREAD = 0xAE01, 4, 0x10000
+CREATE_VM, GMEM_FLAG = KVM_CREATE_VM, KVM_MEM_GUEST_MEMFD
 Records = list[RecordArray]
 
 

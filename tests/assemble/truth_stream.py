@@ -9,20 +9,22 @@ from typing import Any
 import numpy as np
 from record_streams import record
 
+from collector.kvm import uapi
 from collector.records import HAS_GMEM, RecordArray, RecordCode
 
-CLONE_THREAD = 0x10000
 _CMD = {
-    "create_vm": 0xAE01,
-    "create_vcpu": 0xAE41,
-    "create_guest_memfd": 0xC040AED4,
-    "set_user_memory_region": 0x4020AE46,
-    "set_user_memory_region2": 0x40A0AE49,
-    "set_memory_attributes": 0x4020AED2,
+    "create_vm": uapi.KVM_CREATE_VM,
+    "create_vcpu": uapi.KVM_CREATE_VCPU,
+    "create_guest_memfd": uapi.KVM_CREATE_GUEST_MEMFD,
+    "set_user_memory_region": uapi.KVM_SET_USER_MEMORY_REGION,
+    "set_user_memory_region2": uapi.KVM_SET_USER_MEMORY_REGION2,
+    "set_memory_attributes": uapi.KVM_SET_MEMORY_ATTRIBUTES,
 }
-_HYPERCALL_EXIT, _MEMORY_FAULT_EXIT, _HLT_EXIT = 3, 39, 5
-_EXITS = {"exit_hypercall": _HYPERCALL_EXIT, "exit_memory_fault": _MEMORY_FAULT_EXIT}
-_EXITS |= {"exit_hlt": _HLT_EXIT}
+_EXITS = {
+    "exit_hypercall": uapi.KVM_EXIT_HYPERCALL,
+    "exit_memory_fault": uapi.KVM_EXIT_MEMORY_FAULT,
+    "exit_hlt": uapi.KVM_EXIT_HLT,
+}
 _EFAULT = 14
 
 
@@ -42,7 +44,7 @@ def truth_records(paths: list[Path], seed: int, cpus: int = 2) -> RecordArray:
             if call["tid"] not in place:
                 place[call["tid"]] = choose.randrange(cpus)
                 if call["tid"] != call["pid"]:
-                    new = (RecordCode.NEW_TASK, call["tid"], CLONE_THREAD)
+                    new = (RecordCode.NEW_TASK, call["tid"], uapi.CLONE_THREAD)
                     rows.append(record(call["t0_ns"] - 9, call["pid"], *new))
             for one in _records_of(call):
                 if choose.random() < 0.05:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from collector.kvm.uapi import CLONE_THREAD
 from collector.records import CALL, CallArray, CallCode
-from collector.sources.tracefs_threads import CLONE_THREAD, Threads
+from collector.sources.tracefs_threads import Threads
 
 FREE = (1 << 22) - 3
 """A number that no thread has: pid_max is lower wherever numbers are given in turn."""

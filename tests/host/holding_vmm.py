@@ -19,19 +19,16 @@ from typing import Any
 sys.path.append(str(Path(__file__).parents[1] / "live"))
 
 from kvm_calls import (
-    GUEST_MEMFD_FLAG_INIT_SHARED,
-    GUEST_MEMFD_FLAG_MMAP,
     K4,
     KEEP_SIZE,
-    KVM_CREATE_VCPU,
-    KVM_RUN,
     M2,
     PUNCH_HOLE,
     Vmm,
     libc,
 )
 
-KVM_CREATE_IRQCHIP = 0xAE60
+from collector.kvm import uapi
+
 SLEEPING_VCPU = 3
 """With an irqchip any vCPU but 0 waits inside KVM_RUN until vCPU 0 starts it."""
 
@@ -39,7 +36,9 @@ SLEEPING_VCPU = 3
 def one(vmm: Vmm) -> dict[str, Any]:
     vm = vmm.create_vm()
     mixed = vmm.create_guest_memfd(vm, 2 * M2, 0)
-    mappable = vmm.create_guest_memfd(vm, M2, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+    mappable = vmm.create_guest_memfd(
+        vm, M2, uapi.GUEST_MEMFD_FLAG_MMAP | uapi.GUEST_MEMFD_FLAG_INIT_SHARED
+    )
     large = vmm.create_guest_memfd(vm, 512 * M2, 0)
     vmm.region(vm, 0, 0, M2)
     vmm.region2(vm, 1, 0x1000_0000, 2 * M2, mixed)
@@ -71,9 +70,9 @@ def go_on(vmm: Vmm, held: dict[str, Any]) -> None:
 
 
 def sleeping_vcpu(vm: int) -> dict[str, Any]:
-    libc.ioctl(vm, KVM_CREATE_IRQCHIP, None)
-    fd = libc.ioctl(vm, KVM_CREATE_VCPU, ctypes.c_void_p(SLEEPING_VCPU))
-    thread = threading.Thread(target=lambda: libc.ioctl(fd, KVM_RUN, None), daemon=True)
+    libc.ioctl(vm, uapi.KVM_CREATE_IRQCHIP, None)
+    fd = libc.ioctl(vm, uapi.KVM_CREATE_VCPU, ctypes.c_void_p(SLEEPING_VCPU))
+    thread = threading.Thread(target=lambda: libc.ioctl(fd, uapi.KVM_RUN, None), daemon=True)
     thread.start()
     return {"fd": fd, "id": SLEEPING_VCPU, "tid": thread.native_id}
 

@@ -15,30 +15,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-KVM_CREATE_VM = 0xAE01
-KVM_CHECK_EXTENSION = 0xAE03
-KVM_GET_VCPU_MMAP_SIZE = 0xAE04
-KVM_CREATE_VCPU = 0xAE41
-KVM_RUN = 0xAE80
-KVM_SET_USER_MEMORY_REGION = 0x4020AE46
-KVM_SET_USER_MEMORY_REGION2 = 0x40A0AE49
-KVM_SET_MEMORY_ATTRIBUTES = 0x4020AED2
-KVM_SET_MEMORY_ATTRIBUTES2 = 0xC080AED2
-KVM_CREATE_GUEST_MEMFD = 0xC040AED4
-KVM_MEMORY_ENCRYPT_REG_REGION = 0x8010AEBB
-KVM_MEMORY_ENCRYPT_UNREG_REGION = 0x8010AEBC
-KVM_CAP_VM_TYPES = 235
-KVM_CAP_GUEST_MEMFD_FLAGS = 244
-KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM = 0, 1
-KVM_MEM_READONLY = 1 << 1
-KVM_MEM_GUEST_MEMFD = 1 << 2
-GUEST_MEMFD_FLAG_MMAP = 1 << 0
-GUEST_MEMFD_FLAG_INIT_SHARED = 1 << 1
-PRIVATE = 1 << 3
-KEEP_SIZE, PUNCH_HOLE = 1, 2
+from collector.kvm import uapi
+
+PRIVATE = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
+KEEP_SIZE, PUNCH_HOLE = uapi.FALLOC_FL_KEEP_SIZE, uapi.FALLOC_FL_PUNCH_HOLE
 K4, M2 = 4096, 2 << 20
-IMMEDIATE_EXIT = 1
-"""Offset in struct kvm_run: KVM_RUN returns -EINTR without entering the guest."""
 
 SYS_CLOSE_RANGE = 436  # on every architecture (scripts/syscall.tbl)
 CLOCKS = {"boot": time.CLOCK_BOOTTIME, "mono": time.CLOCK_MONOTONIC}
@@ -56,71 +37,73 @@ class Vmm:
         self._clock_name = clock
         self._clock = CLOCKS[clock]
         self.kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
-        self.memfd_flags = self._offers(KVM_CAP_GUEST_MEMFD_FLAGS)
-        self._type = vm_type(self._offers(KVM_CAP_VM_TYPES))
+        self.memfd_flags = self._offers(uapi.KVM_CAP_GUEST_MEMFD_FLAGS)
+        self._type = vm_type(self._offers(uapi.KVM_CAP_VM_TYPES))
         self._memory = mmap.mmap(-1, 8 * M2)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self.hva = -(-address // M2) * M2
 
     def _offers(self, capability: int) -> int:
-        return result(libc.ioctl(self.kvm, KVM_CHECK_EXTENSION, capability))
+        return result(libc.ioctl(self.kvm, uapi.KVM_CHECK_EXTENSION, capability))
 
     def create_vm(self) -> int:
         begin = self._now()
-        ret = result(libc.ioctl(self.kvm, KVM_CREATE_VM, self._type))
+        ret = result(libc.ioctl(self.kvm, uapi.KVM_CREATE_VM, self._type))
         self._write("create_vm", begin, self.kvm, ret, {"type": self._type})
         return ret
 
     def create_guest_memfd(self, vm: int, size: int, flags: int) -> int:
         content = struct.pack("<QQ6Q", size, flags, *[0] * 6)
-        ioctl = KVM_CREATE_GUEST_MEMFD
+        ioctl = uapi.KVM_CREATE_GUEST_MEMFD
         return self._ioctl("create_guest_memfd", vm, ioctl, content, size=size, flags=flags)
 
     def region(self, vm: int, slot: int, gpa: int, size: int, flags: int = 0) -> int:
         content = struct.pack("<IIQQQ", slot, flags, gpa, size, self.hva)
         told = {"slot": slot, "flags": flags, "gpa": gpa, "size": size, "hva": self.hva}
-        return self._ioctl("set_region", vm, KVM_SET_USER_MEMORY_REGION, content, **told)
+        return self._ioctl("set_region", vm, uapi.KVM_SET_USER_MEMORY_REGION, content, **told)
 
     def region2(self, vm: int, slot: int, gpa: int, size: int, memfd: int, offset: int = 0) -> int:
-        flags = KVM_MEM_GUEST_MEMFD
+        flags = uapi.KVM_MEM_GUEST_MEMFD
         content = struct.pack("<IIQQQQI116x", slot, flags, gpa, size, self.hva, offset, memfd)
         told = {"slot": slot, "flags": flags, "gpa": gpa, "size": size, "hva": self.hva}
         told |= {"gmem_offset": offset, "gmem_fd": memfd}
-        return self._ioctl("set_region", vm, KVM_SET_USER_MEMORY_REGION2, content, **told)
+        return self._ioctl("set_region", vm, uapi.KVM_SET_USER_MEMORY_REGION2, content, **told)
 
     def attributes(self, vm: int, address: int, size: int, attributes: int) -> int:
         content = struct.pack("<QQQQ", address, size, attributes, 0)
         told = {"address": address, "size": size, "attributes": attributes}
-        return self._ioctl("set_attributes", vm, KVM_SET_MEMORY_ATTRIBUTES, content, **told)
+        return self._ioctl("set_attributes", vm, uapi.KVM_SET_MEMORY_ATTRIBUTES, content, **told)
 
     def attributes2(self, memfd: int, offset: int, size: int, attributes: int) -> int:
         """In-place conversion: by the guest_memfd's own ioctl, in file offsets."""
         content = struct.pack("<QQQQ96x", offset, size, attributes, 0)
         told = {"offset": offset, "size": size, "attributes": attributes}
-        return self._ioctl("set_attributes2", memfd, KVM_SET_MEMORY_ATTRIBUTES2, content, **told)
+        return self._ioctl(
+            "set_attributes2", memfd, uapi.KVM_SET_MEMORY_ATTRIBUTES2, content, **told
+        )
 
     def register_region(self, vm: int, addr: int, size: int) -> int:
         content = struct.pack("<QQ", addr, size)
-        ioctl = KVM_MEMORY_ENCRYPT_REG_REGION
+        ioctl = uapi.KVM_MEMORY_ENCRYPT_REG_REGION
         return self._ioctl("register_region", vm, ioctl, content, addr=addr, size=size)
 
     def unregister_region(self, vm: int, addr: int, size: int) -> int:
         content = struct.pack("<QQ", addr, size)
-        ioctl = KVM_MEMORY_ENCRYPT_UNREG_REGION
+        ioctl = uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION
         return self._ioctl("unregister_region", vm, ioctl, content, addr=addr, size=size)
 
     def create_vcpu(self, vm: int, vcpu: int) -> int:
         begin = self._now()
-        ret = result(libc.ioctl(vm, KVM_CREATE_VCPU, vcpu))
+        ret = result(libc.ioctl(vm, uapi.KVM_CREATE_VCPU, vcpu))
         self._write("create_vcpu", begin, vm, ret, {"vcpu": vcpu})
         return ret
 
     def run_vcpu(self, vcpu_fd: int, vcpu: int) -> int:
         """Run a vCPU in this thread; the guest is not entered."""
-        size = result(libc.ioctl(self.kvm, KVM_GET_VCPU_MMAP_SIZE, None))
+        size = result(libc.ioctl(self.kvm, uapi.KVM_GET_VCPU_MMAP_SIZE, None))
         with mmap.mmap(vcpu_fd, size) as kvm_run:
-            kvm_run[IMMEDIATE_EXIT] = 1
-            return self._ioctl("vcpu_run", vcpu_fd, KVM_RUN, None, vcpu=vcpu)
+            kvm_run[uapi.RUN_IMMEDIATE_EXIT] = 1
+            return self._ioctl("vcpu_run", vcpu_fd, uapi.KVM_RUN, None, vcpu=vcpu)
 
     def fallocate(self, memfd: int, mode: int, offset: int, length: int) -> int:
         begin = self._now()
@@ -194,8 +177,8 @@ class Vmm:
 
 def vm_type(offered: int) -> int:
     """One whose pages can be converted, if KVM offers it."""
-    has_private = offered >> KVM_X86_SW_PROTECTED_VM & 1
-    return KVM_X86_SW_PROTECTED_VM if has_private else KVM_X86_DEFAULT_VM
+    has_private = offered >> uapi.KVM_X86_SW_PROTECTED_VM & 1
+    return uapi.KVM_X86_SW_PROTECTED_VM if has_private else uapi.KVM_X86_DEFAULT_VM
 
 
 def result(ret: int) -> int:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kvm_calls import GUEST_MEMFD_FLAG_MMAP, K4, PRIVATE, PUNCH_HOLE
+from kvm_calls import K4, PRIVATE, PUNCH_HOLE
 
 from app.model.events import Certainty, EventArray, EventKind, Outcome, To
 from app.model.layout import Backing
 from app.store.reader import Reader
 from app.store.tables import MemslotRow, Vm
+from collector.kvm import uapi
 
 Call = dict[str, Any]
 
@@ -108,7 +109,7 @@ def _change_layout(vm: TrueVm, call: Call) -> None:
         flags = vm.memfds.get(call.get("gmem_fd", -1))
         backing = Backing.HVA
         if flags is not None:
-            backing = Backing.GMEM if flags & GUEST_MEMFD_FLAG_MMAP else Backing.MIXED
+            backing = Backing.GMEM if flags & uapi.GUEST_MEMFD_FLAG_MMAP else Backing.MIXED
         vm.slots.append(TrueSlot(call, backing))
 
 

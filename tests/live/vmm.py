@@ -16,18 +16,16 @@ from pathlib import Path
 
 from kvm_calls import (
     CLOCKS,
-    GUEST_MEMFD_FLAG_INIT_SHARED,
-    GUEST_MEMFD_FLAG_MMAP,
     K4,
     KEEP_SIZE,
-    KVM_MEM_READONLY,
-    KVM_SET_MEMORY_ATTRIBUTES,
     M2,
     PRIVATE,
     PUNCH_HOLE,
     Vmm,
     libc,
 )
+
+from collector.kvm import uapi
 
 LONG_CALL = 2 << 30
 """Bytes whose allocation takes long enough to be killed at it."""
@@ -42,7 +40,7 @@ def backings(vmm: Vmm) -> int:
     """
     vm = vmm.create_vm()
     memfd = vmm.create_guest_memfd(vm, 2 * M2, 0)
-    shared_file = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED
+    shared_file = uapi.GUEST_MEMFD_FLAG_MMAP | uapi.GUEST_MEMFD_FLAG_INIT_SHARED
     mappable = vmm.create_guest_memfd(vm, M2, shared_file & vmm.memfd_flags)
     vmm.region(vm, 0, 0, M2)
     vmm.region2(vm, 1, 0x1000_0000, M2, memfd, M2)
@@ -50,7 +48,7 @@ def backings(vmm: Vmm) -> int:
     vmm.region(vm, 3, M2, M2)  # beside slot 0
     vmm.region(vm, 4, K4, K4)  # overlaps slot 0: refused
     vmm.region(vm, 0, 0, 0)
-    vmm.region(vm, 0, 0, M2, KVM_MEM_READONLY)
+    vmm.region(vm, 0, 0, M2, uapi.KVM_MEM_READONLY)
     vmm.region(vm, 3, 4 * M2, M2)  # moved
     vmm.region2(vm, 1, 0x1000_0000, 0, memfd)
     vmm.region2(vm, 1, 0x1000_0000, 2 * M2, memfd)
@@ -167,7 +165,7 @@ def main() -> None:
             vmm.attributes(vms[0], 0x1000_0000 + i * K4, K4, PRIVATE)
     content = ctypes.create_string_buffer(32)
     for _ in range(options.burst):
-        libc.ioctl(vms[0], KVM_SET_MEMORY_ATTRIBUTES, content)
+        libc.ioctl(vms[0], uapi.KVM_SET_MEMORY_ATTRIBUTES, content)
     print("done", flush=True)
     time.sleep(options.hold)
 

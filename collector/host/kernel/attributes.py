@@ -8,8 +8,8 @@ import numpy.typing as npt
 from app.model.events import RUN, PageState, RunArray
 from collector.host.kernel.program import Program
 from collector.host.kernel.xarrays import NodeLayout, TornError, Walk
+from collector.kvm import uapi
 
-KVM_MEMORY_ATTRIBUTE_PRIVATE = 1 << 3
 TRIES = 5
 
 Stretches = npt.NDArray[np.uint64]
@@ -67,7 +67,7 @@ def _walk(program: Program, array: Program, layout: NodeLayout) -> Stretches:
     walk = Walk(program.read, layout, array.address_of_().value_())
     found = [_no_stretches()]
     for index, value in walk.values(array.xa_head.value_()):
-        is_private = value & np.uint64(KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0
+        is_private = value & np.uint64(uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0
         found.append(_stretches(index[is_private]))
     return np.concatenate(found)
 
@@ -96,7 +96,7 @@ def _private_ranges(inode: Program) -> Iterator[tuple[int, int]]:
     from drgn.helpers.linux.xarray import xa_to_value
 
     for first, last, entry in mt_for_each(inode.attributes.address_of_()):
-        if xa_to_value(entry).value_() & KVM_MEMORY_ATTRIBUTE_PRIVATE:
+        if xa_to_value(entry).value_() & uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE:
             yield int(first), int(last)
 
 

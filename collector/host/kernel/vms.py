@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from app.model.events import PAGE_SHIFT
-from collector.assemble.memslots import KVM_USER_MEM_SLOTS
 from collector.host.found import FoundMemslot, FoundVm, VmmFacts
 from collector.host.kernel.attributes import private_runs
 from collector.host.kernel.owners import Names, names_by_vm
 from collector.host.kernel.program import KernelUnreadableError, Program
 from collector.host.kernel.xarrays import TornError
+from collector.kvm import uapi
 
 USER_FLAGS = 0xFFFF
 """From bit 16 on the flags of a slot are KVM's own (include/linux/kvm_host.h)."""
@@ -85,7 +85,7 @@ def _slots(kvm: Program) -> Iterator[tuple[int, Program]]:
         links = f"gfn_node[{slots.node_idx.value_()}]"
         tree = slots.gfn_tree.address_of_()
         for slot in rbtree_inorder_for_each_entry("struct kvm_memory_slot", tree, links):
-            if slot.id.value_() < KVM_USER_MEM_SLOTS:
+            if slot.id.value_() < uapi.KVM_USER_MEM_SLOTS:
                 yield as_id, slot
 
 

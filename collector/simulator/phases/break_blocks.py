@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import PAGES_PER_2M, Cause, EventArray, EventKind, To, effect_time
+from collector.kvm import uapi
 from collector.simulator.machine import Place
 from collector.simulator.patterns import block_starts
 from collector.simulator.rows import (
@@ -21,7 +22,6 @@ from collector.simulator.stage import Part, Stage, to_ns
 MOST_PAGES = 6
 BREAKING = 0.6
 """The share of the duration in which blocks are broken; then comes the healing."""
-PFERR_GUEST_RMP = 1 << 31
 RMP_FAULT_DELAY_NS = 2_000
 
 
@@ -115,5 +115,5 @@ def _rmp_faults(broken: EventArray) -> EventArray:
     rows["t"] = effect_time(broken) + RMP_FAULT_DELAY_NS
     for column in ("gfn", "npages", "vcpu", "tid"):
         rows[column] = broken[column]
-    rows["aux"] = PRIVATE_FAULT | PFERR_GUEST_RMP
+    rows["aux"] = PRIVATE_FAULT | uapi.PFERR_GUEST_RMP_MASK
     return rows

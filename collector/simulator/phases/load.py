@@ -17,8 +17,9 @@ from app.model.events import (
     Outcome,
     To,
 )
+from collector.kvm import uapi
 from collector.simulator.machine import Area, Place, Region
-from collector.simulator.rows import KVM_MEMORY_ATTRIBUTE_PRIVATE, blank, call_latency
+from collector.simulator.rows import blank, call_latency
 from collector.simulator.stage import Part, Stage
 
 CHUNK = 1 << 17
@@ -137,7 +138,7 @@ def _conversions(stage: Stage, moments: npt.NDArray[np.int64], ranges: _Ranges) 
     is_failed = rng.integers(0, FAILS_ONE_IN, len(rows), dtype=np.uint8) == 0
     rows["t"] = moments - latency
     rows["latency_ns"] = latency
-    rows["aux"] = np.where(rows["to"] == To.PRIVATE, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
+    rows["aux"] = np.where(rows["to"] == To.PRIVATE, uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
     rows["vcpu"] = vcpu
     rows["tid"] = machine.tids(vcpu)
     rows["cause"] = Cause.EXPLICIT
