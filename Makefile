@@ -10,8 +10,10 @@ PYTEST ?=
 BENCH ?= --quick
 FUZZ ?= 2000
 BIN := .venv/bin
+NODE := node_modules/.bin
 
 digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c 1-16)
+pretty := eslint.config.js "static/js/**/*.js"
 hot_sources := $(sort $(shell find app/model app/store collector -name '*.py'))
 
 run_stamp    := .venv/.installed-run-$(call digest,requirements/run.txt pyproject.toml)
@@ -28,13 +30,15 @@ help: ## list these commands
 run: $(run_stamp) $(assets_stamp) $(warm_stamp) ## the dashboard with a simulated guest, live (PORT=8000)
 	@exec $(BIN)/gmemscope demo --port $(PORT)
 
-test: lint types $(tested_stamp) $(warm_stamp) ## ruff, mypy and pytest (PYTEST='-k name' for some)
+test: lint types $(warm_stamp) ## the checks of lint and types, and pytest (PYTEST='-k name' for some)
 	@echo "gmemscope: running the tests"
 	@$(BIN)/python -m pytest -n auto $(PYTEST)
 
-lint: $(dev_stamp) ## ruff
+lint: $(dev_stamp) $(tested_stamp) ## ruff; of the browser's scripts eslint and prettier
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo 'gmemscope: .venv/bin/ruff format . would change the above' >&2; exit 1; }
+	@$(NODE)/eslint .
+	@$(NODE)/prettier --check --log-level=warn $(pretty) || { echo 'gmemscope: $(NODE)/prettier --write would change the above' >&2; exit 1; }
 
 types: $(dev_stamp) ## mypy, strict
 	@$(BIN)/mypy

@@ -20,26 +20,42 @@ const ZOOM_PER_WHEEL_PIXEL = 1.0015;
  */
 export function attachGestures(overlay, view, options) {
   const area = overlay.element;
-  let drag = null;
+  listenToDrags(overlay, view, options);
+  area.addEventListener("dblclick", () => options.whole());
+  area.addEventListener(
+    "wheel",
+    (event) => {
+      if (event.ctrlKey) return;
+      event.preventDefault();
+      wheel(view, event, pointOf(area, event), options);
+    },
+    { passive: false },
+  );
+}
 
-  const pointOf = (event) => {
-    const box = area.getBoundingClientRect();
-    const clamp = (value) => Math.min(1, Math.max(0, value));
-    return {
-      x: clamp((event.clientX - box.left) / box.width),
-      y: clamp((event.clientY - box.top) / box.height),
-    };
+/** Where a pointer is in an area: shares of its width and height. */
+function pointOf(area, event) {
+  const box = area.getBoundingClientRect();
+  const clamp = (value) => Math.min(1, Math.max(0, value));
+  return {
+    x: clamp((event.clientX - box.left) / box.width),
+    y: clamp((event.clientY - box.top) / box.height),
   };
+}
+
+function listenToDrags(overlay, view, options) {
+  const area = overlay.element;
+  let drag = null;
 
   area.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    const at = pointOf(event);
+    const at = pointOf(area, event);
     drag = { start: at, last: at, isBrush: options.isBrush(event), moved: 0 };
     area.setPointerCapture(event.pointerId);
   });
 
   area.addEventListener("pointermove", (event) => {
-    const at = pointOf(event);
+    const at = pointOf(area, event);
     options.hover(at);
     if (!drag) return;
     const box = area.getBoundingClientRect();
@@ -57,22 +73,12 @@ export function attachGestures(overlay, view, options) {
     drag = null;
     overlay.clearBrush();
     if (event.type === "pointercancel") return;
-    if (done.moved < CLICK_SLOP) options.click(pointOf(event));
+    if (done.moved < CLICK_SLOP) options.click(pointOf(area, event));
     else if (done.isBrush) options.brushed(boxOf(done, options.hasAddresses));
   };
   area.addEventListener("pointerup", finish);
   area.addEventListener("pointercancel", finish);
   area.addEventListener("pointerleave", () => drag || options.hover(null));
-  area.addEventListener("dblclick", () => options.whole());
-  area.addEventListener(
-    "wheel",
-    (event) => {
-      if (event.ctrlKey) return;
-      event.preventDefault();
-      wheel(view, event, pointOf(event), options);
-    },
-    { passive: false },
-  );
 }
 
 function boxOf({ start, last }, hasAddresses) {

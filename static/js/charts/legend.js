@@ -3,7 +3,8 @@
 import { formatDuration } from "../shared/time.js";
 import { formatCount, formatSize } from "../shared/units.js";
 
-const NO_ROWS = "Nothing to show here: no memslot existed and no page was converted in this window.";
+const NO_ROWS =
+  "Nothing to show here: no memslot existed and no page was converted in this window.";
 const NO_RANGES =
   "Nothing to show here: no memslot is known, and no conversion in this window has a range in the recording.";
 const NONE = {
@@ -24,23 +25,41 @@ const byId = (id) => document.getElementById(id);
 export function showLegend({ measure }, { raster, axis, overlay }) {
   const isCounted = !axis.isEmpty && raster.unavailable === null;
   const isNone = isCounted && measure in NONE && !raster.max;
-  const noRows = raster.unplaced ? NO_RANGES : NO_ROWS;
-  byId("map-empty").textContent = axis.isEmpty ? noRows : (raster.unavailable ?? "");
-  byId("map-empty").hidden = isCounted;
-  for (const legend of document.querySelectorAll("[data-legend]")) {
-    legend.hidden = legend.dataset.legend !== measure || !isCounted || isNone;
-    for (const most of legend.querySelectorAll(".most")) most.textContent = formatCount(raster.max);
-  }
-  byId("legend-none").hidden = !isNone;
-  byId("legend-none").textContent = raster.max === null ? "not recorded" : (NONE[measure] ?? "");
-  byId("legend-anywhere").hidden = !raster.unplaced;
-  byId("legend-unplaced").hidden = !(raster.unplaced && measure !== "private");
-  byId("legend-unplaced").textContent =
-    `of ${formatCount(raster.unplaced ?? 0)} conversions the range is not recorded: they are not on the map`;
+  showWhyEmpty(raster, axis);
+  showColours(measure, raster, isCounted && !isNone);
+  say("legend-none", raster.max === null ? "not recorded" : (NONE[measure] ?? ""), isNone);
+  showUnplaced(measure, raster);
   byId("cell-size").textContent = axis.isEmpty
     ? ""
     : `1 cell = ${formatSize(raster.cell_bytes)} × ${formatDuration(raster.cell_ns)}`;
   overlay.element.setAttribute("aria-label", label(measure));
+}
+
+function say(id, text, isShown) {
+  const element = byId(id);
+  element.hidden = !isShown;
+  element.textContent = text;
+}
+
+function showWhyEmpty({ unplaced, unavailable }, axis) {
+  const noRows = unplaced ? NO_RANGES : NO_ROWS;
+  const isShown = axis.isEmpty || unavailable !== null;
+  say("map-empty", axis.isEmpty ? noRows : (unavailable ?? ""), isShown);
+}
+
+/** The meaning of the colours of one measure, where there are any. */
+function showColours(measure, { max }, isShown) {
+  for (const legend of document.querySelectorAll("[data-legend]")) {
+    legend.hidden = legend.dataset.legend !== measure || !isShown;
+    for (const most of legend.querySelectorAll(".most")) most.textContent = formatCount(max);
+  }
+}
+
+/** Conversions that are on no row, because nothing tells their range. */
+function showUnplaced(measure, { unplaced }) {
+  const words = `of ${formatCount(unplaced ?? 0)} conversions the range is not recorded: they are not on the map`;
+  byId("legend-anywhere").hidden = !unplaced;
+  say("legend-unplaced", words, Boolean(unplaced) && measure !== "private");
 }
 
 const label = (measure) =>

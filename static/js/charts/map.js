@@ -76,7 +76,10 @@ export class MapPlot {
       tickmode: "array",
       tickvals: ticks.values,
       ticktext: ticks.labels,
-      tickfont: { family: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace", size: 10.5 },
+      tickfont: {
+        family: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
+        size: 10.5,
+      },
       ticks: "outside",
       ticklen: 3,
       tickcolor: layout.xaxis.tickcolor,

@@ -88,7 +88,8 @@ function label({ gpa, size, backing, can_be_private }) {
 /** Where nothing told a memslot's id, its place names it. */
 const slotName = ({ slot, gpa }) => slot ?? `at ${formatAddress(gpa)}`;
 
-const flagsText = ({ flags }) => flags === null ? "flags not told" : `flags 0x${flags.toString(16)}`;
+const flagsText = ({ flags }) =>
+  flags === null ? "flags not told" : `flags 0x${flags.toString(16)}`;
 
 function describe(lifetime) {
   const end = lifetime.to === null ? "still there" : `until ${formatTime(lifetime.to)}`;

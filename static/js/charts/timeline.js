@@ -8,7 +8,14 @@ import { describeFilters } from "../shared/event_filters.js";
 import { PAGE_SIZE } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
 import {
-  NARROW, PLOT_CONFIG, baseLayout, colour, forgetSizes, plotWidth, sizeOf, timeAxisUpdate,
+  NARROW,
+  PLOT_CONFIG,
+  baseLayout,
+  colour,
+  forgetSizes,
+  plotWidth,
+  sizeOf,
+  timeAxisUpdate,
 } from "./plot.js";
 import { address, fetchJson } from "../shared/rest.js";
 import { formatDuration, formatPerTime, formatTime } from "../shared/time.js";
@@ -51,7 +58,10 @@ export class Timeline {
     const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
     const chosen = { ...view.addressParameters, ...view.filters };
     const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
-    const answer = await fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal);
+    const answer = await fetchJson(
+      address(`/api/v1/vms/${this.vmId}/timeline`, parameters),
+      signal,
+    );
     return { parameters, answer };
   }
 
@@ -69,7 +79,10 @@ export class Timeline {
     const { width, height } = sizeOf(this.figure);
     const layout = baseLayout(view, width, height, MARGIN, false);
     const subplots = subplotsOf(height - MARGIN.t - MARGIN.b, this.has);
-    layout.yaxis = { ...rateAxis(up, down, unknown, layout.xaxis.gridcolor), domain: subplots.conversions };
+    layout.yaxis = {
+      ...rateAxis(up, down, unknown, layout.xaxis.gridcolor),
+      domain: subplots.conversions,
+    };
     layout.yaxis2 = bytesAxis(answer);
     layout.annotations = subplots.names;
     layout.xaxis.anchor = "free";

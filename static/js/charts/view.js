@@ -1,11 +1,10 @@
 /**
  * What is shown: a window of time and of addresses, a cursor, a measure. One view drives every
- * part of the page, and the URL holds it, so that a link reproduces it.
+ * part of the page, and the URL holds it (view_url.js), so that a link reproduces it.
  *
  * An edge that is null means the edge of the recording: such a view stays whole while data arrive.
  */
 
-import { putFilters, readFilters } from "../shared/event_filters.js";
 import { BandAxis, parseAddress, toHex } from "../shared/gpa.js";
 
 export const MEASURES = ["private", "conversions", "page_faults", "ping_pong", "mixed"];
@@ -35,32 +34,6 @@ export class View extends EventTarget {
   /** Every address that a memslot ever covered. */
   layout = new BandAxis([]);
 
-  /** Take over what a URL says; `isLive` decides whether a plain URL follows the recording. */
-  readUrl(search, isLive) {
-    const query = new URLSearchParams(search);
-    const number = (name) => {
-      const text = query.get(name);
-      return text && /^\d{1,16}$/.test(text) ? Number(text) : null;
-    };
-    const gpa = (name) => {
-      const text = query.get(name);
-      return text && /^(0x[0-9a-f]{1,13}|\d{1,16})$/i.test(text) ? parseAddress(text) : null;
-    };
-    [this.from, this.to, this.t] = [number("from"), number("to"), number("t")];
-    this.markers = { a: number("a"), b: number("b") };
-    this.choose(number("event"));
-    [this.gpaFrom, this.gpaTo, this.gpa] = [gpa("gpa_from"), gpa("gpa_to"), gpa("gpa")];
-    if (this.from !== null && this.to !== null && this.to <= this.from) this.from = this.to = null;
-    if (this.gpaFrom !== null && this.gpaTo !== null && this.gpaTo <= this.gpaFrom) {
-      this.gpaFrom = this.gpaTo = null;
-    }
-    this.measure = MEASURES.includes(query.get("measure")) ? query.get("measure") : MEASURES[0];
-    this.filters = readFilters(query);
-    const isWindowed = this.from !== null || this.to !== null;
-    this.isFollowing = isLive && (isWindowed ? query.get("live") === "1" : true);
-    this.slide();
-  }
-
   /** The number of the event that the cursor is on, if it was put there by choosing one. */
   get event() {
     return this.#chosen?.t === this.t ? this.#chosen.seq : null;
@@ -88,54 +61,6 @@ export class View extends EventTarget {
     const edges = ({ time, addresses }) => [time.from, time.to, addresses.from, addresses.to];
     const theirs = edges(view);
     return edges(this).every((edge, i) => edge === theirs[i]);
-  }
-
-  /** The query string of what is shown now, with the cursor on that event: it stays, come what may. */
-  searchAt(t, gpa, seq) {
-    const query = new URLSearchParams(this.search);
-    const { from, to } = this.time;
-    if (this.isFollowing) {
-      query.delete("live");
-      query.set("from", Math.min(from, t));
-      query.set("to", Math.max(to, t + 1));
-    }
-    query.set("t", t);
-    query.set("event", seq);
-    if (gpa === null) query.delete("gpa");
-    else query.set("gpa", gpa);
-    return `?${query}`;
-  }
-
-  /** The query string of just what is shown: it stays, however the recording grows. */
-  get pinned() {
-    const query = new URLSearchParams(this.search);
-    query.delete("live");
-    const { from, to } = this.time;
-    query.set("from", from);
-    query.set("to", to);
-    return `?${query}`;
-  }
-
-  /** The query string that reproduces this view. */
-  get search() {
-    const query = new URLSearchParams();
-    const put = (name, value, text = String) => {
-      if (value !== null) query.set(name, text(value));
-    };
-    put("from", this.from);
-    put("to", this.to);
-    put("gpa_from", this.gpaFrom, toHex);
-    put("gpa_to", this.gpaTo, toHex);
-    put("t", this.t);
-    put("gpa", this.gpa, toHex);
-    put("event", this.event);
-    put("a", this.markers.a);
-    put("b", this.markers.b);
-    if (this.measure !== MEASURES[0]) query.set("measure", this.measure);
-    putFilters(query, this.filters);
-    if (this.isFollowing && this.from !== null) query.set("live", "1");
-    const text = query.toString();
-    return text ? `?${text}` : "";
   }
 
   /** The window of time that is shown. */

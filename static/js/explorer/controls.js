@@ -106,7 +106,8 @@ export class Controls {
   /** Choose a brushed rectangle of the map. */
   zoomTo(box) {
     const { map } = this.page;
-    const isAddresses = !map.axis.isEmpty && !this.view.layout.isEmpty && box.bottom - box.top < FULL_HEIGHT;
+    const isAddresses =
+      !map.axis.isEmpty && !this.view.layout.isEmpty && box.bottom - box.top < FULL_HEIGHT;
     this.select(box, isAddresses ? map.addressesBetween(1 - box.bottom, 1 - box.top) : null);
   }
 

@@ -26,6 +26,7 @@ import { ExportDialog } from "./export_dialog.js";
 import { setClock } from "../shared/time.js";
 import { Timeline } from "../charts/timeline.js";
 import { View } from "../charts/view.js";
+import { pinnedSearch, readUrl, searchOf } from "../charts/view_url.js";
 
 const SETTLE_MS = 60;
 const RETRY_MS = 2000;
@@ -48,22 +49,29 @@ class Explorer {
     this.vmId = Number(root.dataset.vm);
     this.path = `/api/v1/vms/${this.vmId}`;
     this.status = new Status({
-      following: byId("following"), follow: byId("follow"), age: byId("age"),
-      totals: byId("totals"), banner: byId("banner"), failed: byId("failed"), lost: byId("lost"),
+      following: byId("following"),
+      follow: byId("follow"),
+      age: byId("age"),
+      totals: byId("totals"),
+      banner: byId("banner"),
+      failed: byId("failed"),
+      lost: byId("lost"),
     });
   }
 
   /** Read what does not depend on the view, then draw for the first time. */
   async start() {
     publishMargins(this.root);
-    if (!window.Plotly) throw new Error("static/vendor/plotly.min.js is missing: make run installs it.");
+    if (!window.Plotly) {
+      throw new Error("static/vendor/plotly.min.js is missing: make run installs it.");
+    }
     const subject = await this.loadSubject();
     const { vm, recording } = subject;
     this.buildParts({ vmId: this.vmId, recording, hasFaults: () => this.timeline.has.faults });
     this.takeSubject(subject);
     const end = this.isLive ? endOf(vm.span[1]) : vm.span[1];
     this.view.span = [vm.span[0], Math.max(end, vm.span[0] + 1)];
-    this.view.readUrl(window.location.search, this.isLive);
+    readUrl(this.view, window.location.search, this.isLive);
     this.listen();
     await this.read();
     this.storms.keepReading();
@@ -82,7 +90,12 @@ class Explorer {
       fetchAll(`${this.path}/memslots`, signal),
     ]);
     const { silent_ms } = recording;
-    return { vm, recording, memslots, storedAt: silent_ms === null ? null : Date.now() - silent_ms };
+    return {
+      vm,
+      recording,
+      memslots,
+      storedAt: silent_ms === null ? null : Date.now() - silent_ms,
+    };
   }
 
   takeSubject({ vm, recording, memslots, storedAt }) {
@@ -111,8 +124,10 @@ class Explorer {
     this.stage = new Stage(this);
     this.map = new MapPlot(byId("map"), byId("map-overlay"), vmId);
     this.timeline = new Timeline(
-      byId("timeline"), byId("timeline-overlay"),
-      { readout: byId("timeline-readout"), counted: byId("timeline-counted") }, vmId,
+      byId("timeline"),
+      byId("timeline-overlay"),
+      { readout: byId("timeline-readout"), counted: byId("timeline-counted") },
+      vmId,
     );
     this.storms = new Storms(byId("storms"), this);
     this.markers = new Markers([this.map.overlay, this.timeline.overlay], this);
@@ -120,7 +135,8 @@ class Explorer {
     this.jump = new JumpBox(byId("jump"), byId("jump-said"), this);
     this.permalink = new Permalink(byId("copy-link"), byId("link-said"), this);
     this.exportDialog = new ExportDialog(
-      { dialog: byId("export"), rows: byId("export-rows"), what: byId("export-what") }, this,
+      { dialog: byId("export"), rows: byId("export-rows"), what: byId("export-what") },
+      this,
     );
     this.scrubber = new Scrubber(this);
     this.eventSteps = new EventSteps(this);
@@ -188,12 +204,12 @@ class Explorer {
 
   /** Let the page's address say what is shown. Browsers allow few changes of it a second. */
   showAddress() {
-    window.history.replaceState(null, "", window.location.pathname + this.view.search);
+    window.history.replaceState(null, "", window.location.pathname + searchOf(this.view));
   }
 
   /** Let the browser's back button return to what is shown now: before a jump, not a step. */
   keepInHistory() {
-    const shown = window.location.pathname + this.view.search;
+    const shown = window.location.pathname + searchOf(this.view);
     window.history.replaceState(null, "", shown);
     window.history.pushState(null, "", shown);
   }
@@ -201,7 +217,7 @@ class Explorer {
   /** Show what a query string says, as if its link had been followed. */
   goTo(search) {
     this.keepInHistory();
-    this.view.readUrl(search, this.isLive);
+    readUrl(this.view, search, this.isLive);
     this.view.changed();
   }
 
@@ -211,7 +227,7 @@ class Explorer {
   }
 
   returnInHistory() {
-    this.view.readUrl(window.location.search, this.isLive);
+    readUrl(this.view, window.location.search, this.isLive);
     this.view.changed();
   }
 
@@ -283,9 +299,9 @@ class Explorer {
   }
 
   inspectCursor() {
-    const { t, gpa, pinned, isCursorInView } = this.stage.axis;
+    const { t, gpa, isCursorInView } = this.stage.axis;
     if (gpa === null || !isCursorInView) this.inspector.clear();
-    else this.inspect({ t, gpa, isKept: true, search: pinned });
+    else this.inspect({ t, gpa, isKept: true, search: pinnedSearch(this.stage.axis) });
   }
 
   resized() {

@@ -58,10 +58,19 @@ export class ExportDialog {
     const at = { at: view.instant, ...view.addressParameters, limit: mostRuns };
     const where = events.isUnderCursor ? "under the cursor" : "in view";
     return [
-      { name: `events ${where}`, path: "events", parameters: events.filter ?? {}, json: { limit: mostJson },
-        table: { limit: mostRows } },
-      { name: "cells of the map", path: "raster", parameters: map.parametersShown ?? {},
-        names: { json: "edges as JSON", png: "picture" } },
+      {
+        name: `events ${where}`,
+        path: "events",
+        parameters: events.filter ?? {},
+        json: { limit: mostJson },
+        table: { limit: mostRows },
+      },
+      {
+        name: "cells of the map",
+        path: "raster",
+        parameters: map.parametersShown ?? {},
+        names: { json: "edges as JSON", png: "picture" },
+      },
       { name: "counts over time", path: "timeline", parameters: timeline.parametersShown ?? {} },
       { name: `state ${view.instantText}`, path: "state", parameters: at },
       { name: "memslots of that time", path: "memslots", parameters: { ...view.time } },

@@ -1,5 +1,7 @@
 /** A link to just what is shown: its window stays, however the recording grows. */
 
+import { pinnedSearch } from "../charts/view_url.js";
+
 const SAID_MS = 4000;
 
 export class Permalink {
@@ -18,7 +20,7 @@ export class Permalink {
 
   get url() {
     const { origin, pathname } = window.location;
-    return origin + pathname + this.page.stage.axis.pinned;
+    return origin + pathname + pinnedSearch(this.page.stage.axis);
   }
 
   /**

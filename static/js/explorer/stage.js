@@ -79,7 +79,9 @@ export class Stage {
     this.#stopMoving();
     const mayMove = !page.status.isGone;
     const isMoving = mayMove && !isFirst;
-    this.#frame = requestAnimationFrame(() => (isMoving ? this.#move(page.view) : page.placeMarks()));
+    this.#frame = requestAnimationFrame(() =>
+      isMoving ? this.#move(page.view) : page.placeMarks(),
+    );
     if (mayMove && isFirst) this.#timer = setTimeout(() => this.#move(page.view), PATIENCE_MS);
   }
 

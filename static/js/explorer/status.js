@@ -58,7 +58,8 @@ export class Status {
       const least = layout_is_known ? "" : "at least ";
       const size = pages === null ? "not recorded" : `${least}${formatSize(pages * PAGE_SIZE)}`;
       part.textContent = `${state} ${size}`;
-      part.title = pages === null ? "No memslot is known." : `${formatCount(pages)} pages of the whole VM`;
+      part.title =
+        pages === null ? "No memslot is known." : `${formatCount(pages)} pages of the whole VM`;
       return part;
     });
     element.replaceChildren(`${when}:`, ...parts);
@@ -115,7 +116,11 @@ function endOf({ vm, recording }) {
   const last = vm.span[1];
   const end = formatTime(last, END_DECIMALS);
   if (recording.is_damaged) {
-    return { text: "incomplete: the database is damaged", title: recording.incomplete_reason, isBad: true };
+    return {
+      text: "incomplete: the database is damaged",
+      title: recording.incomplete_reason,
+      isBad: true,
+    };
   }
   if (recording.state === "incomplete") {
     const wall = wallTimeAt(recording.wall_start_ns, last);

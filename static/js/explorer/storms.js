@@ -25,7 +25,10 @@ export class Storms {
   /** Read them now, and, while the recording grows or an answer is missing, again and again. */
   async keepReading() {
     const asked = performance.now();
-    const isRead = await this.read().then(() => true, () => false);
+    const isRead = await this.read().then(
+      () => true,
+      () => false,
+    );
     if (isRead && !this.page.isLive) return;
     const rest = Math.max(LEAST_REST_MS, (performance.now() - asked) * REST_PER_WORK);
     setTimeout(() => this.keepReading(), rest);

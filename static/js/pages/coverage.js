@@ -36,8 +36,7 @@ document.addEventListener("htmx:response:error", showLost);
 function showLost() {
   banner.hidden = false;
   const time = new Date(readAt).toTimeString().slice(0, 8);
-  banner.textContent =
-    `The server does not answer. What is shown was read at ${time}. Trying again.`;
+  banner.textContent = `The server does not answer. What is shown was read at ${time}. Trying again.`;
 }
 
 /** Say how long the collector has been silent, once that is unusual. */

@@ -20,7 +20,10 @@ try {
 }
 
 function tell(words) {
-  const line = Object.assign(document.createElement("p"), { className: "failed", textContent: words });
+  const line = Object.assign(document.createElement("p"), {
+    className: "failed",
+    textContent: words,
+  });
   line.setAttribute("role", "alert");
   place.replaceChildren(line);
 }

@@ -34,8 +34,7 @@ document.addEventListener("htmx:after:swap", () => {
 function showLost() {
   banner.hidden = false;
   const time = new Date(readAt).toTimeString().slice(0, 8);
-  banner.textContent =
-    `The server does not answer. What is shown was read at ${time}. Trying again.`;
+  banner.textContent = `The server does not answer. What is shown was read at ${time}. Trying again.`;
 }
 
 /** Say of each recording how long its collector has been silent, or how far it is behind, once

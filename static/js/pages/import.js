@@ -9,7 +9,9 @@ const POLL_MS = 300;
 const UNDER_WAY = ["receiving", "waiting", "running"];
 const IMPORTS = "/api/v1/imports";
 
-const [drop, input, entries, template] = ["drop", "file", "imports", "entry"].map((id) => document.getElementById(id));
+const [drop, input, entries, template] = ["drop", "file", "imports", "entry"].map((id) =>
+  document.getElementById(id),
+);
 const limit = Number(drop.dataset.limit);
 
 input.addEventListener("change", () => take(input.files));
@@ -19,7 +21,9 @@ for (const kind of ["dragenter", "dragover"]) {
     drop.classList.add("over");
   });
 }
-for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
+for (const kind of ["dragleave", "drop"]) {
+  drop.addEventListener(kind, () => drop.classList.remove("over"));
+}
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   take(event.dataTransfer.files);
@@ -28,7 +32,9 @@ showOthers();
 
 function take(files) {
   const hasFocus = [input, document.body].includes(document.activeElement);
-  const [first] = [...files].map((file) => sendAndFollow(new Entry(`${file.name}, ${formatSize(file.size)}`), file));
+  const [first] = [...files].map((file) =>
+    sendAndFollow(new Entry(`${file.name}, ${formatSize(file.size)}`), file),
+  );
   if (hasFocus) first?.cancel.focus();
   input.value = "";
 }
@@ -47,7 +53,10 @@ async function showOthers() {
 function sendAndFollow(entry, file) {
   if (file.size > limit) {
     // Not sent at all: a server that refuses while a browser sends is taken for one that is gone.
-    entry.tell(`${file.name} has ${formatSize(file.size)}, the limit here is ${formatSize(limit)}: import it on the server by \`gmemscope import\`.`, true);
+    entry.tell(
+      `${file.name} has ${formatSize(file.size)}, the limit here is ${formatSize(limit)}: import it on the server by \`gmemscope import\`.`,
+      true,
+    );
     entry.close();
   } else {
     entry.run(async () => follow(entry, (await send(entry, file)).id));
@@ -61,10 +70,18 @@ class Entry {
   constructor(words) {
     this.element = template.content.firstElementChild.cloneNode(true);
     const part = (selector) => this.element.querySelector(selector);
-    [this.title, this.bar, this.said, this.cancel, this.result] = ["h2", "progress", ".said", "button", ".result"].map(part);
+    [this.title, this.bar, this.said, this.cancel, this.result] = [
+      "h2",
+      "progress",
+      ".said",
+      "button",
+      ".result",
+    ].map(part);
     this.title.textContent = words;
     this.title.id = `import-${Entry.count++}`;
-    for (const named of [this.bar, this.cancel]) named.setAttribute("aria-describedby", this.title.id);
+    for (const named of [this.bar, this.cancel]) {
+      named.setAttribute("aria-describedby", this.title.id);
+    }
     this.bar.setAttribute("aria-labelledby", this.title.id);
     this.abandon = null;
     this.cancel.addEventListener("click", () => this.abandon?.());
@@ -104,10 +121,17 @@ class Entry {
       return false;
     }
     const { recording, vms, conversions, already_imported: isKnown } = job.summary;
-    this.tell(job.problem ?? (isKnown ? "This file was imported already." : "Imported."), job.problem !== null);
+    this.tell(
+      job.problem ?? (isKnown ? "This file was imported already." : "Imported."),
+      job.problem !== null,
+    );
     const list = document.createElement("ul");
     list.append(
-      item(`/recordings/${recording}`, `recording ${recording}`, `: ${formatCount(conversions.requested)} conversions`),
+      item(
+        `/recordings/${recording}`,
+        `recording ${recording}`,
+        `: ${formatCount(conversions.requested)} conversions`,
+      ),
       ...vms.map((vm) => item(`/vms/${vm.id}`, vm.name, "")),
     );
     this.result.append(list);
@@ -160,7 +184,11 @@ async function follow(entry, id) {
 function tellProgress(entry, job) {
   const size = formatSize(job.file_bytes);
   if (job.state === "receiving") {
-    entry.measure(job.received_bytes, job.file_bytes, `sent ${formatSize(job.received_bytes)} of ${size}`);
+    entry.measure(
+      job.received_bytes,
+      job.file_bytes,
+      `sent ${formatSize(job.received_bytes)} of ${size}`,
+    );
   } else if (job.state === "waiting") {
     const before = job.place === 1 ? "one other is" : `${formatCount(job.place)} others are`;
     entry.measure(null, null, `waits: ${before} imported first`);

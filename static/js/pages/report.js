@@ -1,7 +1,18 @@
 /* The figures of a report: drawn from the data in the same file. Drag zooms, double click resets. */
 
-const COLOURS = { private: "#4453c4", shared: "#f0b443", unknown: "#8a909b", stripe: "#c9cdd4", failed: "#c2255c", ink: "#5b6270" };
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+const COLOURS = {
+  private: "#4453c4",
+  shared: "#f0b443",
+  unknown: "#8a909b",
+  stripe: "#c9cdd4",
+  failed: "#c2255c",
+  ink: "#5b6270",
+};
+const CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  modeBarButtonsToRemove: ["lasso2d", "select2d"],
+};
 const BASE = {
   margin: { l: 104, r: 56, t: 30, b: 36 },
   paper_bgcolor: "white",
@@ -19,46 +30,102 @@ for (const [id, figure] of Object.entries(figures)) {
   drawings[figure.kind](document.getElementById(id), figure);
 }
 
-function drawTimeline(element, { t, width, time, per, to_private, to_shared, to_unknown, failed, private_gib }) {
-  const failures = t.filter((_, i) => failed[i] > 0);
-  const bars = (y, color, name) => ({ type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name });
-  const traces = [
-    bars(to_private, COLOURS.private, `to private, ${per}`),
-    bars(to_shared, COLOURS.shared, `to shared, ${per}`),
-    ...[0.5, -0.5].map((part) => ({
-      ...bars(to_unknown.map((rate) => part * rate), COLOURS.unknown, ""),
-      marker: { color: COLOURS.unknown, line: { width: 0 }, pattern: { shape: "/", fgcolor: COLOURS.stripe, bgcolor: COLOURS.unknown, size: 5, solidity: 0.4 } },
-      text: to_unknown.map((rate) => `${rate} of unknown direction, ${per}`),
-      textposition: "none",
-      hoverinfo: "text+x",
-    })),
-    { x: t, y: private_gib, yaxis: "y2", mode: "lines", line: { color: COLOURS.ink, width: 1 }, name: "private GiB" },
-    {
-      x: failures,
-      y: failures.map(() => 0),
-      mode: "markers",
-      marker: { symbol: "x-thin", size: 7, line: { color: COLOURS.failed, width: 1.5 } },
-      text: failed.filter((count) => count > 0).map((count) => `${count} failed`),
-      hoverinfo: "text+x",
-    },
-  ];
-  Plotly.newPlot(element, traces, {
+function drawTimeline(element, figure) {
+  const { time, per } = figure;
+  const layout = {
     ...BASE,
     height: 260,
     barmode: "relative",
     xaxis: timeAxis(time),
     yaxis: { title: { text: per }, gridcolor: "#eceef2", zerolinecolor: "#d9dce2" },
-    yaxis2: { title: { text: "private GiB" }, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ".3~g" },
-  }, CONFIG);
+    yaxis2: {
+      title: { text: "private GiB" },
+      overlaying: "y",
+      side: "right",
+      rangemode: "tozero",
+      showgrid: false,
+      tickformat: ".3~g",
+    },
+  };
+  const { to_private, to_shared } = figure;
+  const traces = [
+    bars(figure, to_private, COLOURS.private, `to private, ${per}`),
+    bars(figure, to_shared, COLOURS.shared, `to shared, ${per}`),
+    ...unknownBars(figure),
+    privateLine(figure),
+    failureCrosses(figure),
+  ];
+  Plotly.newPlot(element, traces, layout, CONFIG);
+}
+
+function bars({ t, width }, y, color, name) {
+  return { type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name };
+}
+
+/** Conversions of unknown direction: half upwards, half downwards, hatched. */
+function unknownBars(figure) {
+  const { to_unknown, per } = figure;
+  const hatch = { shape: "/", fgcolor: COLOURS.stripe, bgcolor: COLOURS.unknown, size: 5 };
+  return [0.5, -0.5].map((part) => ({
+    ...bars(figure, rated(to_unknown, part), COLOURS.unknown, ""),
+    marker: {
+      color: COLOURS.unknown,
+      line: { width: 0 },
+      pattern: { ...hatch, solidity: 0.4 },
+    },
+    text: to_unknown.map((rate) => `${rate} of unknown direction, ${per}`),
+    textposition: "none",
+    hoverinfo: "text+x",
+  }));
+}
+
+function rated(rates, part) {
+  return rates.map((rate) => part * rate);
+}
+
+function privateLine({ t, private_gib }) {
+  const line = { color: COLOURS.ink, width: 1 };
+  return { x: t, y: private_gib, yaxis: "y2", mode: "lines", line, name: "private GiB" };
+}
+
+function failureCrosses({ t, failed }) {
+  const failures = t.filter((_, i) => failed[i] > 0);
+  return {
+    x: failures,
+    y: failures.map(() => 0),
+    mode: "markers",
+    marker: { symbol: "x-thin", size: 7, line: { color: COLOURS.failed, width: 1.5 } },
+    text: failed.filter((count) => count > 0).map((count) => `${count} failed`),
+    hoverinfo: "text+x",
+  };
 }
 
 function drawMap(element, { image, from, to, time, rows, ticks, labels }) {
-  const picture = { source: image, xref: "x", yref: "y", x: from, sizex: to - from, y: rows, sizey: rows };
-  Plotly.newPlot(element, [{ x: [from, to], y: [0, rows], mode: "markers", marker: { opacity: 0 }, hoverinfo: "skip" }], {
-    ...BASE,
-    height: 440,
-    images: [{ ...picture, sizing: "stretch", layer: "below" }],
-    xaxis: { ...timeAxis(time), range: [from, to], showgrid: false },
-    yaxis: { range: [0, rows], tickvals: ticks, ticktext: labels, showgrid: false, zeroline: false },
-  }, CONFIG);
+  const picture = {
+    source: image,
+    xref: "x",
+    yref: "y",
+    x: from,
+    sizex: to - from,
+    y: rows,
+    sizey: rows,
+  };
+  Plotly.newPlot(
+    element,
+    [{ x: [from, to], y: [0, rows], mode: "markers", marker: { opacity: 0 }, hoverinfo: "skip" }],
+    {
+      ...BASE,
+      height: 440,
+      images: [{ ...picture, sizing: "stretch", layer: "below" }],
+      xaxis: { ...timeAxis(time), range: [from, to], showgrid: false },
+      yaxis: {
+        range: [0, rows],
+        tickvals: ticks,
+        ticktext: labels,
+        showgrid: false,
+        zeroline: false,
+      },
+    },
+    CONFIG,
+  );
 }

@@ -3,9 +3,25 @@
 /** What respects with a few values can be; the server knows the same (app/views/event_filters.py). */
 export const CHOICES = {
   kind: [
-    "conversion", "hypercall", "memory_fault", "page_fault", "punch_hole", "allocate", "unmap",
-    "rmp_fault", "memslot", "guest_memfd", "loss_begin", "loss_end", "register_region",
-    "unregister_region", "populate", "depopulate", "population", "state_read", "doubt",
+    "conversion",
+    "hypercall",
+    "memory_fault",
+    "page_fault",
+    "punch_hole",
+    "allocate",
+    "unmap",
+    "rmp_fault",
+    "memslot",
+    "guest_memfd",
+    "loss_begin",
+    "loss_end",
+    "register_region",
+    "unregister_region",
+    "populate",
+    "depopulate",
+    "population",
+    "state_read",
+    "doubt",
   ],
   outcome: ["applied", "failed", "unconfirmed"],
   direction: ["shared", "private", "unknown"],
@@ -23,8 +39,12 @@ export const WRITTEN = {
 export const NAMES = [...Object.keys(CHOICES), ...Object.keys(WRITTEN)];
 
 const SIZES = {
-  "4k": "4 KiB", "2m": "2 MiB", below_2m: "less than 2 MiB", above_2m: "more than 2 MiB",
-  unaligned_2m: "2 MiB, not aligned", unknown: "range not told",
+  "4k": "4 KiB",
+  "2m": "2 MiB",
+  below_2m: "less than 2 MiB",
+  above_2m: "more than 2 MiB",
+  unaligned_2m: "2 MiB, not aligned",
+  unknown: "range not told",
 };
 const WORDS = {
   direction: (value) => (value === "unknown" ? "direction unknown" : `to ${value}`),
@@ -42,7 +62,8 @@ export const wordsOf = (name, values) => values.map(WORDS[name] ?? String).join(
 /** The filters that a URL holds: values by name; what makes no sense is left out. */
 export function readFilters(query) {
   const found = NAMES.map((name) => [
-    name, [...new Set(query.getAll(name))].filter((text) => isValue(name, text)),
+    name,
+    [...new Set(query.getAll(name))].filter((text) => isValue(name, text)),
   ]);
   return Object.fromEntries(found.filter(([, values]) => values.length > 0));
 }
@@ -55,5 +76,7 @@ export function putFilters(query, filters) {
 
 /** "to private, vCPU 3 or vCPU 5"; empty where nothing is filtered. */
 export function describeFilters(filters) {
-  return Object.entries(filters).map(([name, values]) => wordsOf(name, values)).join(", ");
+  return Object.entries(filters)
+    .map(([name, values]) => wordsOf(name, values))
+    .join(", ");
 }

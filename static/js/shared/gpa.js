@@ -15,8 +15,9 @@ export function toHex(address) {
 
 /** 0x180000000 -> "0x1_8000_0000", at least two groups so that columns line up. */
 export function formatAddress(address) {
-  const digits = (typeof address === "string" ? address.replace(/^0x/, "") : address.toString(16))
-    .padStart(9, "0");
+  const digits = (
+    typeof address === "string" ? address.replace(/^0x/, "") : address.toString(16)
+  ).padStart(9, "0");
   return `0x${digits.replace(/\B(?=([0-9a-f]{4})+(?![0-9a-f]))/gi, "_")}`;
 }
 

@@ -31,7 +31,9 @@ export function listenForNews({ changed, lost, regained }) {
 }
 
 function listenToWorker(take) {
-  const { port } = new SharedWorker(new URL("./news_worker.js", import.meta.url), { type: "module" });
+  const { port } = new SharedWorker(new URL("./news_worker.js", import.meta.url), {
+    type: "module",
+  });
   port.addEventListener("message", ({ data }) => take(data));
   port.start();
   window.addEventListener("pagehide", () => port.postMessage("bye"), { once: true });

@@ -53,7 +53,10 @@ export async function send(method, url, body) {
   if (response.ok) return;
   const problem = await response.json().catch(() => null);
   if (problem === null) throw new ServerGone("The server is not ready.");
-  throw new Refused({ ...problem, detail: sentence(problem.detail ?? problem.title) }, response.status);
+  throw new Refused(
+    { ...problem, detail: sentence(problem.detail ?? problem.title) },
+    response.status,
+  );
 }
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;

@@ -40,7 +40,10 @@ export function formatSeconds(ns, decimals) {
 export function formatDuration(ns) {
   if (countsLines) return formatLines(ns / NS_PER_LINE);
   if (ns < 1000) return `${Number(ns.toPrecision(3))} ns`;
-  for (const [unit, size] of [["µs", 1e3], ["ms", 1e6]]) {
+  for (const [unit, size] of [
+    ["µs", 1e3],
+    ["ms", 1e6],
+  ]) {
     if (ns < size * 999.5) return `${Number((ns / size).toPrecision(3))} ${unit}`;
   }
   const seconds = ns / NS_PER_S;
@@ -65,7 +68,9 @@ export function clockAt(clockStartNs, ns) {
 
 /** The same, with the clock's name. */
 export function clockText({ clock, clock_start_ns }, ns, exact = clockAt(clock_start_ns, ns)) {
-  return clock === LINE_NUMBERS ? `${formatTime(ns)}: this recording has no times` : `${clock} ${exact} ns`;
+  return clock === LINE_NUMBERS
+    ? `${formatTime(ns)}: this recording has no times`
+    : `${clock} ${exact} ns`;
 }
 
 /** Wall-clock text of a time, or null where the recording does not know it. */

@@ -6,16 +6,22 @@ import { formatTime } from "../../shared/time.js";
 const isAlive = ({ from, to }, t) => from <= t && (to === null || to > t);
 
 const has = ({ userspace_addr, size }, hva) =>
-  userspace_addr !== null && BigInt(userspace_addr) <= hva && hva < BigInt(userspace_addr) + BigInt(size);
+  userspace_addr !== null &&
+  BigInt(userspace_addr) <= hva &&
+  hva < BigInt(userspace_addr) + BigInt(size);
 
-const nameOf = ({ slot, as_id }) => `memslot ${slot ?? "?"}${as_id ? ` of address space ${as_id}` : ""}`;
+const nameOf = ({ slot, as_id }) =>
+  `memslot ${slot ?? "?"}${as_id ? ` of address space ${as_id}` : ""}`;
 
 /** @returns {{gpa: number, slot: object}[]} where an hva lies at an instant, slot by slot */
 export function placesOf(hva, memslots, t) {
   const wanted = BigInt(hva);
   return memslots
     .filter((slot) => isAlive(slot, t) && has(slot, wanted))
-    .map((slot) => ({ slot, gpa: Number(slot.gpa) + Number(wanted - BigInt(slot.userspace_addr)) }));
+    .map((slot) => ({
+      slot,
+      gpa: Number(slot.gpa) + Number(wanted - BigInt(slot.userspace_addr)),
+    }));
 }
 
 /** Which memslot a jump to an hva went by. */

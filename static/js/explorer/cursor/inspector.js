@@ -1,6 +1,13 @@
 /** What is under the pointer or the cursor: address, slot, state, and the exact counts of the cell. */
 
-import { cellRows, historyRows, lifeRow, memslotRows, placeRows, stateRow } from "./inspector_rows.js";
+import {
+  cellRows,
+  historyRows,
+  lifeRow,
+  memslotRows,
+  placeRows,
+  stateRow,
+} from "./inspector_rows.js";
 import { PAGE_SIZE, floorPage, toHex } from "../../shared/gpa.js";
 import { loadHistory, summarise } from "./page_history.js";
 import { Latest, Refused, address, fetchJson } from "../../shared/rest.js";

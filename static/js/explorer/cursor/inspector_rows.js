@@ -139,8 +139,12 @@ export function lifeRow(vmId, page) {
 }
 
 function sinceText(event) {
-  if (event.kind === "state_read") return `${formatTime(event.t_effect)} or before: read from the kernel then`;
-  if (event.kind === "doubt") return `${formatTime(event.t_effect)}, by a call that may have been of another VM`;
+  if (event.kind === "state_read") {
+    return `${formatTime(event.t_effect)} or before: read from the kernel then`;
+  }
+  if (event.kind === "doubt") {
+    return `${formatTime(event.t_effect)}, by a call that may have been of another VM`;
+  }
   if (event.kind !== "conversion") return `${formatTime(event.t_effect)}, events were lost`;
   const thread = event.tid ? `thread ${event.tid}` : "an unknown thread";
   const who = event.vcpu === null ? thread : `vCPU ${event.vcpu}`;

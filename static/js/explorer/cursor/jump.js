@@ -7,7 +7,7 @@ import { address, fetchJson } from "../../shared/rest.js";
 import { NS_PER_LINE, formatTime } from "../../shared/time.js";
 import { formatCount } from "../../shared/units.js";
 
-const UNITS = { ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9 };
+const UNITS = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
 const EXAMPLES = "Try 0x1_8000_0000, gfn:0x180000, hva:0x7f12_0000_0000, 12.5s, t+12.5 or #4711.";
 
 /**
@@ -93,13 +93,20 @@ export class JumpBox {
     if (!items.length) return { problem: `This VM has ${formatCount(count)} events, from #0 on.` };
     const [event] = items;
     const gpa = event.gpa === null ? undefined : parseAddress(event.gpa);
-    return { t: event.t_effect, gpa, seq: event.seq, said: `event #${event.seq}: ${kindText(event)}` };
+    return {
+      t: event.t_effect,
+      gpa,
+      seq: event.seq,
+      said: `event #${event.seq}: ${kindText(event)}`,
+    };
   }
 
   problemWith({ gpa, t }) {
     const { memslots, view } = this.page;
     const { layout, span } = view;
-    if (t !== undefined) return t <= span[1] ? "" : `This recording ends at ${formatTime(span[1])}.`;
+    if (t !== undefined) {
+      return t <= span[1] ? "" : `This recording ends at ${formatTime(span[1])}.`;
+    }
     const isThere = layout.bands.some((band) => band.from <= gpa && gpa < band.to);
     const nothing = memslots.length ? "No memslot ever had" : "Nothing was seen at";
     return isThere ? "" : `${nothing} ${formatAddress(gpa)}.${hintOf(gpa, memslots, view.instant)}`;

@@ -1,7 +1,16 @@
 /** The events in view, or under the cursor: a table that loads on demand. */
 
+import { searchAt } from "../../charts/view_url.js";
 import {
-  causeText, changedText, isLoss, kindText, kindTitle, lacksRange, outcomeText, sizeText, threadText,
+  causeText,
+  changedText,
+  isLoss,
+  kindText,
+  kindTitle,
+  lacksRange,
+  outcomeText,
+  sizeText,
+  threadText,
   vcpuText,
 } from "../../shared/event_words.js";
 import { describeFilters } from "../../shared/event_filters.js";
@@ -94,7 +103,9 @@ export class EventsTable {
     this.next = next;
     this.count += items.length;
     this.parts.body.append(...items.map((event) => this.row(event)));
-    if (this.links[0] && !this.links.some((link) => link.tabIndex === 0)) this.links[0].tabIndex = 0;
+    if (this.links[0] && !this.links.some((link) => link.tabIndex === 0)) {
+      this.links[0].tabIndex = 0;
+    }
     this.say();
   }
 
@@ -106,8 +117,12 @@ export class EventsTable {
   walk(event) {
     const here = this.links.indexOf(event.target);
     const steps = {
-      ArrowUp: here - 1, ArrowDown: here + 1, PageUp: here - PAGE_STEP, PageDown: here + PAGE_STEP,
-      Home: 0, End: Infinity,
+      ArrowUp: here - 1,
+      ArrowDown: here + 1,
+      PageUp: here - PAGE_STEP,
+      PageDown: here + PAGE_STEP,
+      Home: 0,
+      End: Infinity,
     };
     if (here < 0 || !(event.key in steps)) return;
     event.preventDefault();
@@ -130,8 +145,9 @@ export class EventsTable {
     const { caption, more } = this.parts;
     const where = `${this.isUnderCursor ? "under the cursor" : "in view"}${this.among}`;
     const count = formatCount(this.count);
-    if (this.chosen) caption.textContent = `Around event ${formatCount(this.chosen.seq)}, ${this.whatIsChosen}${this.among}`;
-    else if (this.count === 0) caption.textContent = `No such event ${where}`;
+    if (this.chosen) {
+      caption.textContent = `Around event ${formatCount(this.chosen.seq)}, ${this.whatIsChosen}${this.among}`;
+    } else if (this.count === 0) caption.textContent = `No such event ${where}`;
     else caption.textContent = this.next ? `First ${count} ${where}` : `All ${count} ${where}`;
     more.hidden = !this.next;
   }
@@ -157,8 +173,11 @@ export class EventsTable {
       cell(causeText(event), `cause ${event.cause ?? "none"}, ${event.cause_certainty}`),
       cell(vcpuText(event), "", "number"),
       cell(threadText(event), "", "number"),
-      cell(event.latency_ns === null ? "–" : formatDuration(event.latency_ns),
-        event.latency_ns === null ? "" : `${event.latency_ns} ns`, "number"),
+      cell(
+        event.latency_ns === null ? "–" : formatDuration(event.latency_ns),
+        event.latency_ns === null ? "" : `${event.latency_ns} ns`,
+        "number",
+      ),
       cell(changedText(event), "", "number"),
     );
     return row;
@@ -167,7 +186,7 @@ export class EventsTable {
   /** The time, as a link that puts the cursor on the event. */
   timeCell(event) {
     const link = document.createElement("a");
-    link.href = this.view.searchAt(event.t_effect, event.gpa, event.seq);
+    link.href = searchAt(this.view, event);
     link.textContent = formatTime(event.t, 9);
     link.dataset.t = event.t_effect;
     link.dataset.seq = event.seq;
@@ -201,7 +220,11 @@ function rangeCell(event, vmId) {
   const { gpa, gfn, npages, range_certainty } = event;
   if (gpa === null) return lacksRange(event) ? unknownRange() : cell("–");
   const mark = range_certainty === "inferred" ? " (inferred)" : "";
-  const wrapper = cell("", `gfn 0x${gfn.toString(16)}, ${range_certainty}: every event of it`, "address");
+  const wrapper = cell(
+    "",
+    `gfn 0x${gfn.toString(16)}, ${range_certainty}: every event of it`,
+    "address",
+  );
   const link = document.createElement("a");
   link.href = historyUrl(vmId, gfn * PAGE_SIZE, Math.max(npages, 1));
   link.textContent = formatAddress(gpa);

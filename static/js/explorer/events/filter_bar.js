@@ -66,8 +66,11 @@ export class FilterBar {
 }
 
 function noteOf(losses) {
-  const scope = "Filtered are this table and the counts over time; the map and the states show everything.";
-  return losses.length ? `${scope} Of events that were lost, nothing tells whether they match.` : scope;
+  const scope =
+    "Filtered are this table and the counts over time; the map and the states show everything.";
+  return losses.length
+    ? `${scope} Of events that were lost, nothing tells whether they match.`
+    : scope;
 }
 
 /** A choice that a link made, but no option offers, becomes one. */
@@ -75,7 +78,8 @@ function showIn(control, name, values) {
   control.classList.toggle("is-set", values.length > 0);
   const separator = control.tagName === "SELECT" ? " " : ", ";
   const value = values.join(separator);
-  const isOffered = control.tagName !== "SELECT" || [...control.options].some((each) => each.value === value);
+  const isOffered =
+    control.tagName !== "SELECT" || [...control.options].some((each) => each.value === value);
   if (!isOffered) control.append(new Option(wordsOf(name, values), value));
   control.value = value;
 }

@@ -11,7 +11,9 @@ const REACH = 4;
  * @returns {{filter: object, isUnderCursor: boolean}} parameters of the events resource
  */
 export function selectedEvents(view, size) {
-  if (!view.isCursorInView) return { filter: { ...view.time, ...shownAddresses(view) }, isUnderCursor: false };
+  if (!view.isCursorInView) {
+    return { filter: { ...view.time, ...shownAddresses(view) }, isUnderCursor: false };
+  }
   const reach = Math.max(1, Math.ceil((view.length / size.width) * REACH));
   const near = { from: Math.max(view.span[0], view.t - reach), to: view.t + reach };
   const at = placesMeant(view, size, view.gpa);
@@ -20,7 +22,9 @@ export function selectedEvents(view, size) {
 
 /** The addresses at a place, as far as an event there still counts, or without one those shown. */
 export function placesMeant(view, { height }, gpa) {
-  return gpa === null ? shownAddresses(view) : addressesNear({ gpa, positions: view.positions }, height);
+  return gpa === null
+    ? shownAddresses(view)
+    : addressesNear({ gpa, positions: view.positions }, height);
 }
 
 /** No limits while all addresses are shown: events without a range belong there too. */

@@ -118,10 +118,16 @@ function placesFor(view, note) {
   if (t !== null && gpa !== null) {
     const page = floorPage(gpa);
     const pinned = { ...instant, gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
-    places.push({ words: `the page at the cursor: ${formatAddress(page)}, ${formatTime(t)}`, pinned });
+    places.push({
+      words: `the page at the cursor: ${formatAddress(page)}, ${formatTime(t)}`,
+      pinned,
+    });
   }
   if (t !== null) {
-    places.push({ words: `the cursor's instant: ${formatTime(t)}`, pinned: { ...instant, ...everywhere } });
+    places.push({
+      words: `the cursor's instant: ${formatTime(t)}`,
+      pinned: { ...instant, ...everywhere },
+    });
   }
   if (gpaFrom !== null || gpaTo !== null) {
     const pinned = { ...stretch, gpa_from: toHex(addresses.from), gpa_to: toHex(addresses.to) };

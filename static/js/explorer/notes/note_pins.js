@@ -1,8 +1,9 @@
 /** Notes over a plot: a numbered pin for each at its lower edge, and what it covers. */
 
-import { searchOf, placeText } from "./note_place.js";
+import { placeText, searchFor } from "./note_place.js";
 import { Overlay } from "../../charts/overlay.js";
 import { plotWidth } from "../../charts/plot.js";
+import { searchOf } from "../../charts/view_url.js";
 
 const PIN_EDGES = 10;
 const PIXELS_PER_DIGIT = 7;
@@ -33,7 +34,15 @@ export class NotePins {
   place(view, notes) {
     const { from, to } = view.time;
     const width = plotWidth(this.plot.figure);
-    const shown = [notes, this.plot.raster, String(this.plot.range), view.search, from, to, width];
+    const shown = [
+      notes,
+      this.plot.raster,
+      String(this.plot.range),
+      searchOf(view),
+      from,
+      to,
+      width,
+    ];
     if (shown.every((each, i) => each === this.#shown[i])) return; // a click needs its pin to stay
     this.#shown = shown;
     const ends = [];
@@ -78,7 +87,7 @@ function rowFor(ends, x, width) {
 
 function pinOf(view, note, number, share, row) {
   const pin = document.createElement("a");
-  const href = searchOf(view, note);
+  const href = searchFor(view, note);
   Object.assign(pin, { className: "pin", textContent: number, href, tabIndex: -1 });
   Object.assign(pin.dataset, { note: note.id, row });
   pin.title = `note ${number}, ${placeText(note)}\n${note.text}`;

@@ -1,11 +1,12 @@
 /** What a note is about, in words and as a view. */
 
+import { queryOf } from "../../charts/view_url.js";
 import { formatAddress, parseAddress } from "../../shared/gpa.js";
 import { formatTime } from "../../shared/time.js";
 
 /** The query string that shows what a note is about: its stretch, or its instant in a window. */
-export function searchOf(view, note) {
-  const query = new URLSearchParams(view.search);
+export function searchFor(view, note) {
+  const query = queryOf(view);
   for (const name of ["live", "t", "gpa", "event"]) query.delete(name);
   if (note.to !== null) putWindow(query, note.from, note.to);
   else {

@@ -3,7 +3,7 @@
 import { listenForNews } from "../../shared/news.js";
 import { NoteDialog } from "./note_dialog.js";
 import { NotePins } from "./note_pins.js";
-import { placeText, searchOf } from "./note_place.js";
+import { placeText, searchFor } from "./note_place.js";
 import { PacedTask } from "../../shared/paced_task.js";
 import { fetchAll, send } from "../../shared/rest.js";
 import { wallTimeAt } from "../../shared/time.js";
@@ -65,7 +65,9 @@ export class Notes {
     const has = this.found.length > 0;
     byId("notes-title").textContent = has ? `Notes (${formatCount(this.found.length)})` : "Notes";
     byId("no-notes").hidden = has;
-    const { note, verb } = this.list.contains(document.activeElement) ? document.activeElement.dataset : {};
+    const { note, verb } = this.list.contains(document.activeElement)
+      ? document.activeElement.dataset
+      : {};
     this.list.replaceChildren(...this.found.map((each) => this.item(each)));
     this.markCurrent();
     const sameAgain = [...this.list.querySelectorAll("[data-note]")].find(
@@ -105,7 +107,10 @@ export class Notes {
     const buttons = made("span", "note-buttons");
     for (const verb of ["edit", "delete"]) {
       const button = made("button", "", verb);
-      Object.assign(button, { type: "button", ariaLabel: `${verb} the note at ${placeText(note)}` });
+      Object.assign(button, {
+        type: "button",
+        ariaLabel: `${verb} the note at ${placeText(note)}`,
+      });
       Object.assign(button.dataset, { note: note.id, verb });
       buttons.append(button);
     }
@@ -128,7 +133,7 @@ export class Notes {
   /** Show what a note is about, and the note. */
   show(id) {
     const note = this.found.find((each) => each.id === id);
-    this.page.goTo(searchOf(this.page.stage.axis, note));
+    this.page.goTo(searchFor(this.page.stage.axis, note));
     this.current = id;
     this.markCurrent();
     byId(`note-${id}`).scrollIntoView({ block: "nearest" });
@@ -150,7 +155,7 @@ export class Notes {
   place(view) {
     for (const pins of this.pins) pins.place(view, this.found);
     const places = this.list.querySelectorAll(".note-place");
-    this.found.forEach((note, i) => (places[i].href = searchOf(view, note)));
+    this.found.forEach((note, i) => (places[i].href = searchFor(view, note)));
   }
 }
 
