@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import Depends, Request, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from pydantic.fields import FieldInfo
 
 from app.api.problems import BadParameter
 
@@ -26,9 +27,14 @@ def parameters_of(route: APIRoute) -> frozenset[str]:
     known = _KNOWN.get(route.endpoint)
     if known is None:
         fields = get_flat_params(route.dependant)
-        known = frozenset(one.alias for one in fields if isinstance(one.field_info, params.Query))
+        known = frozenset(one.alias for one in fields if is_in_query(one.field_info))
         _KNOWN[route.endpoint] = known
     return known
+
+
+def is_in_query(field: FieldInfo) -> bool:
+    """The fields of query models, of which we have no others, are none of FastAPI's own."""
+    return isinstance(field, params.Query) or not isinstance(field, params.Param)
 
 
 KnownOnly = Depends(known_only)

@@ -1,46 +1,64 @@
 """Options that choose events, spelled as REST spells its parameters."""
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.errors import UsageError
+from app.views.choices import EVENT_PARAMETERS, EventParameter
 
 if TYPE_CHECKING:
     from app.model.filtering import EventFilter
     from app.store.reader import Reader
 
 PANEL = "Which events (conversions and events only; each option is repeatable)"
+Filters = dict[str, list[str] | None]
+"""What was given for each of `EVENT_PARAMETERS`."""
 
 
-def _option(name: str, help_text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        f"--{name}", help=help_text, rich_help_panel=PANEL, show_default=False
+def with_event_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each of `EVENT_PARAMETERS`; it takes them all as `filters`."""
+
+    @wraps(command)
+    def command_with_options(**given: object) -> None:
+        filters = {one.name: given.pop(one.name) for one in EVENT_PARAMETERS}
+        command(**given, filters=filters)
+
+    wanted = signature(command)
+    parameters = list(_with_options(wanted.parameters.values()))
+    command_with_options.__signature__ = wanted.replace(  # type: ignore[attr-defined]
+        parameters=parameters
     )
-    return option
+    command_with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command_with_options
 
 
-Kind = Annotated[list[str] | None, _option("kind", "conversion, hypercall, page_fault ...")]
-Outcome = Annotated[list[str] | None, _option("outcome", "applied, failed or unconfirmed.")]
-Direction = Annotated[list[str] | None, _option("direction", "private, shared or unknown.")]
-Cause = Annotated[list[str] | None, _option("cause", "explicit, implicit, vmm or none.")]
-Errno = Annotated[list[str] | None, _option("errno", "EAGAIN, or 11.")]
-Vcpu = Annotated[list[str] | None, _option("vcpu", "A vCPU's number, or unknown.")]
-Tid = Annotated[list[str] | None, _option("tid", "A host thread's id.")]
-Size = Annotated[
-    list[str] | None, _option("size", "4k, 2m, below_2m, above_2m, unaligned_2m or unknown.")
-]
-Slot = Annotated[
-    list[str] | None,
-    _option("memslot", "What lies in a memslot's range while it is there: 1, or 1:2 (SMM)."),
-]
+def _with_options(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
+    for parameter in parameters:
+        if parameter.name == "filters":
+            yield from map(_option, EVENT_PARAMETERS)
+        else:
+            yield parameter
 
 
-def filter_of(reader: "Reader", vm_id: int, texts: dict[str, list[str] | None]) -> "EventFilter":
+def _option(declared: EventParameter) -> Parameter:
+    option: typer.models.OptionInfo = typer.Option(
+        f"--{declared.name}", help=declared.option_help, rich_help_panel=PANEL, show_default=False
+    )
+    annotation = Annotated[list[str] | None, option]
+    return Parameter(
+        declared.name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation
+    )
+
+
+def filter_of(reader: "Reader", vm_id: int, filters: Filters) -> "EventFilter":
     """Raises UsageError."""
-    from app.views.event_filters import FilterError, event_filter
+    from app.views.event_filters import EventFilters, FilterError, event_filter
 
     try:
-        return event_filter(reader, vm_id, texts)
+        return event_filter(reader, vm_id, EventFilters.model_validate(filters))
     except FilterError as error:
         raise UsageError(f"--{error.name}: {error}") from error

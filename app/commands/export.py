@@ -1,20 +1,20 @@
 """`gmemscope export`: everything on screen, as data."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 
-from app.commands import event_options
 from app.commands.damage import tell_damage
 from app.commands.errors import UsageError
+from app.commands.event_options import Filters, filter_of, with_event_options
 from app.commands.options import Database, open_to_read
 from app.commands.outputs import opened_output
 from app.commands.times import parse_instant
-from app.views.choices import EVENT_FILTERS, TableFormat, What
+from app.views.choices import TableFormat, What
 
 CACHE_BYTES = 64 << 20
 """Each segment is read once: keeping many would only cost memory."""
@@ -47,21 +47,15 @@ Output = Annotated[
 ]
 
 
+@with_event_options
 def command(
     vm: VmName,
     what: ExportedWhat,
     at: At = None,
     from_t: From = None,
     to_t: To = None,
-    kind: event_options.Kind = None,
-    outcome: event_options.Outcome = None,
-    direction: event_options.Direction = None,
-    cause: event_options.Cause = None,
-    errno: event_options.Errno = None,
-    vcpu: event_options.Vcpu = None,
-    tid: event_options.Tid = None,
-    size: event_options.Size = None,
-    memslot: event_options.Slot = None,
+    *,
+    filters: Filters,
     table_format: Format = None,
     output: Output = None,
     database: Database = None,
@@ -70,10 +64,8 @@ def command(
 
     The exit status is 1 if damage of the database took something of it.
     """
-    values = (kind, outcome, direction, cause, errno, vcpu, tid, size, memslot)
-    texts = dict(zip(EVENT_FILTERS, values, strict=True))
     check_times(what, at, from_t, to_t)
-    check_filters(what, texts)
+    check_filters(what, filters)
     table_format = table_format or format_of(output)
     from app.store.reader import Reader
     from app.views.exports import SCHEMAS, Export, export_batches
@@ -82,7 +74,7 @@ def command(
 
     reader = Reader(open_to_read(database), cache_bytes=CACHE_BYTES)
     found = find_vm(reader, vm)
-    where = event_options.filter_of(reader, found.id, texts)
+    where = filter_of(reader, found.id, filters)
     batches = export_batches(reader, found, Export(what, at, from_t, to_t, where))
     with opened(output, table_format) as target:
         write_table(batches, SCHEMAS[what], table_format, target.write)
@@ -100,12 +92,12 @@ def check_times(what: What, at: int | None, from_t: int | None, to_t: int | None
         raise UsageError(f"--to {to_t} is not after --from {from_t}")
 
 
-def check_filters(what: What, texts: Mapping[str, object]) -> None:
+def check_filters(what: What, filters: Filters) -> None:
     """Raise UsageError where a filter would be ignored."""
-    given = [name for name, values in texts.items() if values]
+    given = [name for name, values in filters.items() if values]
     if given and what not in (What.CONVERSIONS, What.EVENTS):
         raise UsageError(f"--{given[0]} chooses among events: it says nothing of {what}")
-    if what is What.CONVERSIONS and texts["kind"]:
+    if what is What.CONVERSIONS and filters["kind"]:
         raise UsageError("--what conversions is of one kind already: use --what events")
 
 

@@ -1,14 +1,17 @@
 """Filters of events as people write them: in an address, on the command line."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from app.model.events import UNKNOWN_VCPU, Cause, EventKind, Outcome, To
 from app.model.filtering import EventFilter, SlotLife, lives_of
 from app.model.layout import Memslot
 from app.model.tallies import SizeClass
 from app.store.reader import Reader
+from app.views.choices import EVENT_PARAMETERS, EventParameter
 from app.views.tables import ERRNO_LIMIT, ERRNO_NAMES
 
 NOT_KNOWN = "unknown"
@@ -96,14 +99,34 @@ _PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
-def event_filter(
-    reader: Reader, vm_id: int, texts: Mapping[str, Sequence[str] | None]
-) -> EventFilter:
-    """What was written under each of `EVENT_FILTERS`; nothing is anything. Raises FilterError."""
+def _declared(parameter: EventParameter) -> tuple[Any, Any]:
+    """A field of the query model: texts, of which OpenAPI tells what they may be."""
+    examples = [[parameter.example]] if parameter.example else None
+    field = Field(None, description=parameter.description, examples=examples)
+    if parameter.name not in CHOICES:
+        return list[str] | None, field
+    items = {"type": "string", "enum": list(CHOICES[parameter.name])}
+    return Annotated[list[str] | None, WithJsonSchema({"type": "array", "items": items})], field
+
+
+if TYPE_CHECKING:
+
+    class EventFilters(BaseModel):
+        """Filters of events as people write them: a field for each of `EVENT_PARAMETERS`."""
+
+else:
+    EventFilters = create_model(
+        "EventFilters", **{one.name: _declared(one) for one in EVENT_PARAMETERS}
+    )
+
+
+def event_filter(reader: Reader, vm_id: int, filters: EventFilters) -> EventFilter:
+    """What `EventFilters` mean for a VM; nothing given is anything. Raises FilterError."""
+    texts: dict[str, list[str]] = filters.model_dump(exclude_none=True)
     values: dict[str, Any] = {}
     for name, (field, parse) in _PARSERS.items():
         if texts.get(name):
-            values[field] = frozenset(_parsed(name, parse, texts[name] or ()))
+            values[field] = frozenset(_parsed(name, parse, texts[name]))
     slots = texts.get("memslot")
     if slots:
         wanted = _parsed("memslot", _slot, slots)
