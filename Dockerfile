@@ -28,8 +28,11 @@ COPY templates templates
 COPY static static
 COPY docs/examples docs/examples
 COPY --from=assets /srv/gmemscope/static/vendor static/vendor
-# Editable, as `make run` installs it: templates and static files are found beside the packages.
-RUN /opt/gmemscope/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+# Editable, as `make run` installs it: templates and static files are found beside the packages. git,
+# which names the version, stays outside: docker build --build-arg VERSION="$(git describe --tags)" .
+ARG VERSION=
+RUN env ${VERSION:+SETUPTOOLS_SCM_PRETEND_VERSION_FOR_GMEMSCOPE="$VERSION"} \
+    /opt/gmemscope/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 
 # The compiled hot loops live on the volume, so that a read-only container can renew them when it
 # runs on another CPU than the one that built the image.

@@ -22,7 +22,7 @@ assets_stamp := static/vendor/.installed-$(call digest,package-lock.json scripts
 tested_stamp := node_modules/.installed-dev-$(call digest,package-lock.json scripts/assets)
 warm_stamp   := .venv/.warm-$(call digest,$(hot_sources))
 
-.PHONY: help run test lint types fuzz bench lock clean
+.PHONY: help run test lint types fuzz bench lock release clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -53,8 +53,11 @@ bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full size
 lock: ## pin the newest dependencies that pyproject.toml allows
 	@scripts/lock
 
+release: $(dev_stamp) $(assets_stamp) ## wheel and sdist of this commit, checked, in dist/
+	@scripts/release
+
 clean: ## remove everything that was set up (recordings are kept)
-	rm -rf .venv build node_modules static/vendor gmemscope.egg-info
+	rm -rf .venv build dist node_modules static/vendor gmemscope.egg-info
 
 $(run_stamp):
 	@scripts/needs

@@ -8,6 +8,7 @@ import errno
 import gc
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -25,6 +26,7 @@ from app.commands import (
     simulate,
     snapshot,
     storms,
+    version,
     warm,
 )
 from app.commands.errors import CommandError
@@ -41,6 +43,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=version.print_version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """What comes before a command's name."""
+
+
 app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("collect")(collect.command)

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_no_large_file_is_tracked() -> None:
 def test_screenshots_are_small() -> None:
     images = [p for p in tracked_files() if ROOT / "docs" in p.parents and p.suffix == ".png"]
     assert [p for p in images if p.stat().st_size >= LARGEST_SCREENSHOT] == []
+
+
+def test_version_without_git_names_the_newest_release() -> None:
+    """How many commits follow it only git knows."""
+    (newest,) = re.findall(r"^## (\d.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[:1]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["setuptools_scm"]["fallback_version"] == f"{newest}+unknown"
 
 
 def test_every_locked_package_is_pinned_by_hash() -> None:

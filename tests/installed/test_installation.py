@@ -4,13 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from browsing import CHROMIUM_ARGUMENTS, wait_until_drawn
-from installing import ROOT, Installation
+from installing import BUILT_FROM, ROOT, Installation
 from playwright.sync_api import sync_playwright
 
 WEB_PARTS = ("fastapi", "jinja2", "pydantic_settings", "starlette", "uvicorn")
@@ -47,6 +49,23 @@ def test_wheel_holds_every_module_and_nothing_of_the_tests(wheel: Path) -> None:
     }
     held = {name for name in names_in(wheel) if name.endswith(".py")}
     assert held == modules
+
+
+def test_version_of_a_tree_without_git_is_that_of_its_sdist_and_its_wheel(
+    sdist: Path, wheel: Path, installation: Installation
+) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    version = project["tool"]["setuptools_scm"]["fallback_version"]
+    assert sdist.name == f"gmemscope-{version}.tar.gz"
+    assert wheel.name == f"gmemscope-{version}-py3-none-any.whl"
+    assert installation.run("--version").stdout == f"gmemscope {version}\n"
+
+
+def test_sdist_holds_what_a_wheel_is_built_from_and_no_more(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+    made = {"PKG-INFO", "setup.cfg", "gmemscope.egg-info"}
+    assert names - made == {name.split("/")[0] for name in BUILT_FROM} | {"MANIFEST.in"}
 
 
 @pytest.fixture
