@@ -19,6 +19,7 @@ from app.api.problems import add_problem_handlers
 from app.head_requests import HeadAsGet
 from app.pages.errors import answer_http_error
 from app.pages.home import Hosts
+from app.report import download
 from app.settings import Settings
 from app.store.database import default_database, open_or_make
 from app.store.location import database_path
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_middleware(app, settings, access)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(download.router)
     app.mount("/static", StaticFiles(directory=resources.folder("static")), name="static")
     return app
 

@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.api.feed import ChangeFeed
 from app.api.import_jobs import ImportJobs
-from app.api.parameters import INTEGER_LIMIT
+from app.api.limits import INTEGER_LIMIT
 from app.settings import Settings
 from app.store.reader import Reader
 from app.views.backing import Accounts

@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 from app.api.dependencies import ReaderOf, VmId
 from app.api.event_filters import EventsWanted
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
+from app.api.limits import JSON_LIMIT, TABLE_LIMIT
 from app.api.paging import After, Page, parse_cursor
 from app.api.parameters import GfnsOf, TimesOf
 from app.api.problems import BadParameter
@@ -19,10 +20,6 @@ from app.views.tables import EVENTS
 from app.views.wire import with_wire_forms
 
 router = APIRouter(prefix="/vms", tags=["events"])
-
-JSON_LIMIT = 10_000
-TABLE_LIMIT = 1_000_000
-"""Tables hold this many rows; more follow by the Link header."""
 
 
 EXAMPLE: JsonDict = {

@@ -8,8 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from app.api.bodies import described, json_body, told_as_invalid
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.api.limits import INTEGER_LIMIT
 from app.api.paging import After, Limit, Page, page_of
-from app.api.parameters import INTEGER_LIMIT, Gpa, TimesOf
+from app.api.parameters import Gpa, TimesOf
 from app.api.problems import (
     PROBLEMS_OF_BODIES,
     PROBLEMS_OF_CHANGES,

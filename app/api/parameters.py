@@ -6,12 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
+from app.api.limits import INTEGER_LIMIT
 from app.api.problems import BadParameter
 from app.model.events import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
 
 GPA_LIMIT = GFN_LIMIT << PAGE_SHIFT
-INTEGER_LIMIT = 1 << 63
-"""Databases hold no larger ones."""
 
 
 def parse_gpa(text: object) -> object:

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
+from app.api.limits import MOST_RUNS
 from app.api.parameters import At, GfnsOf
 from app.model.events import PAGE_SHIFT, RunArray
 from app.views.json_rows import json_array
@@ -18,8 +19,6 @@ from app.views.totals import TotalsView
 from app.views.wire import with_gpa
 
 router = APIRouter(prefix="/vms", tags=["state"])
-
-MOST_RUNS = 1_000_000
 
 
 class Run(BaseModel):

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path
 
 from app.api.dependencies import ReaderOf, StormsOf, VmId
 from app.api.formats import OnlyJson
 from app.api.parameters import TimesOf
 from app.api.problems import BadParameter
+from app.api.storm_rules import RulesOf
 from app.views.storm_in_full import StormView
-from app.views.storms import StormList, StormRules
+from app.views.storms import StormList
 from app.views.stretch_parts import StretchView
 from app.views.stretches import stretch_view
 from app.views.time_axis import stretch_of
@@ -20,33 +21,6 @@ LONGEST_STRETCH_EVENTS = 20_000_000
 """More than that is not counted in one answer."""
 
 
-def rules_of(
-    min_calls: Annotated[
-        int | None, Query(ge=1, description="A burst of fewer conversions is no storm.")
-    ] = None,
-    min_rate: Annotated[
-        float | None, Query(gt=0, le=1e9, description="Conversions a second, at least.")
-    ] = None,
-    over_baseline: Annotated[
-        float | None, Query(ge=1, le=1e9, description="Times the recording's own baseline.")
-    ] = None,
-    min_boot_calls: Annotated[
-        int | None, Query(ge=1, description="As `min_calls`, while the guest boots.")
-    ] = None,
-    min_faults: Annotated[
-        int | None, Query(ge=1, description="A burst of fewer page faults is no storm.")
-    ] = None,
-) -> StormRules:
-    return StormRules().scaled(
-        min_calls,
-        min_rate,
-        over_baseline,
-        min_boot_calls=min_boot_calls,
-        min_faults=min_faults,
-    )
-
-
-RulesOf = Annotated[StormRules, Depends(rules_of)]
 StormId = Annotated[str, Path(description="A storm's id, or its place in the list from 1.")]
 
 

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import ReaderOf, VmId
 from app.api.formats import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.api.limits import INTEGER_LIMIT
 from app.api.paging import After, Limit, Page, page_by_place, page_of
-from app.api.parameters import INTEGER_LIMIT, TimesOf
+from app.api.parameters import TimesOf
 from app.views.inventory_tables import VMS, vms_table
 from app.views.memslots import MemslotView, memslot_view
 from app.views.tables import MEMSLOTS, memslots_table

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import AccountsOf, ReaderOf, VmId
-from app.pages.rendering import PageRoute, page
 from app.pages.stretches import QUICK_EVENTS
+from app.rendering import PageRoute, page
 from app.views.backing import BackingPoint, BackingView
 from app.views.recordings import find_recording
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf, RecordingId
-from app.pages.rendering import PageRoute, page
+from app.rendering import PageRoute, page
 from app.store.protocol import Loss
 from app.store.reader import Reader
 from app.views.coverage import coverage_of

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from app.api.dependencies import ReaderOf
-from app.api.diff import Sides, SidesOf, vms_of
-from app.pages.rendering import PageRoute, page
+from app.api.sides import Sides, SidesOf, vms_of
+from app.rendering import PageRoute, page
 from app.store.reader import Reader
 from app.views.between import Between, between
 from app.views.diff_pictures import BINS, changes, states

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.formats import API_PREFIX, quality
 from app.api.problems import problem_response
-from app.pages.rendering import error_page
+from app.rendering import error_page
 
 HTML_TYPE = "text/html"
 JSON_TYPES = frozenset({"application/json", "application/problem+json"})

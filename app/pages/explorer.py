@@ -3,9 +3,8 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf, VmId
-from app.api.events import JSON_LIMIT, TABLE_LIMIT
-from app.api.state import MOST_RUNS
-from app.pages.rendering import PageRoute, page
+from app.api.limits import JSON_LIMIT, MOST_RUNS, TABLE_LIMIT
+from app.rendering import PageRoute, page
 from app.views.recordings import find_recording
 
 router = APIRouter(route_class=PageRoute)

@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf, VmId
-from app.api.history import AfterEvent, PagesOf
+from app.api.page_ranges import AfterEvent, PagesOf
 from app.model.events import PAGE_SHIFT
-from app.pages.rendering import PageRoute, page
+from app.rendering import PageRoute, page
 from app.views.page_history import Pages, page_history
 from app.views.recordings import find_recording
 

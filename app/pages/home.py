@@ -6,7 +6,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
-from app.pages.rendering import PageRoute, page
+from app.rendering import PageRoute, page
 from app.store.cache import ByteCache
 from app.store.reader import Reader
 from app.templating import markup

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import SettingsOf
-from app.pages.rendering import PageRoute, page
+from app.rendering import PageRoute, page
 
 router = APIRouter(route_class=PageRoute)
 

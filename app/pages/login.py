@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from app.access import Access, cookie_name
 from app.api.bodies import small_body
-from app.pages.rendering import PageRoute, page
+from app.rendering import PageRoute, page
 
 LOGIN_PATH = "/login"
 FORM_TYPE = "application/x-www-form-urlencoded"

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf, RecordingId
-from app.pages.rendering import PageRoute, page
+from app.rendering import PageRoute, page
 from app.views.recordings import find_recording
 from app.views.vms import VmView, vm_view
 

@@ -1,17 +1,13 @@
 """The storms of a VM, and one of them in full."""
 
-from http import HTTPStatus
 from inspect import signature
-from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import ReaderOf, StormsOf, VmId
-from app.api.storms import RulesOf, rules_of
-from app.api.strictness import KnownOnly
-from app.pages.rendering import PageRoute, error_page, page
-from app.report.build import ReportError, build_report
+from app.api.storm_rules import RulesOf, rules_of
+from app.rendering import PageRoute, page
 from app.views.pictures import SPARK_HEIGHT, spark
 from app.views.recordings import find_recording
 from app.views.storms import StormList, StormRow
@@ -69,27 +65,3 @@ def _marks(found: StormList, first: int, end: int, width: int) -> list[tuple[flo
         (round((s.from_t - first) * scale, 2), round(max((s.to_t - s.from_t) * scale, 1), 2))
         for s in found.storms
     ]
-
-
-# A misspelt `redact` must not let out what it was to hold back.
-@router.get("/vms/{vm_id}/report", include_in_schema=False, dependencies=[KnownOnly])
-def download_report(
-    reader: ReaderOf,
-    rules: RulesOf,
-    vm_id: VmId,
-    storm: Annotated[str | None, Query(description="Only this one.")] = None,
-    redact: bool = False,
-) -> Response:
-    """The report of a VM, as a file to keep."""
-    try:
-        text = build_report(reader, reader.vm(vm_id), storm, redact=redact, rules=rules)
-    except ReportError as error:
-        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.")
-    name = "-".join(["vm", str(vm_id), *_file_parts(storm, redact=redact)]) + ".html"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
-
-
-def _file_parts(storm: str | None, *, redact: bool) -> list[str]:
-    letters = "" if storm is None else "".join(c for c in storm if c.isascii() and c.isalnum())
-    return [part for part in (letters, "redacted" if redact else "") if part]

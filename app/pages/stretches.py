@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import ReaderOf, StormsOf, VmId
 from app.api.parameters import TimesOf
-from app.api.storms import RulesOf
-from app.pages.rendering import PageRoute, page
+from app.api.storm_rules import RulesOf
 from app.pages.storms import SPARK_BUCKETS, thresholds, window
+from app.rendering import PageRoute, page
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.diff_pictures import became

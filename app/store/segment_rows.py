@@ -3,7 +3,6 @@
 Called inside the writer's transaction, so that readers see either the parts or the whole.
 """
 
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -14,6 +13,7 @@ from sqlmodel import SQLModel, col
 from app.store import checksums
 from app.store.change_codec import encode_changes
 from app.store.event_codec import encode_events
+from app.store.segment_infos import segment_row_checksum
 from app.store.summary_codec import encode_summary, summarise_segment
 from app.store.tables import Segment, Summary
 from app.store.vm_buffer import Part, Position, VmBuffer
@@ -144,14 +144,3 @@ def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_t
         "change_checksum": checksums.of_blob(changes, row),
     }
     return int(connection.execute(_INSERT, values).scalar_one())
-
-
-_SUMMED = (
-    *("vm_id", "number", "is_tail", "first_seq", "event_count", "first_change", "change_count"),
-    *("first_t", "last_t", "first_gfn", "end_gfn"),
-)
-"""For ever: a later column needs a checksum of its own."""
-
-
-def segment_row_checksum(row: Mapping[str, Any]) -> int:
-    return checksums.of_values(*(int(row[name]) for name in _SUMMED))

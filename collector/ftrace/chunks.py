@@ -1,12 +1,12 @@
 """One CPU's bytes out of the file, piece by piece: plain or compressed in chunks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
 
 from collector.ftrace.blocks import BlockReader
 from collector.ftrace.bytesfile import BytesFile
 from collector.ftrace.contents import CpuData
+from collector.ftrace.cpustream import Chunk
 from collector.trace.errors import InputError
 
 PLAIN_PIECE = 1 << 18  # bytes read at once
@@ -17,15 +17,6 @@ _SIZES = Struct("<II")  # of a chunk in the file, and of what it holds
 MAX_CHUNK = 1 << 27
 """trace-cmd writes chunks of a few sub-buffers, of which none is larger than 8 MiB (LARGEST_PAGE):
 one that claims more than this is damage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some bytes of sub-buffers. With `damage`, something is missing after them."""
-
-    offset: int  # in the file
-    content: bytes
-    damage: str | None = None
 
 
 def read_chunks(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.ftrace import gaps, subbuffer
-from collector.ftrace.chunks import Chunk
 from collector.ftrace.plan import DecodePlan
 
 _LOOK_AHEAD = 2  # pages held back: their times tell which of two pages that disagree is damaged
@@ -27,6 +26,15 @@ class Problem:
         where = [] if self.offset is None else [f"at offset {self.offset:#x}"]
         where += [] if self.cpu is None else [f"(CPU {self.cpu})"]
         return f"{' '.join(where)}: {self.reason}" if where else self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some bytes of sub-buffers. With `damage`, something is missing after them."""
+
+    offset: int  # in the file
+    content: bytes
+    damage: str | None = None
 
 
 class CpuStream:
