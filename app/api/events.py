@@ -14,7 +14,8 @@ from app.api.limits import JSON_LIMIT, TABLE_LIMIT
 from app.api.paging import After, Page, parse_cursor
 from app.api.parameters import GfnsOf, TimesOf
 from app.api.problems import BadParameter
-from app.views.events import EventQuery, events_page
+from app.model.filtering import EventQuery
+from app.views.events import events_page
 from app.views.json_rows import json_array
 from app.views.tables import EVENTS
 from app.views.wire import with_wire_forms
@@ -115,10 +116,11 @@ def list_events(
     most = limit or (1000 if is_json else TABLE_LIMIT)
     if is_json and most > JSON_LIMIT:
         raise BadParameter("limit", f"{most} events are too many as JSON: at most {JSON_LIMIT}")
-    is_newest_first = order is Order.DESC
-    query = EventQuery(times.first, times.end, gfns.first, gfns.end, where, is_newest_first)
+    query = EventQuery(times.first, times.end, gfns.first, gfns.end, where)
     after_seq = None if after is None else parse_cursor(after)[0]
-    page = events_page(reader, reader.vm(vm_id), query, after_seq, most)
+    page = events_page(
+        reader, reader.vm(vm_id), query, after_seq, most, is_newest_first=order is Order.DESC
+    )
     following = str(page.next_after) if page.next_after is not None else None
     if not is_json:
         return table_response(request, wanted, page.batches(), EVENTS, following)

@@ -63,6 +63,30 @@ class EventFilter:
 ANY = EventFilter()
 
 
+def only(*kinds: EventKind) -> EventFilter:
+    """Whatever is of one of these kinds."""
+    return EventFilter(kinds=frozenset(kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events of a VM: half-open in effect time and in gfns, and what they are.
+
+    None stands for no bound. Conversions of an unknown range and losses are in every gfn window,
+    since they may have changed its state; other events of an unknown range only where no gfn bound
+    is given.
+    """
+
+    t_from: int | None = None
+    t_to: int | None = None
+    gfn_from: int | None = None
+    gfn_to: int | None = None
+    where: EventFilter = ANY
+
+
+ALL_EVENTS = EventQuery()
+
+
 def lives_of(memslots: Iterable[Memslot]) -> tuple[SlotLife, ...]:
     return tuple(
         SlotLife(

@@ -1,6 +1,6 @@
 """What happened to a VM, event by event and change by change, and what damage took of it."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
-from app.model.events import EVENT, ChangeArray, EventArray, EventKind
-from app.model.filtering import ANY, EventFilter
+from app.model.events import EVENT, ChangeArray, EventArray
+from app.model.filtering import ALL_EVENTS, EventQuery
 from app.store.cache import ByteCache
 from app.store.catalogue import Catalogue
 from app.store.checksums import PartDamagedError
@@ -98,13 +98,8 @@ class EventReader(Catalogue):
     def events(
         self,
         vm_id: int,
+        query: EventQuery = ALL_EVENTS,
         *,
-        t_from: int | None = None,
-        t_to: int | None = None,
-        gfn_from: int | None = None,
-        gfn_to: int | None = None,
-        kinds: Collection[EventKind] | None = None,
-        where: EventFilter = ANY,
         after_seq: int = -1,
         before_seq: int | None = None,
         limit: int = 1000,
@@ -112,21 +107,9 @@ class EventReader(Catalogue):
         """At most `limit` events after `after_seq` in order of effect, and their numbers; with
         `before_seq`, the last ones before it, newest first.
 
-        A full page may be followed by another: ask again after its last number. Conversions of an
-        unknown range and losses are in every gfn window, since they may have changed its state;
-        other events of an unknown range only where no gfn bound is given.
+        A full page may be followed by another: ask again after its last number.
         """
-        pages = self.iter_events(
-            vm_id,
-            t_from=t_from,
-            t_to=t_to,
-            gfn_from=gfn_from,
-            gfn_to=gfn_to,
-            kinds=kinds,
-            where=where,
-            after_seq=after_seq,
-            before_seq=before_seq,
-        )
+        pages = self.iter_events(vm_id, query, after_seq=after_seq, before_seq=before_seq)
         events: list[EventArray] = []
         seqs: list[Seqs] = []
         missing = limit
@@ -143,25 +126,18 @@ class EventReader(Catalogue):
     def iter_events(
         self,
         vm_id: int,
+        query: EventQuery = ALL_EVENTS,
         *,
-        t_from: int | None = None,
-        t_to: int | None = None,
-        gfn_from: int | None = None,
-        gfn_to: int | None = None,
-        kinds: Collection[EventKind] | None = None,
-        where: EventFilter = ANY,
         after_seq: int = -1,
         before_seq: int | None = None,
     ) -> Iterator[tuple[EventArray, Seqs]]:
-        """All events of a window in order, in chunks of at most a segment, as `events` filters;
-        with `before_seq`, those before it, newest first.
+        """All events in order, in chunks of at most a segment; with `before_seq`, those before it,
+        newest first.
 
         Each chunk comes from its own snapshot, so that a slow consumer holds up nobody.
         """
-        window = Window.of(t_from, t_to, gfn_from, gfn_to)
-        where = where.of_kinds(kinds)
         while True:
-            found = self._next_events(vm_id, window, where, after_seq, before_seq)
+            found = self._next_events(vm_id, query, after_seq, before_seq)
             if found is None:
                 return
             info, events, seqs = found
@@ -176,13 +152,12 @@ class EventReader(Catalogue):
     def _next_events(
         self,
         vm_id: int,
-        window: Window,
-        where: EventFilter,
+        query: EventQuery,
         after_seq: int,
         before_seq: int | None,
     ) -> tuple[SegmentInfo, EventArray, Seqs] | None:
         with snapshot(self._engine) as connection:
-            rest = self._chosen(connection, vm_id, window, where, after_seq, before_seq)
+            rest = self._chosen(connection, vm_id, query, after_seq, before_seq)
             found = next(rest, None)
             if found is None:
                 return None
@@ -245,21 +220,21 @@ class EventReader(Catalogue):
         self,
         connection: Connection,
         vm_id: int,
-        window: Window,
-        where: EventFilter,
+        query: EventQuery,
         after_seq: int = -1,
         before_seq: int | None = None,
     ) -> Iterator[tuple[SegmentInfo, Seqs]]:
         """Segments with which of their events are meant, those with none left out; the last one
         first if `before_seq` is given."""
+        window = Window.of(query.t_from, query.t_to, query.gfn_from, query.gfn_to)
         infos = self._segments.of_vm(connection, vm_id)
         first_seq = max(after_seq + 1, 0)
         end_seq = LIMIT if before_seq is None else min(before_seq, LIMIT)
         for info in infos if before_seq is None else reversed(infos):
             is_left = info.first_seq + info.event_count > first_seq and info.first_seq < end_seq
-            if not (is_left and info.meets(window) and info.may_hold(where)):
+            if not (is_left and info.meets(window) and info.may_hold(query.where)):
                 continue
-            chosen = self._segments.choose(connection, info, window, where)
+            chosen = self._segments.choose(connection, info, window, query.where)
             first, end = np.searchsorted(chosen + info.first_seq, [first_seq, end_seq])
             chosen = chosen[first:end]
             if len(chosen):

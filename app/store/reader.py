@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
-from app.model.filtering import ANY, EventFilter
+from app.model.filtering import ANY, EventFilter, EventQuery
 from app.model.pagemap import PageMap
 from app.model.raster import Churn, ChurnSums, Grid, Raster, RasterSums
 from app.model.timeline import PRIVATE, Timeline, TimelineSums
@@ -122,7 +122,7 @@ class Reader(EventReader):
         states are of the whole VM.
         """
         window = Window(t_to=int(t_edges[-1]))
-        chosen = Window.of(int(t_edges[0]), window.t_to, gfn_from, gfn_to)
+        chosen = EventQuery(int(t_edges[0]), window.t_to, gfn_from, gfn_to, where)
         sums = TimelineSums(t_edges)
         with snapshot(self._engine) as connection:
             start, infos = self._before(connection, vm_id, int(t_edges[0]))
@@ -136,9 +136,9 @@ class Reader(EventReader):
                     columns = self._segments.columns(connection, info)
                     sums.add_changes(columns.changes_in(window))
                     sums.add_events(self._segments.events(connection, info))
-            if not (chosen.is_all_gfns and where.is_any):
+            if not (Window.of(None, None, gfn_from, gfn_to).is_all_gfns and where.is_any):
                 sums.counts[:, :PRIVATE] = 0
-                for info, events in self._chosen(connection, vm_id, chosen, where):
+                for info, events in self._chosen(connection, vm_id, chosen):
                     columns = self._segments.columns(connection, info)
                     columns.count(sums.counts, sums.t_edges, events)
         return sums.finish()

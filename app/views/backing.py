@@ -19,7 +19,7 @@ from app.model.events import (
     To,
     effect_time,
 )
-from app.model.filtering import EventFilter
+from app.model.filtering import EventFilter, EventQuery
 from app.model.halves import Halves
 from app.model.layout import Backing, Memslot
 from app.model.overlaps import ANYTHING, told
@@ -183,9 +183,8 @@ class Accounts:
 
     def _stale_run(self, vm_id: int, gfn: int, npages: int, t: int) -> StaleRun:
         """With the last conversion to shared of its first page."""
-        chunks = self._reader.iter_events(
-            vm_id, t_to=t + 1, gfn_from=gfn, gfn_to=gfn + 1, where=_LEAVING, before_seq=LIMIT
-        )
+        query = EventQuery(t_to=t + 1, gfn_from=gfn, gfn_to=gfn + 1, where=_LEAVING)
+        chunks = self._reader.iter_events(vm_id, query, before_seq=LIMIT)
         since, seq, tid = None, None, None
         for events, seqs in islice(chunks, 1):
             since, seq, tid = int(effect_time(events[:1])[0]), int(seqs[0]), int(events["tid"][0])

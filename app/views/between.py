@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, ChangeArray, EventArray, PageState, effect_time
+from app.model.filtering import EventQuery
 from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
@@ -88,7 +89,7 @@ def _events_of(
     if not len(wanted):
         return
     after = int(wanted[0]) - 1
-    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t, after_seq=after):
+    for events, seqs in reader.iter_events(vm_id, EventQuery(from_t, to_t), after_seq=after):
         chosen: EventArray = events[np.isin(seqs, wanted)]
         numbers = seqs[np.isin(seqs, wanted)].tolist()
         yield from zip(chosen, numbers, effect_time(chosen).tolist(), strict=True)

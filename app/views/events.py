@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from app.model.events import EventArray
-from app.model.filtering import ANY, EventFilter
+from app.model.filtering import EventQuery
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.store.window import LIMIT
@@ -19,21 +19,8 @@ BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class EventQuery:
-    """Which events, and in which order: half-open in effect time and gfn; None stands for no
-    bound."""
-
-    from_t: int | None = None
-    to_t: int | None = None
-    first_gfn: int | None = None
-    end_gfn: int | None = None
-    where: EventFilter = ANY
-    is_newest_first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class EventsPage:
-    """A page of events in the query's order."""
+    """A page of events in the order asked for."""
 
     events: EventArray
     seqs: npt.NDArray[np.int64]
@@ -56,19 +43,21 @@ def parts(count: int) -> Iterator[slice]:
 
 
 def events_page(
-    reader: Reader, vm: Vm, query: EventQuery, after_seq: int | None, limit: int
+    reader: Reader,
+    vm: Vm,
+    query: EventQuery,
+    after_seq: int | None,
+    limit: int,
+    *,
+    is_newest_first: bool = False,
 ) -> EventsPage:
-    """At most `limit` events, of what follows a sequence number in the query's order."""
+    """At most `limit` events, of what follows a sequence number in order."""
     after, before = (-1 if after_seq is None else after_seq), None
-    if query.is_newest_first:
+    if is_newest_first:
         after, before = -1, LIMIT if after_seq is None else after_seq
     events, seqs = reader.events(
         row_id(vm),
-        t_from=query.from_t,
-        t_to=query.to_t,
-        gfn_from=query.first_gfn,
-        gfn_to=query.end_gfn,
-        where=query.where,
+        query,
         after_seq=after,
         before_seq=before,
         limit=limit + 1,  # one more tells whether there are more

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from app.model.events import EventKind
-from app.model.filtering import ANY, EventFilter
+from app.model.filtering import ANY, EventFilter, EventQuery
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.choices import What
@@ -68,12 +68,11 @@ def export_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.Record
 
 def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
     is_conversions = export.what is What.CONVERSIONS
-    kinds = (EventKind.CONVERSION,) if is_conversions else None
+    where = export.where.of_kinds((EventKind.CONVERSION,) if is_conversions else None)
     table = conversions_table if is_conversions else events_table
     clock_start_ns = reader.recording(vm.recording_id).clock_start_ns
-    chunks = reader.iter_events(
-        row_id(vm), t_from=export.from_t, t_to=export.to_t, kinds=kinds, where=export.where
-    )
+    query = EventQuery(export.from_t, export.to_t, where=where)
+    chunks = reader.iter_events(row_id(vm), query)
     for events, seqs in chunks:
         for part in parts(len(events)):
             yield table(events[part], seqs[part], clock_start_ns)

@@ -17,6 +17,7 @@ from app.model.events import (
     To,
     effect_time,
 )
+from app.model.filtering import EventQuery, only
 from app.model.states import Totals
 from app.store.reader import Reader
 from app.store.tables import Vm
@@ -90,16 +91,8 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     if isinstance(pages, int):
         pages = Pages(pages, pages + 1)
     vm_id = row_id(vm)
-    events, seqs = reader.events(
-        vm_id,
-        t_from=pages.from_t,
-        t_to=pages.to_t,
-        gfn_from=pages.gfn,
-        gfn_to=pages.end_gfn,
-        kinds=_KINDS,
-        after_seq=after,
-        limit=limit + 1,
-    )
+    query = EventQuery(pages.from_t, pages.to_t, pages.gfn, pages.end_gfn, only(*_KINDS))
+    events, seqs = reader.events(vm_id, query, after_seq=after, limit=limit + 1)
     has_more = len(seqs) > limit
     events, seqs = events[:limit], seqs[:limit]
     times = effect_time(events)

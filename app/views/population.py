@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from app.model.events import EventKind
+from app.model.filtering import EventQuery, only
 from app.store.reader import Reader
 from app.store.tables import Vm
 from app.views.row_ids import row_id
 
 COUNTED = EventKind.POPULATION.name.lower()
+_COUNTS = EventQuery(where=only(EventKind.POPULATION))
 """As `Vm.events_by_kind` calls it."""
 
 
@@ -24,7 +26,7 @@ def last_population(reader: Reader, vm: Vm) -> Population | None:
     if not vm.events_by_kind.get(COUNTED):
         return None
     last: Population | None = None
-    for events, _ in reader.iter_events(row_id(vm), kinds=[EventKind.POPULATION]):
+    for events, _ in reader.iter_events(row_id(vm), _COUNTS):
         if not len(events):
             continue
         t = int(events["t"][-1])

@@ -21,6 +21,7 @@ from app.model.bursts import (
 )
 from app.model.clocks import LINE_NUMBERS
 from app.model.events import EventKind, effect_time
+from app.model.filtering import EventQuery, only
 from app.store.cache import ByteCache
 from app.store.errors import NotFound
 from app.store.reader import Reader
@@ -265,8 +266,7 @@ class Storms:
         return Bins.of_all(first, end, parts)
 
     def _chunks(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Iterator[Instants]:
-        kinds = (_KINDS[kind],)
-        for some, _ in self._reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds):
+        for some, _ in self._reader.iter_events(vm_id, _query(kind, from_t, to_t)):
             yield effect_time(some)
 
     def _instants(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Instants:
@@ -274,8 +274,7 @@ class Storms:
 
     def _row(self, vm: Vm, kind: str, bins: Bins, burst: Burst) -> StormRow:
         from_t, to_t = burst.from_t, burst.to_t + 1
-        kinds = (_KINDS[kind],)
-        _, seqs = self._reader.events(row_id(vm), t_from=from_t, t_to=to_t, kinds=kinds, limit=1)
+        _, seqs = self._reader.events(row_id(vm), _query(kind, from_t, to_t), limit=1)
         failed, changed, least = self._sums(row_id(vm), from_t, to_t)
         inside = bins.between(from_t >> BIN_SHIFT, (to_t >> BIN_SHIFT) + 1)
         return StormRow(
@@ -306,3 +305,8 @@ class Storms:
         name = "pages_changed"
         values, least = bounded({name: changed}, [name] if is_open else [])
         return failed, values[name], least
+
+
+def _query(kind: str, from_t: int, to_t: int) -> EventQuery:
+    """The events that a storm of a kind is made of."""
+    return EventQuery(from_t, to_t, where=only(_KINDS[kind]))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from app.model.events import PAGE_SHIFT, EventKind
+from app.model.filtering import EventQuery, only
 from app.model.flips import FlipRunArray, Ints, flips_among, flips_of_runs
 from app.store.reader import Reader
 from app.views.stretch_parts import FlipThread, PingPongView
@@ -45,8 +46,8 @@ def _flips_of(
 def _threads_of(reader: Reader, vm_id: int, wanted: Ints, from_t: int, to_t: int) -> Ints:
     """tid << 16 | vCPU of each of these events, which lie in [from_t, to_t)."""
     result = np.zeros(len(wanted), np.int64)
-    kinds = (EventKind.CONVERSION,)
-    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t, kinds=kinds):
+    conversions = EventQuery(from_t, to_t, where=only(EventKind.CONVERSION))
+    for events, seqs in reader.iter_events(vm_id, conversions):
         at = np.searchsorted(wanted, seqs)
         is_wanted = wanted[np.minimum(at, len(wanted) - 1)] == seqs
         names = events["tid"].astype(np.int64) << 16 | events["vcpu"].astype(np.uint16)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.model.events import PAGE_SHIFT, EventArray, EventKind
+from app.model.filtering import EventQuery, only
 from app.model.layout import Memslot
 from app.model.stretch import Stretch, StretchSums
 from app.model.tallies import Dimension, SlotRange, Tallies, differences
@@ -123,7 +124,7 @@ def _add_up(
     sums = StretchSums(slots)
     for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t):
         sums.add_changes(changes)
-    for events, seqs in reader.iter_events(vm_id, t_from=from_t, t_to=to_t):
+    for events, seqs in reader.iter_events(vm_id, EventQuery(from_t, to_t)):
         sums.add_events(events, seqs)
     return sums.finish()
 
@@ -204,8 +205,8 @@ def _before(
     start, end = stretch
     tallies = Tallies(during.slots)
     if end > start:
-        kinds = (EventKind.CONVERSION,)
-        for events, _ in reader.iter_events(vm_id, t_from=start, t_to=end, kinds=kinds):
+        conversions = EventQuery(start, end, where=only(EventKind.CONVERSION))
+        for events, _ in reader.iter_events(vm_id, conversions):
             tallies.add(events, np.zeros(len(events), np.bool_))  # only calls are compared
     found = differences(during, tallies)[:DIFFERENCES_SHOWN]
     return BeforeView(

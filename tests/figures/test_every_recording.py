@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from app import cli
 from app.model.events import Certainty, EventKind, Outcome, To
+from app.model.filtering import EventQuery, only
 from app.model.tallies import Dimension
 from app.report.build import build_report
 from app.store.reader import Reader
@@ -52,8 +53,8 @@ class Held:
 
 def held(reader: Reader, vm: Vm) -> Held:
     counts: Counter[str] = Counter()
-    kinds = [EventKind.CONVERSION]
-    for calls, _ in reader.iter_events(row_id(vm), kinds=kinds):
+    conversions = EventQuery(where=only(EventKind.CONVERSION))
+    for calls, _ in reader.iter_events(row_id(vm), conversions):
         is_placed = calls["range_certainty"] != Certainty.UNKNOWN
         may_change = calls["outcome"] != Outcome.FAILED
         is_vague = ~is_placed | (calls["to"] == To.UNKNOWN)

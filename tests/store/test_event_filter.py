@@ -9,7 +9,7 @@ from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Engine
 
 from app.model.events import Cause, EventArray, EventKind, Outcome, To, effect_time
-from app.model.filtering import ANY, EventFilter, SlotLife
+from app.model.filtering import ANY, EventFilter, EventQuery, SlotLife
 from app.model.tallies import SizeClass
 from app.model.timeline import timeline
 from app.store import segments
@@ -75,7 +75,7 @@ def test_a_filter_leaves_what_was_asked_for(
     vm_id = write(events).vm_id
     wanted = np.flatnonzero(is_wanted(events))
     assert len(wanted) or case == "nobody"
-    got, seqs = Reader(engine).events(vm_id, where=where, limit=COUNT)
+    got, seqs = Reader(engine).events(vm_id, EventQuery(where=where), limit=COUNT)
     np.testing.assert_array_equal(seqs, wanted)
     for name in ("t", "latency_ns", "gfn", "npages", "aux", "tid", "vcpu", "errno", "cause"):
         np.testing.assert_array_equal(got[name], events[wanted][name], name)
@@ -86,9 +86,9 @@ def test_pages_of_a_filter_follow_each_other(engine: Engine, write: Write, case:
     where, is_wanted = CASES[case]
     events = random_events(COUNT)
     vm_id = write(events).vm_id
-    reader = Reader(engine)
+    reader, query = Reader(engine), EventQuery(where=where)
     seen: list[int] = []
-    while len(page := reader.events(vm_id, where=where, after_seq=(seen or [-1])[-1], limit=7)[1]):
+    while len(page := reader.events(vm_id, query, after_seq=(seen or [-1])[-1], limit=7)[1]):
         seen += page.tolist()
     assert seen == np.flatnonzero(is_wanted(events)).tolist()
 
@@ -104,7 +104,7 @@ def test_a_filtered_timeline_counts_the_events_that_are_left(
     reader = Reader(engine)
     edges = np.linspace(0, effect_time(events)[-1] + 1, 13).astype(np.int64)
     ours = reader.timeline(vm_id, edges, gfn_from=gfn_from, gfn_to=gfn_to, where=where)
-    left, seqs = reader.events(vm_id, gfn_from=gfn_from, gfn_to=gfn_to, where=where, limit=COUNT)
+    left, seqs = reader.events(vm_id, EventQuery(None, None, gfn_from, gfn_to, where), limit=COUNT)
     changes = np.concatenate(list(reader.iter_changes(vm_id)))
     start = reader.page_map_at(vm_id, -1)
     made = changes[np.isin(changes["event"], seqs)]
@@ -123,7 +123,7 @@ def test_a_segment_without_the_thread_is_left_at_its_threads(engine: Engine) -> 
         vm_id = writer.add_vm(IDENTITY)
         writer.append(vm_id, events)
     reader = Reader(engine)
-    reader.events(vm_id, where=EventFilter(tids=frozenset({1})))
+    reader.events(vm_id, EventQuery(where=EventFilter(tids=frozenset({1}))))
     kinds = {str(key[0]) for key in reader._cache._entries if isinstance(key, tuple)}
     assert "facets" in kinds
     assert "columns" not in kinds

@@ -6,7 +6,7 @@ from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Connection, Engine
 
 from app.model.events import EVENT, Certainty, EventKind, Outcome, effect_time
-from app.model.filtering import EventFilter
+from app.model.filtering import EventFilter, EventQuery
 from app.store.errors import NotFound
 from app.store.reader import Reader
 from app.store.segment_columns import SegmentColumns
@@ -34,12 +34,12 @@ def test_paging_backwards_returns_the_same_the_other_way_round(
 ) -> None:
     reader = Reader(engine)
     vm_id = write(random_events(300)).vm_id
-    window = {"t_from": 500, "t_to": 6_000, "gfn_from": 0, "gfn_to": 2_000}
-    events, forwards = reader.events(vm_id, **window)
+    window = EventQuery(500, 6_000, 0, 2_000)
+    events, forwards = reader.events(vm_id, window)
     assert 100 < len(forwards) < 300
     before, seen, times = 1 << 62, [], []
     while True:
-        some, seqs = reader.events(vm_id, before_seq=before, limit=limit, **window)
+        some, seqs = reader.events(vm_id, window, before_seq=before, limit=limit)
         assert len(some) == len(seqs) <= limit
         if not len(seqs):
             break
@@ -73,7 +73,7 @@ def test_a_window_of_time_is_half_open_in_effect_time(engine: Engine, write: Wri
     times = effect_time(events)
     vm_id = write(events).vm_id
     first, end = int(times[50]), int(times[200])
-    _, seqs = Reader(engine).events(vm_id, t_from=first, t_to=end)
+    _, seqs = Reader(engine).events(vm_id, EventQuery(first, end))
     np.testing.assert_array_equal(seqs, np.flatnonzero((times >= first) & (times < end)))
 
 
@@ -85,7 +85,7 @@ def test_counted_events_are_all_events_as_far_as_counting_needs_them(
     reader = Reader(engine)
     for t_to in (-5, 2_500, 1 << 40):
         got = np.concatenate([np.zeros(0, EVENT), *reader.iter_counted(vm_id, t_to=t_to)])
-        expected, _ = reader.events(vm_id, t_to=t_to)
+        expected, _ = reader.events(vm_id, EventQuery(t_to=t_to))
         np.testing.assert_array_equal(got["t"], effect_time(expected))
         np.testing.assert_array_equal(effect_time(got), got["t"])
         for name in ("gfn", "npages", "kind", "to", "outcome", "range_certainty"):
@@ -97,7 +97,7 @@ def test_a_window_of_gfns_holds_what_meets_it_and_what_may_have(
 ) -> None:
     events = random_events(300)
     vm_id = write(events).vm_id
-    _, seqs = Reader(engine).events(vm_id, gfn_from=1000, gfn_to=1100)
+    _, seqs = Reader(engine).events(vm_id, EventQuery(gfn_from=1000, gfn_to=1100))
     meets = (events["gfn"] < 1100) & (events["gfn"] + events["npages"] > 1000)
     is_loss = np.isin(events["kind"], LOSSES)
     np.testing.assert_array_equal(seqs, np.flatnonzero(meets | is_loss))
@@ -114,18 +114,15 @@ def test_an_event_of_unknown_range_is_in_a_gfn_window_only_if_it_may_change_it(
         vm_id = writer.add_vm(IDENTITY)
         writer.append(vm_id, events)
     reader = Reader(engine)
-    assert reader.events(vm_id, gfn_from=500, gfn_to=501)[1].tolist() == [0, 2]
+    assert reader.events(vm_id, EventQuery(gfn_from=500, gfn_to=501))[1].tolist() == [0, 2]
     assert reader.events(vm_id)[1].tolist() == [0, 1, 2]
 
 
 def test_kinds_and_outcomes_select(engine: Engine, write: Write) -> None:
     events = random_events(300)
     vm_id = write(events).vm_id
-    got, _ = Reader(engine).events(
-        vm_id,
-        kinds={EventKind.CONVERSION},
-        where=EventFilter(outcomes=frozenset({Outcome.FAILED, Outcome.UNCONFIRMED})),
-    )
+    where = EventFilter(outcomes=frozenset({Outcome.FAILED, Outcome.UNCONFIRMED}))
+    got, _ = Reader(engine).events(vm_id, EventQuery(where=where.of_kinds({EventKind.CONVERSION})))
     is_wanted = (events["kind"] == EventKind.CONVERSION) & (events["outcome"] != Outcome.APPLIED)
     np.testing.assert_array_equal(got["t"], events["t"][is_wanted])
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from app import cli
 from app.model.events import EventKind, Outcome, To, effect_time
+from app.model.filtering import EventQuery
 from app.store.database import open_database
 from app.store.reader import Reader
 from app.views.between import between
@@ -46,7 +47,7 @@ def test_the_first_events_that_changed_pages_are_told(reader: Reader) -> None:
 
 
 def test_all_calls_are_counted_by_kind(reader: Reader) -> None:
-    events, _ = reader.events(1, t_from=FROM_T, t_to=TO_T, limit=1_000_000)
+    events, _ = reader.events(1, EventQuery(FROM_T, TO_T), limit=1_000_000)
     calls = events[events["kind"] == EventKind.CONVERSION]
     applied = calls[calls["outcome"] == Outcome.APPLIED]
     counts = between(reader, 1, FROM_T, TO_T, 1).counts
