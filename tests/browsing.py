@@ -25,6 +25,9 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+PATIENCE_S = 60.0
+"""Until what a page is to show counts as not coming: no machine is as slow as that."""
+
 OPENED: list[Page] = []
 """The pages of the test that runs."""
 
@@ -104,7 +107,7 @@ def query_of(page: Page) -> dict[str, str]:
     return entries
 
 
-def eventually(page: Page, is_so: Callable[[], bool], patience_s: float = 15) -> None:
+def eventually(page: Page, is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait for something. Playwright's own wait_for_function needs eval, which the CSP forbids."""
     deadline = time.monotonic() + patience_s
     while not is_so():

@@ -19,7 +19,7 @@ from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
 from app.store.reader import Reader
-from app.store.writer import LIVE_COMMIT_S, RecordingWriter
+from app.store.writer import RecordingWriter
 from collector import agent
 from collector.agent import Collected, Surroundings, collect
 from collector.assemble import assembler
@@ -37,6 +37,13 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     opened = open_database(tmp_path / "agent.db")
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def each_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch is: none comes too soon after the one before."""
+    monkeypatch.setattr(writer, "LIVE_COMMIT_S", 0.0)
+    monkeypatch.setattr(writer, "LIVE_COMMIT_REST", 0)
 
 
 class Clock:
@@ -90,6 +97,7 @@ def test_counts_are_kept_with_the_recording(engine: Engine, tmp_path: Path) -> N
     assert (kept["events"], kept["lost"], kept["slept_s"]) == (4, 7, 0.0)
 
 
+@pytest.mark.usefixtures("each_committed")
 def test_a_step_counts_as_being_behind_for_as_long_as_it_takes(
     engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +110,6 @@ def test_a_step_counts_as_being_behind_for_as_long_as_it_takes(
 
     def pass_time() -> None:
         clock.t += SECOND // 10
-        time.sleep(LIVE_COMMIT_S)  # so that the next batch is committed
 
     monkeypatch.setattr(RecordingWriter, "append", slowly)
     first = np.concatenate((created_vm(100), conversion(200, 1)))
@@ -120,12 +127,11 @@ def test_a_step_counts_as_being_behind_for_as_long_as_it_takes(
     assert any("up to 172 s behind" in note for note in coverage["notes"])
 
 
+@pytest.mark.usefixtures("each_committed")
 def test_a_batch_of_many_rare_calls_can_be_seen_part_by_part(
-    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assembler, "MOST_RARE_CALLS", 4)
-    monkeypatch.setattr(writer, "LIVE_COMMIT_S", 0.0)
-    monkeypatch.setattr(writer, "LIVE_COMMIT_REST", 0)
     visible: list[int] = []
     add = Assembler.add
 
@@ -247,16 +253,17 @@ def small_disk(engine: Engine) -> Iterator[Engine]:
     sqlalchemy.event.remove(engine, "connect", limit)
 
 
+@pytest.mark.usefixtures("each_committed")
 def test_full_disk_ends_the_recording_which_says_so(small_disk: Engine, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
 
     def flood(first: int) -> CallArray:
         calls = np.repeat(conversion(first, 1), 20_000)
-        calls["v"][:, 0] = rng.integers(0, 1 << 36, len(calls)).astype(np.uint64) << np.uint64(12)
+        calls["v"][:, 0] = rng.integers(0, 1 << 22, len(calls)).astype(np.uint64) << np.uint64(12)
         return calls
 
     batches = [(created_vm(50), 60), *((flood(t), t + 50) for t in range(100, 2000, 100))]
-    source = LiveDouble(batches, lambda: time.sleep(0.06))
+    source = LiveDouble(batches)
     with pytest.raises(StoreError, match="the disk is full; what was committed before is kept"):
         run(small_disk, source)
     small_disk.dispose()
@@ -267,6 +274,7 @@ def test_full_disk_ends_the_recording_which_says_so(small_disk: Engine, tmp_path
     engine.dispose()
 
 
+@pytest.mark.usefixtures("each_committed")
 def test_database_that_another_process_locks_ends_the_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,12 +284,9 @@ def test_database_that_another_process_locks_ends_the_recording(
     locked: list[Any] = []
 
     def lock() -> None:
-        if locked or not Reader(engine).vms(1):
-            time.sleep(0.6)  # so that the next batch is committed
-            return
-        locked.append(other.raw_connection())
-        locked[0].cursor().execute("BEGIN IMMEDIATE")
-        time.sleep(0.6)
+        if not locked and Reader(engine).vms(1):
+            locked.append(other.raw_connection())
+            locked[0].cursor().execute("BEGIN IMMEDIATE")
 
     batches = [(created_vm(100), 200), (conversion(300, 1), 400), (conversion(500, 2), 600)]
     with pytest.raises(StoreError, match="another process holds the database locked"):

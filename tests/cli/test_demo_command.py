@@ -78,8 +78,8 @@ def test_a_live_guest_is_shown_and_ends_with_the_dashboard(demo: Demo, end: sign
     assert [path.suffix for path in demo.folder.glob("demo-*.db")] == [".db"]
 
     demo.process.send_signal(end)
-    demo.process.wait(timeout=15)
-    deadline = time.monotonic() + 5
+    demo.process.wait(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
     while is_alive(simulator) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(simulator)

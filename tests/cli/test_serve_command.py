@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+PATIENCE_S = 120.0
+
 
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -40,7 +42,7 @@ def test_it_serves_until_it_is_told_to_end(small_database: Path, end: signal.Sig
             assert httpx.get(f"{url}/api/v1/vms/1").json()["name"] == "guest-a"
             assert "event: changed" in islice(stream.iter_lines(), 3)
             process.send_signal(end)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(PATIENCE_S) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
 
@@ -81,7 +83,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "app.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
         env=environment,
     )

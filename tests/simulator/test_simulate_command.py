@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from app.cli import app
 from app.commands.errors import UsageError
 from app.model.events import EventKind
 from app.store.database import open_database
+from app.store.errors import StoreError
 from app.store.reader import Reader
 from app.store.tables import RecordingState
 
@@ -144,22 +147,33 @@ def test_a_signal_completes_a_live_recording(database: Path, number: signal.Sign
             process.kill()
     assert process.returncode == 0
     summary = json.loads(said)
-    recording = Reader(open_database(database)).recording(summary["recording"])
+    with reading(database) as reader:
+        recording = reader.recording(summary["recording"])
     assert (recording.state, recording.incomplete_reason) == (RecordingState.COMPLETE, None)
     assert summary["events"]["conversion"] > 0
 
 
 def wait_for_conversions(process: subprocess.Popen[str], database: Path) -> None:
-    """Until a reader beside the writer sees some."""
+    """Until a reader beside the writer sees some. It only reads: whoever opens a database to write
+    locks it for a moment, and a simulator that cannot lock it for some seconds gives up."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         assert process.poll() is None, "the simulator ended by itself"
-        if database.exists():
-            vms = Reader(open_database(database)).vms()
+        with suppress(StoreError), reading(database) as reader:  # it may not be made as yet
+            vms = reader.vms()
             if vms and vms[0].events_by_kind.get(EventKind.CONVERSION.name.lower()):
                 return
         time.sleep(0.1)
     raise AssertionError("nothing was committed")
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[Reader]:
+    engine = open_database(database, read_only=True)
+    try:
+        yield Reader(engine)
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from histories import HEADER, IDENTITY, random_events
 from sqlalchemy import Engine
 
-from app.store import lock
+from app.store import connecting, lock
 from app.store.database import open_database
 from app.store.errors import WriterBusy
 from app.store.reader import Reader
@@ -27,22 +26,22 @@ with WriterLock(open_database(sys.argv[1])):
 """
 
 READ_ALL_THE_TIME = """
-import sys, time
+import sys
+from app.store import connecting
 from app.store.database import open_database
 from app.store.reader import Reader
+connecting.BUSY_TIMEOUT_MS = 0
 reader = Reader(open_database(sys.argv[1], read_only=True))
 print("ready", flush=True)
-slowest = last = 0
+last = 0
 while last < int(sys.argv[2]):
-    start = time.monotonic()
     vms = reader.vms()
     seqs = [seqs for vm in vms for _, seqs in reader.iter_events(vm.id)]
-    slowest = max(slowest, time.monotonic() - start)
     count = sum(map(len, seqs))
     assert count >= last, "something that was seen is gone"
     last = count
-print(slowest)
 """
+"""Where it would have to wait for the writer, it fails."""
 
 
 @pytest.fixture
@@ -104,8 +103,13 @@ def test_opening_leaves_a_live_writers_recording_alone(engine: Engine, path: Pat
         other.dispose()
 
 
-def test_a_reader_elsewhere_neither_waits_nor_loses_anything(engine: Engine, path: Path) -> None:
+def test_a_reader_elsewhere_neither_waits_nor_loses_anything(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     total = 20_000
+    open_database(path).dispose()
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 0)
+    engine = open_database(path)
     reader = subprocess.Popen(
         [sys.executable, "-c", READ_ALL_THE_TIME, str(path), str(total)],
         stdout=subprocess.PIPE,
@@ -115,15 +119,9 @@ def test_a_reader_elsewhere_neither_waits_nor_loses_anything(engine: Engine, pat
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
         events = random_events(total)
-        slowest = 0.0
         with RecordingWriter(engine, HEADER, segment_events=256) as writer:
             vm_id = writer.add_vm(IDENTITY)
             for first in range(0, total, 500):
-                start = time.monotonic()
                 writer.append(vm_id, events[first : first + 500])
-                slowest = max(slowest, time.monotonic() - start)
-        output = reader.stdout.read()
+    engine.dispose()
     assert reader.returncode == 0
-    # Either side waiting for the other's transactions would show as the ten seconds' patience.
-    assert float(output) < 5.0
-    assert slowest < 5.0
