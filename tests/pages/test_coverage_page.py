@@ -149,11 +149,11 @@ def others(tmp_path: Path) -> Iterator[str]:
 def test_import_shows_what_is_known_and_says_what_is_not(others: str) -> None:
     body = httpx.get(f"{others}/recordings/1/coverage").text
     for words in (
-        "The recording does not say what it lacks.",
+        "The recording does not name what it lacks.",
         "<dd>6.12</dd>",
-        "<code>r.dat</code> does not tell more of the host",
+        "<code>r.dat</code> records no more of the host",
         "this recording was imported from a file",
-        "The recording does not say which events it was made from.",
+        "The recording does not name the events it was made from.",
     ):
         assert words in body
 

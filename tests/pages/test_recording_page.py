@@ -71,7 +71,7 @@ def test_recording_that_says_nothing_of_its_coverage(tmp_path: Path) -> None:
     engine.dispose()
     with dashboard_over(path) as dashboard:
         body = httpx.get(f"{dashboard.url}/recordings/1").text
-    assert "The recording does not say." in body
+    assert "The recording does not list any." in body
     assert "No lost event is on record." in body
 
 
@@ -104,12 +104,12 @@ def test_events_that_belong_to_no_vm_are_counted_and_linked(
     page = open_page(f"{recording_with_strays}/recordings/1")
     expect(page.get_by_role("row").filter(has_text="unattributed")).to_have_count(0)
     expect(page.locator("#vms + .table-scroll tbody tr")).to_have_count(1)
-    note = page.locator(".note").filter(has_text="belong to no VM that could be told")
+    note = page.locator(".note").filter(has_text="belong to no VM that could be named")
     expect(note).to_contain_text("2 conversions requested, 2 failed")
     note.get_by_role("link", name="2 events").click()
     expect(page).to_have_url(f"{recording_with_strays}/vms/2")
     wait_until_drawn(page)
-    expect(page.locator(".note")).to_contain_text("belong to no VM that could be told")
+    expect(page.locator(".note")).to_contain_text("belong to no VM that could be named")
     expect(page.locator("#memslots")).to_have_text("Memslots belong to a VM.")
 
 

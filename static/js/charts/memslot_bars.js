@@ -89,7 +89,7 @@ function label({ gpa, size, backing, can_be_private }) {
 const slotName = ({ slot, gpa }) => slot ?? `at ${formatAddress(gpa)}`;
 
 const flagsText = ({ flags }) =>
-  flags === null ? "flags not told" : `flags 0x${flags.toString(16)}`;
+  flags === null ? "flags not recorded" : `flags 0x${flags.toString(16)}`;
 
 function describe(lifetime) {
   const end = lifetime.to === null ? "still there" : `until ${formatTime(lifetime.to)}`;
@@ -98,7 +98,7 @@ function describe(lifetime) {
     `slot ${slotName(lifetime)}, address space ${lifetime.as_id}, ${flagsText(lifetime)}`,
     `gpa ${formatAddress(lifetime.gpa)}, ${formatSize(lifetime.size)}`,
     `${lifetime.backing}: ${BACKINGS[lifetime.backing]}${certainty}`,
-    `hva ${lifetime.userspace_addr === null ? "not told" : formatAddress(lifetime.userspace_addr)}`,
+    `hva ${lifetime.userspace_addr === null ? "not recorded" : formatAddress(lifetime.userspace_addr)}`,
     `from ${formatTime(lifetime.from)}, ${end}`,
   ];
   return lines.join("\n");

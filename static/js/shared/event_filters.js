@@ -44,11 +44,11 @@ const SIZES = {
   below_2m: "less than 2 MiB",
   above_2m: "more than 2 MiB",
   unaligned_2m: "2 MiB, not aligned",
-  unknown: "range not told",
+  unknown: "range not recorded",
 };
 const WORDS = {
   direction: (value) => (value === "unknown" ? "direction unknown" : `to ${value}`),
-  cause: (value) => (value === "none" ? "no cause told" : value),
+  cause: (value) => (value === "none" ? "cause not recorded" : value),
   size: (value) => SIZES[value],
   vcpu: (value) => `vCPU ${value}`,
   tid: (value) => `thread ${value}`,

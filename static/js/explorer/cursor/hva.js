@@ -40,7 +40,7 @@ export function sayNowhere(hva, memslots, t) {
     const until = other.to === null ? "on" : `to ${formatTime(other.to)}`;
     parts.push(`${nameOf(other)} has it from ${formatTime(other.from)} ${until}`);
   }
-  if (untold) parts.push(`of ${untold} of them nothing tells the hva`);
+  if (untold) parts.push(`of ${untold} of them the hva is not recorded`);
   return `${parts.join("; ")}.`;
 }
 

@@ -32,7 +32,7 @@ export function memslotRows(memslots, page, t) {
 }
 
 function hvaRow({ userspace_addr, gpa }, page) {
-  if (userspace_addr === null) return { term: "hva", text: "not told" };
+  if (userspace_addr === null) return { term: "hva", text: "not recorded" };
   const hva = BigInt(userspace_addr) + BigInt(page - Number(gpa));
   return addressRow("hva", formatAddress(hva.toString(16)));
 }

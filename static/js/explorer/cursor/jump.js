@@ -82,7 +82,7 @@ export class JumpBox {
     const { memslots, view } = this.page;
     const places = placesOf(hva, memslots, view.instant);
     if (places.length) return { gpa: places[0].gpa, said: sayPlace(hva, places) };
-    const none = "This recording does not say which memslots there were.";
+    const none = "Memslots are not recorded.";
     return { problem: memslots.length ? sayNowhere(hva, memslots, view.instant) : none };
   }
 

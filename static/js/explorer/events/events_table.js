@@ -233,4 +233,4 @@ function rangeCell(event, vmId) {
   return wrapper;
 }
 
-const unknownRange = () => cell("unknown", "The recording does not say which pages.");
+const unknownRange = () => cell("unknown", "The recording does not name the pages.");

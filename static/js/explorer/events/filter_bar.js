@@ -69,7 +69,7 @@ function noteOf(losses) {
   const scope =
     "Filtered are this table and the counts over time; the map and the states show everything.";
   return losses.length
-    ? `${scope} Of events that were lost, nothing tells whether they match.`
+    ? `${scope} Events that were lost may match or not.`
     : scope;
 }
 
