@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collector.host.found import Found
     from collector.sources.live import Wishes
 
-TRACED = Path("/sys/kernel/tracing/events/syscalls/sys_enter_ioctl")
+TRACED = Path("/sys/kernel/tracing/events")
 
 AUTO = "auto"
 Source = Annotated[
@@ -126,7 +126,9 @@ def choose_source(source: str, wishes: "Wishes") -> str:
 
 def require_host(pids: tuple[int, ...]) -> None:
     """Raises HostError, naming what is missing."""
-    if not TRACED.is_dir():
+    from collector.kvm.catalogue import IOCTL_ENTER
+
+    if not (TRACED / IOCTL_ENTER.points[0].replace(":", "/")).is_dir():
         raise HostError(
             "the kernel's tracing of system calls is not there: mount it "
             "(mount -t tracefs tracefs /sys/kernel/tracing), or the kernel was built without "

@@ -31,6 +31,7 @@ from collector.assemble.vms import Vms
 from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.host.found import Found
+from collector.kvm import catalogue
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, CallArray, CallCode
 
 MOST_HELD_CALLS = 1 << 17
@@ -41,22 +42,7 @@ MOST_RARE_CALLS = 1 << 11
 
 UNKNOWN_CPU = 0xFFFF
 _FLOOD = np.zeros(256, dtype=bool)
-_FLOOD[
-    [
-        CallCode.SET_ATTRIBUTES,
-        CallCode.FALLOCATE,
-        CallCode.HYPERCALL,
-        CallCode.MEMORY_FAULT,
-        CallCode.PAGE_FAULT,
-        CallCode.UNMAP,
-        CallCode.RMP_FAULT,
-        CallCode.SET_ATTRIBUTES2,
-        CallCode.REGISTER_REGION,
-        CallCode.UNREGISTER_REGION,
-        CallCode.PAGE_CACHE_ADD,
-        CallCode.PAGE_CACHE_DELETE,
-    ]
-] = True
+_FLOOD[[call.code for call in catalogue.calls().values() if call.is_flood]] = True
 
 
 class Assembler:

@@ -15,12 +15,13 @@ from app.model.events import (
 from collector.assemble.doubts import doubted, lodgers_doubted
 from collector.assemble.file_ranges import PAGE_CACHE, FileRanges, Placed
 from collector.assemble.finder import Finder
-from collector.assemble.groups import GroupClass, Groups, IndexArray, group
+from collector.assemble.groups import Groups, IndexArray, group
 from collector.assemble.hva_ranges import REGIONS, Mask, Unmaps, place_regions
 from collector.assemble.live_vm import Caller, LiveVm, Vcpu
 from collector.assemble.placing import Extra, keys_after, keys_of
 from collector.assemble.processes import Processes
 from collector.assemble.vms import Vms
+from collector.kvm.catalogue import VmBy
 from collector.records import SAW_EXIT, CallArray, CallCode, signed32
 
 EBADF = 9
@@ -94,13 +95,13 @@ class Attribution:
         """Of VM ioctls and of what vCPUs do; the others are dropped so far."""
         target = np.full(len(groups.first) + 1, DROPPED, dtype=np.int64)  # the last: of no group
         vcpu_of = np.full(len(groups.first) + 1, UNKNOWN_VCPU, dtype=np.int16)
-        for g in groups.numbers(GroupClass.VM_IOCTL):
+        for g in groups.numbers(VmBy.VM_IOCTL):
             t, caller = int(rows["t"][groups.first[g]]), groups.callers[g]
             vm = self._vm_of(caller, t, groups.was_accepted[g])
             target[g] = self._index(vm)
             if not self._finder.is_certain(caller, vm):
                 self._lodged.append((vm, groups.of == g))
-        for g in groups.numbers(GroupClass.VCPU):  # whose threads those may have made known
+        for g in groups.numbers(VmBy.VCPU):  # whose threads those may have made known
             target[g], vcpu_of[g] = self._of_vcpu(groups.callers[g])
         if (vcpu_of != UNKNOWN_VCPU).any():
             unknown = rows["vcpu"] == UNKNOWN_VCPU
@@ -111,7 +112,7 @@ class Attribution:
 
     def _disown_aliens(self, calls: CallArray, groups: Groups, owner: IndexArray) -> None:
         """The fd that a VM ioctl was tried on was none then."""
-        ioctls = groups.numbers(GroupClass.VM_IOCTL)
+        ioctls = groups.numbers(VmBy.VM_IOCTL)
         is_alien = (calls["ret"] == -EBADF) & (calls["flags"] & SAW_EXIT != 0)
         if is_alien.any():
             is_alien &= np.isin(groups.of, ioctls)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from app.model.events import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
 from app.model.jit import constant, hot_in_place, hot_part, signed
-from collector.kvm import uapi
+from collector.kvm import catalogue, uapi
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
 
 LAST_NS = constant(1 << 62)
@@ -48,11 +48,16 @@ NEW_TASK, PROCESS_EXEC = constant(CallCode.NEW_TASK), constant(CallCode.PROCESS_
 PROCESS_EXIT = constant(CallCode.PROCESS_EXIT)
 PAGE_CACHE_ADD = constant(CallCode.PAGE_CACHE_ADD)
 PAGE_CACHE_DELETE = constant(CallCode.PAGE_CACHE_DELETE)
-MAP_GPA_RANGE, UNMAP = constant(CallCode.HYPERCALL), constant(CallCode.UNMAP)
-RMP_FAULT, PAGE_FAULT = constant(CallCode.RMP_FAULT), constant(CallCode.PAGE_FAULT)
-MEMORY_FAULT = constant(CallCode.MEMORY_FAULT)
 RETURNED, ENTERED = constant(SAW_EXIT), constant(SAW_ENTER)
 BOTH, STRUCT = constant(SAW_ENTER | SAW_EXIT), constant(SAW_STRUCT)
+
+
+Flags = npt.NDArray[np.uint8]
+_OBSERVED = np.zeros(256, np.uint8)
+"""By CallCode: it is an event that takes no time, not a system call."""
+_OBSERVED[
+    [one.code for one in catalogue.calls().values() if one.kind and not one.is_system_call]
+] = 1
 
 
 class CallBorder:
@@ -75,7 +80,7 @@ class CallBorder:
         """The calls, with a gap in place of each that is refused."""
         wrong = np.empty(len(calls), np.uint8)
         reached = self._reached
-        self._reached, count = find_wrong(calls, reached, wrong)
+        self._reached, count = find_wrong(calls, reached, wrong, _OBSERVED)
         if count == 0:
             return calls
         which = np.flatnonzero(wrong)
@@ -86,7 +91,9 @@ class CallBorder:
 
 
 @hot_in_place
-def find_wrong(calls: CallArray, reached: int, wrong: npt.NDArray[np.uint8]) -> tuple[int, int]:
+def find_wrong(
+    calls: CallArray, reached: int, wrong: npt.NDArray[np.uint8], observed: Flags
+) -> tuple[int, int]:
     """Say of each call what is wrong with it, 0 if nothing is.
 
     Returns (to when the calls come, of how many something is)."""
@@ -103,7 +110,7 @@ def find_wrong(calls: CallArray, reached: int, wrong: npt.NDArray[np.uint8]) -> 
                 reason = TIME
             elif call.v[0] >= np.uint64(MOST_LOST):
                 reason = COUNT
-        elif enter != leave and is_instant(calls, i):
+        elif enter != leave and is_instant(calls, i, observed):
             reason = TIME
         elif call.tid < 0 or call.tgid < 0 or call.vcpu < -1 or not numbers_fit(calls, i):
             reason = NUMBER
@@ -118,13 +125,10 @@ def find_wrong(calls: CallArray, reached: int, wrong: npt.NDArray[np.uint8]) -> 
 
 
 @hot_part
-def is_instant(calls: CallArray, i: int) -> bool:
+def is_instant(calls: CallArray, i: int, observed: Flags) -> bool:
     """It is an observation, or only one end of it was seen."""
     call = calls[i]
-    is_observed = call.code == UNMAP or call.code == MAP_GPA_RANGE or call.code == MEMORY_FAULT
-    is_fault = call.code == PAGE_FAULT or call.code == RMP_FAULT
-    is_cache = call.code == PAGE_CACHE_ADD or call.code == PAGE_CACHE_DELETE
-    return bool(is_observed or is_fault or is_cache or call.flags & BOTH != BOTH)
+    return bool(observed[call.code] or call.flags & BOTH != BOTH)
 
 
 @hot_part

@@ -17,6 +17,7 @@ from app.model.events import (
 )
 from app.model.jit import constant, hot_in_place, hot_part
 from collector.kvm import uapi
+from collector.kvm.catalogue import NOT_THERE, Range, calls
 from collector.records import (
     SAW_ENTER,
     SAW_EXIT,
@@ -33,38 +34,30 @@ ATTRIBUTES_UNKNOWN = -1
 MAX_ERRNO = 4095
 LOW = PAGE_SIZE - 1
 GFNS_OF_64_BITS = 1 << (64 - PAGE_SHIFT)
-NO_VALUE = -1
 
 Codes = npt.NDArray[np.int64]
 
 # What a code means: its kind, whether it is a system call, which of v are the address, the size
-# and aux (NO_VALUE: none), and how its range is known.
+# and aux (NOT_THERE: none), and how its range is known (collector.kvm.catalogue.Range).
 KIND, IS_CALL, ADDRESS_AT, SIZE_AT, AUX_AT, RANGE = range(6)
-BY_STRUCT, ALWAYS, NOT_HERE = range(3)
-"""RANGE: if the user's struct, or the request that led to it, was seen; always; or it takes more
-than the call to tell, a memslot's place say."""
+BY_STRUCT, ALWAYS = int(Range.BY_STRUCT), int(Range.ALWAYS)
 
-_MEANINGS = {
-    CallCode.SET_ATTRIBUTES: (EventKind.CONVERSION, 1, 0, 1, 2, BY_STRUCT),
-    CallCode.SET_REGION: (EventKind.MEMSLOT, 1, 1, 2, 0, BY_STRUCT),
-    CallCode.CREATE_GUEST_MEMFD: (EventKind.GUEST_MEMFD, 1, NO_VALUE, 0, 1, BY_STRUCT),
-    CallCode.FALLOCATE: (EventKind.ALLOCATE, 1, NO_VALUE, NO_VALUE, 1, NOT_HERE),
-    CallCode.HYPERCALL: (EventKind.HYPERCALL, 0, 0, NO_VALUE, 2, ALWAYS),
-    CallCode.MEMORY_FAULT: (EventKind.MEMORY_FAULT, 0, 0, 1, 2, BY_STRUCT),
-    CallCode.PAGE_FAULT: (EventKind.PAGE_FAULT, 0, 0, NO_VALUE, 1, ALWAYS),
-    CallCode.UNMAP: (EventKind.UNMAP, 0, NO_VALUE, NO_VALUE, 0, NOT_HERE),
-    CallCode.RMP_FAULT: (EventKind.RMP_FAULT, 0, 0, NO_VALUE, 1, ALWAYS),
-    CallCode.LOSS_BEGIN: (EventKind.LOSS_BEGIN, 0, NO_VALUE, NO_VALUE, 0, NOT_HERE),
-    CallCode.LOSS_END: (EventKind.LOSS_END, 0, NO_VALUE, NO_VALUE, 0, NOT_HERE),
-    CallCode.SET_ATTRIBUTES2: (EventKind.CONVERSION, 1, 0, 1, 2, NOT_HERE),
-    CallCode.REGISTER_REGION: (EventKind.REGISTER_REGION, 1, NO_VALUE, NO_VALUE, 0, NOT_HERE),
-    CallCode.UNREGISTER_REGION: (EventKind.UNREGISTER_REGION, 1, NO_VALUE, NO_VALUE, 0, NOT_HERE),
-    CallCode.PAGE_CACHE_ADD: (EventKind.POPULATE, 0, NO_VALUE, NO_VALUE, 1, NOT_HERE),
-    CallCode.PAGE_CACHE_DELETE: (EventKind.DEPOPULATE, 0, NO_VALUE, NO_VALUE, 1, NOT_HERE),
-}
 _MEANING_OF_CODE = np.zeros((256, 6), dtype=np.int64)
-for _code, _meaning in _MEANINGS.items():
-    _MEANING_OF_CODE[_code] = _meaning
+for _call in calls().values():
+    if _call.kind is not None:
+        _MEANING_OF_CODE[_call.code] = (
+            _call.kind,
+            _call.is_system_call,
+            _call.address,
+            _call.size,
+            _call.aux,
+            _call.range,
+        )
+for _code, _kind in (
+    (CallCode.LOSS_BEGIN, EventKind.LOSS_BEGIN),
+    (CallCode.LOSS_END, EventKind.LOSS_END),
+):
+    _MEANING_OF_CODE[_code] = (_kind, 0, NOT_THERE, NOT_THERE, 0, Range.NOT_HERE)
 
 # Compiled code takes integers from a module, not members of an enum.
 SET_ATTRIBUTES = int(CallCode.SET_ATTRIBUTES)

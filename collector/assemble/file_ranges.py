@@ -18,7 +18,7 @@ from app.model.events import (
 )
 from collector.assemble.file_state import first_state
 from collector.assemble.finder import Finder
-from collector.assemble.groups import GroupClass, Groups, IndexArray
+from collector.assemble.groups import Groups, IndexArray
 from collector.assemble.live_vm import LiveVm
 from collector.assemble.mapped import Offsets, ends_of
 from collector.assemble.memslots import GuestMemfdFile
@@ -30,6 +30,7 @@ from collector.assemble.placing import (
     place_within_one,
 )
 from collector.assemble.vms import Vms
+from collector.kvm.catalogue import VmBy
 from collector.records import SAW_STRUCT, CallArray, CallCode
 
 PAGE_CACHE = (CallCode.PAGE_CACHE_ADD, CallCode.PAGE_CACHE_DELETE)
@@ -52,7 +53,7 @@ class FileRanges:
     def place(self, calls: CallArray, rows: EventArray, groups: Groups) -> Placed:
         owned: list[Owned] = []
         extras: list[tuple[LiveVm, Extra]] = []
-        for members in groups.members(GroupClass.FILE):
+        for members in groups.members(VmBy.FILE):
             tid, fd = int(calls["tid"][members[0]]), int(calls["fd"][members[0]])
             is_conversion = calls["code"][members] == CallCode.SET_ATTRIBUTES2
             for some, place in (

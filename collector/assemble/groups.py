@@ -2,42 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from app.model.jit import constant, hot_in_place
 from collector.assemble.live_vm import Caller
-from collector.assemble.vm_ioctls import VM_IOCTLS
-from collector.records import SAW_EXIT, CallArray, CallCode
+from collector.kvm import catalogue
+from collector.kvm.catalogue import VmBy
+from collector.records import SAW_EXIT, CallArray
 
 IndexArray = npt.NDArray[np.int64]
 
 
-class GroupClass(IntEnum):
-    """How the VM of a call is found."""
-
-    NONE = 0
-    VM_IOCTL = 1
-    VCPU = 2
-    FILE = 3
-
-
-_CLASS_OF_CODE = {
-    GroupClass.VM_IOCTL: VM_IOCTLS,
-    GroupClass.VCPU: (
-        CallCode.HYPERCALL,
-        CallCode.MEMORY_FAULT,
-        CallCode.PAGE_FAULT,
-        CallCode.RMP_FAULT,
-    ),
-    GroupClass.FILE: (CallCode.FALLOCATE, CallCode.SET_ATTRIBUTES2),
-}
 _CLASSES = np.zeros(256, dtype=np.uint8)
-for _class, _codes in _CLASS_OF_CODE.items():
-    _CLASSES[list(_codes)] = _class
-_BY_NUMBER = list(GroupClass)
+for _call in catalogue.calls().values():
+    _CLASSES[_call.code] = _call.vm_by
+_BY_NUMBER = list(VmBy)
 _FIRST_SLOTS = 1 << 10
 _RETURNED = constant(SAW_EXIT)
 
@@ -49,15 +30,15 @@ class Groups:
     of: IndexArray  # [calls] the group of each call, -1 for those of no class
     first: list[int]  # [groups] the first call of each
     was_accepted: list[bool]  # [groups] KVM took one of its calls, or may have
-    class_of: list[GroupClass]  # [groups]
+    class_of: list[VmBy]  # [groups]
     callers: list[Caller]  # [groups]
     processes: list[int]  # [groups] CALL's tgid
 
-    def numbers(self, wanted: GroupClass) -> list[int]:
+    def numbers(self, wanted: VmBy) -> list[int]:
         """The groups of a class."""
         return [g for g, one in enumerate(self.class_of) if one is wanted]
 
-    def members(self, wanted: GroupClass) -> Iterator[IndexArray]:
+    def members(self, wanted: VmBy) -> Iterator[IndexArray]:
         """The calls of each group of a class, in order."""
         groups = self.numbers(wanted)
         if not groups:

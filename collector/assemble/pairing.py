@@ -7,12 +7,19 @@ from collector.assemble import pairing_state as s
 from collector.assemble.pairing_hot import pair
 from collector.assemble.pairing_rows import find_thread
 from collector.assemble.pairing_waiting import oldest_open, sweep
+from collector.kvm.catalogue import EVENTS
 from collector.records import CALL, RECORD, CallArray, CallCode, RecordArray
 
 MOST_HELD_CALLS = 1 << 19
 """Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
 
 _FIRST_CAPACITY = 1 << 10
+_HOW = np.zeros((256, 3), np.int64)
+"""Which records are observations; columns are named in pairing_state."""
+for _event in EVENTS:
+    for _call in _event.calls:
+        if _call.copies:
+            _HOW[_event.code] = _call.code, *_call.copies
 _NEVER = 1 << 62
 
 
@@ -46,7 +53,7 @@ class Pairing:
         out = np.empty((count + len(words) + s.MOST_CALLS, s.CALL_WORDS), dtype=np.int64)
         out[:count] = _words_of(self._held)
         while at < len(words):
-            at, count = pair(words, at, self._table, self._shared, out, count)
+            at, count = pair(words, at, self._table, self._shared, out, count, _HOW)
             if at < len(words):
                 if count + s.MOST_CALLS > len(out):
                     out = np.concatenate((out[:count], np.empty_like(out)))

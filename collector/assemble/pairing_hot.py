@@ -114,22 +114,14 @@ def inner_return(table: Words, at: int, shared: Words, ts: int, record: int, ret
 
 @hot_in_place
 def observed(
-    table: Words, at: int, out: Words, n: int, ts: int, code: int, records: Words, i: int
+    table: Words, at: int, out: Words, n: int, ts: int, how: Words, records: Words, i: int
 ) -> int:
-    """A record that is an event of its own, with two values."""
-    n = emit(table, at, out, n, code, s.OBSERVED, ts, ts)
-    out[n - 1, s.CALL_V], out[n - 1, s.CALL_V + 1] = records[i, 2], records[i, 3]
-    return n
-
-
-@hot_in_place
-def page_cache(
-    table: Words, at: int, out: Words, n: int, ts: int, code: int, records: Words, i: int
-) -> int:
-    """A page came into a file's page cache or left it."""
-    n = emit(table, at, out, n, code, s.OBSERVED, ts, ts)
-    for k in range(4):
-        out[n - 1, s.CALL_V + k] = records[i, s.RECORD_V + 1 + k]
+    """A record that is an event of its own, of which the call has some values: `how` says which."""
+    record = (records[i, 1] >> 48) & 0xFF
+    first = s.RECORD_V + how[record, s.OBSERVED_FIRST]
+    n = emit(table, at, out, n, how[record, s.OBSERVED_CODE], s.OBSERVED, ts, ts)
+    for k in range(how[record, s.OBSERVED_COUNT]):
+        out[n - 1, s.CALL_V + k] = records[i, first + k]
     return n
 
 
@@ -140,13 +132,7 @@ def other_record(
     """The less frequent records."""
     record, value = (records[i, 1] >> 48) & 0xFF, records[i, 2]
     open_code = table[at, s.CODE]
-    if record == s.R_PAGE_CACHE_ADD:
-        n = page_cache(table, at, out, n, ts, s.PAGE_CACHE_ADD, records, i)
-    elif record == s.R_PAGE_CACHE_DELETE:
-        n = page_cache(table, at, out, n, ts, s.PAGE_CACHE_DELETE, records, i)
-    elif (
-        record == s.R_USER_REGION or record == s.R_USER_GUEST_MEMFD or record == s.R_USER_ENC_REGION
-    ):
+    if record == s.R_USER_REGION or record == s.R_USER_GUEST_MEMFD or record == s.R_USER_ENC_REGION:
         n = user_probe(table, at, shared, out, n, ts, records, i)
     elif record == s.R_SET_MEMSLOT or record == s.R_GMEM_CREATE or record == s.R_GMEM_FALLOCATE:
         n = inner_probe(table, at, shared, out, n, ts, records, i)
@@ -163,14 +149,6 @@ def other_record(
         or (record == s.R_CLOSE_RANGE_EXIT and open_code == s.CLOSE_RANGE)
     ):
         n = leave(table, at, shared, out, n, ts, value)
-    elif record == s.R_UNMAP_HVA_RANGE:
-        n = observed(table, at, out, n, ts, s.UNMAP, records, i)
-    elif record == s.R_NEW_TASK:
-        n = observed(table, at, out, n, ts, s.NEW_TASK, records, i)
-    elif record == s.R_PROCESS_EXEC:
-        n = observed(table, at, out, n, ts, s.PROCESS_EXEC, records, i)
-    elif record == s.R_PROCESS_EXIT:
-        n = observed(table, at, out, n, ts, s.PROCESS_EXIT, records, i)
     return n
 
 
@@ -217,9 +195,11 @@ def take_record(
 
 @hot_in_place
 def pair(
-    records: Words, start: int, table: Words, shared: Words, out: Words, n: int
+    records: Words, start: int, table: Words, shared: Words, out: Words, n: int, how: Words
 ) -> tuple[int, int]:
     """Pair records[start:], writing calls from out[n] on; returns (how far it came, the next n).
+
+    `how` (int64[256, 3]) says which records are observations, and what their calls have of them.
 
     Stops early when `out` is full or the table has to grow: the caller sees to that and goes on.
     A record yields MOST_CALLS calls at most.
@@ -235,5 +215,8 @@ def pair(
         if at < 0:
             return i, n
         meet(table, at, shared, records[i, 0], (records[i, 1] >> 32) & 0xFFFF)
-        n = take_record(table, at, shared, out, n, records[i, 0], records, i)
+        if how[record, s.OBSERVED_CODE] != 0:
+            n = observed(table, at, out, n, records[i, 0], how, records, i)
+        else:
+            n = take_record(table, at, shared, out, n, records[i, 0], records, i)
     return len(records), n

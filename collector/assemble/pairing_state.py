@@ -80,6 +80,10 @@ SOME_REGION = constant(254)
 OTHER = constant(255)
 """In place of a CallCode: a system call that is none of ours."""
 
+# What becomes of an observation, by its RecordCode: its CallCode (0: it is none), the first of its
+# v that the call has, and how many.
+OBSERVED_CODE, OBSERVED_FIRST, OBSERVED_COUNT = range(3)
+
 MOST_CALLS = 4
 """That one record may yield."""
 RECORD_WORDS = 10
@@ -112,16 +116,11 @@ MEMORY_FAULT = constant(CallCode.MEMORY_FAULT)
 PAGE_FAULT = constant(CallCode.PAGE_FAULT)
 UNMAP = constant(CallCode.UNMAP)
 RMP_FAULT = constant(CallCode.RMP_FAULT)
-NEW_TASK = constant(CallCode.NEW_TASK)
-PROCESS_EXEC = constant(CallCode.PROCESS_EXEC)
-PROCESS_EXIT = constant(CallCode.PROCESS_EXIT)
 LOSS_BEGIN = constant(CallCode.LOSS_BEGIN)
 LOSS_END = constant(CallCode.LOSS_END)
 SET_ATTRIBUTES2 = constant(CallCode.SET_ATTRIBUTES2)
 REGISTER_REGION = constant(CallCode.REGISTER_REGION)
 UNREGISTER_REGION = constant(CallCode.UNREGISTER_REGION)
-PAGE_CACHE_ADD = constant(CallCode.PAGE_CACHE_ADD)
-PAGE_CACHE_DELETE = constant(CallCode.PAGE_CACHE_DELETE)
 VCPU_RUN = constant(CallCode.VCPU_RUN)
 CLOSE_RANGE = constant(CallCode.CLOSE_RANGE)
 LATE_RETURN = constant(CallCode.LATE_RETURN)
@@ -146,11 +145,7 @@ R_SET_ATTRIBUTES = constant(RecordCode.SET_ATTRIBUTES)
 R_HYPERCALL = constant(RecordCode.HYPERCALL)
 R_USERSPACE_EXIT = constant(RecordCode.USERSPACE_EXIT)
 R_PAGE_FAULT = constant(RecordCode.PAGE_FAULT)
-R_UNMAP_HVA_RANGE = constant(RecordCode.UNMAP_HVA_RANGE)
 R_RMP_FAULT = constant(RecordCode.RMP_FAULT)
-R_NEW_TASK = constant(RecordCode.NEW_TASK)
-R_PROCESS_EXEC = constant(RecordCode.PROCESS_EXEC)
-R_PROCESS_EXIT = constant(RecordCode.PROCESS_EXIT)
 R_CLOSE_ENTER = constant(RecordCode.CLOSE_ENTER)
 R_CLOSE_EXIT = constant(RecordCode.CLOSE_EXIT)
 R_DUP_ENTER = constant(RecordCode.DUP_ENTER)
@@ -158,8 +153,6 @@ R_DUP_EXIT = constant(RecordCode.DUP_EXIT)
 R_LOSS_BEGIN = constant(RecordCode.LOSS_BEGIN)
 R_LOSS_END = constant(RecordCode.LOSS_END)
 R_USER_ENC_REGION = constant(RecordCode.USER_ENC_REGION)
-R_PAGE_CACHE_ADD = constant(RecordCode.PAGE_CACHE_ADD)
-R_PAGE_CACHE_DELETE = constant(RecordCode.PAGE_CACHE_DELETE)
 R_CLOSE_RANGE_ENTER = constant(RecordCode.CLOSE_RANGE_ENTER)
 R_CLOSE_RANGE_EXIT = constant(RecordCode.CLOSE_RANGE_EXIT)
 

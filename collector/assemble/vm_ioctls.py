@@ -6,15 +6,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from collector.records import CallArray, CallCode
+from collector.kvm.catalogue import VmBy, calls
+from collector.records import CallArray
 
-VM_IOCTLS = (
-    CallCode.SET_ATTRIBUTES,
-    CallCode.SET_REGION,
-    CallCode.CREATE_GUEST_MEMFD,
-    CallCode.REGISTER_REGION,
-    CallCode.UNREGISTER_REGION,
-)
+VM_IOCTLS = tuple(call.code for call in calls().values() if call.vm_by is VmBy.VM_IOCTL)
 
 
 class VmIoctls:

@@ -5,32 +5,8 @@ from collections.abc import Iterator
 from collector.doctor.finding import Finding, has, lacks, unknown
 from collector.host_facts.kernel import KernelFacts
 from collector.host_facts.tracing import TracingFacts
+from collector.kvm.catalogue import cost_of_absence, essential
 
-COST_OF_EVENT = {
-    "syscalls:sys_enter_ioctl": "nothing that VMMs ask KVM for can be seen",
-    "syscalls:sys_exit_ioctl": "whether a call succeeded is not known",
-    "syscalls:sys_enter_fallocate": "guest_memfd pages that are punched or allocated are not seen",
-    "syscalls:sys_exit_fallocate": "whether a punch or an allocation succeeded is not known",
-    "syscalls:sys_enter_close": "the end of a VM is inferred from its process or descriptor",
-    "syscalls:sys_enter_dup": "a descriptor that was duplicated is not followed",
-    "kvm:kvm_vm_set_mem_attributes": (
-        "the range of a conversion comes from an event probe or bpftrace; by neither, from what "
-        "the guest asked for, or it is unknown"
-    ),
-    "kvm:kvm_userspace_exit": "whether the guest or the VMM wanted a conversion is not known",
-    "kvm:kvm_hypercall": "what a guest asks for by KVM_HC_MAP_GPA_RANGE is not seen",
-    "kvm:kvm_page_fault": "guest faults are not seen, so no storm of private faults",
-    "kvm:kvm_unmap_hva_range": "when the host took shared pages away is not seen",
-    "kvm:kvm_vmgexit_enter": "page-state changes of SEV-SNP guests are not seen by themselves",
-    "kvm:kvm_vmgexit_msr_protocol_enter": "early page-state changes of SEV-SNP guests are not seen",
-    "kvm:kvm_rmp_fault": "2 MiB pages that SEV-SNP splits are not seen",
-    "kvmmmu:kvm_tdp_mmu_spte_changed": "which mappings KVM made or took away is not seen",
-    "filemap:mm_filemap_add_to_page_cache": "pages that a guest_memfd gains are not counted",
-    "filemap:mm_filemap_delete_from_page_cache": "pages that a guest_memfd loses are not counted",
-    "task:task_newtask": "threads are matched to processes by /proc, which may come too late",
-    "sched:sched_process_exit": "the end of a VMM is not seen",
-}
-ESSENTIAL = ("syscalls:sys_enter_ioctl", "syscalls:sys_exit_ioctl")
 ONLY_ROOT = "only root may look into /sys/kernel/tracing"
 
 
@@ -67,10 +43,11 @@ def lockdown(kernel: KernelFacts) -> Finding:
 def event_findings(events: dict[str, bool]) -> Iterator[Finding]:
     there = [name for name, is_there in events.items() if is_there]
     yield has("events", f"{len(there)} of the {len(events)} that tell of guest memory")
+    costs, needed = cost_of_absence(), essential()
     for name, is_there in events.items():
         if not is_there:
             says = "the kernel has no such event"
-            yield lacks(name, says, COST_OF_EVENT[name], prevents=name in ESSENTIAL)
+            yield lacks(name, says, costs[name], prevents=name in needed)
 
 
 def buffer_findings(tracing: TracingFacts) -> Iterator[Finding]:

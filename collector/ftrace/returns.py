@@ -13,6 +13,7 @@ import numpy.typing as npt
 from collector.ftrace.kallsyms import NEAR, symbols_at
 from collector.ftrace.plan import DecodePlan, EventPlan, Value, decode_plan
 from collector.ftrace.recognise import ENTRY_ADDRESS, Recognised, ReturnProbe
+from collector.kvm.catalogue import EVENTS
 from collector.records import RecordArray, RecordCode
 
 _FIRST_KPROBE = 64  # codes that only the survey uses
@@ -21,19 +22,10 @@ _MOST = 64  # probes of each kind that can be told apart
 
 _ENOUGH_VOTES = 256
 
-RETURN_OF_ENTRY = {
-    RecordCode.VM_IOCTL: RecordCode.VM_IOCTL_RETURN,
-    RecordCode.SET_MEMSLOT: RecordCode.SET_MEMSLOT_RETURN,
-    RecordCode.GMEM_FALLOCATE: RecordCode.GMEM_FALLOCATE_RETURN,
-    RecordCode.GMEM_CREATE: RecordCode.GMEM_CREATE_RETURN,
-}
+_PROBED = [event for event in EVENTS if event.functions]
+RETURN_OF_ENTRY = {event.code: event.returns for event in _PROBED if event.returns}
 _RETURN_OF_SYMBOL = {
-    "kvm_vm_ioctl": RecordCode.VM_IOCTL_RETURN,
-    "__kvm_set_memory_region": RecordCode.SET_MEMSLOT_RETURN,
-    "kvm_set_memory_region": RecordCode.SET_MEMSLOT_RETURN,
-    "kvm_gmem_fallocate": RecordCode.GMEM_FALLOCATE_RETURN,
-    "kvm_gmem_create": RecordCode.GMEM_CREATE_RETURN,
-    "__kvm_gmem_create": RecordCode.GMEM_CREATE_RETURN,
+    symbol: event.returns for event in _PROBED if event.returns for symbol in event.functions
 }
 _RETURN_OF_NAME = (
     ("fallocate", RecordCode.GMEM_FALLOCATE_RETURN),
@@ -42,14 +34,7 @@ _RETURN_OF_NAME = (
     ("memory_region", RecordCode.SET_MEMSLOT_RETURN),
     ("ioctl", RecordCode.VM_IOCTL_RETURN),
 )
-_SYSTEM_CALL_ENTRIES = (
-    RecordCode.IOCTL_ENTER,
-    RecordCode.FALLOCATE_ENTER,
-    RecordCode.USER_SET_ATTRIBUTES,
-    RecordCode.USER_REGION,
-    RecordCode.USER_GUEST_MEMFD,
-    RecordCode.USER_ENC_REGION,
-)
+_SYSTEM_CALL_ENTRIES = tuple(event.code for event in EVENTS if event.has_event_probe)
 
 Decode = Callable[[DecodePlan], Iterator[RecordArray]]
 

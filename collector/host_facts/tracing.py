@@ -3,29 +3,10 @@
 from dataclasses import dataclass
 
 from collector.host_facts.tree import Tree
+from collector.kvm.catalogue import cost_of_absence
 
 TRACEFS = "/sys/kernel/tracing"
-EVENTS = (
-    "syscalls:sys_enter_ioctl",
-    "syscalls:sys_exit_ioctl",
-    "syscalls:sys_enter_fallocate",
-    "syscalls:sys_exit_fallocate",
-    "syscalls:sys_enter_close",
-    "syscalls:sys_enter_dup",
-    "kvm:kvm_vm_set_mem_attributes",
-    "kvm:kvm_userspace_exit",
-    "kvm:kvm_hypercall",
-    "kvm:kvm_page_fault",
-    "kvm:kvm_unmap_hva_range",
-    "kvm:kvm_vmgexit_enter",
-    "kvm:kvm_vmgexit_msr_protocol_enter",
-    "kvm:kvm_rmp_fault",
-    "kvmmmu:kvm_tdp_mmu_spte_changed",
-    "filemap:mm_filemap_add_to_page_cache",
-    "filemap:mm_filemap_delete_from_page_cache",
-    "task:task_newtask",
-    "sched:sched_process_exit",
-)
+EVENTS = tuple(cost_of_absence())
 
 
 @dataclass(frozen=True, slots=True)

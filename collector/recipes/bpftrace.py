@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from collector.coverage import Capability
+from collector.kvm.catalogue import FORK, PROCESS_EXIT
 from collector.recipes.bpftrace_probes import BASIC, Probe, Watch, exits
 
 FIRST_LINE = "# gmemscope.bt v2"
@@ -69,7 +70,7 @@ def live_program(
 ) -> Program:
     """For this host: with what its kernel has, and what more it tells than others."""
     last = _COUNTED if knows_types else _NOT_TOLD
-    if "group_dead" in (fields_of("sched:sched_process_exit") or ()):
+    if "group_dead" in (fields_of(PROCESS_EXIT.points[0]) or ()):
         last = _TOLD
     watches = [_available(watch, fields_of) for watch in (*BASIC, last, *further)]
     # What is printed is handed on in blocks; this hands on what there is.
@@ -116,7 +117,7 @@ def _begin(sees: frozenset[Capability], narrowing: Narrowing, *, is_live: bool) 
 
 
 _FORK = Probe(
-    ("sched:sched_process_fork",),
+    (FORK,),
     "  @ours[(uint64)args->child_pid] = 1;",
     "@ours[(uint64)pid]",
 )

@@ -10,7 +10,8 @@ bits up: 1 its guest asked, 2 its guest touched a page, 3 neither, 0 it never ra
 from dataclasses import dataclass
 
 from collector.coverage import Capability
-from collector.kvm import uapi
+from collector.kvm import catalogue, uapi
+from collector.kvm.catalogue import KernelEvent
 
 HEAD = "%llx %llx %llx %llx %llx"
 """Entry (ns), duration (ns), tgid << 32 | tid, cpu << 40 | cause << 32 | fd, result."""
@@ -46,6 +47,10 @@ def _event(letter: str, *values: str, fd: str = _RUN_FD, result: str = "(uint64)
     return _line(letter, head, *values)
 
 
+def _condition(event: KernelEvent) -> str:
+    return "" if event.filter is None else event.filter.of_bpftrace()
+
+
 _HEAD_OF_CALL = "$call.0, nsecs - $call.0, $who, $where, $ret"
 _BEGIN_OF_EXIT = f"""\
   $call = @call[tid];
@@ -70,18 +75,7 @@ def _words(count: int) -> tuple[str, ...]:
     return tuple(f"$w{count}.w[{i}]" for i in range(count))
 
 
-_WATCHED = (
-    uapi.KVM_SET_MEMORY_ATTRIBUTES,
-    uapi.KVM_SET_USER_MEMORY_REGION,
-    uapi.KVM_SET_USER_MEMORY_REGION2,
-    uapi.KVM_CREATE_GUEST_MEMFD,
-    uapi.KVM_CREATE_VM,
-    uapi.KVM_CREATE_VCPU,
-    uapi.KVM_SET_MEMORY_ATTRIBUTES2,
-    uapi.KVM_MEMORY_ENCRYPT_REG_REGION,
-    uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION,
-)
-_IS_WATCHED = " || ".join(f"$cmd == {cmd:#x}" for cmd in _WATCHED)
+_IS_WATCHED = " || ".join(f"$cmd == {cmd:#x}" for cmd in catalogue.IOCTLS)
 
 # Every argument is read once: the verifier refuses what compilers make of a second reading.
 _IOCTL_ENTER = f"""\
@@ -144,8 +138,8 @@ _IOCTLS = Watch(
         }
     ),
     (
-        Probe(("syscalls:sys_enter_ioctl",), _IOCTL_ENTER),
-        Probe(("syscalls:sys_exit_ioctl",), _IOCTL_EXIT),
+        Probe(catalogue.IOCTL_ENTER.points, _IOCTL_ENTER),
+        Probe(catalogue.IOCTL_EXIT.points, _IOCTL_EXIT),
     ),
 )
 
@@ -153,12 +147,12 @@ _FALLOCATE = Watch(
     frozenset({Capability.FALLOCATE}),
     (
         Probe(
-            ("syscalls:sys_enter_fallocate",),
+            catalogue.FALLOCATE_ENTER.points,
             "  @fallocate[tid] = ((uint64)nsecs, (uint64)args->fd & 0xffffffff, (uint64)args->mode,"
             " (uint64)args->offset, (uint64)args->len);",
         ),
         Probe(
-            ("syscalls:sys_exit_fallocate",),
+            catalogue.FALLOCATE_EXIT.points,
             f"""\
   $call = @fallocate[tid];
   if ($call.0) {{
@@ -201,16 +195,16 @@ _FILES = Watch(
     frozenset({Capability.FD_LIFETIMES}),
     (
         Probe(
-            ("syscalls:sys_enter_close",), "  " + _enter(_CLOSE, "args->fd"), _is_ours("args->fd")
+            catalogue.CLOSE_ENTER.points, "  " + _enter(_CLOSE, "args->fd"), _is_ours("args->fd")
         ),
-        Probe(("syscalls:sys_exit_close",), _exit_of_file(_CLOSED)),
+        Probe(catalogue.CLOSE_EXIT.points, _exit_of_file(_CLOSED)),
         Probe(
-            ("syscalls:sys_enter_dup",),
+            catalogue.DUP_ENTER.points,
             "  " + _enter(_DUP, "args->fildes"),
             _is_ours("args->fildes"),
         ),
         Probe(
-            ("syscalls:sys_enter_dup2", "syscalls:sys_enter_dup3"),
+            catalogue.DUP2_ENTER.points,
             f"""\
   if ({_is_ours("args->oldfd")}) {{
     {_enter(_DUP, "args->oldfd")}
@@ -221,18 +215,12 @@ _FILES = Watch(
             f" ({_is_ours('args->oldfd')} || {_is_ours('args->newfd')})",
         ),
         Probe(
-            ("syscalls:sys_enter_fcntl",),
+            catalogue.FCNTL_ENTER.points,
             "  " + _enter(_DUP, "args->fd"),
-            f"(args->cmd == {uapi.F_DUPFD} || args->cmd == {uapi.F_DUPFD_CLOEXEC})"
-            f" && {_is_ours('args->fd')}",
+            f"({_condition(catalogue.FCNTL_ENTER)}) && {_is_ours('args->fd')}",
         ),
         Probe(
-            (
-                "syscalls:sys_exit_dup",
-                "syscalls:sys_exit_dup2",
-                "syscalls:sys_exit_dup3",
-                "syscalls:sys_exit_fcntl",
-            ),
+            (*catalogue.DUP_EXIT.points, *catalogue.FCNTL_EXIT.points),
             _exit_of_file(
                 f"""\
     if ($call.1 == {_DUP}) {{
@@ -249,12 +237,12 @@ _FILES = Watch(
             ),
         ),
         Probe(
-            ("syscalls:sys_enter_close_range",),
+            catalogue.CLOSE_RANGE_ENTER.points,
             "  " + _enter(_CLOSE_RANGE, "args->fd", "(uint64)args->max_fd & 0xffffffff"),
             "@vmm[(uint64)pid] && args->flags == 0",
         ),
         Probe(
-            ("syscalls:sys_exit_close_range",),
+            catalogue.CLOSE_RANGE_EXIT.points,
             _exit_of_file(f"    {_line('W', _HEAD_OF_CALL, '$call.3')}"),
         ),
     ),
@@ -265,7 +253,7 @@ _CAUSES = Watch(
     (
         # Any other exit ends what a request of the guest explains.
         Probe(
-            ("kvm:kvm_userspace_exit",),
+            catalogue.USERSPACE_EXIT.points,
             f"""\
   $cause = (uint64){_NEITHER:#x};
   if (args->reason == {uapi.KVM_EXIT_HYPERCALL} && args->errno >= 0) {{
@@ -283,44 +271,24 @@ _CAUSES = Watch(
     ),
 )
 
-_HYPERCALLS = Watch(
-    frozenset({Capability.HYPERCALLS, Capability.REQUESTED_RANGES}),
-    (
-        Probe(
-            ("kvm:kvm_hypercall",),
-            f"  {_event('H', '(uint64)args->a0', '(uint64)args->a1', '(uint64)args->a2')}",
-            f"args->nr == {uapi.KVM_HC_MAP_GPA_RANGE}",
-        ),
-    ),
-)
 
-_RMP_FAULTS = Watch(
-    frozenset(),
-    (
-        Probe(
-            ("kvm:kvm_rmp_fault",),
-            "  "
-            + _event(
-                "I",
-                "(uint64)args->gpa",
-                "(uint64)args->error_code",
-                "(uint64)args->rmp_level",
-                "(uint64)args->vcpu_id",
-            ),
-        ),
-    ),
-)
+def _printed(event: KernelEvent, condition: str = "", fd: str = _RUN_FD) -> Probe:
+    """Print what an observation tells, as it is."""
+    (call,) = event.calls
+    (letter,) = call.letters
+    values = (f"(uint64)args->{field}" for field in letter.fields)
+    return Probe(event.points, f"  {_event(letter.letter, *values, fd=fd)}", condition)
 
-_EXECS = Watch(
-    frozenset(),
-    (
-        Probe(
-            ("sched:sched_process_exec",),
-            f"  {_event('N', '(uint64)args->pid', '(uint64)args->old_pid')}",
-            "@vmm[(uint64)pid]",
-        ),
-    ),
-)
+
+def _watch(event: KernelEvent, condition: str = "") -> Watch:
+    return Watch(event.gives & _QUESTIONS, (_printed(event, condition or _condition(event)),))
+
+
+_QUESTIONS = frozenset(Capability) - {Capability.VCPU_THREADS}
+"""All that observations answer here: KVM_RUN tells which thread runs which vCPU."""
+_HYPERCALLS = _watch(catalogue.HYPERCALL)
+_RMP_FAULTS = _watch(catalogue.RMP_FAULT)
+_EXECS = _watch(catalogue.PROCESS_EXEC, "@vmm[(uint64)pid]")
 
 
 def exits(group_dead: str) -> Watch:
@@ -329,7 +297,7 @@ def exits(group_dead: str) -> Watch:
         frozenset(),
         (
             Probe(
-                ("sched:sched_process_exit",),
+                catalogue.PROCESS_EXIT.points,
                 f"""\
   if (@run[tid]) {{
     delete(@run[tid]);
@@ -348,43 +316,12 @@ def exits(group_dead: str) -> Watch:
 
 BASIC = (_IOCTLS, _FALLOCATE, _FILES, _CAUSES, _HYPERCALLS, _RMP_FAULTS, _EXECS)
 
-FAULTS = (
-    Watch(
-        frozenset({Capability.PAGE_FAULTS}),
-        (
-            Probe(
-                ("kvm:kvm_page_fault",),
-                "  "
-                + _event(
-                    "G",
-                    "(uint64)args->fault_address",
-                    "(uint64)args->error_code",
-                    "(uint64)args->vcpu_id",
-                ),
-            ),
-        ),
-    ),
-    Watch(
-        frozenset({Capability.UNMAPS}),
-        (
-            Probe(
-                ("kvm:kvm_unmap_hva_range",),
-                f"  {_event('J', '(uint64)args->start', '(uint64)args->end')}",
-            ),
-        ),
-    ),
-)
+FAULTS = (_watch(catalogue.PAGE_FAULT), _watch(catalogue.UNMAP_HVA_RANGE))
 
 
 def backing(device: int) -> Watch:
-    """The page cache of the files of one device, numbered as the events do."""
-    values = ("(uint64)args->i_ino", "(uint64)args->index", "(uint64)args->s_dev")
-    probes = tuple(
-        Probe(
-            (f"filemap:mm_filemap_{event}_page_cache",),
-            f"  {_event(letter, *values, '(uint64)args->order', fd='(uint64)0xffffffff')}",
-            f"args->s_dev == {device}",
-        )
-        for letter, event in (("K", "add_to"), ("L", "delete_from"))
-    )
-    return Watch(frozenset({Capability.BACKING}), probes)
+    """The page cache of the files of one device, as stat(2) names it."""
+    condition = catalogue.of_device(device).of_bpftrace()
+    added, deleted = catalogue.PAGE_CACHE_ADD, catalogue.PAGE_CACHE_DELETE
+    no_file = "(uint64)0xffffffff"
+    return Watch(added.gives, tuple(_printed(one, condition, no_file) for one in (added, deleted)))

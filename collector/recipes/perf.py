@@ -1,9 +1,9 @@
 """Commands that record with stock perf and make of it the text that can be imported."""
 
-from collector.ftrace.tracepoints import BASIC, FAULTS
+from collector.kvm.catalogue import Recorded, recorded
 from collector.recipes import running
 
-EVENTS = BASIC | FAULTS
+EVENTS = recorded(Recorded.ALWAYS, Recorded.FAULTS)
 
 
 def _want(event: str, condition: str | None) -> str:

@@ -4,8 +4,7 @@ The same events, probes and filters as a live recording has. The importer knows 
 fields, so group and event names are free; the fields are not.
 """
 
-from collector.ftrace.probes import EVENT_PROBES, Probe
-from collector.ftrace.tracepoints import BASIC, FAULTS
+from collector.kvm.catalogue import EVENT_PROBES, PROCESS_EXIT, Probe, Recorded, recorded
 from collector.recipes import processes, running
 
 
@@ -19,7 +18,9 @@ def _want(event: str, condition: str | None) -> str:
 
 _PROBES = "\n".join(map(_add, EVENT_PROBES))
 _NAMES = " ".join(probe.name for probe in EVENT_PROBES)
-_EVENTS = "\n".join(_want(event, condition) for event, condition in (BASIC | FAULTS).items())
+_WANTED = recorded(Recorded.ALWAYS, Recorded.FAULTS)
+_EVENTS = "\n".join(_want(event, condition) for event, condition in _WANTED.items())
+_LAST = PROCESS_EXIT.points[0].replace(":", "/")
 
 SCRIPT = f"""#!/bin/sh
 # Records, with stock trace-cmd, all that gmemscope can use, until Ctrl-C or for as long as a
@@ -59,7 +60,7 @@ trap remove EXIT
 # Once events are recorded, so that none comes or goes unseen, and again at the end.
 list_when_recording() {{
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ "$(cat $tracing/events/sched/sched_process_exit/enable 2>/dev/null)" != 1 ] || break
+        [ "$(cat $tracing/events/{_LAST}/enable 2>/dev/null)" != 1 ] || break
         sleep 0.2
     done
     list_processes

@@ -1,12 +1,12 @@
 """What the bpftrace program has to know of this host before it starts."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.host.descriptors import kvm_fds
+from collector.kvm.catalogue import IOCTL_ENTER
 from collector.recipes.bpftrace import Narrowing, Program, live_program
 from collector.recipes.bpftrace_probes import FAULTS, Watch, backing
 from collector.sources.live import HostCannot, Wishes
@@ -39,8 +39,8 @@ def host_program(wishes: Wishes) -> HostProgram:
         if device is None:
             notes.append("KVM makes no guest_memfd here, so their page cache was not recorded.")
         else:
-            further.append(backing(os.major(device) << 20 | os.minor(device)))
-    if fields_of("syscalls:sys_enter_ioctl") is None:
+            further.append(backing(device))
+    if fields_of(IOCTL_ENTER.points[0]) is None:
         raise HostCannot("this kernel has no tracepoints of system calls (CONFIG_FTRACE_SYSCALLS)")
     files = _open_files()
     vmms = tuple(sorted({pid for pid, _ in files}))

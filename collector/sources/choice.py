@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.kvm.catalogue import IOCTL_ENTER
 from collector.sources.bpftrace_live import BpftraceLive
 from collector.sources.live import LiveSource, Wishes
 from collector.sources.tracefs_left import TRACEFS
@@ -43,7 +44,7 @@ def bpftrace_problem(command: str = "bpftrace") -> str | None:
     """Why bpftrace cannot be used, by trying: it may be installed where BPF is forbidden."""
     if shutil.which(command) is None:
         return "bpftrace is not installed"
-    program = "tracepoint:syscalls:sys_enter_ioctl { exit(); } BEGIN { exit(); }"
+    program = f"tracepoint:{IOCTL_ENTER.points[0]} {{ exit(); }} BEGIN {{ exit(); }}"
     try:
         ran = subprocess.run(
             [command, "-e", program], capture_output=True, text=True, timeout=BPFTRACE_PATIENCE_S

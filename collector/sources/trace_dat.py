@@ -11,59 +11,20 @@ from collector.assemble.pairing import Pairing
 from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.ftrace.tracedat import MAGIC, open_trace_dat
+from collector.kvm.catalogue import codes_giving
 from collector.records import CallArray, RecordArray, RecordCode
 from collector.trace.errors import InputError
 
 LOOK_AHEAD_RECORDS = 1 << 18
 """How many records to see before the first call is given a cause: are exits recorded at all?"""
 
-_Codes = frozenset[RecordCode]
-_ANY_OF: dict[Capability, _Codes] = {
-    Capability.CONVERSIONS: frozenset(
-        {
-            RecordCode.IOCTL_ENTER,
-            RecordCode.USER_SET_ATTRIBUTES,
-            RecordCode.VM_IOCTL,
-            RecordCode.SET_ATTRIBUTES,
-            RecordCode.POST_ATTRIBUTES,
-        }
-    ),
-    Capability.CONVERSION_RANGES: frozenset(
-        {
-            RecordCode.USER_SET_ATTRIBUTES,
-            RecordCode.VM_IOCTL,
-            RecordCode.SET_ATTRIBUTES,
-            RecordCode.POST_ATTRIBUTES,
-        }
-    ),
-    Capability.REQUESTED_RANGES: frozenset({RecordCode.HYPERCALL}),
-    Capability.CONVERSION_RESULTS: frozenset(
-        {RecordCode.IOCTL_EXIT, RecordCode.VM_IOCTL_RETURN, RecordCode.POST_ATTRIBUTES}
-    ),
-    Capability.CAUSES: frozenset({RecordCode.USERSPACE_EXIT}),
-    Capability.MEMSLOTS: frozenset(
-        {RecordCode.USER_REGION, RecordCode.SET_MEMSLOT, RecordCode.VM_IOCTL}
-    ),
-    Capability.VM_CREATION: frozenset({RecordCode.IOCTL_ENTER}),
-    Capability.PROCESS_IDENTITY: frozenset({RecordCode.NEW_TASK}),
-    Capability.FD_LIFETIMES: frozenset({RecordCode.CLOSE_ENTER}),
-    Capability.GUEST_MEMFDS: frozenset(
-        {RecordCode.USER_GUEST_MEMFD, RecordCode.GMEM_CREATE, RecordCode.VM_IOCTL}
-    ),
-    Capability.FALLOCATE: frozenset({RecordCode.FALLOCATE_ENTER, RecordCode.GMEM_FALLOCATE}),
-    Capability.HYPERCALLS: frozenset({RecordCode.HYPERCALL}),
-    Capability.PAGE_FAULTS: frozenset({RecordCode.PAGE_FAULT}),
-    Capability.UNMAPS: frozenset({RecordCode.UNMAP_HVA_RANGE}),
-    Capability.VCPU_THREADS: frozenset({RecordCode.PAGE_FAULT, RecordCode.RMP_FAULT}),
-    Capability.REGION_REGISTRATIONS: frozenset({RecordCode.USER_ENC_REGION, RecordCode.VM_IOCTL}),
-    Capability.BACKING: frozenset({RecordCode.PAGE_CACHE_ADD, RecordCode.PAGE_CACHE_DELETE}),
-}
+_ANY_OF = {capability: codes_giving(capability) for capability in Capability}
 
 
 def capabilities(counts: npt.NDArray[np.int64]) -> dict[str, bool]:
     """Capability -> can it be had from a recording with so many records of each RecordCode."""
     present = {RecordCode(code) for code in np.flatnonzero(counts).tolist()}
-    return {c.value: bool(codes & present) for c, codes in _ANY_OF.items()}
+    return {c.value: bool(codes & present) for c, codes in _ANY_OF.items() if codes}
 
 
 class TraceDatFile:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from collector.ftrace import tracepoints
 from collector.ftrace.formats import EventFormat, parse_event_format, parse_header_page
+from collector.kvm.catalogue import Recorded, of_device, recorded
 from collector.sources.live import HostCannot, Wishes
 from collector.sources.tracefs_left import TRACEFS, remove_left_behind
 from collector.sources.tracefs_owner import Owner
@@ -134,11 +134,11 @@ class TracefsInstance:
 
 
 def _wanted(wishes: Wishes, memfd_device: int | None) -> dict[str, str | None]:
-    wanted = tracepoints.BASIC | tracepoints.DUPLICATES
+    wanted = recorded(Recorded.ALWAYS, Recorded.FILTERED)
     if wishes.faults:
-        wanted |= tracepoints.FAULTS
+        wanted |= recorded(Recorded.FAULTS)
     if wishes.backing and memfd_device is not None:
-        wanted |= tracepoints.backing(memfd_device)
+        wanted |= dict.fromkeys(recorded(Recorded.BACKING), of_device(memfd_device).text())
     return wanted
 
 

@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector.ftrace.probes import COST_OF_PROBE, EVENT_PROBES, VM_IOCTL_PROBES, Probe
+from collector.kvm.catalogue import EVENT_PROBES, VM_IOCTL, Probe
 from collector.sources.tracefs_owner import Owner
 
+_COSTS = {probe.name: probe.costs for probe in EVENT_PROBES}
 _LINE = re.compile(r"[a-z]\d*:(\w+)/(\w+) ", re.MULTILINE)
 _ERROR = re.compile(r"error: (.*)\n\s*Command: (.*)")
 
@@ -31,7 +32,7 @@ class Probes:
         self._try_each(EVENT_PROBES)
         if self.added:
             return
-        for probe in VM_IOCTL_PROBES:
+        for probe in VM_IOCTL.probes:
             self._try_each([probe])
             if self.added:
                 return
@@ -74,7 +75,7 @@ class Probes:
         """What the refused probes cost."""
         if self.are_event_probes:
             return tuple(
-                f"The kernel refused the event probe {name} ({reason}): {COST_OF_PROBE[name]} "
+                f"The kernel refused the event probe {name} ({reason}): {_COSTS[name]} "
                 "are not seen."
                 for name, reason in self.refused.items()
             )

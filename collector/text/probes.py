@@ -7,8 +7,9 @@ name: (ffffffff81033604 <- ffffffff813c2c95) ret=0      a kretprobe, of the same
 
 import re
 
-from collector.ftrace.recognise import EVENT_PROBES, KPROBES, Shape, canonical
+from collector.ftrace.recognise import EVENT_PROBES, KPROBES, Shapes, canonical
 from collector.ftrace.returns import RETURN_OF_ENTRY
+from collector.kvm.catalogue import Shape
 from collector.records import RecordCode
 from collector.text.templates import Store, Template, constant
 
@@ -27,19 +28,20 @@ class Probes:
         """How the lines look of a probe that printed this; none if it is none that we know."""
         place = _PLACE.match(payload)
         words = payload[place.end() if place else 0 :].split()
-        fields = [found[1] for word in words if (found := _FIELD.fullmatch(word))]
+        fields = [one[1] for word in words if (one := _FIELD.fullmatch(word))]
         if not fields or len(fields) != len(words):
             return ()
         prefix = "(~) " if place else ""
         if tuple(fields) in _RETURNS:
             code = self._return(name, place)
             return () if code is None else (Template(code, f"{prefix}{fields[0]}=#"),)
-        shape = _fitting(fields, KPROBES if place else EVENT_PROBES)
-        if shape is None:
+        found = _fitting(fields, KPROBES if place else EVENT_PROBES)
+        if found is None:
             return ()
+        code, shape = found
         if place:
-            self._entry_at[place[1]] = shape.code
-        return (_template(shape, fields, prefix),)
+            self._entry_at[place[1]] = code
+        return (_template(code, shape, fields, prefix),)
 
     def _return(self, name: str, place: re.Match[str] | None) -> RecordCode | None:
         if place is None:  # of a system call: the result alone does not tell of which
@@ -49,23 +51,23 @@ class Probes:
         return None if entry is None else RETURN_OF_ENTRY.get(entry)
 
 
-def _fitting(fields: list[str], shapes: tuple[Shape, ...]) -> Shape | None:
+def _fitting(fields: list[str], shapes: Shapes) -> tuple[RecordCode, Shape] | None:
     names = frozenset(map(canonical, fields))
-    return next((shape for shape in shapes if shape.fits(names)), None)
+    return next((one for one in shapes if one[1].fits(names)), None)
 
 
-def _template(shape: Shape, fields: list[str], prefix: str) -> Template:
-    sources = {source.name: source for source in shape.sources}
+def _template(code: RecordCode, shape: Shape, fields: list[str], prefix: str) -> Template:
+    by_name = {part.name: part for part in shape.parts}
     stores = [
-        Store(sources[name].index, sources[name].shift)
-        if (name := canonical(field)) in sources
+        Store(by_name[name].index, by_name[name].shift)
+        if (name := canonical(field)) in by_name
         else Store(0, factor=0)
         for field in fields
     ]
     constants = [
-        constant(source.index, source.default)
-        for source in shape.sources
-        if source.default is not None and source.name not in map(canonical, fields)
+        constant(part.index, part.default)
+        for part in shape.parts
+        if part.default is not None and part.name not in map(canonical, fields)
     ]
     pattern = prefix + " ".join(f"{field}=#" for field in fields)
-    return Template(shape.code, pattern, tuple(stores), tuple(constants), shape.flags)
+    return Template(code, pattern, tuple(stores), tuple(constants), shape.flags)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from collector.kvm.catalogue import Store as Store
+from collector.kvm.catalogue import constant as constant
+
 NUMBER, HEX, INT, ANYTHING = 1, 2, 3, 4
 """Instructions of a pattern; all others are characters."""
 _INSTRUCTIONS = {"#": NUMBER, "%": HEX, "$": INT, "~": ANYTHING, "\0": ord("#")}
@@ -22,18 +25,6 @@ NO_PLAN = -1
 # Columns of the tables.
 CODE, FLAGS, FIRST_BYTE, END_BYTE, FIRST_STORE, FIRST_CONSTANT, END_STORE, ALTERNATIVE = range(8)
 INDEX, SHIFT, FACTOR = range(3)
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Where a number goes: v[index] += factor * number << shift (>> where shift is negative)."""
-
-    index: int
-    shift: int = 0
-    factor: int = 1
-
-    def row(self) -> tuple[int, int, int]:
-        return self.index, self.shift, self.factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +53,6 @@ class Template:
 
     def _marked(self) -> str:
         return self.pattern.replace("##", "\0")
-
-
-def constant(index: int, value: int) -> Store:
-    return Store(index, factor=value)
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ def status_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
 def able(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """This process may trace, and the kernel can be traced."""
     monkeypatch.setattr(privileges, "missing_for", lambda source: ())
+    (tmp_path / "syscalls" / "sys_enter_ioctl").mkdir(parents=True)
     monkeypatch.setattr("app.commands.collect.TRACED", tmp_path)
 
 

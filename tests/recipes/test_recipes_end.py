@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.ftrace.probes import EVENT_PROBES
+from collector.kvm.catalogue import EVENT_PROBES
 from collector.recipes import perf, trace_cmd
 
 PATIENCE_S = 60

@@ -1,0 +1,66 @@
+"""The calls that ioctls on VMs and guest_memfds are, whichever event tells of them."""
+
+from app.model.events import EventKind as Kind
+from collector.kvm._row import (
+    STRUCT,
+    Call,
+    Letter,
+    Range,
+    VmBy,
+)
+from collector.records import (
+    SAW_GMEM,
+    CallCode,
+)
+
+SET_ATTRIBUTES_CALL = Call(
+    CallCode.SET_ATTRIBUTES,
+    Kind.CONVERSION,
+    is_system_call=True,
+    address=0,
+    size=1,
+    aux=2,
+    range=Range.BY_STRUCT,
+    vm_by=VmBy.VM_IOCTL,
+    letters=(Letter("A", "SET_MEMORY_ATTRIBUTES", STRUCT, 4, is_caused=True),),
+)
+SET_ATTRIBUTES2_CALL = Call(
+    CallCode.SET_ATTRIBUTES2,
+    Kind.CONVERSION,
+    is_system_call=True,
+    address=0,
+    size=1,
+    aux=2,
+    vm_by=VmBy.FILE,
+    letters=(Letter("B", "SET_MEMORY_ATTRIBUTES2", STRUCT, 5, is_caused=True),),
+)
+SET_REGION_CALL = Call(
+    CallCode.SET_REGION,
+    Kind.MEMSLOT,
+    is_system_call=True,
+    address=1,
+    size=2,
+    aux=0,
+    range=Range.BY_STRUCT,
+    vm_by=VmBy.VM_IOCTL,
+    is_flood=False,
+    letters=(
+        Letter("R", "SET_USER_MEMORY_REGION", STRUCT, 4),
+        Letter("S", "SET_USER_MEMORY_REGION2", STRUCT | SAW_GMEM, 6),
+    ),
+)
+CREATE_GUEST_MEMFD_CALL = Call(
+    CallCode.CREATE_GUEST_MEMFD,
+    Kind.GUEST_MEMFD,
+    is_system_call=True,
+    size=0,
+    aux=1,
+    range=Range.BY_STRUCT,
+    vm_by=VmBy.VM_IOCTL,
+    is_flood=False,
+    letters=(Letter("M", "CREATE_GUEST_MEMFD", STRUCT, 2),),
+)
+
+
+def registration(code: CallCode, kind: Kind, letter: Letter) -> Call:
+    return Call(code, kind, is_system_call=True, aux=0, vm_by=VmBy.VM_IOCTL, letters=(letter,))
