@@ -66,34 +66,26 @@ def read_keyframe(connection: Connection, info: SegmentInfo) -> tuple[list[int],
 
 def read_cells(connection: Connection, info: SegmentInfo) -> tuple[bytes, int, int]:
     """With the shifts of quanta and blocks."""
-    query = select(
-        col(Summary.quantum_shift),
-        col(Summary.block_shift),
-        col(Summary.cell_blob),
-        col(Summary.cell_checksum),
-    )
-    row = _read(connection, query.where(col(Summary.segment_id) == info.id), info, CELLS)
-    checksum = row.cell_checksum
-    blob = _check(row.cell_blob, _seed(row, checksum, info), checksum, info, CELLS)
-    return blob, row.quantum_shift, row.block_shift
+    return _read_summary(connection, info, CELLS, Summary.cell_blob, Summary.cell_checksum)
 
 
 def read_timeline(connection: Connection, info: SegmentInfo) -> tuple[bytes, int]:
     """With the shift of quanta."""
+    columns = (Summary.timeline_blob, Summary.timeline_checksum)
+    blob, quantum_shift, _ = _read_summary(connection, info, TIMELINE, *columns)
+    return blob, quantum_shift
+
+
+def _read_summary(
+    connection: Connection, info: SegmentInfo, part: str, blob: bytes, checksum: int | None
+) -> tuple[bytes, int, int]:
+    """One of the blobs of a summary, by its columns, and the shifts of quanta and blocks."""
     query = select(
-        col(Summary.quantum_shift),
-        col(Summary.block_shift),
-        col(Summary.timeline_blob),
-        col(Summary.timeline_checksum),
-    )
-    row = _read(connection, query.where(col(Summary.segment_id) == info.id), info, TIMELINE)
-    checksum = row.timeline_checksum
-    blob = _check(row.timeline_blob, _seed(row, checksum, info), checksum, info, TIMELINE)
-    return blob, row.quantum_shift
-
-
-def _seed(row: Row[Any], checksum: int | None, info: SegmentInfo) -> int | None:
-    return None if checksum is None else checksum_of(info.id, row.quantum_shift, row.block_shift)
+        col(Summary.quantum_shift), col(Summary.block_shift), col(blob), col(checksum)
+    ).where(col(Summary.segment_id) == info.id)
+    quantum_shift, block_shift, stored, its_checksum = tuple(_read(connection, query, info, part))
+    seed = None if its_checksum is None else checksum_of(info.id, quantum_shift, block_shift)
+    return _check(stored, seed, its_checksum, info, part), quantum_shift, block_shift
 
 
 def _check(
