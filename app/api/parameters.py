@@ -51,11 +51,6 @@ class Times:
     first: int | None
     end: int | None
 
-    def meet(self, from_t: int, to_t: int | None) -> bool:
-        """Whether what lasted from from_t to to_t (None: it still does) was there in it."""
-        began = self.end is None or from_t < self.end
-        return began and (self.first is None or to_t is None or to_t > self.first)
-
 
 @dataclass(frozen=True, slots=True)
 class Gfns:

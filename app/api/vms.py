@@ -64,7 +64,9 @@ def list_memslots(
 ) -> Page[MemslotView] | Response:
     """Memslots with their lifetimes, by start; of a window those that were there in it."""
     reader.vm(vm_id)
-    memslots = [slot for slot in reader.memslots(vm_id, at) if times.meet(slot.from_t, slot.to_t)]
+    memslots = [
+        slot for slot in reader.memslots(vm_id, at) if slot.was_alive_in(times.first, times.end)
+    ]
     items, following = page_by_place(memslots, after, limit)
     if wanted is Format.JSON:
         views = [memslot_view(memslot) for memslot in items]

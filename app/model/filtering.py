@@ -17,7 +17,6 @@ DIRECTED = frozenset(
     {EventKind.CONVERSION, EventKind.HYPERCALL, EventKind.STATE_READ, EventKind.DOUBT}
 )
 """Kinds whose `to` says something."""
-FOR_EVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,7 @@ ALL_EVENTS = EventQuery()
 
 def lives_of(memslots: Iterable[Memslot]) -> tuple[SlotLife, ...]:
     return tuple(
-        SlotLife(
-            slot.base_gfn,
-            slot.end_gfn,
-            slot.from_t,
-            FOR_EVER if slot.to_t is None else slot.to_t,
-        )
-        for slot in memslots
+        SlotLife(slot.base_gfn, slot.end_gfn, slot.from_t, slot.end_t) for slot in memslots
     )
 
 

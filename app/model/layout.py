@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from app.model.states import GFN_LIMIT, Certainty, PageState
 
+FOR_EVER = 1 << 62
+"""After every instant of every recording."""
 KVM_MEM_LOG_DIRTY_PAGES = 1 << 0
 KVM_MEM_READONLY = 1 << 1
 KVM_MEM_GUEST_MEMFD = 1 << 2
@@ -64,6 +66,19 @@ class Memslot:
     @property
     def end_gfn(self) -> int:
         return self.base_gfn + self.npages
+
+    @property
+    def end_t(self) -> int:
+        """As `to_t`; of one that is still there, after every instant."""
+        return FOR_EVER if self.to_t is None else self.to_t
+
+    def is_alive_at(self, t: int) -> bool:
+        return self.from_t <= t < self.end_t
+
+    def was_alive_in(self, from_t: int | None, to_t: int | None) -> bool:
+        """At some instant of [from_t, to_t); None stands for no bound."""
+        began = to_t is None or self.from_t < to_t
+        return began and (from_t is None or self.end_t > from_t)
 
 
 @dataclass(frozen=True, slots=True)

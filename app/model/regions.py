@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.model.events import RunArray
+from app.model.intervals import united
 from app.model.layout import Memslot
 
 LEAST_HOLE_ROWS = 2
@@ -32,27 +33,15 @@ class Band:
 
 def covered(memslots: Iterable[Memslot], from_t: int, to_t: int) -> list[Stretch]:
     """What memslots covered at any time in [from_t, to_t), as ascending disjoint stretches."""
-    return _united(
-        (slot.base_gfn, slot.end_gfn)
-        for slot in memslots
-        if slot.from_t < to_t and (slot.to_t is None or slot.to_t > from_t)
+    return united(
+        (slot.base_gfn, slot.end_gfn) for slot in memslots if slot.was_alive_in(from_t, to_t)
     )
 
 
 def touched(runs: RunArray) -> list[Stretch]:
     """What runs cover, for a VM without known memslots, as ascending disjoint stretches."""
     ends = runs["gfn"] + runs["npages"]
-    return _united(zip(runs["gfn"].tolist(), ends.tolist(), strict=True))
-
-
-def _united(stretches: Iterable[Stretch]) -> list[Stretch]:
-    united: list[Stretch] = []
-    for first, end in sorted(stretches):
-        if united and first <= united[-1][1]:
-            united[-1] = (united[-1][0], max(end, united[-1][1]))
-        else:
-            united.append((first, end))
-    return united
+    return united(zip(runs["gfn"].tolist(), ends.tolist(), strict=True))
 
 
 def bands(stretches: Sequence[Stretch], *, first_gfn: int, end_gfn: int, height: int) -> list[Band]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from app.model.distinct import distinct
 from app.model.events import GFN_LIMIT, PAGES_PER_2M
+from app.model.intervals import Interval, united
 from app.model.layout import Memslot
 from app.model.transitions import Place
 
@@ -149,14 +150,8 @@ def _joined_pieces(pieces: list[Piece]) -> list[Piece]:
     return joined
 
 
-def block_hulls(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def block_hulls(ranges: Iterable[Interval]) -> list[Interval]:
     """The ranges widened to whole 2 MiB blocks, and made one where they then meet."""
-    hulls: list[tuple[int, int]] = []
-    for first, end in sorted(ranges):
-        first -= first % PAGES_PER_2M
-        end += -end % PAGES_PER_2M
-        if hulls and first <= hulls[-1][1]:
-            hulls[-1] = (hulls[-1][0], max(end, hulls[-1][1]))
-        else:
-            hulls.append((first, end))
-    return hulls
+    return united(
+        (first - first % PAGES_PER_2M, end + -end % PAGES_PER_2M) for first, end in ranges
+    )

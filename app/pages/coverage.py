@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ReaderOf, RecordingId
+from app.model.intervals import Interval, united
 from app.rendering import PageRoute, page
 from app.store.protocol import Loss
 from app.store.reader import Reader
@@ -72,12 +73,9 @@ def loss_lanes(losses: list[Loss], last_t: int) -> list[Lane]:
 def bands(losses: list[Loss], last_t: int) -> list[tuple[int, int]]:
     """(x, width): short losses are a unit wide, those that touch become one."""
     scale = WIDTH / max(1, last_t)
-    joined: list[tuple[int, int]] = []
-    for loss in sorted(losses, key=lambda loss: loss.from_t):
-        first = min(int(loss.from_t * scale), WIDTH - 1)
-        end = min(max(first + 1, round(loss.to_t * scale)), WIDTH)
-        if joined and first <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((first, end))
-    return [(first, end - first) for first, end in joined]
+    return [(first, end - first) for first, end in united(_drawn(loss, scale) for loss in losses)]
+
+
+def _drawn(loss: Loss, scale: float) -> Interval:
+    first = min(int(loss.from_t * scale), WIDTH - 1)
+    return first, min(max(first + 1, round(loss.to_t * scale)), WIDTH)

@@ -21,6 +21,7 @@ from app.model.events import (
 )
 from app.model.filtering import EventFilter, EventQuery
 from app.model.halves import Halves
+from app.model.intervals import united
 from app.model.layout import Backing, Memslot
 from app.model.overlaps import ANYTHING, told
 from app.model.pagemap import PageMap
@@ -153,7 +154,7 @@ class Accounts:
         page_map, done = PageMap(vm.start_state), None
         memslots = self._reader.memslots(row_id(vm))
         for t in instants:
-            alive = [slot for slot in memslots if slot.from_t <= t < _end_of(slot)]
+            alive = [slot for slot in memslots if slot.is_alive_at(t)]
             for changes in self._reader.iter_changes(row_id(vm), t_from=done, t_to=t + 1):
                 page_map.replay(changes, alive)
             page_map.replay(np.zeros(0, CHANGE), alive)
@@ -191,10 +192,6 @@ class Accounts:
         return StaleRun(gfn, npages, hex(gfn << PAGE_SHIFT), since, seq, tid)
 
 
-def _end_of(slot: Memslot) -> float:
-    return np.inf if slot.to_t is None else slot.to_t
-
-
 def _point(t: int, page_map: PageMap, halves: Halves) -> BackingPoint:
     """The accounts at `t`."""
     totals, slots = page_map.totals(), page_map.memslots
@@ -229,14 +226,6 @@ def _stale(page_map: PageMap, halves: Halves) -> RunSet:
 
 def _covered(slots: tuple[Memslot, ...], backing: Backing) -> RunSet:
     """The pages that memslots of one backing cover, each once."""
-    ranges = sorted((s.base_gfn, s.end_gfn) for s in slots if s.backing is backing)
-    merged: list[list[int]] = []
-    for first, end in ranges:
-        if merged and first <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], end)
-        else:
-            merged.append([first, end])
-    return RunSet(
-        np.array([first for first, _ in merged], np.int64),
-        np.array([end for _, end in merged], np.int64),
-    )
+    ranges = united((s.base_gfn, s.end_gfn) for s in slots if s.backing is backing)
+    first, end = np.array(ranges, np.int64).reshape(-1, 2).T
+    return RunSet(first, end)

@@ -74,7 +74,7 @@ def alike(calls: EventArray, memslots: Sequence[Memslot] | None) -> list[npt.NDA
     for i in np.unique(low[low < high]).tolist():
         at, slot = (low == i) & (low < high), memslots[i]
         is_there = calls["t"][at] >= slot.from_t
-        is_there &= calls["t"][at] < (np.inf if slot.to_t is None else slot.to_t)
+        is_there &= calls["t"][at] < slot.end_t
         inside[at, 0] = is_there
         inside[at, 1] = (gfn[at] >= slot.base_gfn) + 2 * (end[at] <= slot.end_gfn)
     keys = np.column_stack(
@@ -104,10 +104,7 @@ def where_failed(call: np.void, memslots: Sequence[Memslot] | None) -> str:
     met = [
         slot
         for slot in memslots
-        if slot.base_gfn < end
-        and first < slot.end_gfn
-        and slot.from_t <= t
-        and (slot.to_t is None or t < slot.to_t)
+        if slot.base_gfn < end and first < slot.end_gfn and slot.is_alive_at(t)
     ]
     if not met:
         return "no memslot is there"

@@ -105,11 +105,7 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
 
 def _slots_alive(reader: Reader, vm_id: int, from_t: int, to_t: int) -> list[Memslot]:
     """Memslots by gfn; of those that followed each other at a place, the first."""
-    alive = [
-        slot
-        for slot in reader.memslots(vm_id)
-        if slot.from_t < to_t and (slot.to_t is None or slot.to_t > from_t)
-    ]
+    alive = [slot for slot in reader.memslots(vm_id) if slot.was_alive_in(from_t, to_t)]
     alive.sort(key=lambda slot: (slot.base_gfn, slot.from_t))
     slots: list[Memslot] = []
     for slot in alive:
