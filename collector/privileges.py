@@ -160,7 +160,10 @@ def needed_to_go_on(source: str, database: Path | None) -> tuple[tuple[str, ...]
 
 
 def compiled_code() -> Path:
-    """The folder in which app.model.jit keeps compiled code, or one like it."""
+    """The folder in which app.compiled keeps compiled code, or one like it.
+
+    Asked of nobody: with numpy, app.compiled brings threads that would keep their privileges.
+    """
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
     return folder if folder.exists() else folder.parent
 

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.changerows import write_row
 from app.model.driving import drive
 from app.model.events import (
@@ -16,7 +17,6 @@ from app.model.events import (
     last_effect_time,
 )
 from app.model.gaps import LOSS_BEGIN, LOSS_END, may_be_undone, pass_gap
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import (
     ANY_DIRTY,
     DEFAULT,

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import hot_part, signed
 from app.model.changerows import emit
 from app.model.events import ChangeArray, PageState
-from app.model.jit import hot_part, signed
 from app.model.pagetree import (
     ALL,
     BLOCK_SHIFT,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from app.compiled import hot_part, signed
 from app.model.events import CHANGE, ChangeArray, PageState
-from app.model.jit import hot_part, signed
 from app.model.pagetree import BLOCK_SHIFT, DEFAULT, FLIPPED, ROWS, TOTALS, Meta
 from app.model.transitions import AFTER, BEFORE, IN_MEMSLOT, NO_ROW, TRANSITIONS
 

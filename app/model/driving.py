@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part
 from app.model.blocks import is_mixed
 from app.model.events import ChangeArray
-from app.model.jit import constant, hot_in_place, hot_part
 from app.model.pagetree import (
     BLOCK_SHIFT,
     BLOCKS,

@@ -1,7 +1,7 @@
 """While events were lost, nothing that was seen is known to be the last word. Compiled."""
 
+from app.compiled import hot_part
 from app.model.events import EventKind
-from app.model.jit import hot_part
 from app.model.pagetree import GAP_END, GAPS, Meta
 
 LOSS_BEGIN = int(EventKind.LOSS_BEGIN)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.blocks import ones
 from app.model.events import PageState
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagemap import PageMap
 from app.model.pagetree import (
     ALL,

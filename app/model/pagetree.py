@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import hot_in_place, hot_part, signed
 from app.model.events import GFN_LIMIT, PageState
-from app.model.jit import hot_in_place, hot_part, signed
 from app.model.transitions import CODES
 
 BLOCK_SHIFT = 9

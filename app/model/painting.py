@@ -4,10 +4,10 @@ These functions take the arrays of a `pagetree.Tree` one by one: compiled code c
 for each access to a member of a tuple, which costs more than the work itself.
 """
 
+from app.compiled import constant, hot_part
 from app.model.blocks import paint_block
 from app.model.changerows import ROOM, emit
 from app.model.events import GFN_LIMIT, ChangeArray
-from app.model.jit import constant, hot_part
 from app.model.pagetree import (
     BLOCK_SHIFT,
     DEFAULT,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant
 from app.model.events import (
     CHANGE,
     PAGES_PER_2M,
@@ -15,7 +16,6 @@ from app.model.events import (
     PageState,
     RunArray,
 )
-from app.model.jit import constant
 from app.model.rastering import (
     CALLS,
     COUNTS,

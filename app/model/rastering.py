@@ -19,6 +19,7 @@ not last: they are summed up along the rows only.
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.applying import effect
 from app.model.events import (
     GFN_LIMIT,
@@ -30,7 +31,6 @@ from app.model.events import (
     PageState,
     To,
 )
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import BLOCK_SHIFT
 
 MEASURES = 5

@@ -8,9 +8,9 @@ So a page that was flipped n times has n - 1 returns, whatever window they are l
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.blocks import lowest_bit, ones
 from app.model.events import GFN_LIMIT, ChangeArray, PageState
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import LEAF_SHIFT
 
 LEAF_PAGES = 1 << LEAF_SHIFT

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import hot_in_place
 from app.model.events import GFN_LIMIT, PageState, RunArray
-from app.model.jit import hot_in_place
 
 Gfns = npt.NDArray[np.int64]
 

@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.applying import effect
 from app.model.events import (
     GFN_LIMIT,
     ChangeArray,
     EventArray,
 )
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.pagetree import BLOCK_SHIFT
 from app.model.rastering import (
     CALLS,

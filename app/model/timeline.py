@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.applying import effect
 from app.model.events import (
     Certainty,
@@ -16,7 +17,6 @@ from app.model.events import (
     PageState,
     To,
 )
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from app.model.rastering import Times, column_at
 from app.model.states import Totals
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import hot_in_place
 from app.model.events import CHANGE, Certainty, ChangeArray, EventArray, effect_time
-from app.model.jit import hot_in_place
 from app.store.arrow import (
     Signed,
     Unsigned,

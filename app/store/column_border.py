@@ -7,6 +7,7 @@ none of all, and who writes a file anew can make them fit.
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, signed
 from app.model.events import (
     GFN_LIMIT,
     PAGE_SHIFT,
@@ -18,7 +19,6 @@ from app.model.events import (
     Outcome,
     To,
 )
-from app.model.jit import constant, hot_in_place, signed
 from app.store.arrow import Signed, Unsigned
 from app.store.change_codec import IS_EXPLICIT, RelativeChanges
 

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, signed
 from app.model.events import PageState
-from app.model.jit import constant, hot_in_place, signed
 from app.model.rastering import Times, column_at
 from app.model.timeline import (
     NO_MEMSLOT,

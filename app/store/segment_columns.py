@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import hot_in_place
 from app.model.events import CHANGE, EVENT, Certainty, ChangeArray, EventArray, EventKind
 from app.model.filtering import EventFilter, SlotLife, matching
-from app.model.jit import hot_in_place
 from app.model.tallies import Columns
 from app.model.timeline import Counts
 from app.store.arrow import Signed, Unsigned, join, narrowed, read_batch

@@ -8,8 +8,8 @@ number, and is told as it was.
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.events import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
-from app.model.jit import constant, hot_in_place, hot_part, signed
 from collector.kvm import catalogue, uapi
 from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
 

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import constant, hot_in_place, hot_part
 from app.model.events import (
     EVENT,
     PAGE_SHIFT,
@@ -15,7 +16,6 @@ from app.model.events import (
     Outcome,
     To,
 )
-from app.model.jit import constant, hot_in_place, hot_part
 from collector.kvm import uapi
 from collector.kvm.catalogue import NOT_THERE, Range, calls
 from collector.records import (

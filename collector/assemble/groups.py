@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import constant, hot_in_place
+from app.compiled import constant, hot_in_place
 from collector.assemble.live_vm import Caller
 from collector.kvm import catalogue
 from collector.kvm.catalogue import VmBy

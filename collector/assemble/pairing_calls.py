@@ -7,7 +7,7 @@ Whatever may write calls returns the next free place.
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_part
+from app.compiled import hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_causes import ask
 from collector.assemble.pairing_gaps import may_have_lost

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place, hot_part
+from app.compiled import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_rows import emit
 

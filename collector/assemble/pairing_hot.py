@@ -12,7 +12,7 @@ between), the call is unconfirmed: no exit is ever given to a call it may not be
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place, hot_part
+from app.compiled import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_calls import abandon, enter, leave, read_copy
 from collector.assemble.pairing_causes import fault, hypercall, userspace_exit

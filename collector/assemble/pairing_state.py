@@ -3,8 +3,8 @@
 A row of the thread table is the call that a thread is in, and why it may convert pages next.
 """
 
+from app.compiled import constant
 from app.model.events import Cause, Certainty, To
-from app.model.jit import constant
 from collector.records import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
 
 # Columns of the thread table.

@@ -1,6 +1,6 @@
 """What one CPU's stream remembers from page to page, above all what is missing in it. Compiled."""
 
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 from collector.ftrace.gather import ROW_WORDS, Ints
 from collector.records import RecordCode
 

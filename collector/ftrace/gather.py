@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_part
+from app.compiled import hot_part
 from collector.records import RECORD
 
 Words = npt.NDArray[np.uint32]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place, hot_part
+from app.compiled import hot_in_place, hot_part
 from collector.ftrace.cpustream import CpuStream
 from collector.ftrace.gather import ROW_WORDS
 from collector.records import RECORD, RecordArray, RecordCode

@@ -7,7 +7,7 @@ include/linux/ring_buffer.h, enum ring_buffer_type. All numbers are little-endia
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place, hot_part
+from app.compiled import hot_in_place, hot_part
 from collector.ftrace.gaps import (
     DAMAGED,
     FIRST_TS,

@@ -7,7 +7,7 @@ judge.
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import constant, hot_in_place, signed
+from app.compiled import constant, hot_in_place, signed
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_causes import direction_of
 from collector.assemble.pairing_rows import sign_extended

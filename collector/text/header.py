@@ -12,7 +12,7 @@ blank, for a comm has 15 characters at most.
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 
 Text = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 from collector.records import RECORD, RecordArray, RecordCode
 from collector.text.header import (
     CPU,

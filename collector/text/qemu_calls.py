@@ -10,7 +10,7 @@ what belongs together.
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import constant, hot_in_place
+from app.compiled import constant, hot_in_place
 from collector.assemble import pairing_state as s
 from collector.kvm import uapi
 from collector.records import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST

@@ -9,7 +9,7 @@ Both times are those of the wall clock.
 
 import numpy as np
 
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 from collector.text.header import Ints, Text, after_blanks, is_digit
 
 # Places in what `read_header` finds; the first three as in collector.text.header.

@@ -7,7 +7,7 @@ file.
 import numpy as np
 import numpy.typing as npt
 
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 
 Words = npt.NDArray[np.int64]
 

@@ -4,8 +4,8 @@ A log holds more than trace events: messages of QEMU, what a guest prints, dumps
 taken for an event if it begins with a word of small letters, digits and at least one underscore.
 """
 
+from app.compiled import constant, hot_in_place
 from app.model.clocks import NS_PER_LINE
-from app.model.jit import constant, hot_in_place
 from collector.text import qemu_header as h
 from collector.text import templates as t
 from collector.text.header import Ints, Text

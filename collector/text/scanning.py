@@ -1,6 +1,6 @@
 """From lines of text to rows of RECORD, by the templates of the events met so far. Compiled."""
 
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 from collector.text import header as h
 from collector.text import templates as t
 from collector.text.header import Ints, Text

@@ -7,15 +7,13 @@ from numba.core.dispatcher import Dispatcher
 from small_guest import write_small_recording
 
 from app.commands import warm
-from app.model.jit import Hot
 from app.store.database import open_database
 
 
 def compiled_functions() -> int:
     """How many signatures of hot loops this process has compiled or loaded."""
     things = gc.get_objects()  # among them proxies of what is gone, which isinstance() would ask
-    by_numba = [len(thing.overloads) for thing in things if issubclass(type(thing), Dispatcher)]
-    return sum(by_numba) + sum(len(thing.codes) for thing in things if type(thing) is Hot)
+    return sum(len(thing.overloads) for thing in things if issubclass(type(thing), Dispatcher))
 
 
 def test_a_recording_is_written_and_shown_without_compiling(tmp_path: Path) -> None:

@@ -1,15 +1,9 @@
-"""Kept code gives what the Python that it was made of gives, and needs no numba."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""A compiled loop gives what the Python that it was made of gives."""
 
 import numpy as np
 import pytest
 
-from app.model import keptcode
-from app.model.jit import hot_in_place
+from app.compiled import hot_in_place
 
 ROW = np.dtype([("t", "<i8"), ("kind", "u1"), ("gfn", "<u8")])
 
@@ -88,7 +82,7 @@ def test_what_a_function_returns_is_python() -> None:
     assert numbers.tolist() == [-3, 9, -(1 << 62)]
 
 
-def test_arguments_and_results_of_other_kinds_are_left_to_numba() -> None:
+def test_fractions_and_unsigned_numbers_are_taken_as_they_are() -> None:
     assert half(5) == 2.5
     assert bounds(np.array([2.5, -1.0])) == (-1.0, 2.5)
     assert ratio(np.uint64(1 << 63), np.uint64(2)) == 1 << 62
@@ -98,73 +92,3 @@ def test_a_division_by_zero_is_an_error() -> None:
     assert ratio(7, 2) == 3
     with pytest.raises(ArithmeticError):
         ratio(7, 0)
-
-
-SCRIPT = """
-import sys
-import numpy as np
-from kept import count
-print(count(np.arange(5)), "numba" in sys.modules)
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    (tmp_path / "kept.py").write_text(
-        "from app.model.jit import hot_in_place\n"
-        "@hot_in_place\ndef count(numbers):\n    return len(numbers)\n"
-    )
-    return tmp_path
-
-
-def run(folder: Path) -> list[str]:
-    command = [sys.executable, "-c", SCRIPT]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.split()
-
-
-def test_the_second_process_needs_no_numba(folder: Path) -> None:
-    assert run(folder) == ["5", "True"]
-    assert run(folder) == ["5", "False"]
-
-
-def test_damaged_code_is_not_taken(folder: Path) -> None:
-    run(folder)
-    (kept,) = folder.rglob("*.o")
-    whole = kept.read_bytes()
-    assert keptcode.load(kept) is not None
-    for content in (
-        b"",
-        b"\n",
-        b"{}\n\x7fELF",
-        b"[1]\nx",
-        whole[:-1],
-        whole.replace(b"\n", b"\n\x90", 1),
-    ):
-        kept.write_bytes(content)
-        assert keptcode.load(kept) is None
-
-
-def test_code_that_others_could_have_put_there_is_not_taken(folder: Path) -> None:
-    run(folder)
-    (kept,) = folder.rglob("*.o")
-    kept.parent.chmod(0o777)
-    assert keptcode.load(kept) is None
-    assert run(folder) == ["5", "True"]
-    kept.parent.chmod(0o755)
-    assert keptcode.load(kept) is not None
-    if os.geteuid() == 0:
-        os.chown(kept.parent, 1, 1)
-        assert keptcode.load(kept) is None
-
-
-def test_code_that_checks_bounds_is_kept_apart(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(folder)
-    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
-    assert run(folder) == ["5", "True"]
-    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "0")
-    assert run(folder) == ["5", "False"]

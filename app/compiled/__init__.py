@@ -1,0 +1,10 @@
+"""Hot loops: Python functions over arrays that become machine code. Only this room knows numba.
+
+A module marks its loops with `hot_in_place` or `hot_part` (`_loops`). The first call of one imports
+numba, which compiles it or takes the code that an earlier process kept (`_compiling`). Code is kept
+in one folder for each state of the sources (`_code_folder`).
+"""
+
+from app.compiled._loops import constant, hot_in_place, hot_part, signed
+
+__all__ = ["constant", "hot_in_place", "hot_part", "signed"]

@@ -1,0 +1,85 @@
+"""Compiling by numba: imported with the first call of a hot loop."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numba
+from numba.core import event
+from numba.extending import typeof_impl
+
+from app.compiled._code_folder import code_folder
+from app.compiled._loops import HotLoop
+
+_config = cast(Any, numba.config)  # its members are made at run time
+_njit = cast(Any, numba.njit)  # its published signature leaves out _nrt
+
+
+def kept_dispatcher(function: Callable[..., Any], **options: bool) -> Any:  # noqa: ANN401
+    """Compiles a function and keeps its code, where there is a folder for that."""
+    folder = code_folder()
+    if folder is None:
+        return dispatcher(function, **options)
+    wanted = _config.CACHE_DIR
+    _config.CACHE_DIR = str(folder)
+    try:
+        return dispatcher(function, cache=True, **options)
+    except RuntimeError:  # the folder can be written no more
+        return dispatcher(function, **options)
+    finally:
+        _config.CACHE_DIR = wanted
+
+
+def dispatcher(function: Callable[..., Any], **options: bool) -> Any:  # noqa: ANN401
+    """References to arrays are not counted (_nrt), as no hot loop creates one."""
+    return _njit(nogil=True, _nrt=False, **options)(function)
+
+
+@typeof_impl.register(HotLoop)
+def _type_of(loop: HotLoop, _context: object) -> Any:  # noqa: ANN401
+    """What a hot loop is for another one that calls it."""
+    return cast(Any, numba).typeof(loop.part)
+
+
+class OneProcessAtATime(event.Listener):
+    """Holds a lock on the folder of code while this process compiles or loads some.
+
+    numba replaces each file at once, but each code has two: the index, and what it names. Without
+    the lock, of two processes that compile one function for different arguments, one could end up
+    with the other's code.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._depth = 0
+        self._file: int | None = None
+
+    def on_start(self, event: object) -> None:
+        with self._guard:
+            self._depth += 1
+            if self._depth == 1:
+                self._file = _locked(code_folder())
+
+    def on_end(self, event: object) -> None:
+        with self._guard:
+            self._depth -= 1
+            if self._depth == 0 and self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+
+def _locked(folder: Path | None) -> int | None:
+    if folder is None:
+        return None
+    try:
+        file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:
+        return None
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+cast(Any, event).register("numba:compiler_lock", OneProcessAtATime())
