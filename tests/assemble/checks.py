@@ -104,40 +104,48 @@ def _is_within(t: int, call: tuple[int, int]) -> bool:
     return call[0] - SLACK_NS <= t <= call[1] + SLACK_NS
 
 
-def instants(vm: RecordedVm, true: TrueVm, start_ns: int) -> Iterator[tuple[Pages, set[int]]]:
-    """Recorded and true state between each two returns of the VM's conversions."""
+def instants(
+    vm: RecordedVm, true: TrueVm, start_ns: int
+) -> Iterator[tuple[Pages, set[int], set[int]]]:
+    """Recorded and true state between each two returns of the VM's conversions, and which pages
+    something was said of since the instant before."""
     events = vm.events
     times = effect_time(events) + start_ns
-    pages, private, at = Pages(vm.identity.start_state), set[int](), 0
+    pages, private, touched, at = Pages(vm.identity.start_state), set[int](), set[int](), 0
     calls = sorted(true.conversions, key=lambda c: c.t1)
     for call, following in zip(calls, [*calls[1:], None][: len(calls)], strict=True):
         if not call.errno and call.gpa is not None and call.size is not None:
             gfns = range(call.gpa // K4, (call.gpa + call.size) // K4)
             is_private = bool(call.attributes and call.attributes & PRIVATE)
             private.update(gfns) if is_private else private.difference_update(gfns)
+            touched.update(gfns)
         if following is not None and following.t0 <= call.t1 + SLACK_NS:
             continue  # another thread's call is under way: the order within it is not certain
         until = call.t1 + SLACK_NS if following is None else (call.t1 + following.t0) // 2
         while at < len(events) and times[at] <= until:
             pages.apply(events[at])
+            first = int(events["gfn"][at])
+            touched.update(range(first, first + int(events["npages"][at])))
             at += 1
-        yield pages, private
+        yield pages, private, touched
+        touched.clear()
 
 
 def check_state(run: Imports, vm: RecordedVm, true: TrueVm, *, everything_is_known: bool) -> None:
     """At every instant: what is said to be private or shared is so; with
-    `everything_is_known` nothing may be left unknown."""
+    `everything_is_known` nothing may be left unknown.
+
+    Of a page that nothing was said of since the instant before, nothing else is to be said, but
+    that it is unknown after a loss.
+    """
     count = 0
-    for pages, private in instants(vm, true, run.header.clock_start_ns):
+    for pages, private, touched in instants(vm, true, run.header.clock_start_ns):
         count += 1
         if everything_is_known:
             assert pages.start_state == PageState.SHARED
-            said = {g for g, s in pages.state.items() if s == PageState.PRIVATE}
-            assert said == private
-            assert PageState.UNKNOWN not in pages.state.values()
-            continue
-        if pages.start_state == PageState.SHARED:
-            assert private <= pages.state.keys()
-        for gfn, state in pages.state.items():
+        for gfn in touched:
+            state = pages.at(gfn)
+            if everything_is_known:
+                assert state != PageState.UNKNOWN
             assert state == PageState.UNKNOWN or (state == PageState.PRIVATE) == (gfn in private)
     assert count > 0 or not true.conversions
