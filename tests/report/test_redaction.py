@@ -8,7 +8,7 @@ import struct
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -26,6 +26,8 @@ from app.store.reader import Reader
 from app.store.seals import seal
 from app.store.tables import Host, LossRow, Recording, RecordingState, Vm
 from app.store.writer import RecordingWriter
+from app.views.recordings import LossView
+from app.views.storms import StormRow
 from collector.importer import import_file
 from collector.trace.formats import format_of
 
@@ -254,6 +256,39 @@ def test_every_field_of_a_report_has_a_rule() -> None:
     """A new one is left out until somebody says that it may be told."""
     for part in set(parts_of(Report)):
         assert set(RULES[part]) == {field.name for field in fields(part)}, part.__name__
+
+
+@dataclass(frozen=True)
+class Louder(LossView):
+    """With a field more, as somebody would add it, and who said it."""
+
+    whose: str = "zz-host"
+    wall_ns: int = 1_777_777_777_777_777_777
+
+
+def test_a_field_that_nobody_listed_is_left_out(
+    composed: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, Louder, RULES[LossView])
+    left = redacting._Redaction(composed).copy(Louder(1, 2, 3, 4, "simulator"))
+    assert left == Louder(1, 2, 3, 4, "simulator", None, None)  # type: ignore[arg-type]
+
+
+def test_a_part_that_nobody_listed_is_refused(
+    composed: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyError, match="Louder"):
+        redacting._Redaction(composed).copy(Louder(1, 2, 3, 4, "simulator"))
+    monkeypatch.delitem(RULES, StormRow)
+    with pytest.raises(KeyError, match="StormRow"):
+        redacting.redacted(composed)
+
+
+@pytest.fixture
+def composed(stormy: Path) -> Report:
+    reader = Reader(open_database(str(stormy)))
+    (vm,) = reader.vms()
+    return build._compose(reader, vm, None, None)
 
 
 def test_a_name_cannot_ride_on_a_text_that_may_stay() -> None:
