@@ -25,6 +25,7 @@ from app.views.notes import NoteView
 from app.views.pictures import HATCH, Cell, Spark
 from app.views.recordings import LossView, RecordingView
 from app.views.storms import StormRow
+from app.views.stretch_counts import statistics_of
 from app.views.stretch_parts import (
     BeforeView,
     BreakerView,
@@ -90,6 +91,11 @@ def rules(
     }
     pairs = chain.from_iterable(((name, rule) for name in s.split()) for rule, s in named.items())
     return dict(pairs) | texts
+
+
+def statistics(part: type) -> Rules:
+    """Those that a part declares: numbers, which stay."""
+    return dict.fromkeys(statistics_of(part), Rule.KEPT)
 
 
 CERTAINTY = one_of(*(certainty.name.lower() for certainty in Certainty))
@@ -183,10 +189,10 @@ RULES: dict[type, Rules] = {
         backing_certainty=CERTAINTY,
     ),
     LossView: rules(kept="from_t to_t count cpu", source=SOURCE),
-    StretchView: rules(
-        kept="from_t to_t calls pages latency by failures ping_pong ping_pong_runs huge_pages"
-        " faults_per_second punched_pages memslots touched outside_memslots losses state_before"
-        " state_after before",
+    StretchView: statistics(StretchView)
+    | rules(
+        kept="from_t to_t calls pages latency by failures ping_pong huge_pages memslots touched"
+        " losses state_before state_after before",
         names="not_recorded at_least",
         anew="events",
         left_out="vm",
@@ -197,19 +203,9 @@ RULES: dict[type, Rules] = {
         kept="requested applied failed unconfirmed to_unknown uncertain effective_pages",
         names="at_least",
     ),
-    CallsView: rules(
-        kept="requested applied failed unconfirmed noop per_second unplaced uncertain",
-        names="at_least",
-    ),
-    PagesView: rules(
-        kept="asked asked_to_private asked_to_shared changed to_private to_shared net_private"
-        " net_shared net_private_bounds net_unknown",
-        names="at_least",
-    ),
-    LatencyView: rules(
-        kept="calls p50_ns p95_ns p99_ns max_ns total_ns share_of_threads buckets",
-        names="at_least",
-    ),
+    CallsView: statistics(CallsView) | rules(names="at_least"),
+    PagesView: statistics(PagesView) | rules(names="at_least"),
+    LatencyView: statistics(LatencyView) | rules(kept="buckets", names="at_least"),
     LatencyBucket: rules(kept="below_ns calls"),
     TallyTable: rules(kept="rows values", dimension=DIMENSION),
     TallyRow: rules(
@@ -231,7 +227,7 @@ RULES: dict[type, Rules] = {
         kept="npages flips first_t last_t period_ns threads", places="gpa", left_out="gfn"
     ),
     FlipThread: rules(kept="vcpu flips", threads="tid"),
-    HugePagesView: rules(kept="broken healed mixed_before mixed_after breakers", names="at_least"),
+    HugePagesView: statistics(HugePagesView) | rules(kept="breakers", names="at_least"),
     BreakerView: rules(kept="t size times blocks", places="gpa", threads="tid", left_out="seq"),
     TouchedSlot: rules(kept="memslot calls failed effective_pages latency_ns", names="at_least"),
     BeforeView: rules(kept="from_t to_t requested per_second differences"),

@@ -1,13 +1,21 @@
 """A storm in a few lines of text: what `gmemscope storms` prints and a page has as its headline."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from app.views.known import NOT_RECORDED, told
 from app.views.storms import Boot, StormList, StormRow
+from app.views.stretch_counts import Unit
 from app.views.stretch_parts import CallsView, HugePagesView, PagesView, StretchView
 from app.views.text import THIN_SPACE, duration, plural, rate, share
 
 MOST_LINES = 3
+_WRITERS: dict[Unit, Callable[[Any], str]] = {
+    "count": "{:,}".format,
+    "pages": lambda number: plain_plural(number, "page"),
+    "duration": duration,
+    "share": share,
+}
 
 
 def list_lines(found: StormList) -> Iterator[str]:
@@ -87,6 +95,9 @@ def fact_lines(facts: StretchView) -> Iterator[str]:
     if facts.ping_pong_runs is None:
         yield f"ping-pong {NOT_RECORDED}"
     yield from _block_lines(facts.huge_pages)
+    for part, name, statistic in facts.alone():
+        if statistic.has_line:
+            yield f"{statistic.words}: {told(part, name, _WRITERS[statistic.unit])}"
     for loss in facts.losses[:MOST_LINES]:
         count = "an unknown number of" if loss.count is None else f"{loss.count:,}"
         yield f"{count} events lost at t+{loss.from_t / 1e9:.6f} s: the numbers are too low"

@@ -16,21 +16,19 @@ from app.views.known import is_recorded
 from app.views.memslots import memslot_view
 from app.views.recordings import loss_view
 from app.views.row_ids import row_id
-from app.views.stretch_counts import (
-    calls_of,
-    huge_pages_of,
-    latency_of,
-    open_counts,
-    pages_of,
-    per_second,
-)
+from app.views.stretch_counts import Counted, count, per_second
 from app.views.stretch_flips import ping_pong
 from app.views.stretch_parts import (
     BeforeView,
     BreakerView,
+    CallsView,
     FailureExample,
     FailureReason,
     FailureView,
+    HugePagesView,
+    LatencyBucket,
+    LatencyView,
+    PagesView,
     StretchView,
     TouchedSlot,
 )
@@ -63,42 +61,35 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
         for kind in EventKind
         if kind not in found.others and not is_recorded(coverage, kind.name.lower())
     ]
-    counts, least = open_counts(
+    counted = Counted(
         found,
-        holes_are_missing="punch_hole" in not_recorded,
+        from_t,
+        to_t,
+        map_before,
+        map_after,
         layout_is_known=vm.layout_is_known,
+        holes_are_missing="punch_hole" in not_recorded,
     )
-    return StretchView(
+    return count(
+        StretchView,
+        counted,
         vm=vm_id,
         from_t=from_t,
         to_t=to_t,
-        calls=calls_of(found, from_t, to_t),
-        pages=pages_of(
-            found, map_before.totals(), map_after.totals(), layout_is_known=vm.layout_is_known
-        ),
-        latency=latency_of(found, from_t, to_t),
+        calls=count(CallsView, counted),
+        pages=count(PagesView, counted),
+        latency=count(LatencyView, counted, buckets=_buckets(found)),
         by=[tally_table(d, tallies.by[d], tallies.calls, named) for d in Dimension],
         failures=_failures(found, named),
         ping_pong=ping_pong(reader, vm_id, found.flip_runs[:RUNS_SHOWN], from_t, to_t),
-        ping_pong_runs=counts["ping_pong_runs"],
-        huge_pages=huge_pages_of(
-            found,
-            map_before,
-            map_after,
-            _breakers(reader, vm_id, found),
-            layout_is_known=vm.layout_is_known,
-        ),
+        huge_pages=count(HugePagesView, counted, breakers=_breakers(reader, vm_id, found)),
         events={kind.name.lower(): number for kind, number in found.others.items()},
-        faults_per_second=per_second(found.others.get(EventKind.PAGE_FAULT, 0), from_t, to_t),
-        punched_pages=counts["punched_pages"],
         memslots=[memslot_view(slot) for slot in slots[:SLOTS_SHOWN]],
         touched=_touched(tallies, slots),
-        outside_memslots=counts["outside_memslots"],
         losses=[loss_view(loss) for loss in losses],
         state_before=totals_view(map_before.totals(), layout_is_known=vm.layout_is_known),
         state_after=totals_view(map_after.totals(), layout_is_known=vm.layout_is_known),
         not_recorded=not_recorded,
-        at_least=least,
         before=_before(reader, vm_id, tallies, named, (start, from_t)),
     )
 
@@ -123,6 +114,11 @@ def _add_up(
     for events, seqs in reader.iter_events(vm_id, EventQuery(from_t, to_t)):
         sums.add_events(events, seqs)
     return sums.finish()
+
+
+def _buckets(found: Stretch) -> list[LatencyBucket]:
+    by_power = found.latencies.by_power if found.latencies is not None else ()
+    return [LatencyBucket(2 << i, calls) for i, calls in enumerate(by_power) if calls]
 
 
 def _failures(found: Stretch, slots: Slots) -> list[FailureView]:

@@ -1,0 +1,85 @@
+"""A statistic of a storm is declared once: everything that shows storms finds it by name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import TypeAdapter
+
+from app.report.allowed import RULES, rules, statistics
+from app.report.build import build_report
+from app.store.database import open_database
+from app.store.reader import Reader
+from app.views import stretches
+from app.views.storm_lines import fact_lines
+from app.views.stretch_counts import Statistic, statistics_of
+from app.views.stretch_parts import CallsView, HugePagesView, LatencyView, PagesView, StretchView
+
+BESIDE = {"at_least", "breakers", "buckets"}
+CARD = "<dt>blocks looked at</dt><dd>at least 1,234,567</dd>"
+
+
+@dataclass(frozen=True, slots=True)
+class Wider(HugePagesView):
+    """With one statistic more, as somebody would add it."""
+
+    looked_at: Annotated[
+        int | None,
+        Statistic(lambda _: 1_234_567, is_open=lambda _: True, words="blocks looked at"),
+    ]
+    of_an_hour: Annotated[
+        int | None,
+        Statistic(lambda _: 0, is_open=lambda _: True, words="blocks of an hour", unit="pages"),
+    ]
+
+
+@pytest.fixture
+def reader(stormy: Path) -> Iterator[Reader]:
+    engine = open_database(str(stormy))
+    yield Reader(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def facts(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> StretchView:
+    monkeypatch.setattr(stretches, "HugePagesView", Wider)
+    (vm,) = reader.vms()
+    return stretches.stretch_view(reader, vm, *reader.span(1))
+
+
+def test_a_new_statistic_is_counted_with_what_is_known_of_it(facts: StretchView) -> None:
+    assert isinstance(facts.huge_pages, Wider)
+    assert facts.huge_pages.looked_at == 1_234_567
+    assert facts.huge_pages.of_an_hour is None
+    assert "looked_at" in facts.huge_pages.at_least
+    assert "of_an_hour" not in facts.huge_pages.at_least
+
+
+def test_rest_answers_it_by_its_name(facts: StretchView) -> None:
+    answer = TypeAdapter(Wider).dump_python(facts.huge_pages)
+    assert answer["looked_at"] == 1_234_567
+
+
+def test_a_terminal_has_a_line_for_it(facts: StretchView) -> None:
+    lines = list(fact_lines(facts))
+    assert "blocks looked at: at least 1,234,567" in lines
+    assert "blocks of an hour: not recorded" in lines
+
+
+@pytest.mark.parametrize("redact", [False, True])
+@pytest.mark.usefixtures("facts")
+def test_page_and_report_have_a_card_for_it(
+    reader: Reader, redact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, Wider, statistics(Wider) | rules(kept="breakers", names="at_least"))
+    (vm,) = reader.vms()
+    text = build_report(reader, vm, None, redact=redact).replace("\u2009", ",")
+    assert CARD in text
+    assert "<dt>blocks of an hour</dt><dd>not recorded</dd>" in text
+
+
+@pytest.mark.parametrize("part", [CallsView, PagesView, LatencyView, HugePagesView])
+def test_every_number_of_a_part_is_a_declared_statistic(part: type) -> None:
+    assert {field.name for field in fields(part)} - BESIDE == set(statistics_of(part))
