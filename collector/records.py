@@ -105,6 +105,8 @@ class RecordCode(IntEnum):
     """fd, max_fd, flags."""
     CLOSE_RANGE_EXIT = 36
     """ret."""
+    PIO = 37
+    """kvm:kvm_pio: val | port << 32 | count << 48 | size << 61, rw."""
 
 
 CALL = np.dtype(
@@ -198,6 +200,8 @@ class CallCode(IntEnum):
     LATE_RETURN = 27
     """A call that may be of any kind returned 0 after a gap in which its entry was lost. With
     SAW_ENTER: from here on what it did may have been done; with SAW_EXIT: here it was over."""
+    PHASE_MARK = 28
+    """What the guest wrote to a port, packed as in RecordCode.PIO."""
 
 
 def signed32(number: int) -> int:

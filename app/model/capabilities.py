@@ -24,3 +24,4 @@ class Capability(StrEnum):
     IN_PLACE_CONVERSIONS = "in-place-conversions"
     REGION_REGISTRATIONS = "region-registrations"
     BACKING = "backing"
+    PHASE_MARKS = "phase-marks"

@@ -67,6 +67,7 @@ HYPERCALL = int(CallCode.HYPERCALL)
 PAGE_FAULT = int(CallCode.PAGE_FAULT)
 MEMORY_FAULT = int(CallCode.MEMORY_FAULT)
 PAGE_CACHE_ADD = int(CallCode.PAGE_CACHE_ADD)
+PAGE_CACHE_DELETE = int(CallCode.PAGE_CACHE_DELETE)
 PUNCH_HOLE = int(EventKind.PUNCH_HOLE)
 APPLIED, FAILED = int(Outcome.APPLIED), int(Outcome.FAILED)
 UNCONFIRMED = int(Outcome.UNCONFIRMED)
@@ -226,6 +227,6 @@ def fill_aux(events: EventArray, calls: CallArray, i: int, meanings: Codes) -> N
         aux = np.uint64(0)
     if code == SET_ATTRIBUTES2 and call.ret == -EAGAIN and call.v[4] != 0:
         aux = call.v[4]
-    if code >= PAGE_CACHE_ADD:
+    if code in (PAGE_CACHE_ADD, PAGE_CACHE_DELETE):
         aux <<= np.uint64(PAGE_SHIFT)
     event.aux = aux

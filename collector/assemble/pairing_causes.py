@@ -7,6 +7,7 @@ from app.compiled import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_rows import emit, set_cause, set_flag, set_vcpu_file
 from collector.kvm import uapi
+from collector.kvm.catalogue import PHASE_PORTS
 from collector.records import SAW_RANGE_BY_REQUEST, SAW_STRUCT
 
 Words = npt.NDArray[np.int64]
@@ -155,5 +156,17 @@ def fault(table: Words, at: int, out: Words, n: int, ts: int, records: Words, i:
         out[n - 1, s.CALL_V] = records[i, 3]
         out[n - 1, s.CALL_V + 2] = records[i, 6]
     out[n - 1, s.CALL_V + 1] = records[i, 5]
+    set_vcpu_file(table, at, out, n - 1)
+    return n
+
+
+@hot_in_place
+def port_written(table: Words, at: int, out: Words, n: int, ts: int, records: Words, i: int) -> int:
+    """kvm_pio: of what a guest writes to ports, the marks of its firmware and boot."""
+    if records[i, 3] != uapi.KVM_PIO_OUT or (records[i, 2] >> 32) & 0xFFFF not in PHASE_PORTS:
+        return n
+    table[at, s.MAY_RETURN] = 0
+    n = emit(table, at, out, n, s.PHASE_MARK, s.ENTERED, ts, ts)
+    out[n - 1, s.CALL_V] = records[i, 2]
     set_vcpu_file(table, at, out, n - 1)
     return n

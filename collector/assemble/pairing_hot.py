@@ -15,7 +15,7 @@ import numpy.typing as npt
 from app.compiled import hot_in_place, hot_part
 from collector.assemble import pairing_state as s
 from collector.assemble.pairing_calls import abandon, enter, leave, read_copy
-from collector.assemble.pairing_causes import fault, hypercall, userspace_exit
+from collector.assemble.pairing_causes import fault, hypercall, port_written, userspace_exit
 from collector.assemble.pairing_gaps import may_have_lost, meet, pass_gap, return_late
 from collector.assemble.pairing_probes import (
     attributes_changed,
@@ -182,6 +182,8 @@ def take_record(
         return attributes_changed(table, at, shared, out, n, ts, records, i)
     if record == s.R_PAGE_FAULT or record == s.R_RMP_FAULT:
         return fault(table, at, out, n, ts, records, i)
+    if record == s.R_PIO:
+        return port_written(table, at, out, n, ts, records, i)
     is_map_gpa = record == s.R_HYPERCALL and records[i, 2] == uapi.KVM_HC_MAP_GPA_RANGE
     if is_map_gpa or record == s.R_USERSPACE_EXIT:
         if table[at, s.CODE] != s.OTHER:

@@ -67,4 +67,8 @@ COST_OF_MISSING: Final[dict[Capability, str]] = {
         "The page cache of guest_memfds was not recorded: how many private pages are really"
         " allocated is known from fallocate and from counts at single instants only."
     ),
+    Capability.PHASE_MARKS: (
+        "What guests write to ports 0x80, 0x402 and 0xf4 (kvm_pio) was not recorded: when firmware"
+        " and boot came to which phase is missing."
+    ),
 }

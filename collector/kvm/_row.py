@@ -166,13 +166,14 @@ class Letter:
     """A kind of line that the bpftrace program prints: see collector.sources.bpftrace_shapes.
 
     `values`: how many numbers follow the line's head; `fields`: which fields of the event those
-    are, where the line prints it as it is."""
+    are, where the line prints it as it is; `packs`: which of the record's v it prints instead."""
 
     letter: str
     name: str
     flags: int  # of CALL
     values: int = 0
     fields: tuple[str, ...] = ()
+    packs: int | None = None
     is_caused: bool = False  # the guest may have asked for it
     has_vcpu: bool = False  # by its last value
 

@@ -1,6 +1,7 @@
 """KVM's own tracepoints."""
 
 from errno import EFAULT
+from typing import Final
 
 from app.model.capabilities import Capability as Can
 from app.model.events import EventKind as Kind
@@ -9,6 +10,7 @@ from collector.kvm._ioctls import SET_ATTRIBUTES_CALL
 from collector.kvm._row import (
     CALL,
     Call,
+    Filter,
     KernelEvent,
     Letter,
     Line,
@@ -17,6 +19,7 @@ from collector.kvm._row import (
     Recorded,
     Shape,
     Store,
+    Test,
     VmBy,
     constant,
     one_of,
@@ -187,4 +190,39 @@ RMP_FAULT = KernelEvent(
     ),
     gives=frozenset({Can.VCPU_THREADS}),
     without="2 MiB pages that SEV-SNP splits are not seen",
+)
+PHASE_PORTS: Final = (0x80, 0x402, 0xF4)
+"""By which a guest says how far it has come: POST codes, the debug port of SeaBIOS and OVMF (text,
+byte by byte), and phase numbers by convention of boot-time benchmarks (and isa-debug-exit)."""
+_PACKED = (("val", 0), ("port", 32), ("count", 48), ("size", 61))
+_SHIFT_OF = dict(_PACKED)
+_PIO_STORES = tuple(Store(0, shift=_SHIFT_OF[name]) for name in ("port", "size", "count", "val"))
+PIO = KernelEvent(
+    code=RecordCode.PIO,
+    points=("kvm:kvm_pio",),
+    parts=(*(Part(0, name, shift=shift) for name, shift in _PACKED), Part(1, "rw")),
+    lines=(
+        Line(
+            "pio_write at % size # count # val %",
+            _PIO_STORES,
+            (constant(1, uapi.KVM_PIO_OUT),),
+        ),
+        Line("pio_read at % size # count # val %", _PIO_STORES),
+    ),
+    filter=Filter(
+        any=tuple(Test("port", "==", f"{port:#x}") for port in PHASE_PORTS),
+        every=(Test("rw", "==", str(uapi.KVM_PIO_OUT)),),
+    ),
+    recorded=Recorded.ALWAYS,
+    calls=(
+        Call(
+            CallCode.PHASE_MARK,
+            Kind.PHASE_MARK,
+            aux=0,
+            vm_by=VmBy.VCPU,
+            letters=(Letter("Y", "kvm_pio", SAW_ENTER, 1, packs=0),),
+        ),
+    ),
+    gives=frozenset({Can.PHASE_MARKS}),
+    without="when firmware and boot came to which phase is not seen",
 )

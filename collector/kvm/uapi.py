@@ -75,6 +75,8 @@ F_DUPFD_CLOEXEC: Final = 1030
 KVM_USER_MEM_SLOTS: Final = 32764
 """arch/x86/include/asm/kvm_host.h: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the
 like)."""
+KVM_PIO_OUT: Final = 1
+"""arch/x86/kvm/trace.h: `rw` of kvm_pio where the guest wrote."""
 PFERR_WRITE_MASK: Final = 1 << 1
 PFERR_GUEST_RMP_MASK: Final = 1 << 31
 PFERR_GUEST_FINAL_MASK: Final = 1 << 32
@@ -130,6 +132,7 @@ ORIGIN: Final[Mapping[str, str]] = {
     "KVM_MAP_GPA_RANGE_PAGE_SZ_2M": "arch/x86/include/uapi/asm/kvm_para.h",
     "KVM_MAP_GPA_RANGE_PAGE_SZ_1G": "arch/x86/include/uapi/asm/kvm_para.h",
     "KVM_MAP_GPA_RANGE_ENCRYPTED": "arch/x86/include/uapi/asm/kvm_para.h",
+    "KVM_PIO_OUT": "arch/x86/kvm/trace.h",
     "KVM_USER_MEM_SLOTS": "arch/x86/include/asm/kvm_host.h",
     "PFERR_WRITE_MASK": "arch/x86/include/asm/kvm_host.h",
     "PFERR_GUEST_RMP_MASK": "arch/x86/include/asm/kvm_host.h",

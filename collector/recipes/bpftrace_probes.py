@@ -276,8 +276,16 @@ def _printed(event: KernelEvent, condition: str = "", fd: str = _RUN_FD) -> Prob
     """Print what an observation tells, as it is."""
     (call,) = event.calls
     (letter,) = call.letters
-    values = (f"(uint64)args->{field}" for field in letter.fields)
+    values = [f"(uint64)args->{field}" for field in letter.fields]
+    if letter.packs is not None:
+        values = [_packed(event, letter.packs)]
     return Probe(event.points, f"  {_event(letter.letter, *values, fd=fd)}", condition)
+
+
+def _packed(event: KernelEvent, index: int) -> str:
+    """v[index] of the event's record, from its parts."""
+    parts = (part for part in event.parts if part.index == index)
+    return " | ".join(f"((uint64)args->{part.name} << {part.shift})" for part in parts)
 
 
 def _watch(event: KernelEvent, condition: str = "") -> Watch:
@@ -288,6 +296,7 @@ _QUESTIONS = frozenset(Capability) - {Capability.VCPU_THREADS}
 """All that observations answer here: KVM_RUN tells which thread runs which vCPU."""
 _HYPERCALLS = _watch(catalogue.HYPERCALL)
 _RMP_FAULTS = _watch(catalogue.RMP_FAULT)
+_PORT_WRITES = _watch(catalogue.PIO)
 _EXECS = _watch(catalogue.PROCESS_EXEC, "@vmm[(uint64)pid]")
 
 
@@ -314,7 +323,7 @@ def exits(group_dead: str) -> Watch:
     )
 
 
-BASIC = (_IOCTLS, _FALLOCATE, _FILES, _CAUSES, _HYPERCALLS, _RMP_FAULTS, _EXECS)
+BASIC = (_IOCTLS, _FALLOCATE, _FILES, _CAUSES, _HYPERCALLS, _RMP_FAULTS, _PORT_WRITES, _EXECS)
 
 FAULTS = (_watch(catalogue.PAGE_FAULT), _watch(catalogue.UNMAP_HVA_RANGE))
 

@@ -35,6 +35,7 @@ _UNSEEN_BY_CONV = frozenset(
         Capability.IN_PLACE_CONVERSIONS,
         Capability.REGION_REGISTRATIONS,
         Capability.BACKING,
+        Capability.PHASE_MARKS,
     }
 )
 

@@ -74,6 +74,7 @@ COSTS: dict[str, str] = {
         " missing."
     ),
     Capability.BACKING: "How many private pages are allocated is not in a QEMU log.",
+    Capability.PHASE_MARKS: "What a guest writes to ports is not in a QEMU log.",
 }
 
 _NO_TIMES = (

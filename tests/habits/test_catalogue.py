@@ -2,12 +2,14 @@
 
 import ast
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.model.capabilities import Capability
+from app.model.event_words import WORDS
 from app.model.events import EventKind
 from collector.kvm.catalogue import COST_OF_MISSING, EVENTS, KernelEvent, Recorded, calls
 from collector.records import RECORD, CallCode, RecordCode
@@ -84,6 +86,14 @@ def test_letters_are_distinct_and_print_fields_of_their_event() -> None:
         for letter in (one for call in event.calls for one in call.letters if one.fields):
             assert set(letter.fields) <= names
             assert len(letter.fields) == letter.values
+        for letter in (one for call in event.calls for one in call.letters):
+            assert letter.packs is None or letter.values == 1
+
+
+def test_the_browser_calls_kinds_of_events_as_the_model_does() -> None:
+    assert set(WORDS) == set(EventKind)
+    write = runpy.run_path(str(ROOT / "scripts" / "event-kinds"))
+    assert write["TARGET"].read_text() == write["module"](), "run scripts/event-kinds"
 
 
 def strings_of(path: Path) -> Iterator[str]:

@@ -157,7 +157,30 @@ KINDS = {
     "{kind: 'loss_begin', aux: '0x0'}": "events lost: not counted",
     "{kind: 'memory_fault', to: 'shared'}": "memory fault: to shared",
     "{kind: 'conversion', to: 'unknown'}": "conversion, direction unknown",
+    "{kind: 'phase_mark', aux: '0x20010080000000a5'}": "phase mark: 0xa5 to port 0x80",
+    "{kind: 'phase_mark', aux: '0x2001040200000053'}": 'phase mark: "S" to port 0x402',
+    "{kind: 'phase_mark', aux: '0x3000040200000053'}": (
+        'phase mark: "S" to port 0x402, the first of 4096'
+    ),
+    "{kind: 'of_a_newer_server', to: null}": "of a newer server",
 }
+
+
+MARKS = {
+    ("0x200104020000000a", "0x2001040200000053", "0x2001040200000065"): '"\\nSe"',
+    ("0x2001008000000001", "0x2001040200000053", "0x800100f400000002"): (
+        '0x1 to port 0x80, "S", 0x2 to port 0xf4'
+    ),
+    (): "",
+}
+
+
+def test_phase_marks_in_a_row_read_as_text(in_module: Callable[[str, str], Any]) -> None:
+    rows = json.dumps(list(MARKS))
+    words = in_module(
+        "shared/phase_marks.js", f"{rows}.map(row => m.marksText(row.map(m.phaseMark)))"
+    )
+    assert words == list(MARKS.values())
 
 
 def test_kinds_of_events_in_words(in_module: Callable[[str, str], Any]) -> None:

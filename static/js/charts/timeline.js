@@ -1,7 +1,7 @@
 /**
  * The timeline, in subplots: conversions per second, to private upwards and to shared downwards, with
- * private bytes as a line on the right axis; below them failed conversions and guest page faults, if
- * the VM had any.
+ * private bytes as a line on the right axis; below them failed conversions, guest page faults and the
+ * phase marks of firmware and boot, if the VM had any.
  */
 
 import { describeFilters } from "../shared/event_filters.js";
@@ -19,17 +19,27 @@ import {
 } from "./plot.js";
 import { address, fetchJson } from "../shared/rest.js";
 import { formatDuration, formatPerTime, formatTime } from "../shared/time.js";
-import { failureTicks, faultBars, subplotsOf, steps, unknownSteps } from "./timeline_subplots.js";
+import { marksText, phaseMark } from "../shared/phase_marks.js";
+import {
+  failureTicks,
+  faultBars,
+  markTicks,
+  subplotsOf,
+  steps,
+  unknownSteps,
+} from "./timeline_subplots.js";
 import { formatCount, formatSize, niceStep } from "../shared/units.js";
 
 const MARGIN = { t: 6, b: 6 };
 const PIXELS_PER_BUCKET = 4;
 const NS_PER_S = 1e9;
+/** So many phase marks are drawn; of more, those that come first. */
+const MOST_MARKS = 1000;
 
 export class Timeline {
   answer = null;
   /** Which subplots there are beside the conversions. */
-  has = { failed: false, faults: false };
+  has = { failed: false, faults: false, marks: false };
 
   /** @param {{readout: HTMLElement, counted: HTMLElement}} says of a bucket, and what is counted */
   constructor(figure, overlayElement, says, vmId) {
@@ -41,7 +51,11 @@ export class Timeline {
 
   /** Give each kind of event that the VM ever had its subplot, whatever the window holds of it. */
   chooseSubplots({ conversions, events }) {
-    this.wanted = { failed: conversions.failed > 0, faults: (events.page_fault ?? 0) > 0 };
+    this.wanted = {
+      failed: conversions.failed > 0,
+      faults: (events.page_fault ?? 0) > 0,
+      marks: (events.phase_mark ?? 0) > 0,
+    };
   }
 
   showSubplots() {
@@ -58,18 +72,26 @@ export class Timeline {
     const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
     const chosen = { ...view.addressParameters, ...view.filters };
     const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
-    const answer = await fetchJson(
-      address(`/api/v1/vms/${this.vmId}/timeline`, parameters),
-      signal,
-    );
-    return { parameters, answer };
+    const [answer, marks] = await Promise.all([
+      fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal),
+      this.#loadMarks({ from, to }, signal),
+    ]);
+    return { parameters, answer, marks };
+  }
+
+  /** Of the whole VM, as bytes are: a mark is of no page, and no filter of events leaves it out. */
+  async #loadMarks(window, signal) {
+    if (this.wanted?.marks === false) return { items: [], next: null };
+    const parameters = { ...window, kind: "phase_mark", limit: MOST_MARKS };
+    return fetchJson(address(`/api/v1/vms/${this.vmId}/events`, parameters), signal);
   }
 
   /** Draw an answer of `load`. */
-  draw(view, { parameters, answer }) {
+  draw(view, { parameters, answer, marks }) {
     if (this.has !== this.wanted) this.showSubplots();
     this.parametersShown = parameters;
     this.answer = answer;
+    this.marks = marks.items;
     const { edges } = answer;
     const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
     const up = answer.to_private.map((count, i) => count / seconds[i]);
@@ -95,8 +117,11 @@ export class Timeline {
     ];
     if (subplots.failed) traces.push(failureTicks(answer, layout, subplots.failed));
     if (subplots.faults) traces.push(...faultBars(answer, seconds, layout, subplots.faults));
+    if (subplots.marks) traces.push(markTicks(this.marks, layout, subplots.marks));
     window.Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
-    this.counted.textContent = countedText(view);
+    this.counted.textContent = [countedText(view), marks.next === null ? "" : MORE_MARKS]
+      .filter(Boolean)
+      .join(" ");
   }
 
   /** Move what is drawn to the view's window. */
@@ -129,6 +154,8 @@ export class Timeline {
     ];
     if (unconfirmed[bucket]) counts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
     if (this.has.faults) counts.push(faultText(this.answer, bucket));
+    const marks = this.marks.filter((mark) => this.bucketAt(mark.t) === bucket);
+    if (marks.length) counts.push(marksText(marks.map(({ aux }) => phaseMark(aux))));
     this.readout.textContent =
       `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; ` +
       `then ${stateText(this.answer, bucket)}`;
@@ -141,6 +168,8 @@ export class Timeline {
     return edges.findIndex((edge, i) => t >= edge && t < edges[i + 1]);
   }
 }
+
+const MORE_MARKS = `Phase marks: the first ${formatCount(MOST_MARKS)} of the window.`;
 
 /** Which events are counted, where that is not all. */
 function countedText({ filters, gpaFrom, gpaTo }) {

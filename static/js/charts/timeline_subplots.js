@@ -1,4 +1,7 @@
-/** The subplots of the timeline below the conversions: failed conversions, and guest page faults. */
+/**
+ * The subplots of the timeline below the conversions: failed conversions, guest page faults, and phase
+ * marks.
+ */
 
 import { NARROW, colour, sideMargins } from "./plot.js";
 import { formatPerTime } from "../shared/time.js";
@@ -6,13 +9,15 @@ import { formatPerTime } from "../shared/time.js";
 const GAP = 6;
 const FAILED_HEIGHT = 16;
 const FAULTS_HEIGHT = 36;
+const MARKS_HEIGHT = 16;
+const MARK_TICK = 12;
 const LEAST_TICK = 4;
 const NAME_LEFT = { wide: 16, narrow: 4 };
 
 /**
  * Where each subplot lies, from the bottom up, as shares of the height; and their names, left of them.
  * @param {number} height of the plotting area, pixels
- * @param {{failed: boolean, faults: boolean}} has
+ * @param {{failed: boolean, faults: boolean, marks: boolean}} has
  */
 export function subplotsOf(height, has) {
   const subplots = {};
@@ -21,6 +26,7 @@ export function subplotsOf(height, has) {
     subplots[name] = [bottom / height, Math.min(1, (bottom + pixels) / height)];
     bottom += pixels + GAP;
   };
+  if (has.marks) put("marks", MARKS_HEIGHT);
   if (has.faults) put("faults", FAULTS_HEIGHT);
   if (has.failed) put("failed", FAILED_HEIGHT);
   subplots.conversions = [bottom / height, 1];
@@ -28,6 +34,7 @@ export function subplotsOf(height, has) {
     nameAt("conversions", 1, "top"),
     ...(has.failed ? [nameAt("failed", middleOf(subplots.failed), "middle")] : []),
     ...(has.faults ? [nameAt("page faults", middleOf(subplots.faults), "middle")] : []),
+    ...(has.marks ? [nameAt("phase marks", middleOf(subplots.marks), "middle")] : []),
   ];
   return subplots;
 }
@@ -88,6 +95,21 @@ export function failureTicks({ edges, failed }, layout, domain) {
       size: at.map((i) => length(failed[i])),
       line: { width: 2, color: colour("failed") },
     },
+    hoverinfo: "skip",
+  };
+}
+
+/** A tick for each phase mark, at its instant. */
+export function markTicks(marks, layout, domain) {
+  layout.yaxis5 = { domain, range: [-1, 1], visible: false, fixedrange: true };
+  return {
+    type: "scatter",
+    mode: "markers",
+    name: "phase marks",
+    x: marks.map(({ t }) => t),
+    y: marks.map(() => 0),
+    yaxis: "y5",
+    marker: { symbol: "line-ns", size: MARK_TICK, line: { width: 1, color: colour("ink") } },
     hoverinfo: "skip",
   };
 }

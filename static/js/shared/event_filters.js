@@ -1,28 +1,10 @@
 /** Which events are meant: values by name, kept in the URL, applied by the server. */
 
+import { EVENT_KINDS } from "./event_kinds.js";
+
 /** What respects with a few values can be; the server knows the same (app/views/event_filters.py). */
 export const CHOICES = {
-  kind: [
-    "conversion",
-    "hypercall",
-    "memory_fault",
-    "page_fault",
-    "punch_hole",
-    "allocate",
-    "unmap",
-    "rmp_fault",
-    "memslot",
-    "guest_memfd",
-    "loss_begin",
-    "loss_end",
-    "register_region",
-    "unregister_region",
-    "populate",
-    "depopulate",
-    "population",
-    "state_read",
-    "doubt",
-  ],
+  kind: Object.keys(EVENT_KINDS),
   outcome: ["applied", "failed", "unconfirmed"],
   direction: ["shared", "private", "unknown"],
   cause: ["none", "explicit", "implicit", "vmm"],

@@ -1,27 +1,19 @@
 /** What the table says of an event, in words. */
 
+import { EVENT_KINDS } from "./event_kinds.js";
+import { markText, phaseMark } from "./phase_marks.js";
 import { formatCount, formatSize } from "./units.js";
-
-/** Kinds that always concern pages, whether the recording says which or not. */
-const HAS_RANGE = new Set(["conversion", "hypercall", "memory_fault", "page_fault", "doubt"]);
-/** Kinds that may change the state of pages. */
-const CHANGES_STATE = new Set(["conversion", "state_read", "doubt"]);
 
 const SLOT_BITS = 32;
 
-/** What a kind is called where its name does not say it. */
-const WORDS = {
-  allocate: () => "fallocate of guest_memfd",
-  guest_memfd: () => "guest_memfd created",
-  loss_begin: ({ aux }) => `events lost: ${Number(aux) ? formatCount(Number(aux)) : "not counted"}`,
-  memslot: ({ aux, npages }) => `memslot ${slotOf(aux)} ${npages === 0 ? "deleted" : "set"}`,
-  register_region: () => "host memory registered for encryption",
-  unregister_region: () => "host memory no longer registered",
-  populate: () => "guest_memfd pages allocated",
-  depopulate: () => "guest_memfd pages freed",
-  population: ({ aux, npages }) => populationText(Number(aux), npages),
-  state_read: ({ to }) => `state read from the kernel: ${to}`,
-  doubt: ({ to }) => `perhaps of another VM: ${to === "unknown" ? "conversion" : `to ${to}`}`,
+/** What follows the words of a kind. */
+const DETAILS = {
+  loss_begin: ({ aux }) => `: ${Number(aux) ? formatCount(Number(aux)) : "not counted"}`,
+  memslot: ({ aux, npages }) => ` ${slotOf(aux)} ${npages === 0 ? "deleted" : "set"}`,
+  population: ({ aux, npages }) => `: ${populationText(Number(aux), npages)}`,
+  state_read: ({ to }) => `: ${to}`,
+  doubt: ({ to }) => `: ${to === "unknown" ? "conversion" : `to ${to}`}`,
+  phase_mark: ({ aux }) => `: ${markText(phaseMark(aux))}`,
 };
 
 /** The slot is in the lower half, its flags in the upper. */
@@ -29,24 +21,25 @@ const slotOf = (aux) => BigInt.asUintN(SLOT_BITS, BigInt(aux));
 
 function populationText(pages, npages) {
   const of = npages ? ` of ${formatCount(npages)}` : "";
-  return `counted: ${formatCount(pages)}${of} pages of guest_memfd exist`;
+  return `${formatCount(pages)}${of} pages of guest_memfd exist`;
 }
 
 export const isLoss = ({ kind }) => kind.startsWith("loss_");
 
 export function kindText(event) {
-  const { kind, to } = event;
-  if (kind in WORDS) return WORDS[kind](event);
-  const words = kind.replaceAll("_", " ");
+  const { kind } = event;
+  const to = event.to ?? "unknown";
+  const words = EVENT_KINDS[kind]?.words ?? kind.replaceAll("_", " ");
+  if (kind in DETAILS) return words + DETAILS[kind](event);
   if (kind === "conversion") return to === "unknown" ? "conversion, direction unknown" : `to ${to}`;
-  return to === null || to === "unknown" ? words : `${words}: to ${to}`;
+  return to === "unknown" ? words : `${words}: to ${to}`;
 }
 
 export const kindTitle = ({ kind, seq, aux }) =>
   `${kind.replaceAll("_", " ")}, number ${seq} of this VM; aux ${aux}`;
 
 /** Whether an event without a range lacks one that it must have had. */
-export const lacksRange = ({ kind, gpa }) => gpa === null && HAS_RANGE.has(kind);
+export const lacksRange = ({ kind, gpa }) => gpa === null && (EVENT_KINDS[kind]?.hasRange ?? false);
 
 export const sizeText = ({ size, gpa }) => (gpa === null ? "–" : formatSize(size));
 
@@ -60,7 +53,7 @@ export function causeText({ cause, cause_certainty }) {
 }
 
 export function changedText({ kind, effective_pages }) {
-  if (!CHANGES_STATE.has(kind)) return "–";
+  if (!EVENT_KINDS[kind]?.changesState) return "–";
   return effective_pages === null ? "not recorded" : formatCount(effective_pages);
 }
 
