@@ -83,8 +83,12 @@ class Acceptor:
                 self._make_room(self._connections())
                 await asyncio.sleep(PAUSE_S)
                 continue
-            await asyncio.sleep(0)  # what the last ones sent is heard before they are judged
-            await self._take(accepted, origin_of(address[0]))
+            try:
+                await asyncio.sleep(0)  # what the last ones sent is heard before they are judged
+                await self._take(accepted, origin_of(address[0]))
+            except asyncio.CancelledError:
+                accepted.close()
+                raise
 
     async def _take(self, accepted: socket.socket, origin: str) -> None:
         if self._has_room(origin):

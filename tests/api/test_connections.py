@@ -379,6 +379,31 @@ def test_each_try_without_resources_is_followed_by_a_pause_and_one_line_tells_it
     ]
 
 
+def test_a_connection_that_is_being_taken_when_the_server_ends_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def end_while_taking() -> bytes:
+        loop, taken = asyncio.get_running_loop(), asyncio.Event()
+
+        async def take(accepted: socket.socket, origin: str) -> None:
+            taken.set()
+            await asyncio.Event().wait()
+
+        with (
+            bind("127.0.0.1", 0) as listener,
+            socket.create_connection(listener.getsockname()) as client,
+        ):
+            client.setblocking(False)
+            acceptor = Acceptor(listener, lambda: None, tuple, 1)  # type: ignore[arg-type, return-value]
+            monkeypatch.setattr(acceptor, "_take", take)
+            acceptor.start()
+            await taken.wait()
+            await acceptor.stop()
+            return await loop.sock_recv(client, 1)
+
+    assert asyncio.run(end_while_taking()) == b""
+
+
 def test_who_goes_before_being_taken_costs_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = ConnectionAbortedError(errno.ECONNABORTED, "gone")
     assert asyncio.run(refuse_to_accept(monkeypatch, gone, 5)) == (6, 0)

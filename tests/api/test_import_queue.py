@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from serving import importing
 
 from app.settings import Settings
 
@@ -83,35 +84,10 @@ def listed(client: httpx.Client) -> list[dict[str, Any]]:
 
 
 def process_of(client: httpx.Client, location: str) -> int:
-    """The process that imports. It is a child of the server's, which is this one."""
     wait_until(lambda: client.get(location).json()["state"] == "running")
     name = client.get(location).json()["name"]
-    found: list[int] = []
-
-    def is_there() -> bool:
-        found[:] = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and name in _arguments(entry) and _parent(entry) == os.getpid()
-        ]
-        return bool(found)
-
-    wait_until(is_there)
-    return found[0]
-
-
-def _arguments(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
+    wait_until(lambda: bool(importing(name)))
+    return importing(name)[0]
 
 
 def test_imports_queue_and_tell_their_place(client: httpx.Client) -> None:

@@ -37,10 +37,8 @@ def path(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def noted(path: Path) -> Iterator[Dashboard]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
-        with dashboard_over(path) as running:
-            yield running
+    with dashboard_over(path) as running:
+        yield running
 
 
 @pytest.fixture
@@ -156,10 +154,19 @@ def test_a_note_is_changed_and_deleted(explorer: Callable[..., Page], api: str) 
     assert notes_at(api) == []
 
 
+@pytest.fixture
+def impatient(path: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboard]:
+    """It waits for no lock."""
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 50)
+    with dashboard_over(path) as running:
+        yield running
+
+
 def test_text_survives_a_locked_database_and_a_reload(
-    explorer: Callable[..., Page], api: str, path: Path, complaints: Complaints
+    impatient: Dashboard, open_page: OpenPage, path: Path, complaints: Complaints
 ) -> None:
-    page = explorer()
+    page = open_page(f"{impatient.url}/vms/1")
+    wait_until_drawn(page)
     page.keyboard.press("n")
     page.keyboard.type("not to be lost")
     save, problem = page.get_by_role("button", name="save"), page.locator("#note-problem")

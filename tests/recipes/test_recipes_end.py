@@ -21,7 +21,9 @@ import pytest
 from collector.kvm.catalogue import EVENT_PROBES
 from collector.recipes import perf, trace_cmd
 
-PATIENCE_S = 60
+PATIENCE_S = 180
+HEARS_SIGNALS = ("env", "--default-signal=HUP,INT,TERM")
+"""Whatever these tests were started by ignores (`nohup`, `&`): a shell cannot trap it."""
 CTRL_C = b"\x03"
 _EVENT = re.compile(r"^want (\S+)", re.MULTILINE)
 FAKE = """\
@@ -100,7 +102,7 @@ class Terminal:
             "OUTPUT": str(kernel.folder / "out"),
         }
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "dash", str(kernel.script(text)), *command],
+            [*HEARS_SIGNALS, "setsid", "--ctty", "dash", str(kernel.script(text)), *command],
             stdin=slave,
             stdout=slave,
             stderr=slave,
