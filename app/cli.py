@@ -12,25 +12,12 @@ from typing import Annotated
 
 import typer
 
-from app.commands import (
-    check,
-    collect,
-    demo,
-    doctor,
-    export,
-    import_,
-    list_,
-    recipe,
-    report,
-    serve,
-    simulate,
-    snapshot,
-    storms,
-    version,
-    warm,
-)
-from app.commands.errors import CommandError
-from app.commands.needs import lacking
+from app.commands.dashboard import demo, serve
+from app.commands.reading import export, list_, report, storms
+from app.commands.recording import collect, import_, recipe, simulate, snapshot
+from app.commands.upkeep import check, doctor, warm
+from app.commands.usage import lacking, version
+from app.errors import CommandError
 
 MOST_NEW_OBJECTS = 100_000
 """So many come to stay with the libraries of a command. Looking through them after every 700, as

@@ -9,24 +9,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app import api, pages, resources, security
+from app import api, pages, resources
 from app.access import Access
-from app.api.feed import ChangeFeed
-from app.api.formats import OPENAPI_PATH, SuffixMiddleware
-from app.api.import_jobs import ImportJobs, ImportLimits
-from app.api.openapi import describe
-from app.api.problems import add_problem_handlers
-from app.head_requests import HeadAsGet
-from app.pages.errors import answer_http_error
-from app.pages.home import Hosts
+from app.api import describe
+from app.http.answers import OPENAPI_PATH, SuffixMiddleware, add_problem_handlers
+from app.http.feed import ChangeFeed
+from app.importing import ImportJobs, ImportLimits
+from app.pages import Hosts, answer_http_error
+from app.queries.history import Accounts
+from app.queries.maps import Rasters
+from app.queries.storms import Storms
 from app.report import download
+from app.serving import HeadAsGet, security
 from app.settings import Settings
-from app.store.database import default_database, open_or_make
-from app.store.location import database_path
-from app.store.reader import Reader
-from app.views.backing import Accounts
-from app.views.rasters import Rasters
-from app.views.storms import Storms
+from app.store.database import database_path, default_database, open_or_make
+from app.store.read import Reader
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 

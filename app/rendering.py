@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.api.problems import BadParameter
+from app.http.answers import BadParameter
 from app.store.errors import NotFound, StoreError
 from app.templating import markup
 

@@ -7,9 +7,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import resources
-from app.model.clocks import LINE_NUMBERS
-from app.views import known, text
-from app.views.known import Part
+from app.model.guest import LINE_NUMBERS
+from app.queries.figures import NOT_RECORDED, Part, text, told as told_part
 
 counts_lines: ContextVar[bool] = ContextVar("counts_lines", default=False)
 """Whether the recording that is being shown has no times, but lines."""
@@ -40,7 +39,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 
 def told(part: Part, name: str, how: str = "count") -> str:
     """A figure that the recording may not hold, or not in full."""
-    return known.told(part, name, _WRITERS[how])
+    return told_part(part, name, _WRITERS[how])
 
 
 environment = Environment(
@@ -67,7 +66,7 @@ environment.filters |= {
 environment.globals |= {
     "lost": text.lost,
     "told": told,
-    "NOT_RECORDED": known.NOT_RECORDED,
+    "NOT_RECORDED": NOT_RECORDED,
     "is_signed_in": signed_in.get,
 }
 

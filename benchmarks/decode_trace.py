@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from collector.ftrace.tracedat import open_trace_dat
+from collector.trace.tracedat import open_trace_dat
 
 
 def main() -> None:

@@ -21,12 +21,13 @@ import numpy as np
 
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 from benchmarks.measure import print_table
-from collector.assemble.assembler import Assembler, parts_of
+from collector.assemble import Assembler, parts_of
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
-from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
+from collector.records import CALL, CallArray
 
 SLOT_PAGES = 512
 PAGE = 4096

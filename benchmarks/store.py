@@ -20,13 +20,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import Certainty, EventArray, PageState, effect_time
-from app.model.layout import VmIdentity
+from app.model.events import EventArray, effect_time
+from app.model.guest import Certainty, PageState, VmIdentity
 from app.model.raster import Grid
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 from benchmarks.measure import print_table
 from benchmarks.store_peers import Rows
 from benchmarks.synthetic import GUEST_PAGES, HOLE_PAGES, conversions, memslots

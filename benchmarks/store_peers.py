@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import EventArray, Outcome, PageState, effect_time
+from app.model.events import EventArray, effect_time
+from app.model.guest import Outcome, PageState
 
 _CREATE = """
 CREATE TABLE conversion (

@@ -13,18 +13,19 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import (
-    EVENT,
+from app.model.events import EVENT, EventArray
+from app.model.guest import (
+    KVM_MEM_GUEST_MEMFD,
     PAGES_PER_1G,
     PAGES_PER_2M,
+    Backing,
     Cause,
     Certainty,
-    EventArray,
     EventKind,
+    Memslot,
     Outcome,
     To,
 )
-from app.model.layout import KVM_MEM_GUEST_MEMFD, Backing, Memslot
 
 GUEST_PAGES = 1 << 28  # 1 TiB
 ARENAS = 64

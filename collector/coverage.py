@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.model.capabilities import Capability as Capability
+from app.model.guest import Capability as Capability
 from collector.kvm.catalogue import COST_OF_MISSING as COST_OF_MISSING
 
 

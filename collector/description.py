@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.model.layout import VmIdentity
+from app.model.guest import VmIdentity
 
 
 @dataclass(frozen=True, slots=True)

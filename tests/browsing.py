@@ -11,7 +11,8 @@ from pathlib import Path
 from playwright.sync_api import Page, Response
 
 from app.main import create_app
-from app.server import bind, server_of, url_of
+from app.serving import bind, url_of
+from app.serving._server import server_of
 from app.settings import Settings
 
 CHROMIUM_ARGUMENTS = [

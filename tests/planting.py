@@ -7,25 +7,24 @@ from threading import Event
 
 import numpy as np
 
-from app.model.events import (
-    PAGES_PER_2M,
-    EventArray,
-    EventKind,
-    Outcome,
-    To,
-    effect_time,
-)
+from app.model.events import EventArray, effect_time
+from app.model.guest import PAGES_PER_2M, EventKind, Outcome, To
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.store.writer import RecordingWriter
-from collector.simulator import player
-from collector.simulator.limits import Limits
-from collector.simulator.machine import Machine
-from collector.simulator.player import play, recording_header
-from collector.simulator.scenario import Scenario, Showing, Storm
-from collector.simulator.stage import Phase
-from collector.simulator.truth import Planted
+from app.store.read import Reader
+from app.store.schema import Vm
+from app.store.write import RecordingWriter
+from collector.simulator import (
+    Limits,
+    Machine,
+    Phase,
+    Scenario,
+    Showing,
+    Storm,
+    _player as player,
+    play,
+    recording_header,
+)
+from collector.simulator._truth import Planted
 
 GIB = 1 << 30
 

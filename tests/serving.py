@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 
 from app.main import create_app
-from app.server import bind, server_of, url_of
+from app.serving import bind, url_of
+from app.serving._server import server_of
 from app.settings import Settings
 
 

@@ -9,21 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model.events import (
-    EVENT,
+from app.model.events import EVENT, EventArray
+from app.model.guest import (
     UNKNOWN_LATENCY,
+    Backing,
     Cause,
     Certainty,
-    EventArray,
     EventKind,
+    GuestMemfd,
+    Memslot,
     Outcome,
     PageState,
     To,
+    VmIdentity,
 )
-from app.model.layout import Backing, GuestMemfd, Memslot, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 
 CLOCK_START_NS = 1_000_000_000_000
 WALL_START_NS = 1_700_000_000_000_000_000

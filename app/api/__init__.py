@@ -3,25 +3,24 @@
 from fastapi import APIRouter
 
 from app.api import (
-    backing,
-    coverage,
-    diff,
-    events,
-    health,
-    history,
-    imports,
-    metrics,
-    notes,
-    rasters,
-    recordings,
-    state,
-    storms,
-    stream,
-    timeline,
-    vms,
+    _backing as backing,
+    _coverage as coverage,
+    _diff as diff,
+    _events as events,
+    _history as history,
+    _imports as imports,
+    _notes as notes,
+    _rasters as rasters,
+    _recordings as recordings,
+    _state as state,
+    _storms as storms,
+    _timeline as timeline,
+    _vms as vms,
 )
-from app.api.problems import PROBLEMS, PROBLEMS_OF_ALL, problems
-from app.api.strictness import KnownOnly
+from app.api._openapi import describe
+from app.api.monitoring import health, metrics, stream
+from app.http.answers import PROBLEMS, PROBLEMS_OF_ALL, problems
+from app.http.parameters import KnownOnly
 
 DESCRIPTION = """\
 Everything on screen, as data.
@@ -62,3 +61,7 @@ for part in (health, metrics):
 router = APIRouter()
 router.include_router(resources)
 router.include_router(for_operators)
+
+__all__ = [
+    "describe",
+]

@@ -1,0 +1,3 @@
+"""The subcommands of `gmemscope`, a file each, by what they are for; `usage` has what they
+share. None imports anything heavy at its top: `gmemscope --help` reads them all.
+"""

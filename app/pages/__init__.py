@@ -3,18 +3,21 @@
 from fastapi import APIRouter
 
 from app.pages import (
-    backing,
-    coverage,
-    diff,
-    explorer,
-    history,
-    home,
-    importing,
-    login,
-    recording,
-    storms,
-    stretches,
+    _backing as backing,
+    _coverage as coverage,
+    _diff as diff,
+    _explorer as explorer,
+    _history as history,
+    _home as home,
+    _importing as importing,
+    _login as login,
+    _recording as recording,
+    _storms as storms,
+    _stretches as stretches,
 )
+from app.pages._errors import answer_http_error, prefers_html, refusal
+from app.pages._home import Hosts
+from app.pages._login import LOGIN_PATH, login_page
 
 router = APIRouter()
 router.include_router(home.router)
@@ -28,3 +31,12 @@ router.include_router(diff.router)
 router.include_router(history.router)
 router.include_router(importing.router)
 router.include_router(login.router)
+
+__all__ = [
+    "LOGIN_PATH",
+    "Hosts",
+    "answer_http_error",
+    "login_page",
+    "prefers_html",
+    "refusal",
+]

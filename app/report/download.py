@@ -5,11 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.dependencies import ReaderOf, VmId
-from app.api.storm_rules import RulesOf
-from app.api.strictness import KnownOnly
+from app.http.dependencies import ReaderOf, VmId
+from app.http.parameters import KnownOnly, RulesOf
 from app.rendering import PageRoute, error_page
-from app.report.build import ReportError, build_report
+from app.report._build import ReportError, build_report
 
 router = APIRouter(route_class=PageRoute)
 

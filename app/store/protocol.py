@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from app.model.layout import GuestMemfd, Memslot, VmIdentity
+from app.model.guest import GuestMemfd, Memslot, VmIdentity
 
 if TYPE_CHECKING:
     from app.model.events import EventArray

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.model.capabilities import Capability
+from app.model.guest import Capability
 
 COST_OF_MISSING: Final[dict[Capability, str]] = {
     Capability.CONVERSIONS: (

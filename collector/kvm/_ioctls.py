@@ -1,17 +1,8 @@
 """The calls that ioctls on VMs and guest_memfds are, whichever event tells of them."""
 
-from app.model.events import EventKind as Kind
-from collector.kvm._row import (
-    STRUCT,
-    Call,
-    Letter,
-    Range,
-    VmBy,
-)
-from collector.records import (
-    SAW_GMEM,
-    CallCode,
-)
+from app.model.guest import EventKind as Kind
+from collector.codes import SAW_GMEM, CallCode
+from collector.kvm._row import STRUCT, Call, Letter, Range, VmBy
 
 SET_ATTRIBUTES_CALL = Call(
     CallCode.SET_ATTRIBUTES,

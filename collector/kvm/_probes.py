@@ -7,8 +7,8 @@ alone, so names are free and the texts serve trace-cmd as well.
 from collections.abc import Mapping
 from typing import Final
 
-from app.model.capabilities import Capability as Can
-from app.model.events import EventKind as Kind
+from app.model.guest import Capability as Can, EventKind as Kind
+from collector.codes import HAS_GMEM, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.kvm._ioctls import (
     CREATE_GUEST_MEMFD_CALL,
@@ -29,11 +29,6 @@ from collector.kvm._row import (
     parts,
 )
 from collector.kvm._system_calls import FALLOCATE_ENTER, IOCTLS
-from collector.records import (
-    HAS_GMEM,
-    CallCode,
-    RecordCode,
-)
 
 _PROBE_NAMES = {
     "guest_phys_addr": "gpa",

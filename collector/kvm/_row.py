@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Final
 
-from app.model.capabilities import Capability
-from app.model.events import EventKind
-from collector.records import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
+from app.model.guest import Capability, EventKind
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
 
 NOT_THERE = -1
 """In place of an index in a call's v."""
@@ -74,7 +73,7 @@ def constant(index: int, value: int) -> Store:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One way in which TP_printk prints the event; collector.text.templates says what the marks of
+    """One way in which TP_printk prints the event; collector.trace.text says what the marks of
     a pattern mean. `stores` are of the pattern's numbers in order, by default v[0], v[1], ..."""
 
     pattern: str
@@ -163,7 +162,7 @@ class VmBy(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A kind of line that the bpftrace program prints: see collector.sources.bpftrace_shapes.
+    """A kind of line that the bpftrace program prints: see collector.trace.bpftrace.
 
     `values`: how many numbers follow the line's head; `fields`: which fields of the event those
     are, where the line prints it as it is; `packs`: which of the record's v it prints instead."""

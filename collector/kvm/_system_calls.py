@@ -1,7 +1,7 @@
 """System calls: what VMMs ask KVM for, and what becomes of their files."""
 
-from app.model.capabilities import Capability as Can
-from app.model.events import EventKind as Kind
+from app.model.guest import Capability as Can, EventKind as Kind
+from collector.codes import SAW_ENTER, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.kvm._row import (
     CALL,
@@ -18,11 +18,6 @@ from collector.kvm._row import (
     commands,
     one_of,
     parts,
-)
-from collector.records import (
-    SAW_ENTER,
-    CallCode,
-    RecordCode,
 )
 
 IOCTLS = (

@@ -1,7 +1,7 @@
 """The page cache of files, and tasks that come and go."""
 
-from app.model.capabilities import Capability as Can
-from app.model.events import EventKind as Kind
+from app.model.guest import Capability as Can, EventKind as Kind
+from collector.codes import CallCode, RecordCode
 from collector.kvm._row import (
     CALL,
     Call,
@@ -13,10 +13,6 @@ from collector.kvm._row import (
     Store,
     constant,
     parts,
-)
-from collector.records import (
-    CallCode,
-    RecordCode,
 )
 
 _PAGE_CACHE_LINE = Line(

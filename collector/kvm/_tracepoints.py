@@ -3,8 +3,8 @@
 from errno import EFAULT
 from typing import Final
 
-from app.model.capabilities import Capability as Can
-from app.model.events import EventKind as Kind
+from app.model.guest import Capability as Can, EventKind as Kind
+from collector.codes import SAW_ENTER, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.kvm._ioctls import SET_ATTRIBUTES_CALL
 from collector.kvm._row import (
@@ -24,11 +24,6 @@ from collector.kvm._row import (
     constant,
     one_of,
     parts,
-)
-from collector.records import (
-    SAW_ENTER,
-    CallCode,
-    RecordCode,
 )
 
 SET_ATTRIBUTES = KernelEvent(

@@ -2,8 +2,8 @@
 
 A row says which tracepoint or probe it is and which of its fields matter, how text traces print it,
 what the kernel may filter out, the record, the call and the kind of event that it becomes, what a
-recording with it can answer, and what its absence costs. Recognition (collector.ftrace.recognise),
-text patterns (collector.text.events), recipes, live filters, coverage and doctor take it from here.
+recording with it can answer, and what its absence costs. Recognition (collector.trace.ring_buffer),
+text patterns (collector.trace.text), recipes, live filters, coverage and doctor take it from here.
 The patterns are the TP_printk of arch/x86/kvm/trace.h and include/trace/events/{kvm,task,sched,
 filemap}.h, and what kernel/trace/trace_syscalls.c prints of system calls.
 """
@@ -12,7 +12,8 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from app.model.capabilities import Capability
+from app.model.guest import Capability
+from collector.codes import CallCode, RecordCode
 from collector.kvm._costs import COST_OF_MISSING
 from collector.kvm._probes import (
     ALIASES,
@@ -76,7 +77,6 @@ from collector.kvm._tracepoints import (
     UNMAP_HVA_RANGE,
     USERSPACE_EXIT,
 )
-from collector.records import CallCode, RecordCode
 
 __all__ = [
     "ALIASES",

@@ -2,7 +2,7 @@
 
 They are plain integers under the kernel's own names, so that compiled loops take them as they are.
 Ioctl numbers are those of x86-64, arm64 and riscv64. What stored data hold as well (slot flags,
-guest_memfd flags, attributes) is defined by app.model.layout and only named here.
+guest_memfd flags, attributes) is defined by app.model.guest and only named here.
 tests/kvm/test_uapi.py holds each of them against the C headers of the machine.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.model.layout import (
+from app.model.guest import (
     GUEST_MEMFD_FLAG_INIT_SHARED as GUEST_MEMFD_FLAG_INIT_SHARED,
+    GUEST_MEMFD_FLAG_MMAP as GUEST_MEMFD_FLAG_MMAP,
+    KVM_MEM_GUEST_MEMFD as KVM_MEM_GUEST_MEMFD,
+    KVM_MEM_LOG_DIRTY_PAGES as KVM_MEM_LOG_DIRTY_PAGES,
+    KVM_MEM_READONLY as KVM_MEM_READONLY,
+    KVM_MEMORY_ATTRIBUTE_PRIVATE as KVM_MEMORY_ATTRIBUTE_PRIVATE,
 )
-from app.model.layout import GUEST_MEMFD_FLAG_MMAP as GUEST_MEMFD_FLAG_MMAP
-from app.model.layout import KVM_MEM_GUEST_MEMFD as KVM_MEM_GUEST_MEMFD
-from app.model.layout import KVM_MEM_LOG_DIRTY_PAGES as KVM_MEM_LOG_DIRTY_PAGES
-from app.model.layout import KVM_MEM_READONLY as KVM_MEM_READONLY
-from app.model.layout import KVM_MEMORY_ATTRIBUTE_PRIVATE as KVM_MEMORY_ATTRIBUTE_PRIVATE
 
 # include/uapi/linux/kvm.h: ioctls.
 KVM_CREATE_VM: Final = 0xAE01

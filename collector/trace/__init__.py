@@ -1,5 +1,3 @@
-"""Recorded traces: from the bytes of a file to calls in order of time.
-
-A class for each format (`formats.FORMATS`) does what `imported_file` asks of it. What is wrong with
-a file is one error, `errors.InputError`, whatever read it.
+"""Foreign bytes to rows: files of tracers, and what live tracers hand out. What is wrong with
+them is one error, `errors.InputError`, whatever read it.
 """

@@ -8,10 +8,11 @@ from typing import Self
 
 import numpy as np
 
+from collector.capture.live import LiveBatch
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
-from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallArray, CallCode
-from collector.sources.live import LiveBatch
+from collector.records import CALL, CallArray
 
 START_NS = 1_000_000
 TID, VM_FD = 70, 5

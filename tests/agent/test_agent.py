@@ -13,20 +13,19 @@ import sqlalchemy
 from live_double import LiveDouble, call, conversion, created_vm, loss
 from sqlalchemy import Engine
 
-from app.model.events import EventArray, Outcome
-from app.store import connecting, writer
-from app.store.database import open_database
+from app.model.events import EventArray
+from app.model.guest import Outcome
+from app.store.database import _connecting as connecting, open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from collector import agent
-from collector.agent import Collected, Surroundings, collect
-from collector.assemble import assembler
-from collector.assemble.assembler import Assembler
-from collector.host.found import Found
-from collector.records import SAW_ENTER, CallArray, CallCode
-from collector.sources.live import LiveBatch, SourceEnded
+from app.store.read import Reader
+from app.store.write import RecordingWriter, _writer as writer
+from collector.assemble import Assembler, _assembler as assembler
+from collector.capture.agent import Collected, Surroundings, _agent as agent, collect
+from collector.capture.live import LiveBatch, SourceEnded
+from collector.codes import SAW_ENTER, CallCode
+from collector.records import CallArray
+from collector.vm_inventory import Found
 
 NOTHING = conversion(0, 0)[:0]
 SECOND = 1_000_000_000

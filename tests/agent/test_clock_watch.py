@@ -2,7 +2,7 @@
 
 import time
 
-from collector.clock_watch import ClockWatch
+from collector.capture.agent._clock_watch import ClockWatch
 
 
 class Clocks:

@@ -26,12 +26,12 @@ from collecting import (
 from app.model.events import EventArray
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from collector.agent import Surroundings, collect
-from collector.privileges import capability_mask
-from collector.sources.live import Wishes
-from collector.sources.tracefs_live import TracefsLive
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.capture.agent import Surroundings, collect
+from collector.capture.live import Wishes
+from collector.capture.privileges import capability_mask
+from collector.capture.tracefs import TracefsLive
 
 NOBODY = 65534
 KEPT = 1 << 19 | 1 << 2

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from collector.doctor import examination
-from collector.doctor.finding import Finding, Status
-from collector.doctor.findings import findings, host_coverage
-from collector.doctor.orphans import Orphan, end, orphans
-from collector.host_facts import HostFacts, gather
-from collector.host_facts.facts import CallerFacts
-from collector.host_facts.kernel import lockdown_of, options_of
-from collector.host_facts.kvm import CAPABILITIES, KvmFacts
-from collector.host_facts.tracing import EVENTS
-from collector.host_facts.tree import Tree
+from collector.capture.doctor import _examination as examination, host_coverage
+from collector.capture.doctor._finding import Finding, Status
+from collector.capture.doctor._findings import findings
+from collector.capture.doctor._orphans import Orphan, end, orphans
+from collector.capture.host_facts import CallerFacts, HostFacts, KvmFacts, gather
+from collector.capture.host_facts._kernel import lockdown_of, options_of
+from collector.capture.host_facts._kvm import CAPABILITIES
+from collector.capture.host_facts._tracing import EVENTS
+from collector.capture.host_facts._tree import Tree
 
 ROOT = CallerFacts(0, ("CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"))
 

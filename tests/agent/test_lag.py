@@ -3,8 +3,9 @@
 import numpy as np
 from live_double import conversion, created_vm
 
-from collector.assemble.assembler import MOST_RARE_CALLS, parts_of
-from collector.lag import Lag
+from collector.assemble import parts_of
+from collector.assemble._assembler import MOST_RARE_CALLS
+from collector.capture.agent._lag import Lag
 
 SECOND = 1_000_000_000
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from collector import privileges
-from collector.privileges import (
+from collector.capture import privileges
+from collector.capture.privileges import (
     capability_mask,
     effective_capabilities,
     may_write_as_owner,

@@ -13,13 +13,12 @@ import httpx
 import pytest
 from serving import serving
 
+from app.queries.storms import fact_lines, stretch_view
 from app.settings import Settings
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from app.views.storm_lines import fact_lines
-from app.views.stretches import stretch_view
-from collector.importer import import_file
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.importing import import_file
 
 ANSWERS = Path(__file__).parent / "answers"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "convwork.dat"

@@ -22,12 +22,12 @@ from pydantic import SecretStr
 from starlette.responses import Response
 from uvicorn.server import ServerState
 
-from app import accepting
-from app.accepting import Acceptor, connections_allowed
-from app.api import bodies
-from app.connections import Connection
+from app.http.parameters import _bodies as bodies
 from app.main import create_app
-from app.server import Server, bind, server_of, url_of
+from app.serving import _accepting as accepting, bind, url_of
+from app.serving._accepting import Acceptor, connections_allowed
+from app.serving._connections import Connection
+from app.serving._server import Server, server_of
 from app.settings import Settings
 
 PATIENCE_S = 60

@@ -13,8 +13,8 @@ import pytest
 from app.settings import Settings
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
-from app.store.writer import RecordingWriter
-from collector.counters import Counters
+from app.store.write import RecordingWriter
+from collector.capture.agent._counters import Counters
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from app.api.events import Event
-from app.api.paging import Page
+from app.api._events import Event
+from app.http.parameters import Page
 
 
 def seqs(client: httpx.Client, query: str, vm: int = 1) -> list[int]:

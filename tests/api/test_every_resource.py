@@ -12,8 +12,9 @@ from fastapi import FastAPI
 from small_guest import write_small_recording
 
 from app import api
-from app.api.openapi import describe
-from app.api.problems import PROBLEM_TYPE, Problem
+from app.api import describe
+from app.http.answers import Problem
+from app.http.answers._problems import PROBLEM_TYPE
 from app.settings import Settings
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]

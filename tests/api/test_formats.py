@@ -2,7 +2,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.api.formats import Format, negotiate, without_suffix
+from app.http.answers import Format
+from app.http.answers._formats import negotiate, without_suffix
 
 
 def request(path: str, accept: str | None = None) -> Request:

@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 
 UNDER_WAY = ("receiving", "waiting", "running")
 ROOT = Path(__file__).parents[2]

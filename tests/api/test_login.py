@@ -10,10 +10,10 @@ import pytest
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 
-import app.access
-from app.access import TOO_MANY, WRONG, cookie_name
-from app.guesses import FREE, Guesses
-from app.pages.login import local
+from app.access import cookie_name
+from app.access._access import TOO_MANY, WRONG
+from app.access._guesses import FREE, Guesses
+from app.pages._login import local
 from app.settings import Settings
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
@@ -171,7 +171,7 @@ def test_a_wrong_token_is_said_to_be_wrong(serve: Serve, guarded: Settings) -> N
 @pytest.fixture
 def unforgiving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is forgotten meanwhile, however slow the machine is."""
-    monkeypatch.setattr(app.access, "Guesses", lambda delay_s: Guesses(delay_s, lambda: 0.0))
+    monkeypatch.setattr("app.access._access.Guesses", lambda delay_s: Guesses(delay_s, lambda: 0.0))
 
 
 def test_wrong_tokens_are_slowed_down_and_right_ones_never(

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 from small_guest import write_small_recording
 
-from app.api.bodies import LONGEST_BODY
-from app.api.notes import LONGEST_TEXT
+from app.api._notes import LONGEST_TEXT
+from app.http.parameters._bodies import LONGEST_BODY
 from app.settings import Settings
-from app.store import connecting
+from app.store.database import _connecting as connecting
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 SESAME = "sesame-sesame-sesame"

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from app.api.problems import Problem
+from app.http.answers import Problem
 from app.store.checksums import RowsDamagedError
 from app.store.errors import StoreError
-from app.store.reader import Reader
+from app.store.read import Reader
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pytest
 
 from app.model.raster import Grid
-from app.store.reader import Reader
-from app.views.palette import EDGE_RAMP, RAMP, RAMP_STEPS, TRANSPARENT
-from app.views.raster_image import Measure
+from app.queries.maps import RAMP, RAMP_STEPS, Measure
+from app.queries.maps._palette import EDGE_RAMP, TRANSPARENT
+from app.store.read import Reader
 
 PRIVATE = RAMP + RAMP_STEPS - 1
 SHARED = RAMP
 
 
 def pixels_of(png: bytes) -> list[list[int]]:
-    """Palette indices of a PNG as app.views.png writes it."""
+    """Palette indices of a PNG as app.queries.maps writes it."""
     width, height = struct.unpack_from(">II", png, 16)
     at = png.index(b"IDAT")
     (length,) = struct.unpack_from(">I", png, at - 4)

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.commands.errors import UsageError
-from app.server import check_exposure, load_settings
+from app.errors import UsageError
+from app.serving import load_settings
+from app.serving._server import check_exposure
 from app.settings import SHORTEST_TOKEN, Settings
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]

@@ -2,7 +2,7 @@
 
 import httpx
 
-from app.api.metrics import FAMILIES
+from app.api.monitoring._metrics import FAMILIES
 
 DESCRIBED = {
     "/api/v1/diff",

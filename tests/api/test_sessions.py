@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.guesses import FREE, LONGEST_WAITS, MOST_ADDRESSES, Guesses
-from app.sessions import IDLE_S, LONGEST_S, MOST, Sessions
+from app.access._guesses import FREE, LONGEST_WAITS, MOST_ADDRESSES, Guesses
+from app.access._sessions import IDLE_S, LONGEST_S, MOST, Sessions
 
 
 class Clock:

@@ -4,7 +4,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from app.api.state import State
+from app.api._state import State
 
 AT_THE_END = [
     {"gfn": 0, "npages": 256, "gpa": "0x0", "state": "shared"},

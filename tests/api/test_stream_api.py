@@ -12,14 +12,14 @@ import httpx
 import pytest
 from small_guest import write_guest_a
 
-from app.api import feed
-from app.api.feed import ChangeFeed
+from app.http import feed
+from app.http.feed import ChangeFeed
 from app.settings import Settings
+from app.store.catalogue import Head
 from app.store.database import open_database
 from app.store.errors import StoreError
-from app.store.heads import Head
 from app.store.protocol import RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.api.texts import file_name, one_line, plain
+from app.http.parameters import file_name, one_line, plain
 
 STEERING = ["\0", "a\0b", "\x1b[2J", "a\x7f", "a\x85b", "\ud800", "a\udc80"]
 

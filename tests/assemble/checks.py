@@ -7,10 +7,10 @@ from pathlib import Path
 from conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, Truth
 from memory_sink import MemorySink, Pages, RecordedVm
 
-from app.model.events import Certainty, EventArray, EventKind, Outcome, PageState, To, effect_time
+from app.model.events import EventArray, effect_time
+from app.model.guest import Certainty, EventKind, Outcome, PageState, To
 from app.store.protocol import RecordingHeader
-from collector.importer import Imported, import_file
-from collector.trace.formats import format_of
+from collector.importing import Imported, format_of, import_file
 
 SLACK_NS = 2_000
 """The recorders' clocks agree with the truth's within this."""

@@ -8,7 +8,8 @@ from checks import Imports
 from conversion_truth import TrueVm, Truth, private_pages
 from memory_sink import Pages, RecordedVm
 
-from app.model.events import PageState, effect_time
+from app.model.events import effect_time
+from app.model.guest import PageState
 
 
 @dataclass

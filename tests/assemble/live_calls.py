@@ -3,21 +3,15 @@
 import numpy as np
 from memory_sink import MemorySink, RecordedVm
 
-from app.model.events import EventArray, EventKind
-from collector.assemble.assembler import Assembler
+from app.model.events import EventArray
+from app.model.guest import EventKind
+from collector.assemble import Assembler
+from collector.assemble.identity import VmmOf
 from collector.assemble.memslots import InodeOf
-from collector.assemble.vmms import VmmOf
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
-from collector.records import (
-    CALL,
-    SAW_ENTER,
-    SAW_EXIT,
-    SAW_GMEM,
-    SAW_STRUCT,
-    CallArray,
-    CallCode,
-)
+from collector.records import CALL, CallArray
 
 ALL = SAW_ENTER | SAW_EXIT | SAW_STRUCT
 KVM_MEM_GUEST_MEMFD = 4

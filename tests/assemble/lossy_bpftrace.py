@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from lossy_guest import MAIN, PRIVATE, START_NS, VM_FD, Guest, TrueCall
 
-from collector.recipes.bpftrace import FIRST_LINE
+from collector.recipes import FIRST_LINE
 from collector.records import CallArray
-from collector.sources.bpftrace_shapes import SHAPES
+from collector.trace.bpftrace import SHAPES
 
 UNIT_NS = 1_000_000
 """How long what takes a nanosecond in a Guest takes here."""

@@ -9,11 +9,13 @@ import numpy as np
 from memory_sink import RecordedVm
 from record_streams import record
 
-from app.model.events import EventArray, PageState, effect_time
+from app.model.events import EventArray, effect_time
+from app.model.guest import PageState
 from app.model.pagemap import PageMap
-from app.model.pagetree import DEFAULT
+from app.model.pagemap._tree import DEFAULT
+from collector.codes import RecordCode
 from collector.kvm import uapi
-from collector.records import RECORD, RecordArray, RecordCode
+from collector.records import RECORD, RecordArray
 
 PAGES, FIRST_GFN = 6, 0x100
 VM_FD, MAIN = 5, 100

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.model.events import EVENT, EventArray, EventKind, Outcome, PageState, To, effect_time
-from app.model.layout import GuestMemfd, Memslot, VmIdentity
+from app.model.events import EVENT, EventArray, effect_time
+from app.model.guest import EventKind, GuestMemfd, Memslot, Outcome, PageState, To, VmIdentity
 from app.store.protocol import Loss
 
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 from memory_sink import MemorySink
 
-from collector.assemble.assembler import Assembler
-from collector.assemble.pairing import Pairing
-from collector.assemble.vmms import VmmOf
+from collector.assemble import Assembler
+from collector.assemble.identity import VmmOf
+from collector.codes import RecordCode
 from collector.coverage import describe_coverage
 from collector.description import SourceDescription
-from collector.ftrace.tracedat import open_trace_dat
-from collector.records import RECORD, RecordArray, RecordCode
-from collector.sources.trace_dat import capabilities
+from collector.importing import capabilities
+from collector.pairing import Pairing
+from collector.records import RECORD, RecordArray
+from collector.trace.tracedat import open_trace_dat
 
 EVENT_PROBES = frozenset(
     {

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from checks import imported
 
-from app.model.events import Cause, Certainty, EventKind, To
+from app.model.guest import Cause, Certainty, EventKind, To
 from app.store.protocol import Loss
-from collector.recipes.bpftrace import FIRST_LINE
-from collector.records import CALL, CallArray, CallCode
-from collector.sources.bpftrace_lines import parsed
-from collector.sources.bpftrace_log import BpftraceLog
-from collector.sources.bpftrace_order import in_order
-from collector.sources.bpftrace_reader import BpftraceReader
-from collector.sources.bpftrace_shapes import SHAPES
+from collector.codes import CallCode
+from collector.importing import format_of
+from collector.importing._bpftrace_log import BpftraceLog
+from collector.recipes import FIRST_LINE
+from collector.records import CALL, CallArray
+from collector.trace.bpftrace import SHAPES, BpftraceReader, in_order
+from collector.trace.bpftrace._lines import parsed
 from collector.trace.errors import InputError
-from collector.trace.formats import format_of
 
 SEES = "causes conversions conversion-ranges fd-lifetimes hypercalls vm-creation"
 HEADER = f"# host silver 6.12.0\nAttaching 6 probes...\n{FIRST_LINE}; times\n# watches {SEES}\n"

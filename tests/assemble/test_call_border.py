@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import GFN_LIMIT, PAGE_SHIFT
-from collector.assemble.border import CallBorder
-from collector.assemble.event_rows import distrust_unread_structs, event_rows
-from collector.assemble.reuse import changes_layout, is_internal, region_of
-from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallArray, CallCode
+from app.model.guest import GFN_LIMIT, PAGE_SHIFT
+from collector.assemble._border import CallBorder
+from collector.assemble.floods import distrust_unread_structs, event_rows
+from collector.assemble.identity import changes_layout, is_internal, region_of
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode
+from collector.records import CALL, CallArray
 
 WORDS = st.one_of(
     st.integers(0, (1 << 64) - 1),

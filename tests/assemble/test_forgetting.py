@@ -14,17 +14,19 @@ from sqlalchemy import Engine
 from app.model.pagemap import PageMap
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.vm_writer import VmWriter
-from app.store.writer import MOST_FORGOTTEN_VMS, RecordingWriter
-from collector.assemble.assembler import Assembler
-from collector.assemble.live_vm import LiveVm
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from app.store.write._vm_writer import VmWriter
+from app.store.write._writer import MOST_FORGOTTEN_VMS
+from collector.assemble import Assembler
+from collector.assemble.identity import LiveVm
+from collector.assemble.identity._names import RENAMED_YET
 from collector.assemble.memslots import GuestMemfdFile
-from collector.assemble.names import RENAMED_YET
+from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
-from collector.host.found import VmmFacts
-from collector.records import CallArray, CallCode
+from collector.records import CallArray
+from collector.vm_inventory import VmmFacts
 
 FD, VCPU_FD, MEMFD = 9, 10, 12
 STEP_NS = 1_000

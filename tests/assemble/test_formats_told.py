@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from collector.importing import FORMATS, format_of
 from collector.trace.errors import InputError
-from collector.trace.formats import FORMATS, format_of
 
 
 @pytest.mark.parametrize(

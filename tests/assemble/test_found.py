@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 from memory_sink import MemorySink, RecordedVm
 
-from app.model.events import GFN_LIMIT, RUN, Certainty, EventKind, PageState, RunArray, To
-from app.model.layout import Backing
-from collector.assemble.assembler import Assembler
+from app.model.events import RUN, RunArray
+from app.model.guest import GFN_LIMIT, Backing, Certainty, EventKind, PageState, To
+from collector.assemble import Assembler
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
-from collector.host.found import (
+from collector.records import CALL
+from collector.vm_inventory import (
     Found,
     FoundMemfd,
     FoundMemslot,
@@ -19,7 +21,6 @@ from collector.host.found import (
     FoundVm,
     VmmFacts,
 )
-from collector.records import CALL, SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode
 
 START, AT = 1_000, 5_000
 PID, VM_FD, MEMFD = 70, 9, 12

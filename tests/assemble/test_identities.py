@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from checks import imported
 from conversion_truth import read_truth
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from known_frames import compare
 from made_hosts import PAGES, STEP_NS, Host, Recording, hosts, recordings
 from memory_sink import MemorySink, Pages, RecordedVm
 from record_streams import assembled, record
 from test_vm_identity import closed, converted, ioctl
 
-from app.model.events import EventKind, PageState, effect_time
+from app.model.events import effect_time
+from app.model.guest import EventKind, PageState
+from collector.codes import RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM
-from collector.records import RecordCode
 
 CREATE_VM = KVM_CREATE_VM
 

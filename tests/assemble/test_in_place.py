@@ -3,16 +3,10 @@
 import numpy as np
 from live_calls import ALL, MEMFD, VM_FD, Live, call, create_memfd, create_vm, ranges, region
 
-from app.model.events import Certainty, EventKind, Outcome, PageState, To
+from app.model.guest import Certainty, EventKind, Outcome, PageState, To, Totals
 from app.model.pagemap import PageMap
-from app.model.states import Totals
-from collector.records import (
-    SAW_ENTER,
-    SAW_EXIT,
-    SAW_RANGE_BY_REQUEST,
-    CallArray,
-    CallCode,
-)
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_RANGE_BY_REQUEST, CallCode
+from collector.records import CallArray
 
 EAGAIN, PRIVATE, INIT_SHARED, MIB = 11, 8, 2, 1 << 20
 TWO_SLOTS = (

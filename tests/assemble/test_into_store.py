@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from conversion_truth import K4, private_pages, read_truth
 
-from app.model.events import PageState
+from app.model.guest import PageState
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from collector.importer import import_file
-from collector.trace.formats import format_of
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.importing import format_of, import_file
 
 Pages = set[int]
 

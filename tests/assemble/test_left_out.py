@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from live_calls import HVA, MEMFD, PID, VM_FD, Live, call, create_memfd, create_vm, region
 
-from app.model.events import EventKind
+from app.model.guest import EventKind
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader, RecordingSink
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from collector.assemble.assembler import Assembler
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.assemble import Assembler
+from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
-from collector.records import CallCode
 
 SIZE, PUNCH = 1 << 16, 3
 LIFE = (

@@ -24,13 +24,12 @@ from test_lossy_recordings import known_and_wrong
 from truth_check import of_truths
 from truth_stream import processes_of, truth_records
 
-from collector.assemble.assembler import Assembler
-from collector.assemble.pairing import Pairing
-from collector.recipes.bpftrace import recipe
-from collector.sources import bpftrace_live
-from collector.sources.bpftrace_host import HostProgram
-from collector.sources.bpftrace_live import BpftraceLive
-from collector.sources.live import Start, Wishes
+from collector.assemble import Assembler
+from collector.capture.bpftrace import BpftraceLive, _live as bpftrace_live
+from collector.capture.bpftrace._host import HostProgram
+from collector.capture.live import Start, Wishes
+from collector.pairing import Pairing
+from collector.recipes._bpftrace import recipe
 
 SEEDS = range(30)
 CPUS, LINES = 3, 6

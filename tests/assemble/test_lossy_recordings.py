@@ -12,7 +12,7 @@ from record_streams import assembled
 from truth_check import of_truths
 from truth_stream import truth_records
 
-from app.model.events import Cause, Certainty, Outcome, PageState, To
+from app.model.guest import Cause, Certainty, Outcome, PageState, To
 
 SEEDS = range(60)
 PROCESS = dict.fromkeys(range(MAIN, MAIN + 4), MAIN)

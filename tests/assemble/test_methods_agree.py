@@ -16,7 +16,7 @@ from conversion_truth import K4, PRIVATE, private_pages, read_truth
 from memory_sink import Pages
 from qemu_lines import QemuText
 
-from app.model.events import Certainty, EventKind, Outcome, PageState, To
+from app.model.guest import Certainty, EventKind, Outcome, PageState, To
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 WORKLOADS = {

@@ -6,19 +6,11 @@ import numpy as np
 import pytest
 from record_streams import record
 
-from app.model.events import Cause, Certainty
-from collector.assemble import pairing
-from collector.assemble.pairing import Pairing
+from app.model.guest import Cause, Certainty
+from collector.codes import SAW_EXIT, SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
-from collector.records import (
-    SAW_EXIT,
-    SAW_RANGE_BY_REQUEST,
-    SAW_STRUCT,
-    CallArray,
-    CallCode,
-    RecordArray,
-    RecordCode,
-)
+from collector.pairing import Pairing, _syscall_tracker as pairing
+from collector.records import CallArray, RecordArray
 
 SET_ATTRIBUTES, KVM_RUN = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_RUN
 CREATE_VM = uapi.KVM_CREATE_VM

@@ -16,10 +16,10 @@ from test_pairing import (
     probe,
 )
 
-from app.model.events import Cause, Certainty, EventKind
-from collector.assemble import pairing_state
-from collector.assemble.pairing import Pairing
-from collector.records import SAW_RANGE_BY_REQUEST, CallArray, CallCode, RecordArray, RecordCode
+from app.model.guest import Cause, Certainty, EventKind
+from collector.codes import SAW_RANGE_BY_REQUEST, CallCode, RecordCode
+from collector.pairing import Pairing, _state as pairing_state
+from collector.records import CallArray, RecordArray
 
 VMM_SEEN, VMM_INFERRED = (Cause.VMM, Certainty.SEEN), (Cause.VMM, Certainty.INFERRED)
 

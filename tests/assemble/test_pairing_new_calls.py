@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from record_streams import record
 
-from app.model.events import Cause
-from collector.assemble.pairing import Pairing
+from app.model.guest import Cause
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
-from collector.records import (
-    SAW_ENTER,
-    SAW_EXIT,
-    SAW_STRUCT,
-    CallArray,
-    CallCode,
-    RecordArray,
-    RecordCode,
-)
+from collector.pairing import Pairing
+from collector.records import CallArray, RecordArray
 
 SET_ATTRIBUTES, SET_ATTRIBUTES2 = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_SET_MEMORY_ATTRIBUTES2
 REGISTER, KVM_RUN = uapi.KVM_MEMORY_ENCRYPT_REG_REGION, uapi.KVM_RUN

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from checks import Imports, imported
 
-from app.model.events import EventKind, Outcome
-from collector.records import CallArray, CallCode
-from collector.sources.perf_script import PerfScript
+from app.model.guest import EventKind, Outcome
+from collector.codes import CallCode
+from collector.importing import format_of
+from collector.importing._perf_script import PerfScript
+from collector.records import CallArray
 from collector.trace.errors import InputError
-from collector.trace.formats import format_of
 
 HEADER = b"""# ========
 # captured on    : Sun Nov 22 20:59:08 2026

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import pytest
 from checks import Imports, imported
 
-from app.model.events import Certainty, EventArray, EventKind, Outcome
+from app.model.events import EventArray
+from app.model.guest import Certainty, EventKind, Outcome
 from collector.kvm.catalogue import PHASE_PORTS
 
 POST, DEBUG, EXIT = PHASE_PORTS

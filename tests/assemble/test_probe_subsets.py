@@ -15,10 +15,11 @@ from record_streams import (
     records_of,
 )
 
-from app.model.events import Cause, Certainty, EventKind, Outcome, PageState
+from app.model.guest import Cause, Certainty, EventKind, Outcome, PageState
 from app.store.protocol import RecordingHeader
-from collector.importer import Imported
-from collector.records import RecordArray, RecordCode
+from collector.codes import RecordCode
+from collector.importing import Imported
+from collector.records import RecordArray
 
 SYSCALL_EXITS = {RecordCode.IOCTL_EXIT, RecordCode.FALLOCATE_EXIT}
 SUBSETS = {

@@ -3,10 +3,12 @@
 import numpy as np
 from live_calls import MEMFD, PID, VM_FD, Live, call, create_memfd, create_vm, ranges, region
 
-from app.model.events import Certainty, EventArray, EventKind
-from collector.host.found import VmmFacts
+from app.model.events import EventArray
+from app.model.guest import Certainty, EventKind
+from collector.codes import CallCode
 from collector.kvm.uapi import CLONE_THREAD
-from collector.records import CallArray, CallCode
+from collector.records import CallArray
+from collector.vm_inventory import VmmFacts
 
 MIB = 1 << 20
 VCPU_FD, VCPU_THREAD = 30, 71

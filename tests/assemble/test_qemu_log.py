@@ -10,8 +10,9 @@ from checks import Imports, imported
 from memory_sink import Pages, RecordedVm
 from qemu_lines import FORMS, MIB, SECOND_UA, SET_ATTRIBUTES, START_S, UA, QemuText
 
-from app.model.events import (
+from app.model.guest import (
     UNKNOWN_LATENCY,
+    Backing,
     Cause,
     Certainty,
     EventKind,
@@ -19,10 +20,9 @@ from app.model.events import (
     PageState,
     To,
 )
-from app.model.layout import Backing
-from collector.text import event_lines
+from collector.importing import format_of
 from collector.trace.errors import InputError
-from collector.trace.formats import format_of
+from collector.trace.text import _event_lines as event_lines
 
 REAL = ("qemu/7.2.log", "qemu/7.2.stamped.log", "qemu/11.1.log", "qemu/11.1.stamped.log")
 PAGE = 4096

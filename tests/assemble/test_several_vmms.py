@@ -17,11 +17,12 @@ from record_streams import (
     records_of,
 )
 
-from app.model.events import EventKind, PageState
+from app.model.guest import EventKind, PageState
 from app.store.protocol import RecordingHeader
-from collector.importer import Imported, import_file
+from collector.codes import RecordCode
+from collector.importing import Imported, import_file
 from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
-from collector.records import RecordArray, RecordCode
+from collector.records import RecordArray
 
 LATER_NS, OTHER_TIDS = 40_000_000, 1000
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from record_streams import record
 
-from collector.assemble.pairing import Pairing
-from collector.assemble.processes import Processes
+from collector.assemble.identity import Processes
+from collector.capture.tracefs import _threads as tracefs_threads
+from collector.capture.tracefs._threads import Threads
+from collector.codes import CallCode, RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_RUN
-from collector.records import CallCode, RecordArray, RecordCode
-from collector.sources import tracefs_threads
-from collector.sources.tracefs_threads import Threads
+from collector.pairing import Pairing
+from collector.records import RecordArray
 
 TASKS, PER_BATCH = 20_000, 500
 FIRST = 1000

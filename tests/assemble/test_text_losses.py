@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.text.losses import TextLoss, find_losses
+from collector.trace.text._losses import TextLoss, find_losses
 
 HEAD = "# tracer: nop\n#\n# entries-in-buffer/entries-written: {}/{}   #P:{}\n#\n"
 

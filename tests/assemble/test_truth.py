@@ -14,7 +14,7 @@ from checks import (
 )
 from conversion_truth import PRIVATE, Truth, read_truth
 
-from app.model.events import Cause, Certainty, EventKind, Outcome, To
+from app.model.guest import Cause, Certainty, EventKind, Outcome, To
 
 EVERYTHING = ("convwork/bpf.txt", "convwork/probes.dat", "convwork/probes.report.txt")
 RANGES = (

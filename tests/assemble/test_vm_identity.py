@@ -4,11 +4,11 @@ import numpy as np
 from memory_sink import MemorySink
 from record_streams import assembled, record
 
-from app.model.events import Certainty, PageState
-from app.model.layout import KVM_MEM_GUEST_MEMFD, Backing
-from collector.host.found import VmmFacts
+from app.model.guest import KVM_MEM_GUEST_MEMFD, Backing, Certainty, PageState
+from collector.codes import HAS_GMEM, RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM
-from collector.records import HAS_GMEM, RecordArray, RecordCode
+from collector.records import RecordArray
+from collector.vm_inventory import VmmFacts
 
 CREATE_VM, GMEM_FLAG = KVM_CREATE_VM, KVM_MEM_GUEST_MEMFD
 Records = list[RecordArray]

@@ -9,7 +9,8 @@ import numpy as np
 from conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, read_truth
 from memory_sink import MemorySink, RecordedVm
 
-from app.model.events import EventArray, PageState, effect_time
+from app.model.events import EventArray, effect_time
+from app.model.guest import PageState
 from app.model.pagemap import PageMap
 
 SLACK_NS = 2_000

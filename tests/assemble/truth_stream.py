@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from record_streams import record
 
+from collector.codes import HAS_GMEM, RecordCode
 from collector.kvm import uapi
-from collector.records import HAS_GMEM, RecordArray, RecordCode
+from collector.records import RecordArray
 
 _CMD = {
     "create_vm": uapi.KVM_CREATE_VM,

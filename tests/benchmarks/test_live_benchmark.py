@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from app.model.events import Certainty, PageState
-from app.model.layout import VmIdentity
+from app.model.guest import Certainty, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 from benchmarks.live import Seen, stored
 
 CREATED = {5: 100, 6: 1000, 7: 2000}

@@ -7,9 +7,9 @@ import pytest
 
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.schema import Vm
+from app.store.write import RecordingWriter
 from benchmarks.many import WHAT, Collector, short_vm, slots_set, vm_made
 from collector.records import CallArray
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.commands.errors import CommandError
+from app.errors import CommandError
 
 
 @pytest.fixture

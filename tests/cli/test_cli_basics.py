@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.commands.errors import CommandError, HostError, UsageError
+from app.errors import CommandError, HostError, UsageError
 from app.store.errors import StoreError, WriterBusy
 from collector.trace.errors import InputError
 

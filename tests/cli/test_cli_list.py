@@ -6,11 +6,10 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import Certainty, PageState
-from app.model.layout import VmIdentity
+from app.model.guest import Certainty, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 
 
 def listed(*arguments: str) -> str:

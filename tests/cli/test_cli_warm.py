@@ -6,7 +6,7 @@ from pathlib import Path
 from numba.core.dispatcher import Dispatcher
 from small_guest import write_small_recording
 
-from app.commands import warm
+from app.commands.upkeep import _warm as warm
 from app.store.database import open_database
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
-from app.store.database import open_database
-from app.store.lock import WriterLock
-from collector import privileges
+from app.store.database import WriterLock, open_database
+from collector.capture import privileges
 
 
 def status_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
@@ -24,7 +23,7 @@ def able(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """This process may trace, and the kernel can be traced."""
     monkeypatch.setattr(privileges, "missing_for", lambda source: ())
     (tmp_path / "syscalls" / "sys_enter_ioctl").mkdir(parents=True)
-    monkeypatch.setattr("app.commands.collect.TRACED", tmp_path)
+    monkeypatch.setattr("app.commands.recording._collect.TRACED", tmp_path)
 
 
 def test_what_is_missing_is_named_for_each_source(

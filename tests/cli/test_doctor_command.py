@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from app.cli import main
-from collector.doctor import examination
-from collector.doctor.finding import has, lacks, unknown
-from collector.host_facts import gather
-from collector.sources.choice import Choice
+from collector.capture.choice import Choice
+from collector.capture.doctor import _examination as examination
+from collector.capture.doctor._finding import has, lacks, unknown
+from collector.capture.host_facts import gather
 
 ROOT = Path(__file__).parents[2]
 GOOD = (

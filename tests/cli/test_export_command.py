@@ -11,10 +11,10 @@ from small_guest import write_small_recording
 from typer.testing import CliRunner
 
 from app import cli
-from app.commands.times import parse_instant
+from app.commands.usage import parse_instant
+from app.store.catalogue import Pinned, Written, add_note
 from app.store.database import open_database
-from app.store.notes import Pinned, Written, add_note
-from app.store.reader import Reader
+from app.store.read import Reader
 
 
 @pytest.fixture

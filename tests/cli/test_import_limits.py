@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from app.store.database import open_database
-from app.store.reader import Reader
+from app.store.read import Reader
 
 ROOT = Path(__file__).parents[2]
 CREATION = "1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"

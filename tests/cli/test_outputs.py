@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from acting import NOBODY, as_nobody, only_root
 
-from app.commands.errors import CommandError
-from app.commands.outputs import opened_output
+from app.commands.usage import opened_output
+from app.errors import CommandError
 
 
 def write(path: Path, text: str = "new") -> None:

@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from app.commands import recipe
-from app.commands.errors import UsageError
-from collector.ftrace.formats import parse_event_format
-from collector.ftrace.recognise import recognise
-from collector.recipes import bpftrace, perf, trace_cmd
-from collector.records import RecordCode
-from collector.sources.bpftrace_log import BpftraceLog
-from collector.sources.bpftrace_shapes import HEAD_FIELDS, SHAPES
-from collector.text.events import by_name
+from app.commands.recording import _recipe as recipe
+from app.errors import UsageError
+from collector.codes import RecordCode
+from collector.importing._bpftrace_log import BpftraceLog
+from collector.recipes import _bpftrace as bpftrace, _perf as perf, _trace_cmd as trace_cmd
+from collector.trace.bpftrace import SHAPES
+from collector.trace.bpftrace._shapes import HEAD_FIELDS
+from collector.trace.ring_buffer import parse_event_format, recognise
+from collector.trace.text import by_name
 
 
 def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.signals import SignalEvent
+from app.commands.usage._signals import SignalEvent
 
 ROOT = Path(__file__).parents[2]
 BUSY = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import warm
+from app.commands.upkeep import _warm as warm
 
 SCRIPT = """
 import sys

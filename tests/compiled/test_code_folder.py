@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.compiled import _code_folder
+from app.compiled import _code_folder as _code_folder
 
 ROOT = Path(__file__).parents[2]
 

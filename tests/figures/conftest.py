@@ -10,10 +10,9 @@ from sqlalchemy import Engine
 
 from app.settings import Settings
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from collector.importer import import_file
-from collector.trace.formats import format_of
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.importing import format_of, import_file
 
 
 @pytest.fixture(scope="session")

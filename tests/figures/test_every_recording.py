@@ -15,17 +15,14 @@ from page_text import PageText
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import Certainty, EventKind, Outcome, To
-from app.model.filtering import EventQuery, only
-from app.model.tallies import Dimension
-from app.report.build import build_report
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.views.between import between
-from app.views.headline import headline
-from app.views.row_ids import row_id
-from app.views.stretches import stretch_view
-from app.views.text import share
+from app.model.guest import Certainty, EventKind, Outcome, To
+from app.model.stats import Dimension, EventQuery, only
+from app.queries.figures import row_id, share
+from app.queries.history import between
+from app.queries.storms import headline, stretch_view
+from app.report import build_report
+from app.store.read import Reader
+from app.store.schema import Vm
 
 EASY = "min_calls=1&min_rate=0.1&over_baseline=1&min_boot_calls=1"
 CHANGES = ("changed", "to_private", "to_shared")

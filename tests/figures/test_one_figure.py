@@ -15,8 +15,8 @@ from serving import serving
 from typer.testing import CliRunner
 
 from app import cli
+from app.queries.figures import _text as text
 from app.settings import Settings
-from app.views import text
 
 EASY = {"min_calls": "20", "min_rate": "10", "over_baseline": "1", "min_boot_calls": "20"}
 OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in EASY.items()]

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.ftrace.formats import EventFormat, Field
-from collector.ftrace.plan import EventPlan, Value, decode_plan
-from collector.ftrace.tracedat import TraceDat, open_trace_dat
-from collector.records import RecordArray, RecordCode
+from collector.codes import RecordCode
+from collector.records import RecordArray
+from collector.trace.ring_buffer import EventFormat, EventPlan, Value, decode_plan
+from collector.trace.ring_buffer._formats import Field
+from collector.trace.tracedat import open_trace_dat
+from collector.trace.tracedat._tracedat import TraceDat
 
 RECORDINGS = (
     "conv/full",

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tracefile import TraceFile
 
-from collector.ftrace.tracedat import open_trace_dat
-from collector.records import RecordArray, RecordCode
+from collector.codes import RecordCode
+from collector.records import RecordArray
+from collector.trace.tracedat import open_trace_dat
 
 TRACEFS = Path("/sys/kernel/tracing")
 CALLS = 20_000

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tracefile import TraceFile, ioctl_exit, page
 
-from collector.ftrace import lanes
-from collector.ftrace.tracedat import open_trace_dat
 from collector.records import RECORD
+from collector.trace.tracedat import _cpus as lanes, open_trace_dat
 
 Events = list[list[tuple[int, bool]]]  # per CPU: step in time, does it begin a page
 

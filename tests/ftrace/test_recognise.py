@@ -3,9 +3,8 @@
 import pytest
 from tracefile import event_format
 
-from collector.ftrace.formats import EventFormat, parse_event_format
-from collector.ftrace.recognise import recognise
-from collector.records import HAS_GMEM, RecordCode
+from collector.codes import HAS_GMEM, RecordCode
+from collector.trace.ring_buffer import EventFormat, parse_event_format, recognise
 
 IP = "unsigned long __probe_ip"
 FUNC = "unsigned long __probe_func"

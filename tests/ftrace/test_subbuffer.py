@@ -21,8 +21,10 @@ from tracefile import (
     word,
 )
 
-from collector.ftrace.tracedat import TraceDat, open_trace_dat
-from collector.records import RecordArray, RecordCode
+from collector.codes import RecordCode
+from collector.records import RecordArray
+from collector.trace.tracedat import open_trace_dat
+from collector.trace.tracedat._tracedat import TraceDat
 
 
 def decode(folder: Path, *pages: bytes, **more: object) -> tuple[list[tuple[int, int]], TraceDat]:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit, page
 
-from collector.ftrace.tracedat import TraceDat, open_trace_dat
-from collector.records import RecordCode
-from collector.sources.trace_dat import TraceDatFile
+from collector.codes import RecordCode
+from collector.importing._trace_dat import TraceDatFile
 from collector.trace.errors import InputError
+from collector.trace.tracedat import open_trace_dat
+from collector.trace.tracedat._tracedat import TraceDat
 
 PAGES = [page(100, ioctl_exit(1), ioctl_exit(2, 50)), page(300, ioctl_exit(3))]
 

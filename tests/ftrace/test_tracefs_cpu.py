@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from tracefile import EXIT_ID, FORMATS, ioctl_exit, page
 
-from collector.ftrace.formats import parse_event_format
-from collector.ftrace.plan import decode_plan
-from collector.ftrace.recognise import recognise
-from collector.records import RecordArray, RecordCode
-from collector.sources.live import SourceEnded
-from collector.sources.tracefs_cpu import Scratch, TracefsCpu
+from collector.capture.live import SourceEnded
+from collector.capture.tracefs._cpu import Scratch, TracefsCpu
+from collector.codes import RecordCode
+from collector.records import RecordArray
+from collector.trace.ring_buffer import decode_plan, parse_event_format, recognise
 
 START = 500
 LOSSES = (RecordCode.LOSS_BEGIN, RecordCode.LOSS_END)

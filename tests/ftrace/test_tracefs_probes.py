@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.sources import choice, tracefs_probes
-from collector.sources.tracefs_left import left_behind, remove_left_behind
-from collector.sources.tracefs_owner import Owner, start_of
-from collector.sources.tracefs_probes import Probes
+from collector.capture import choice
+from collector.capture.tracefs import _probes as tracefs_probes, left_behind, remove_left_behind
+from collector.capture.tracefs._owner import Owner, start_of
+from collector.capture.tracefs._probes import Probes
 
 GONE = Owner((1 << 22) + 1, 7)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from collector.capture.tracefs._threads import Threads
+from collector.codes import CallCode
 from collector.kvm.uapi import CLONE_THREAD
-from collector.records import CALL, CallArray, CallCode
-from collector.sources.tracefs_threads import Threads
+from collector.records import CALL, CallArray
 
 FREE = (1 << 22) - 3
 """A number that no thread has: pid_max is lower wherever numbers are given in turn."""

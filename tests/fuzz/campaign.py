@@ -24,11 +24,10 @@ from mutations import BINARY, EDGES, TEXT, mutated
 from app.model.raster import Grid
 from app.store.database import open_database
 from app.store.errors import StoreError
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from collector.importer import import_file
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.importing import format_of, import_file
 from collector.trace.errors import InputError
-from collector.trace.formats import format_of
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 EXPECTED = (InputError, StoreError)

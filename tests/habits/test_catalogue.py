@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.model.capabilities import Capability
-from app.model.event_words import WORDS
-from app.model.events import EventKind
+from app.model.guest import Capability, EventKind
+from app.model.guest._event_words import WORDS
+from collector.codes import CallCode, RecordCode
 from collector.kvm.catalogue import COST_OF_MISSING, EVENTS, KernelEvent, Recorded, calls
-from collector.records import RECORD, CallCode, RecordCode
+from collector.records import RECORD
 
 ROOT = Path(__file__).parents[2]
 VALUES = RECORD["v"].shape[0]
@@ -29,7 +29,7 @@ MADE_OF_SEVERAL = {
 }
 NOT_BY_ONE_EVENT = {Capability.IN_PLACE_CONVERSIONS}
 """It takes the event probe with a cmd, or a program that watches guest_memfds."""
-EXAMPLES = {"app/commands/warm.py"}
+EXAMPLES = {"app/commands/upkeep/_warm.py"}
 """Has lines of every format, as they are read."""
 
 POINTS = {point for event in EVENTS for point in event.points}

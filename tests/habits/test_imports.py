@@ -1,53 +1,110 @@
-"""Imports point one way: api, pages -> views -> store -> model -> compiled."""
+"""Rooms have doors, imports point one way, and a newcomer finds few files in each."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-MAY_IMPORT = {
-    "app/compiled": {"app.compiled"},
-    "app/model": {"app.compiled", "app.model"},
-    "app/store": {"app.compiled", "app.model", "app.store"},
-    "app/views": {"app.model", "app.store", "app.views"},
-    "app/api": {"app.model", "app.store", "app.views", "app.api", "app.settings", "app.headers"},
-    "app/report": {"app.model", "app.store", "app.views", "app.report"}
-    | {"app.templating", "app.resources"},
-    "collector": {"app.compiled", "app.model", "app.store", "collector"},
-}
-"""What each folder may import of ours, for types, too. `collector` is beside `app/store`."""
+from .rooms import ROOMS
 
+ROOT = Path(__file__).parents[2]
 WEB = ("fastapi", "starlette", "uvicorn", "jinja2")
+MOST_FILES = 16
+"""About a dozen; what has more is two rooms."""
+
+
+def packages() -> set[str]:
+    """All packages of ours but the migrations, whose layout is Alembic's."""
+    tops = (ROOT / "app", ROOT / "collector")
+    found = [path.parent for top in tops for path in top.rglob("__init__.py")]
+    names = {".".join(folder.relative_to(ROOT).parts) for folder in found}
+    return {name for name in names if "migrations" not in name}
+
+
+def files_of(room: str) -> list[Path]:
+    return sorted((ROOT / room.replace(".", "/")).glob("*.py"))
+
+
+@cache
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def ours_imported_by(path: Path) -> set[str]:
-    """Modules of this project that a file imports anywhere in it."""
+    """Modules of this project that a file imports anywhere in it, for types, too."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            whole = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if is_module(name) else node.module for name in whole.values()}
     return {name for name in names if name.split(".")[0] in ("app", "collector")}
 
 
-@pytest.mark.parametrize("folder", MAY_IMPORT)
-def test_imports_point_one_way(folder: str) -> None:
-    allowed = tuple(f"{package}." for package in MAY_IMPORT[folder])
+def door_of(module: str) -> str:
+    """The room that a private module is in; a public module is a door of its own."""
+    parent, _, leaf = module.rpartition(".")
+    return parent if leaf.startswith("_") else module
+
+
+def is_own(module: str, room: str) -> bool:
+    return module == room or (module.rpartition(".")[0] == room and module not in ROOMS)
+
+
+def test_every_package_has_its_row() -> None:
+    assert packages() == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_its_row_names(room: str) -> None:
+    allowed = set(ROOMS[room].split())
     wrong = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in (ROOT / folder).rglob("*.py")
-        for name in ours_imported_by(path)
-        if not f"{name}.".startswith(allowed)
+        f"{path.name}: {module}"
+        for path in files_of(room)
+        for module in ours_imported_by(path)
+        if not is_own(module, room) and door_of(module) not in allowed
     }
     assert wrong == set()
 
 
-@pytest.mark.parametrize("module", ["app.store.writer", "app.store.reader", "collector.importer"])
+@pytest.mark.parametrize("room", ROOMS)
+def test_others_come_in_by_the_door(room: str) -> None:
+    wrong = {
+        f"{path.name}: {module}"
+        for path in files_of(room)
+        for module in ours_imported_by(path)
+        if not is_own(module, room) and any(part[0] == "_" for part in module.split("."))
+    }
+    assert wrong == set()
+
+
+def test_imports_point_one_way() -> None:
+    """Raises CycleError if some rooms import one another in a circle."""
+    graph: dict[str, set[str]] = {}
+    for room in ROOMS:
+        for path in files_of(room):
+            # A public module of a room is a door of its own: others may pass it, not the room.
+            name = room if path.name.startswith("_") else f"{room}.{path.stem}"
+            met = {door_of(module) for module in ours_imported_by(path)} - {name}
+            graph.setdefault(name, set()).update(met)
+    tuple(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_says_what_it_does_and_shows_few_files(room: str) -> None:
+    door = (ROOT / room.replace(".", "/") / "__init__.py").read_text()
+    assert ast.get_docstring(ast.parse(door))
+    assert len(files_of(room)) <= MOST_FILES
+
+
+@pytest.mark.parametrize("module", ["app.store.write", "app.store.read", "collector.importing"])
 def test_an_agent_loads_nothing_of_the_web(module: str) -> None:
     """What is imported by what is imported counts, too."""
     script = f"import sys, {module}; print(*sys.modules.keys() & {WEB!r})"

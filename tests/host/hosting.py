@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from collector.host.discovery import scan
-from collector.host.found import FoundVm
+from collector.capture.inventory import scan
+from collector.vm_inventory import FoundVm
 
 HERE = Path(__file__).parent
 

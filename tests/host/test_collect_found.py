@@ -10,10 +10,10 @@ import pytest
 from collecting import need_bpftrace, need_kvm, started
 from hosting import holding_vmm
 
-from app.model.events import Certainty, EventKind
+from app.model.guest import Certainty, EventKind
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import Vm
+from app.store.read import Reader
+from app.store.schema import Vm
 
 
 @pytest.fixture(autouse=True)

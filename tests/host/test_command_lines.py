@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.host.command_lines import guest_called
+from collector.capture.inventory import guest_called
 
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
 

@@ -11,9 +11,13 @@ import pytest
 from elf_files import build_id_note, vmcore, vmlinux
 
 from app.cli import main
-from collector.host.kernel import debug_files
-from collector.host.kernel.debug_files import WrongFileError, check_vmcore, check_vmlinux
-from collector.host.kernel.elf import NotElfError, read_elf
+from collector.capture.kernel_memory import (
+    WrongFileError,
+    _debug_files as debug_files,
+    check_vmcore,
+    check_vmlinux,
+)
+from collector.capture.kernel_memory._elf import NotElfError, read_elf
 
 OURS, OTHER = "24a3598fd700114d0a1b1a4871badcee75d0acac", "00" * 20
 

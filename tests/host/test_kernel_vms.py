@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from fake_kernel import Kernel, Number, Struct
 
-from app.model.events import PageState
-from collector.host.found import FoundMemfd, FoundPopulation
-from collector.host.kernel.program import KernelUnreadableError
-from collector.host.kernel.vms import kernel_vms
+from app.model.guest import PageState
+from collector.capture.kernel_memory import KernelUnreadableError, kernel_vms
+from collector.vm_inventory import FoundMemfd, FoundPopulation
 
 RECORDED = json.loads((Path(__file__).parent / "kernel_vms.json").read_text())
 """What drgn read on a 6.12 host with software-protected VMs of two programs."""

@@ -17,18 +17,19 @@ from checks import Imports, imported
 from conversion_truth import read_truth
 from known_frames import compare
 
+from collector.capture.inventory import told_beside
+from collector.capture.inventory._listing import ENDING
 from collector.description import SourceDescription
-from collector.host.found import FoundVm
-from collector.host.listing import ENDING, told_beside
-from collector.recipes import processes
+from collector.importing import format_of
+from collector.recipes import _processes as processes
 from collector.trace.errors import InputError
-from collector.trace.formats import format_of
+from collector.vm_inventory import FoundVm
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 BEGAN_NS = 27_035_300_822
 """By the clock of the recording below, whose host has two VMMs with a VM on fd 5."""
 FIRST = [
-    processes.FIRST_LINE,
+    processes.PROCESSES_FIRST_LINE,
     "at 27200000000 27.20 1700000000 100 rig",
     "thread 255 255 1590 200 convwork",
     "thread 256 256 1590 200 convwork",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.host import processes
-from collector.host.processes import is_still, vmm_of
+from collector.capture.inventory import _processes as processes, vmm_of
+from collector.capture.inventory._processes import is_still
 
 
 def proc(folder: Path, stat: bytes, cmdline: bytes = b"") -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from collecting import need_kvm
 
-from collector.host.discovery import scan
-from collector.host.found import Found, FoundVm
-from collector.host.qmp import QmpError, ask_qemu
+from collector.capture.inventory import scan
+from collector.capture.inventory._qmp import QmpError, ask_qemu
+from collector.vm_inventory import Found, FoundVm
 
 QEMU = "qemu-system-x86_64"
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
@@ -86,7 +86,7 @@ def test_monitor_that_another_client_has_is_a_note(
 ) -> None:
     monitor = tmp_path / "qmp"
     with qemu(monitor) as process, socket.socket(socket.AF_UNIX) as client:
-        monkeypatch.setattr("collector.host.qmp.MOST_SECONDS", 0.5)
+        monkeypatch.setattr("collector.capture.inventory._qmp.MOST_SECONDS", 0.5)
         client.connect(str(monitor))
         client.recv(1)
         vm, found = look(process, monitor)
@@ -110,7 +110,7 @@ def test_monitor_that_is_not_there_is_an_error_that_says_so(tmp_path: Path) -> N
 def test_listener_that_is_no_qemu_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collector.host.qmp.MOST_SECONDS", 0.5)
+    monkeypatch.setattr("collector.capture.inventory._qmp.MOST_SECONDS", 0.5)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "qmp"))
         listener.listen()

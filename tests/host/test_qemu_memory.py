@@ -2,8 +2,8 @@
 
 import pytest
 
-from collector.host.found import FoundMemslot
-from collector.host.qemu_memory import memslots_of
+from collector.capture.inventory._qemu_memory import memslots_of
+from collector.vm_inventory import FoundMemslot
 
 TREE = """\
 FlatView #0

@@ -10,10 +10,8 @@ import pytest
 from collecting import need_kvm
 from hosting import HERE, found_of, holding_vmm, open_files
 
-from collector.host import discovery
-from collector.host.descriptors import inode_of
-from collector.host.discovery import scan
-from collector.host.found import FoundPopulation
+from collector.capture.inventory import _discovery as discovery, inode_of, scan
+from collector.vm_inventory import FoundPopulation
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +124,7 @@ def test_vm_that_ends_while_it_is_looked_at_is_not_there(
 def test_user_who_may_not_look_gets_a_note(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("hardware: only root can become somebody else")
-    script = "import os, sys, time\nfrom collector.host.discovery import scan\n"
+    script = "import os, sys, time\nfrom collector.capture.inventory import scan\n"
     script += "os.setgid(65534); os.setuid(65534)\n"
     script += "found = scan([int(sys.argv[1])], time.CLOCK_BOOTTIME)\n"
     script += "print(len(found.vms), *found.notes)\n"

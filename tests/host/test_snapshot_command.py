@@ -17,9 +17,9 @@ from test_qemu import UUID, qemu
 
 from app.cli import main
 from app.store.database import open_database
-from app.store.reader import Reader
-from collector.host import snapshot as snapshots
-from collector.host.kernel.program import KernelUnreadableError
+from app.store.read import Reader
+from collector.capture.agent import _snapshot as snapshots
+from collector.capture.kernel_memory import KernelUnreadableError
 
 Snap = Callable[..., dict[str, Any]]
 

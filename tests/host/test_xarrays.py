@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from fake_kernel import ARRAY, FANOUT, SHIFT, SLOTS, FaultError, Kernel
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from collector.host.kernel.xarrays import NodeLayout, TornError, Walk
+from collector.capture.kernel_memory._xarrays import NodeLayout, TornError, Walk
 
 LAYOUT = NodeLayout(SHIFT, ARRAY, SLOTS, FANOUT)
 AT = 0xFFFF_8880_1234_5678

@@ -9,7 +9,7 @@ import pytest
 from importing import HOSTILE, ROOT, check, imported, unpacked
 
 from app.store.database import open_database
-from app.store.reader import Reader
+from app.store.read import Reader
 
 NAMES = [path.stem for path in sorted(HOSTILE.glob("*.xz"))]
 SAID = {

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from kvm_calls import K4, PRIVATE, PUNCH_HOLE
 
-from app.model.events import Certainty, EventArray, EventKind, Outcome, To
-from app.model.layout import Backing
-from app.store.reader import Reader
-from app.store.tables import MemslotRow, Vm
+from app.model.events import EventArray
+from app.model.guest import Backing, Certainty, EventKind, Outcome, To
+from app.store.read import Reader
+from app.store.schema import MemslotRow, Vm
 from collector.kvm import uapi
 
 Call = dict[str, Any]

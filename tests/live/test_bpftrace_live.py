@@ -8,12 +8,16 @@ from threading import Event
 import numpy as np
 import pytest
 
-from collector.recipes.bpftrace import recipe
-from collector.records import CALL, CallArray, CallCode
-from collector.sources import bpftrace_child, bpftrace_live
-from collector.sources.bpftrace_host import HostProgram
-from collector.sources.bpftrace_live import BpftraceLive
-from collector.sources.live import HostCannot, SourceEnded, Wishes
+from collector.capture.bpftrace import (
+    BpftraceLive,
+    _child as bpftrace_child,
+    _live as bpftrace_live,
+)
+from collector.capture.bpftrace._host import HostProgram
+from collector.capture.live import HostCannot, SourceEnded, Wishes
+from collector.codes import CallCode
+from collector.recipes._bpftrace import recipe
+from collector.records import CALL, CallArray
 
 READY = 'echo "Attaching 8 probes..."; echo "# gmemscope.bt v2; times"\n'
 CALLS = """

@@ -19,7 +19,7 @@ from collecting import (
 from live_truth import check_vm, read_truth
 
 from app.store.database import open_database
-from app.store.reader import Reader
+from app.store.read import Reader
 
 
 @pytest.fixture(autouse=True)

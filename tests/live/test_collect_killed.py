@@ -14,10 +14,10 @@ from collecting import (
     wait_until,
 )
 
-from app.model.events import EventKind, Outcome
+from app.model.guest import EventKind, Outcome
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import RecordingState, Vm
+from app.store.read import Reader
+from app.store.schema import RecordingState, Vm
 
 STORM = 100_000_000
 """More calls than are made until the VMM is ended; none is well-formed."""

@@ -10,9 +10,9 @@ import pytest
 from collecting import need_bpftrace, need_kvm, need_tracefs, started, wait_until
 
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import MemslotRow, Vm
-from collector.host.qmp import QmpError, ask_qemu
+from app.store.read import Reader
+from app.store.schema import MemslotRow, Vm
+from collector.capture.inventory._qmp import QmpError, ask_qemu
 
 QEMU = "qemu-system-x86_64"
 NAME, UUID = "proof", "5f3c0d9e-2b6a-4b58-9c55-0d9a6f2b7e11"

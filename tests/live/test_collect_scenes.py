@@ -22,10 +22,10 @@ from collecting import (
 )
 from live_truth import TrueVm, assert_within, check_calls, check_pages, check_vm, read_truth
 
-from app.model.events import Certainty, EventKind
+from app.model.guest import Certainty, EventKind
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import Vm
+from app.store.read import Reader
+from app.store.schema import Vm
 from collector.coverage import Capability
 
 CLOCK_OF = {"bpftrace": "boot", "tracefs": "mono"}

@@ -25,15 +25,19 @@ from collecting import (
 )
 
 from app.store.database import open_database
-from app.store.reader import Reader
+from app.store.read import Reader
+from collector.capture.live import SourceEnded, Wishes
+from collector.capture.tracefs import (
+    TracefsLive,
+    _instance as tracefs_instance,
+    left_behind,
+    remove_left_behind,
+)
+from collector.capture.tracefs._cpu import Lost
+from collector.capture.tracefs._owner import Owner, start_of
+from collector.codes import CallCode
 from collector.coverage import Capability
-from collector.records import RECORD, CallArray, CallCode
-from collector.sources import tracefs_instance
-from collector.sources.live import SourceEnded, Wishes
-from collector.sources.tracefs_cpu import Lost
-from collector.sources.tracefs_left import left_behind, remove_left_behind
-from collector.sources.tracefs_live import TracefsLive
-from collector.sources.tracefs_owner import Owner, start_of
+from collector.records import RECORD, CallArray
 
 BURST = 100_000
 TOO_MUCH = 800_000

@@ -6,21 +6,18 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from app.model.events import (
-    EVENT,
+from app.model.events import EVENT, RUN, ChangeArray, EventArray, RunArray
+from app.model.guest import (
     GFN_LIMIT,
     PAGES_PER_2M,
-    RUN,
+    Backing,
     Certainty,
-    ChangeArray,
-    EventArray,
     EventKind,
+    Memslot,
     Outcome,
     PageState,
-    RunArray,
     To,
 )
-from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap
 
 LEAF = 1 << 18

@@ -7,17 +7,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from app.model.bursts import (
-    BASELINE_QUANTILE,
-    BIN_SHIFT,
-    CONVERSIONS,
-    Bins,
-    Bursts,
-    find_bursts,
-)
+from app.model.stats import BIN_SHIFT, CONVERSIONS, Bins, Bursts, find_bursts
+from app.model.stats._bursts import BASELINE_QUANTILE
 
 SECOND = 1_000_000_000
 Instants = npt.NDArray[np.int64]

@@ -3,25 +3,14 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import (
-    EVENT,
-    PAGES_PER_2M,
-    Certainty,
-    ChangeArray,
-    EventArray,
-    EventKind,
-    Outcome,
-    PageState,
-    RunArray,
-)
-from app.model.layout import Backing, Memslot
+from app.model.events import EVENT, ChangeArray, EventArray, RunArray
+from app.model.guest import PAGES_PER_2M, Backing, Certainty, EventKind, Memslot, Outcome, PageState
 from app.model.pagemap import PageMap
-from app.model.raster import Churn, ChurnSums, Grid, churn
-from app.model.returning import FlipHistory
-from app.model.summary import add_summary, summarise
+from app.model.raster import Churn, ChurnSums, Grid, add_summary, summarise
+from app.model.raster._raster import churn
+from app.model.stats import FlipHistory
 
 PAGES = 2048
 TIMES = 64

@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from app.model.differing import differing, side_by_side, transitions
-from app.model.events import RUN, PageState, RunArray
+from app.model.events import RUN, RunArray
+from app.model.guest import PageState
+from app.model.stats import differing, side_by_side, transitions
 
 NONE = PageState.NO_MEMSLOT
 page_states = st.lists(st.sampled_from(list(PageState)), max_size=40)

@@ -3,11 +3,12 @@
 from collections import defaultdict
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import CHANGE, ChangeArray, PageState
-from app.model.flips import FlipBorders, FlipRunArray, flips_among, flips_of_runs
+from app.model.events import CHANGE, ChangeArray
+from app.model.guest import PageState
+from app.model.stats import FlipRunArray, flips_among, flips_of_runs
+from app.model.stats._flips import FlipBorders
 
 S, P, U = PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN
 

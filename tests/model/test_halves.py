@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import EVENT, RUN, Certainty, EventArray, EventKind, Outcome, PageState, To
-from app.model.halves import Halves
-from app.model.overlaps import ANYTHING
+from app.model.events import EVENT, RUN, EventArray
+from app.model.guest import Certainty, EventKind, Outcome, PageState, To
 from app.model.pagemap import PageMap
-from app.model.runsets import RunSet
+from app.model.stats import ANYTHING, Halves, RunSet
 
 PAGES = 64
 EVERYTHING = RunSet(np.array([0]), np.array([PAGES]))

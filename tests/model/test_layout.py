@@ -2,8 +2,7 @@
 
 import pytest
 
-from app.model.layout import Backing, Memslot
-from app.model.states import Certainty
+from app.model.guest import Backing, Certainty, Memslot
 
 
 def memslot(from_t: int, to_t: int | None) -> Memslot:

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from app.model.events import Certainty, PageState
-from app.model.layout import Backing, Memslot
-from app.model.liveslots import LiveSlots, SlotKey
+from app.model.guest import Backing, Certainty, Memslot, PageState
 from app.model.pagemap import PageMap
-from app.model.slotcover import NOTHING, CoverArray, LiveCover, cover_of
+from app.model.pagemap._live_slots import LiveSlots, SlotKey
+from app.model.pagemap._slot_cover import NOTHING, CoverArray, LiveCover, cover_of
 
 keys = st.tuples(st.integers(0, 1), st.integers(0, 40))
 ranges = st.tuples(st.integers(0, 60), st.integers(1, 8))

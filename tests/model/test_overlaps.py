@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from app.model.events import CHANGE, GFN_LIMIT, PageState
-from app.model.overlaps import ANYTHING, UNTOLD, count_both, told
-from app.model.pagemap import PageMap
-from app.model.pagetree import GROUP_SHIFT, LEAF_SHIFT
-from app.model.runsets import RunSet
+from app.model.events import CHANGE
+from app.model.guest import GFN_LIMIT, PageState
+from app.model.pagemap import GROUP_SHIFT, LEAF_SHIFT, PageMap
+from app.model.stats import ANYTHING, RunSet, told
+from app.model.stats._halves import UNTOLD, count_both
 
 STATES = (PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN)
 LEAF, GROUP = 1 << LEAF_SHIFT, 1 << GROUP_SHIFT

@@ -5,24 +5,23 @@ import time
 import numpy as np
 import pytest
 
-from app.model.certain import learning_events
-from app.model.events import (
-    EVENT,
+from app.model.events import EVENT, EventArray, learning_events
+from app.model.guest import (
     GFN_LIMIT,
     PAGES_PER_1G,
     PAGES_PER_2M,
     UNKNOWN_LATENCY,
+    Backing,
     Certainty,
-    EventArray,
     EventKind,
+    Memslot,
     Outcome,
     PageState,
     To,
+    Totals,
 )
-from app.model.layout import Backing, Memslot
 from app.model.pagemap import PageMap
-from app.model.states import Totals
-from app.model.timeline import timeline
+from app.model.raster._timeline import timeline
 
 SHARED, PRIVATE, UNKNOWN = PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN
 NO_MEMSLOT = PageState.NO_MEMSLOT

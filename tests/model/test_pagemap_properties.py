@@ -1,19 +1,11 @@
 """The laws of the page map, against one so plain that it can only be right."""
 
 import numpy as np
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from stories import SEGMENTS, BruteMap, Step, is_in_doubt, starts, steps, tell, tell_all, tell_brute
 
-from app.model.events import (
-    CHANGE,
-    EVENT,
-    GFN_LIMIT,
-    PAGES_PER_2M,
-    ChangeArray,
-    EventKind,
-    PageState,
-)
+from app.model.events import CHANGE, EVENT, ChangeArray
+from app.model.guest import GFN_LIMIT, PAGES_PER_2M, EventKind, PageState
 from app.model.pagemap import PageMap
 
 

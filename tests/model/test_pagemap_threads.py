@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from app.model.events import EVENT, Certainty, EventKind, PageState, RunArray
-from app.model.layout import Backing, Memslot
+from app.model.events import EVENT, RunArray
+from app.model.guest import Backing, Certainty, EventKind, Memslot, PageState
 from app.model.pagemap import PageMap
 
 PAGES = 1 << 18

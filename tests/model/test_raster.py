@@ -4,25 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import (
-    EVENT,
-    Certainty,
-    ChangeArray,
-    EventArray,
-    EventKind,
-    Outcome,
-    PageState,
-    RunArray,
-    To,
-    effect_time,
-)
-from app.model.layout import Backing, Memslot
+from app.model.events import EVENT, ChangeArray, EventArray, RunArray, effect_time
+from app.model.guest import Backing, Certainty, EventKind, Memslot, Outcome, PageState, To
 from app.model.pagemap import PageMap
-from app.model.raster import Grid, Raster, RasterSums, rasterise
-from app.model.timeline import Timeline, TimelineSums, timeline
+from app.model.raster import Grid, Raster, RasterSums, Timeline, TimelineSums
+from app.model.raster._raster import rasterise
+from app.model.raster._timeline import timeline
 
 PAGES = 40
 """Few enough to look at each."""

@@ -1,12 +1,11 @@
 """Which gfns get which rows."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import GFN_LIMIT, RUN, Certainty
-from app.model.layout import Backing, Memslot
-from app.model.regions import Band, bands, covered, row_ranges, touched
+from app.model.events import RUN
+from app.model.guest import GFN_LIMIT, Backing, Certainty, Memslot
+from app.model.raster import Band, bands, covered, row_ranges, touched
 
 
 def slot(first: int, end: int, from_t: int = 0, to_t: int | None = None) -> Memslot:

@@ -15,9 +15,11 @@ from stories import (
     tell_brute,
 )
 
-from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, EventKind, PageState
+from app.model.events import CHANGE, ChangeArray
+from app.model.guest import GFN_LIMIT, EventKind, PageState
 from app.model.pagemap import PageMap
-from app.model.returning import FlipHistory, mixed_runs
+from app.model.stats import FlipHistory
+from app.model.stats._ping_pong import mixed_runs
 
 BOTH = {PageState.SHARED, PageState.PRIVATE}
 

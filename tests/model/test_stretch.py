@@ -4,14 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import EVENT, Certainty, EventArray, EventKind, Outcome, PageState, To
-from app.model.layout import Backing, Memslot
+from app.model.events import EVENT, EventArray
+from app.model.guest import Backing, Certainty, EventKind, Memslot, Outcome, PageState, To
 from app.model.pagemap import PageMap
-from app.model.stretch import Stretch, StretchSums
-from app.model.tallies import NO_RANGE, NO_SLOT, Dimension
+from app.model.stats import NO_RANGE, NO_SLOT, Dimension, Stretch, StretchSums
 
 PAGES = 1536
 SLOT = Memslot(0, 0, PAGES, 4, Backing.MIXED, Certainty.SEEN, 0)

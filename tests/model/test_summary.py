@@ -4,22 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import (
-    EVENT,
-    Certainty,
-    ChangeArray,
-    EventArray,
-    EventKind,
-    PageState,
-    RunArray,
-)
-from app.model.layout import Backing, Memslot
+from app.model.events import EVENT, ChangeArray, EventArray, RunArray
+from app.model.guest import Backing, Certainty, EventKind, Memslot, PageState
 from app.model.pagemap import PageMap
-from app.model.raster import NO_BLOCKS, Grid, Raster, RasterSums, rasterise
-from app.model.summary import Summary, add_summary, summarise
+from app.model.raster import NO_BLOCKS, Grid, Raster, RasterSums, Summary, add_summary, summarise
+from app.model.raster._raster import rasterise
 
 PAGES = 4096
 TIMES = 1 << 12

@@ -3,13 +3,12 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.certain import is_vague
-from app.model.events import EVENT, Certainty, EventArray, EventKind, Outcome
-from app.model.grouping import sums_by_key
-from app.model.tallies import Dimension, SizeClass, SlotRange, Tallies, differences, size_name
+from app.model.events import EVENT, EventArray, is_vague
+from app.model.guest import Certainty, EventKind, Outcome
+from app.model.stats import Dimension, SizeClass, SlotRange, Tallies, differences, size_name
+from app.model.stats._grouping import sums_by_key
 
 
 def calls(count: int, **columns: object) -> EventArray:

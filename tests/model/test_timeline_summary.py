@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import CHANGE, EVENT, Certainty, EventArray, EventKind, PageState
-from app.model.layout import Backing, Memslot
+from app.model.events import CHANGE, EVENT, EventArray
+from app.model.guest import Backing, Certainty, EventKind, Memslot, PageState
 from app.model.pagemap import PageMap
-from app.model.timeline import FIELDS, TimelineSums, timeline
-from app.model.timeline_summary import (
-    add_timeline_summary,
-    summarise_timeline,
-)
+from app.model.raster import FIELDS, TimelineSums, add_timeline_summary, summarise_timeline
+from app.model.raster._timeline import timeline
 
 
 @st.composite

@@ -7,7 +7,7 @@ import pytest
 from browsing import Dashboard, dashboard_over
 from playwright.sync_api import Page, expect
 
-from app.pages import backing
+from app.pages import _backing as backing
 
 
 def test_it_says_what_may_lie_twice(open_page: Callable[..., Page], dashboard: Dashboard) -> None:

@@ -10,13 +10,13 @@ from browsing import Complaints, Dashboard, dashboard_over, eventually
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
-from app.pages.coverage import WIDTH, bands, loss_lanes
+from app.pages._coverage import WIDTH, bands, loss_lanes
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
-from app.store.writer import RecordingWriter
-from collector.counters import Counters
+from app.store.write import RecordingWriter
+from collector.capture.agent._counters import Counters
+from collector.capture.doctor._finding import Finding, has, lacks
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
-from collector.doctor.finding import Finding, has, lacks
 
 OpenPage = Callable[..., Page]
 FINDINGS: list[Finding] = [

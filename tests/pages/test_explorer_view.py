@@ -5,7 +5,7 @@ from collections.abc import Callable
 from browsing import query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
 
-from app.views.raster_image import Measure
+from app.queries.maps import Measure
 
 MEASURES = tuple(Measure)
 Explorer = Callable[..., Page]

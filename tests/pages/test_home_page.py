@@ -10,12 +10,11 @@ import numpy as np
 from browsing import Dashboard, dashboard_over, simulate
 from playwright.sync_api import Page, expect
 
-from app.model.events import EVENT, Certainty, EventArray, EventKind, PageState
-from app.model.layout import VmIdentity
-from app.store import writer as writer_module
+from app.model.events import EVENT, EventArray
+from app.model.guest import Certainty, EventKind, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter, _writer as writer_module
 
 OpenPage = Callable[..., Page]
 

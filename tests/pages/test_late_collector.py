@@ -10,12 +10,11 @@ import pytest
 from browsing import Dashboard, dashboard_over
 from playwright.sync_api import Page, expect
 
-from app.model.events import Certainty, PageState
-from app.model.layout import VmIdentity
+from app.model.guest import Certainty, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.writer import RecordingWriter
-from collector.counters import Counters
+from app.store.write import RecordingWriter
+from collector.capture.agent._counters import Counters
 
 OpenPage = Callable[..., Page]
 SECOND = 10**9

@@ -8,7 +8,7 @@ import pytest
 from browsing import Dashboard
 from playwright.sync_api import Page
 
-from app.views.event_filters import CHOICES
+from app.queries.events._filters import CHOICES
 
 THIN = "\u2009"
 

@@ -20,7 +20,7 @@ from browsing import (
 )
 from playwright.sync_api import Page, expect
 
-from app.store import connecting
+from app.store.database import _connecting as connecting
 
 OpenPage = Callable[..., Page]
 

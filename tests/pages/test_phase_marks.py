@@ -10,8 +10,8 @@ from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 from app.store.database import open_database
-from app.store.writer import RecordingWriter
-from collector.importer import import_file
+from app.store.write import RecordingWriter
+from collector.importing import import_file
 
 OpenPage = Callable[..., Page]
 TICKS = "document.getElementById('timeline').data.find(({name}) => name === 'phase marks')?.x"

@@ -10,11 +10,11 @@ import pytest
 from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
-from app.model.events import EVENT, Certainty, EventKind, Outcome, PageState
-from app.model.layout import VmIdentity
+from app.model.events import EVENT
+from app.model.guest import Certainty, EventKind, Outcome, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
 
 OpenPage = Callable[..., Page]

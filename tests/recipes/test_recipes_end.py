@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from collector.kvm.catalogue import EVENT_PROBES
-from collector.recipes import perf, trace_cmd
+from collector.recipes import _perf as perf, _trace_cmd as trace_cmd
 
 PATIENCE_S = 180
 HEARS_SIGNALS = ("env", "--default-signal=HUP,INT,TERM")

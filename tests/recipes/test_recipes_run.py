@@ -13,15 +13,14 @@ import pytest
 from collecting import TRACEFS, need_bpftrace, need_kvm, need_tracefs, run_vmm, wait_until
 from live_truth import TrueVm, check_calls, check_pages, check_vm, read_truth
 
-from app.model.events import Certainty
+from app.model.guest import Certainty
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import RecordingState
-from app.store.writer import RecordingWriter
-from collector.importer import import_file
-from collector.recipes import bpftrace, perf, trace_cmd
-from collector.sources import tracefs_probes
-from collector.trace.formats import format_of
+from app.store.read import Reader
+from app.store.schema import RecordingState
+from app.store.write import RecordingWriter
+from collector.capture.tracefs import _probes as tracefs_probes
+from collector.importing import format_of, import_file
+from collector.recipes import _bpftrace as bpftrace, _perf as perf, _trace_cmd as trace_cmd
 
 VMM = Path(__file__).parents[1] / "live" / "vmm.py"
 TRUTH = "truth.jsonl"

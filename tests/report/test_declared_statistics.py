@@ -8,14 +8,21 @@ from typing import Annotated
 import pytest
 from pydantic import TypeAdapter
 
-from app.report.allowed import RULES, rules, statistics
-from app.report.build import build_report
+from app.queries.storms import (
+    CallsView,
+    HugePagesView,
+    LatencyView,
+    PagesView,
+    StretchView,
+    _intervals as stretches,
+    fact_lines,
+    statistics_of,
+)
+from app.queries.storms._counts import Statistic
+from app.report import build_report
+from app.report._allowed import RULES, rules, statistics
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.views import stretches
-from app.views.storm_lines import fact_lines
-from app.views.stretch_counts import Statistic, statistics_of
-from app.views.stretch_parts import CallsView, HugePagesView, LatencyView, PagesView, StretchView
+from app.store.read import Reader
 
 BESIDE = {"at_least", "breakers", "buckets"}
 CARD = "<dt>blocks looked at</dt><dd>at least 1,234,567</dd>"

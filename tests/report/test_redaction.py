@@ -16,20 +16,18 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from app.model.events import PAGE_SHIFT
-from app.report import build, redacting
-from app.report.allowed import RULES
-from app.report.parts import Report
-from app.store.database import open_database
-from app.store.notes import Pinned, Written, add_note
-from app.store.reader import Reader
-from app.store.seals import seal
-from app.store.tables import Host, LossRow, Recording, RecordingState, Vm
-from app.store.writer import RecordingWriter
-from app.views.recordings import LossView
-from app.views.storms import StormRow
-from collector.importer import import_file
-from collector.trace.formats import format_of
+from app.model.guest import PAGE_SHIFT
+from app.queries.inventory import LossView
+from app.queries.storms import StormRow
+from app.report import _build as build, _redaction as redacting
+from app.report._allowed import RULES
+from app.report._parts import Report
+from app.store.catalogue import Pinned, Written, add_note
+from app.store.database import open_database, seal
+from app.store.read import Reader
+from app.store.schema import Host, LossRow, Recording, RecordingState, Vm
+from app.store.write import RecordingWriter
+from collector.importing import format_of, import_file
 
 HERE = Path(__file__).parents[1]
 PACKED = sorted(

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.report import build
+from app.queries.storms import Storms
+from app.report import _build as build
+from app.store.catalogue import Pinned, Written, add_note, delete_note
 from app.store.database import open_database
-from app.store.notes import Pinned, Written, add_note, delete_note
-from app.store.reader import Reader
-from app.views.storms import Storms
+from app.store.read import Reader
 
 Write = Callable[..., Path]
 LIMIT = 5_000_000

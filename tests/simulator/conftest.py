@@ -9,13 +9,10 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from app.model.events import EVENT, EventArray, EventKind, effect_time
-from app.model.layout import GuestMemfd, Memslot, VmIdentity
+from app.model.events import EVENT, EventArray, effect_time
+from app.model.guest import EventKind, GuestMemfd, Memslot, VmIdentity
 from app.store.protocol import Loss
-from collector.simulator.limits import Limits
-from collector.simulator.machine import Machine
-from collector.simulator.player import Played, play
-from collector.simulator.scenario import Scenario, Showing
+from collector.simulator import Limits, Machine, Played, Scenario, Showing, play
 from collector.simulator.scenarios import SCENARIOS
 
 GIB = 1 << 30

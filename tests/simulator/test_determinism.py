@@ -3,9 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.model.events import EventKind
-from collector.simulator import player
-from collector.simulator.limits import Limits
+from app.model.guest import EventKind
+from collector.simulator import Limits, _player as player
 from collector.simulator.scenarios import SCENARIOS
 
 LOAD_LIMITS = Limits(conversions=300_000)

@@ -3,8 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.model.events import EventKind, effect_time
-from collector.simulator.limits import Limits
+from app.model.events import effect_time
+from app.model.guest import EventKind
+from collector.simulator import Limits
 
 
 @pytest.mark.parametrize("wanted", [1, 3, 1000, 50_000])

@@ -3,8 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.model.events import EventArray, EventKind, Outcome, To
-from collector.simulator.limits import Limits
+from app.model.events import EventArray
+from app.model.guest import EventKind, Outcome, To
+from collector.simulator import Limits
 
 COUNT = 600_000
 

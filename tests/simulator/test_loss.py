@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from app.model.events import EventArray, EventKind
+from app.model.events import EventArray
+from app.model.guest import EventKind
 from app.store.protocol import Loss
-from collector.simulator.facts import LossWindow, LostEvents, Piece, Plan
-from collector.simulator.loss import lose
-from collector.simulator.rows import blank
-from collector.simulator.truth import Ledger
+from collector.simulator import LossWindow, blank
+from collector.simulator._facts import LostEvents, Piece, Plan
+from collector.simulator._loss import lose
+from collector.simulator._truth import Ledger
 
 
 def rows(*moments: tuple[int, int]) -> EventArray:

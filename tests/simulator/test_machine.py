@@ -3,8 +3,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from app.model.layout import Backing
-from collector.simulator.machine import Machine, Place, Region, swiotlb_pages
+from app.model.guest import Backing
+from collector.simulator import Machine, Place, Region
+from collector.simulator._machine import swiotlb_pages
 
 GIB = 1 << 30
 

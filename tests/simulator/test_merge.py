@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from app.model.events import EventArray, EventKind, effect_time
-from collector.simulator.facts import GoneMemslot
-from collector.simulator.merge import Scheduled, in_time_order
-from collector.simulator.rows import blank
-from collector.simulator.stage import Part
+from app.model.events import EventArray, effect_time
+from app.model.guest import EventKind
+from collector.simulator import GoneMemslot, Part, blank
+from collector.simulator._merge import Scheduled, in_time_order
 
 
 def rows(times: list[int], mark: int = 0) -> EventArray:

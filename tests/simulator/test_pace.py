@@ -2,11 +2,11 @@ from threading import Event, Thread
 
 import pytest
 
-from app.model.events import EventArray, EventKind
-from collector.simulator import pace
-from collector.simulator.facts import Advance
-from collector.simulator.pace import TICK_SECONDS, paced
-from collector.simulator.rows import blank
+from app.model.events import EventArray
+from app.model.guest import EventKind
+from collector.simulator import _pace as pace, blank
+from collector.simulator._facts import Advance
+from collector.simulator._pace import TICK_SECONDS, paced
 
 
 class Clock(Event):

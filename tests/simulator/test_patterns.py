@@ -1,9 +1,8 @@
 import numpy as np
 
-from collector.simulator.machine import Machine, Place, Region
-from collector.simulator.patterns import Chunks, Scattered
-from collector.simulator.stage import Stage, generator
-from collector.simulator.truth import Ledger
+from collector.simulator import Chunks, Machine, Place, Region, Scattered, Stage
+from collector.simulator._stage import generator
+from collector.simulator._truth import Ledger
 
 HIGH = Place(Region.HIGH_RAM, 0.0, 0.1)
 

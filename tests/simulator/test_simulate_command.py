@@ -16,12 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.commands.errors import UsageError
-from app.model.events import EventKind
+from app.errors import UsageError
+from app.model.guest import EventKind
 from app.store.database import open_database
 from app.store.errors import StoreError
-from app.store.reader import Reader
-from app.store.tables import RecordingState
+from app.store.read import Reader
+from app.store.schema import RecordingState
 
 PATIENCE_S = 120.0
 """Long enough to compile what a changed file made stale."""

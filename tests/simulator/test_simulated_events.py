@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.model.events import Cause, Certainty, EventKind, Outcome, PageState, To, effect_time
-from app.model.layout import Backing
-from collector.simulator.limits import Limits
+from app.model.events import effect_time
+from app.model.guest import Backing, Cause, Certainty, EventKind, Outcome, PageState, To
+from collector.simulator import Limits
 from collector.simulator.scenarios import SCENARIOS
 
 EVERY = pytest.mark.parametrize("name", SCENARIOS)

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.model.events import EventArray, EventKind, Outcome, To, effect_time
-from collector.simulator.limits import Limits
-from collector.simulator.phases.lose_events import LoseEvents
+from app.model.events import EventArray, effect_time
+from app.model.guest import EventKind, Outcome, To
+from collector.simulator import Limits
+from collector.simulator.phases import LoseEvents
 from collector.simulator.scenarios import SCENARIOS
 
 DEMO = "boot-and-storm"

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from app.model.events import EventArray
-from app.model.layout import Memslot
+from app.model.guest import Memslot
 from app.store.database import open_database
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 
 sys.path.append(str(Path(__file__).parent))
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.model.events import (
-    EVENT,
+from app.model.events import EVENT, EventArray, effect_time
+from app.model.guest import (
+    Backing,
     Cause,
     Certainty,
-    EventArray,
     EventKind,
+    Memslot,
     Outcome,
     PageState,
     To,
-    effect_time,
+    VmIdentity,
 )
-from app.model.layout import Backing, Memslot, VmIdentity
 from app.store.protocol import RecordingHeader
 
 HEADER = RecordingHeader(

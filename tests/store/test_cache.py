@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from app.store.cache import ByteCache
+from app.store.segments import ByteCache
 
 
 def test_what_was_used_least_lately_goes_first() -> None:

@@ -2,15 +2,14 @@
 
 import numpy as np
 from histories import memslot, random_events
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from app.model.events import CHANGE, GFN_LIMIT, ChangeArray, EventArray, PageState, effect_time
+from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
+from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap import PageMap
-from app.store.change_codec import decode_changes, encode_changes
-from app.store.event_codec import encode_events
-from app.store.segment_columns import decode_columns
-from app.store.window import Window
+from app.store.codecs import decode_changes, encode_changes, encode_events
+from app.store.segments import Window
+from app.store.segments._columns import decode_columns
 
 FIRST_SEQ = 1_000
 

@@ -8,15 +8,21 @@ import pytest
 from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import text
 
-from app.model.events import CHANGE, GFN_LIMIT, PageState
+from app.model.events import CHANGE
+from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap import PageMap
-from app.store.change_codec import decode_changes, encode_changes
 from app.store.checksums import RowsDamagedError
-from app.store.column_border import check_blocks, check_changes, check_quanta
+from app.store.codecs import (
+    check_changes,
+    decode_changes,
+    decode_events,
+    encode_changes,
+    encode_events,
+)
+from app.store.codecs._border import check_blocks, check_quanta
 from app.store.database import open_database
-from app.store.event_codec import decode_events, encode_events
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 EVENTS = random_events(50)
 CHANGES = PageMap(PageState.SHARED).apply(EVENTS.copy(), 0)

@@ -10,12 +10,13 @@ import numpy as np
 from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
-from app.model.events import PageState, effect_time
+from app.model.events import effect_time
+from app.model.guest import PageState
 from app.model.pagemap import PageMap
+from app.queries.inventory import recording_views
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from app.views.recordings import recording_views
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 WRITE_FOREVER = """
 import sys

@@ -16,19 +16,17 @@ import numpy.typing as npt
 import pytest
 from histories import HEADER, IDENTITY, memslot, random_events
 
-from app.model.events import Certainty, EventArray, EventKind, PageState, effect_time
-from app.model.layout import GuestMemfd
+from app.model.events import EventArray, effect_time
+from app.model.guest import Certainty, EventKind, GuestMemfd, PageState
 from app.model.pagemap import PageMap
 from app.model.raster import Grid
-from app.store.checking import check
+from app.queries.inventory import recording_views
+from app.store.catalogue import Pinned, Written, add_note
 from app.store.database import open_database
 from app.store.errors import StoreError
-from app.store.event_reader import DAMAGE
-from app.store.notes import Pinned, Written, add_note
 from app.store.protocol import Loss
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from app.views.recordings import recording_views
+from app.store.read import DAMAGE, Reader, check
+from app.store.write import RecordingWriter
 
 VM = 1
 SEGMENT_EVENTS = 100
@@ -403,7 +401,7 @@ def test_what_the_system_refuses_is_no_damage(path: Path, monkeypatch: pytest.Mo
     def refused(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("app.store.segments.decode_events", refused)
+    monkeypatch.setattr("app.store.segments._segments.decode_events", refused)
     reader = Reader(open_database(path, read_only=True))
     with pytest.raises(StoreError, match=os.strerror(errno.EMFILE)):
         list(reader.iter_events(VM))

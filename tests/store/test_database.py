@@ -16,9 +16,9 @@ from sqlmodel import SQLModel
 
 from app.store.database import default_database, open_database
 from app.store.errors import StoreError, explained
-from app.store.migrate import MIGRATIONS, migrate, schema_version
-from app.store.reader import Reader
-from app.store.tables import SCHEMA_VERSION
+from app.store.read import Reader
+from app.store.schema import SCHEMA_VERSION, migrate, schema_version
+from app.store.schema._migrate import MIGRATIONS
 
 
 def test_a_new_database_gets_its_folder_and_schema(path: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_default_is_the_environments_or_the_data_folder(
 
 def test_the_store_needs_no_web_framework() -> None:
     code = (
-        "import sys, app.store.writer, app.store.reader;"
+        "import sys, app.store.write, app.store.read;"
         "print([m for m in ('fastapi', 'starlette', 'alembic', 'jinja2') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from app.store.database import open_database
 from app.store.errors import NotFound, StoreError
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 TABLES = (
     "recording",

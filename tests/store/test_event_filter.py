@@ -8,13 +8,13 @@ import pytest
 from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Engine
 
-from app.model.events import Cause, EventArray, EventKind, Outcome, To, effect_time
-from app.model.filtering import ANY, EventFilter, EventQuery, SlotLife
-from app.model.tallies import SizeClass
-from app.model.timeline import timeline
-from app.store import segments
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.model.events import EventArray, effect_time
+from app.model.guest import Cause, EventKind, Outcome, To
+from app.model.raster._timeline import timeline
+from app.model.stats import ANY, EventFilter, EventQuery, SizeClass, SlotLife
+from app.store.read import Reader
+from app.store.segments import _segments as segments
+from app.store.write import RecordingWriter
 
 COUNT = 400
 LIVES = (SlotLife(0, 1500, 2000, 5000), SlotLife(3000, 3600, 4000, 1 << 62))

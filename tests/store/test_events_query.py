@@ -5,13 +5,14 @@ import pytest
 from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Connection, Engine
 
-from app.model.events import EVENT, Certainty, EventKind, Outcome, effect_time
-from app.model.filtering import EventFilter, EventQuery
+from app.model.events import EVENT, effect_time
+from app.model.guest import Certainty, EventKind, Outcome
+from app.model.stats import EventFilter, EventQuery
 from app.store.errors import NotFound
-from app.store.reader import Reader
-from app.store.segment_columns import SegmentColumns
-from app.store.segments import SegmentInfo, Segments
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.segments import SegmentColumns, Segments
+from app.store.segments._segments import SegmentInfo
+from app.store.write import RecordingWriter
 
 
 @pytest.mark.parametrize("limit", [1, 7, 64, 1000])

@@ -6,9 +6,9 @@ from histories import HEADER, IDENTITY, LOSSES, memslot, random_events
 from sqlalchemy import Engine, text
 
 from app.model.events import last_effect_time
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from app.views.vms import last_totals
+from app.queries.inventory._vms import last_totals
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 
 def written(engine: Engine, ends_after: int, *, then_commits: bool) -> int:

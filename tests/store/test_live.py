@@ -6,9 +6,8 @@ from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import effect_time
-from app.store import writer as writer_module
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter, _writer as writer_module
 
 
 @pytest.fixture

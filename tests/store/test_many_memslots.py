@@ -8,12 +8,11 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
-from app.model.events import Certainty, PageState
-from app.model.layout import Backing, Memslot, VmIdentity
+from app.model.guest import Backing, Certainty, Memslot, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 STEPS = 10
 """SQLite tells each time that its machine has made so many."""

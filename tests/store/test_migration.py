@@ -11,13 +11,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 from sqlmodel import SQLModel
 
-from app.model.events import Certainty
-from app.model.layout import Backing, GuestMemfd, Memslot
+from app.model.guest import Backing, Certainty, GuestMemfd, Memslot
+from app.store.catalogue import Pinned, Written, add_note
 from app.store.database import open_database
 from app.store.errors import StoreError
-from app.store.migrate import MIGRATIONS
-from app.store.notes import Pinned, Written, add_note
-from app.store.reader import Reader
+from app.store.read import Reader
+from app.store.schema._migrate import MIGRATIONS
 
 ROWS_OF_0001 = """
 INSERT INTO host (id, name) VALUES (1, 'rack-7');

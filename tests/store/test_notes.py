@@ -8,13 +8,11 @@ import pytest
 from histories import HEADER, IDENTITY, Write, random_events
 from sqlalchemy import Engine
 
-from app.store import connecting
-from app.store.database import open_database
+from app.store.catalogue import Pinned, Written, add_note, change_note, delete_note
+from app.store.database import _connecting as connecting, lock_path, open_database
 from app.store.errors import Conflict, NotFound, StoreError
-from app.store.lock import lock_path
-from app.store.notes import Pinned, Written, add_note, change_note, delete_note
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 HERE = Pinned(100)
 SAID = Written("slow from here on", "ann")

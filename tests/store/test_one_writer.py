@@ -9,12 +9,11 @@ import pytest
 from histories import HEADER, IDENTITY, random_events
 from sqlalchemy import Engine
 
-from app.store import connecting, lock
-from app.store.database import open_database
+from app.store.database import _connecting as connecting, _lock as lock, open_database
 from app.store.errors import WriterBusy
-from app.store.reader import Reader
-from app.store.tables import RecordingState
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.schema import RecordingState
+from app.store.write import RecordingWriter
 
 HOLD = """
 import sys

@@ -9,12 +9,11 @@ import pytest
 from acting import NOBODY, as_nobody, only_root
 from histories import HEADER, IDENTITY, random_events
 
-from app.store.database import open_database
+from app.store.database import WriterLock, acting_as, find_place, open_database, stay_able_to_act_as
+from app.store.database._place import Owner
 from app.store.errors import StoreError
-from app.store.lock import WriterLock
-from app.store.place import Owner, acting_as, find_place, stay_able_to_act_as
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 OF_ROOTS_GROUPS = 12_345
 ENDINGS = ["", "-wal", "-shm", "-journal", ".lock"]
@@ -138,7 +137,7 @@ def test_a_saved_user_id_can_be_acted_as_without_capabilities(theirs: Path) -> N
     child = os.fork()
     if child == 0:
         stay_able_to_act_as(Owner(NOBODY, NOBODY))
-        from collector.privileges import drop
+        from collector.capture.privileges import drop
 
         drop(())
         with acting_as(Owner(NOBODY, NOBODY)):

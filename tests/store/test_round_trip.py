@@ -7,14 +7,14 @@ import pytest
 from histories import HEADER, IDENTITY, Write, memslot, random_events
 from sqlalchemy import Engine
 
-from app.model.events import ChangeArray, EventArray, EventKind, Outcome, PageState, effect_time
-from app.model.layout import GuestMemfd
+from app.model.events import ChangeArray, EventArray, effect_time
+from app.model.guest import EventKind, GuestMemfd, Outcome, PageState
 from app.model.pagemap import PageMap
-from app.model.returning import FlipHistory
+from app.model.stats import FlipHistory
 from app.store.protocol import Loss
-from app.store.reader import Reader
-from app.store.tables import RecordingState
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.schema import RecordingState
+from app.store.write import RecordingWriter
 
 
 def read_events(engine: Engine, vm_id: int) -> EventArray:

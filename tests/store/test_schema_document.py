@@ -8,8 +8,9 @@ import numpy as np
 from histories import Write, random_events
 from sqlmodel import SQLModel
 
-from app.model.events import EventKind, effect_time
-from app.store.tables import SCHEMA_VERSION
+from app.model.events import effect_time
+from app.model.guest import EventKind
+from app.store.schema import SCHEMA_VERSION
 
 TEXT = (Path(__file__).parents[2] / "docs" / "schema.md").read_text()
 

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, event, update
 
 from app.model.raster import Grid
 from app.store.errors import NotFound
-from app.store.reader import Reader
-from app.store.tables import Recording, RecordingState
+from app.store.read import Reader
+from app.store.schema import Recording, RecordingState
 
 
 @dataclass

@@ -6,16 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from histories import HEADER, IDENTITY, Write, memslot, random_events
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sqlalchemy import Engine
 
-from app.model.events import EventArray, EventKind, Outcome, PageState, effect_time
-from app.model.layout import Memslot
+from app.model.events import EventArray, effect_time
+from app.model.guest import EventKind, Memslot, Outcome, PageState
 from app.model.pagemap import PageMap
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 GUEST_PAGES = 4096
 STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)

@@ -5,12 +5,13 @@ import pytest
 from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine, text
 
-from app.model.events import Certainty, EventKind, Outcome, To
-from app.model.timeline import FIELDS
-from app.store.arrow import read_batch, write_batch
-from app.store.drawing import is_on_quanta
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.model.guest import Certainty, EventKind, Outcome, To
+from app.model.raster import FIELDS
+from app.store.codecs import read_batch
+from app.store.codecs._arrow import write_batch
+from app.store.read import Reader
+from app.store.read._raster import is_on_quanta
+from app.store.write import RecordingWriter
 
 COUNTED_LATER = ("to_unknown", "uncertain", "unplaced", "doubts")
 

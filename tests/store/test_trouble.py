@@ -11,12 +11,11 @@ import sqlalchemy
 from histories import HEADER, IDENTITY, random_events
 from sqlalchemy import Connection, Engine
 
-from app.store import connecting
-from app.store.database import open_database
+from app.store.database import _connecting as connecting, open_database
 from app.store.errors import StoreError
-from app.store.reader import Reader
-from app.store.vm_writer import VmWriter
-from app.store.writer import RecordingWriter
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from app.store.write._vm_writer import VmWriter
 
 
 @pytest.fixture

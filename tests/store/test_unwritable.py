@@ -18,11 +18,11 @@ from histories import HEADER, IDENTITY, random_events
 from typer.testing import CliRunner
 
 from app import cli
+from app.queries.inventory import recording_views
 from app.store.database import open_database, open_or_make
 from app.store.errors import NotWritable, StoreError
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from app.views.recordings import recording_views
+from app.store.read import Reader
+from app.store.write import RecordingWriter
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_REMOUNT, MNT_DETACH = 1, 32, 2

@@ -8,14 +8,15 @@ import pytest
 from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
-from app.model.events import PAGES_PER_2M, EventArray, effect_time
-from app.model.raster import ChurnSums, Grid, Raster, RasterSums, churn, rasterise
-from app.model.timeline import timeline
-from app.store import drawing, fitting
-from app.store.drawing import is_on_quanta
+from app.model.events import EventArray, effect_time
+from app.model.guest import PAGES_PER_2M
+from app.model.raster import ChurnSums, Grid, Raster, RasterSums
+from app.model.raster._raster import churn, rasterise
+from app.model.raster._timeline import timeline
 from app.store.errors import StoreError
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
+from app.store.read import Reader, _grid_snapping as fitting, _raster as drawing
+from app.store.read._raster import is_on_quanta
+from app.store.write import RecordingWriter
 
 GUEST_PAGES = 1 << 20
 

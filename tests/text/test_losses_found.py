@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from collector.text.events import KnownEvents
-from collector.text.lines import TextRecords
-from collector.text.losses import TextLoss, find_losses, surroundings
+from collector.trace.text import KnownEvents, TextRecords
+from collector.trace.text._losses import TextLoss, find_losses, surroundings
 
 EVENT, DROPPED, PERF_LOST, OTHER = "event", "dropped", "perf lost", "other"
 Told = tuple[str, int, int]

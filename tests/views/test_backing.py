@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
+from app.queries.history import Accounts, BackingView
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.views.backing import Accounts, BackingView
+from app.store.read import Reader
+from app.store.schema import Vm
 
 
 @pytest.fixture(scope="module")

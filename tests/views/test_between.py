@@ -5,11 +5,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import EventKind, Outcome, To, effect_time
-from app.model.filtering import EventQuery
+from app.model.events import effect_time
+from app.model.guest import EventKind, Outcome, To
+from app.model.stats import EventQuery
+from app.queries.history import between
 from app.store.database import open_database
-from app.store.reader import Reader
-from app.views.between import between
+from app.store.read import Reader
 
 FROM_T, TO_T = 15_750_000_001, 16_250_000_001
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.store.tables import Vm
-from app.views.vms import conversion_counts, conversions_line
+from app.queries.inventory import conversion_counts, conversions_line
+from app.store.schema import Vm
 
 
 def vm(**counts: int | dict[str, int] | None) -> Vm:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from app.model.differing import DIFFERENCE
-from app.model.events import PageState
-from app.views.diff_pictures import BINS, LEAST_LEVEL, LEVELS, Bar, changes
+from app.model.guest import PageState
+from app.model.stats._diff import DIFFERENCE
+from app.queries.history import BINS, Bar, changes
+from app.queries.history._diff_pictures import LEAST_LEVEL, LEVELS
 
 SHARED, PRIVATE = PageState.SHARED, PageState.PRIVATE
 BIN_PAGES = 100

@@ -6,12 +6,11 @@ import pytest
 from typer.main import get_command
 
 from app import cli
-from app.api import events, timeline
-from app.api.strictness import parameters_of
-from app.commands.event_options import PANEL
-from app.views import event_filters
-from app.views.choices import EVENT_PARAMETERS
-from app.views.event_filters import EventFilters
+from app.api import _events as events, _timeline as timeline
+from app.commands.usage._event_options import PANEL
+from app.http.parameters._strictness import parameters_of
+from app.queries.choices import EVENT_PARAMETERS
+from app.queries.events import EventFilters, _filters as event_filters
 
 NAMES = [declared.name for declared in EVENT_PARAMETERS]
 

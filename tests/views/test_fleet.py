@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from small_guest import event
 
-from app.model.events import Certainty, PageState, To
-from app.model.layout import Backing, Memslot, VmIdentity
-from app.store import writer as writer_module
+from app.model.guest import Backing, Certainty, Memslot, PageState, To, VmIdentity
+from app.queries.home import Overviews
+from app.queries.home._overview import VmOverview
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
-from app.store.reader import Reader
-from app.store.writer import RecordingWriter
-from app.views.overview import Overviews, VmOverview
+from app.store.read import Reader
+from app.store.write import RecordingWriter, _writer as writer_module
 
 VMS = 50
 SECOND = 10**9

@@ -6,11 +6,10 @@ import io
 import pyarrow as pa
 import pytest
 
-from app.views.choices import TableFormat
-from app.views.exports import SCHEMAS
-from app.views.inventory_tables import RECORDINGS, VMS
-from app.views.table_files import table_chunks
-from app.views.tables import NAME
+from app.queries.choices import TableFormat
+from app.queries.events import SCHEMAS
+from app.queries.tables import RECORDINGS, VMS, table_chunks
+from app.queries.tables._columns import NAME
 
 FORMULAS = [
     "=1+1",

@@ -2,9 +2,8 @@
 
 import pytest
 
-from app.store.tables import EDITION, Recording, Vm
-from app.views.measures import why_not
-from app.views.raster_image import Measure
+from app.queries.maps import Measure, why_not
+from app.store.schema import EDITION, Recording, Vm
 
 RANGES = {"capability": "conversion-ranges", "costs": "no ranges"}
 OTHERS = (Measure.CONVERSIONS, Measure.PAGE_FAULTS, Measure.PING_PONG, Measure.MIXED)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from app.model.events import RUN, PageState, RunArray
-from app.views.overview import address_strip
+from app.model.events import RUN, RunArray
+from app.model.guest import PageState
+from app.queries.home._overview import address_strip
 
 
 def runs(*rows: tuple[int, int, PageState]) -> RunArray:

@@ -8,13 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import GFN_LIMIT
+from app.model.guest import GFN_LIMIT
+from app.queries.history import Pages, diff, moment, page_history, rows_between
 from app.store.database import open_database
 from app.store.errors import NotFound
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.views.diffs import diff, moment, rows_between
-from app.views.page_history import Pages, page_history
+from app.store.read import Reader
+from app.store.schema import Vm
 
 Simulated = tuple[Reader, Vm, list[dict[str, Any]]]
 

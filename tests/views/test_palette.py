@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from app.views import palette
-from app.views.palette import Theme
+from app.queries.maps import Theme, _palette as palette
 
 
 @pytest.mark.parametrize("theme", Theme)

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from app.model.events import CHANGE, EVENT, EventKind, Outcome, To
-from app.model.states import Totals
-from app.model.timeline import timeline
-from app.views.overview import AddressStrip
-from app.views.palette import PRIVATE_COLOUR, SHARED_COLOUR
-from app.views.pictures import HATCH, spark, strip_cells
+from app.model.events import CHANGE, EVENT
+from app.model.guest import EventKind, Outcome, To, Totals
+from app.model.raster._timeline import timeline
+from app.queries.home import HATCH, AddressStrip, spark, strip_cells
+from app.queries.maps._palette import PRIVATE_COLOUR, SHARED_COLOUR
 
 
 def test_strip_joins_neighbours_of_one_colour_and_hatches_unknown() -> None:

@@ -6,21 +6,19 @@ from pathlib import Path
 import pytest
 from planting import Recorded, Recount, record, recount
 
-from app.model.events import Cause, To
-from app.views.storms import StormRow, Storms
-from app.views.stretch_parts import StretchView
-from collector.simulator.machine import Place, Region
-from collector.simulator.patterns import Scattered
-from collector.simulator.phases.accept import Accept
-from collector.simulator.phases.break_blocks import BreakBlocks
-from collector.simulator.phases.convert import Convert
-from collector.simulator.phases.failures import Failures
-from collector.simulator.phases.flips import Flips
-from collector.simulator.phases.lose_events import LoseEvents
-from collector.simulator.phases.ping_pong import PingPong
-from collector.simulator.scenario import Storm
-from collector.simulator.scenarios.boot import BOOT, BOOTED, DMA
-from collector.simulator.stage import Phase
+from app.model.guest import Cause, To
+from app.queries.storms import StormRow, Storms, StretchView
+from collector.simulator import Phase, Place, Region, Scattered, Storm
+from collector.simulator.phases import (
+    Accept,
+    BreakBlocks,
+    Convert,
+    Failures,
+    Flips,
+    LoseEvents,
+    PingPong,
+)
+from collector.simulator.scenarios._boot import BOOT, BOOTED, DMA
 
 MILLISECOND = 1_000_000
 HIGH = Region.HIGH_RAM

@@ -2,18 +2,15 @@ import numpy as np
 import pytest
 
 from app.model.raster import Churn, Raster
-from app.views import palette
-from app.views.palette import Theme
-from app.views.raster_image import (
+from app.queries.maps import Measure, Theme, _palette as palette, raster_png
+from app.queries.maps._raster_image import (
     HATCH_PERIOD,
     HATCH_WIDTH,
     SPARSE_HATCH_PERIOD,
-    Measure,
     conversion_pixels,
     density_pixels,
     mixed_pixels,
     private_pixels,
-    raster_png,
     return_pixels,
 )
 

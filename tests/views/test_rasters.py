@@ -7,11 +7,12 @@ import pyarrow as pa
 import pytest
 from planting import record
 
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.views.rasters import BATCH_CELLS, MapQuery, Rasters, cell_batches, map_layout
-from collector.simulator.phases.flips import Flips
-from collector.simulator.scenarios.boot import DMA
+from app.queries.maps import MapQuery, Rasters, cell_batches, map_layout
+from app.queries.maps._rasters import BATCH_CELLS
+from app.store.read import Reader
+from app.store.schema import Vm
+from collector.simulator.phases import Flips
+from collector.simulator.scenarios._boot import DMA
 
 WIDTH, HEIGHT = 64, 4096
 

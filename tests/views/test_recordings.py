@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from app.queries.inventory import recording_views
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
-from app.store.reader import Reader
-from app.store.tables import Host, Recording
-from app.store.writer import RecordingWriter
-from app.views.recordings import recording_views
+from app.store.read import Reader
+from app.store.schema import Host, Recording
+from app.store.write import RecordingWriter
 
 
 class BusyReader(Reader):

@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.model.events import EVENT, UNKNOWN_VCPU, Certainty, EventKind, PageState
-from app.model.timeline import Timeline
+from app.model.events import EVENT
+from app.model.guest import UNKNOWN_VCPU, Certainty, EventKind, PageState
+from app.model.raster import Timeline
+from app.queries.figures import Bounds
+from app.queries.storms import StormRules, Storms, _storms as storms_module, fact_lines, list_lines
 from app.store.database import open_database
 from app.store.errors import NotFound
 from app.store.protocol import RecordingHeader, VmIdentity
-from app.store.reader import Reader
-from app.store.tables import Vm
-from app.store.writer import RecordingWriter
-from app.views import storms as storms_module
-from app.views.known import Bounds
-from app.views.storm_lines import fact_lines, list_lines
-from app.views.storms import StormRules, Storms
+from app.store.read import Reader
+from app.store.schema import Vm
+from app.store.write import RecordingWriter
 
 MILLISECOND = 1_000_000
 SCENARIOS = ("calm", "boot-and-storm", "mmio-hole", "kexec", "balloon", "implicit-only")

@@ -7,30 +7,30 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from app.model.events import (
-    CHANGE,
-    EVENT,
+from app.model.events import CHANGE, EVENT, EventArray
+from app.model.guest import (
     UNKNOWN_LATENCY,
     UNKNOWN_VCPU,
+    Backing,
     Cause,
     Certainty,
-    EventArray,
     EventKind,
+    Memslot,
     Outcome,
     PageState,
     To,
 )
-from app.model.layout import Backing, Memslot
-from app.views.choices import TableFormat
-from app.views.json_rows import json_array, json_rows
-from app.views.table_files import table_chunks
-from app.views.tables import (
+from app.queries.choices import TableFormat
+from app.queries.tables import (
     EVENTS,
     changes_table,
     conversions_table,
     events_table,
+    json_array,
     memslots_table,
+    table_chunks,
 )
+from app.queries.tables._json_rows import json_rows
 
 CLOCK_START_NS = 1_000_000_000_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.views import text
+from app.queries.figures import _text as text
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 from itertools import pairwise
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from app.views.time_axis import edges_of
+from app.queries.maps import edges_of
 
 
 def test_edges_are_spread_evenly_in_whole_ns() -> None:

@@ -1,13 +1,13 @@
 """The scenarios there are. A new one is a new file here and a line in `SCENARIOS`."""
 
-from collector.simulator.scenario import Scenario
-from collector.simulator.scenarios.balloon import BALLOON
-from collector.simulator.scenarios.boot_and_storm import BOOT_AND_STORM
-from collector.simulator.scenarios.calm import CALM
-from collector.simulator.scenarios.implicit_only import IMPLICIT_ONLY
-from collector.simulator.scenarios.kexec import KEXEC
-from collector.simulator.scenarios.load import LOAD
-from collector.simulator.scenarios.mmio_hole import MMIO_HOLE
+from collector.simulator import Scenario
+from collector.simulator.scenarios._balloon import BALLOON
+from collector.simulator.scenarios._boot_and_storm import BOOT_AND_STORM
+from collector.simulator.scenarios._calm import CALM
+from collector.simulator.scenarios._implicit_only import IMPLICIT_ONLY
+from collector.simulator.scenarios._kexec import KEXEC
+from collector.simulator.scenarios._load import LOAD
+from collector.simulator.scenarios._mmio_hole import MMIO_HOLE
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario

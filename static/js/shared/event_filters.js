@@ -2,7 +2,7 @@
 
 import { EVENT_KINDS } from "./event_kinds.js";
 
-/** What respects with a few values can be; the server knows the same (app/views/event_filters.py). */
+/** What respects with a few values can be; the server knows the same (app/queries/events/_filters.py). */
 export const CHOICES = {
   kind: Object.keys(EVENT_KINDS),
   outcome: ["applied", "failed", "unconfirmed"],

@@ -11,7 +11,7 @@ const DEBUG_PORT = 0x402;
 const FIRST_PRINTABLE = 0x20;
 const LAST_PRINTABLE = 0x7e;
 
-/** What `aux` packs (EventKind.PHASE_MARK in app/model/events.py). */
+/** What `aux` packs (EventKind.PHASE_MARK in app/model/events/_columns.py). */
 export function phaseMark(aux) {
   const bits = BigInt(aux);
   const part = (shift, width) => Number(BigInt.asUintN(width, bits >> shift));

@@ -1,0 +1,318 @@
+"""The time x gpa map: its exact edges, its picture, its cells as numbers."""
+
+import hashlib
+from typing import Annotated
+from urllib.parse import urlencode
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from app.http.answers import (
+    TABLE_RESPONSES,
+    BadParameter,
+    Format,
+    FormatOf,
+    OnlyJson,
+    table_response,
+)
+from app.http.dependencies import RastersOf, ReaderOf, VmId
+from app.http.parameters import GfnsOf, Gpa, TimesOf
+from app.model.guest import PAGE_SHIFT
+from app.model.raster import Band
+from app.queries.figures import AtLeast, could_hold, known
+from app.queries.maps import (
+    CELLS,
+    EMPTY_PNG,
+    MapLayout,
+    MapQuery,
+    Measure,
+    Theme,
+    cell_at,
+    cell_batches,
+    map_layout,
+    most,
+    open_columns,
+    raster_png,
+    unplaced_in,
+    why_not,
+    with_times,
+)
+from app.store.errors import NotFound
+from app.store.schema import Vm
+
+router = APIRouter(prefix="/vms", tags=["raster"])
+
+MOST_CELLS = 2 << 20
+Width = Annotated[int, Query(ge=1, le=8192, description="At most so many columns.")]
+Height = Annotated[int, Query(ge=1, le=8192, description="At most so many rows.")]
+MeasureOf = Annotated[
+    Measure,
+    Query(
+        description="private: what share was private; conversions, page_faults: how many; "
+        "ping_pong: how many returns (changes of a page back to private or shared that it had been "
+        "before), once for each page; mixed: what share lies in mixed 2 MiB blocks."
+    ),
+]
+ThemeOf = Annotated[Theme, Query(description="Which page the picture is for.")]
+
+
+class BandOut(BaseModel):
+    """A stretch of addresses drawn without a break. Rows count from the lowest address."""
+
+    gpa_from: str = Field(examples=["0x100000000"])
+    gpa_to: str = Field(examples=["0x180000000"])
+    row_from: int
+    row_to: int
+
+
+EXAMPLE: JsonDict = {
+    "from": 0,
+    "to": 60_000_000_000,
+    "width": 1000,
+    "height": 512,
+    "cell_ns": 60_000_000.0,
+    "cell_bytes": 8_388_608.0,
+    "bands": [
+        {"gpa_from": "0x0", "gpa_to": "0x80000000", "row_from": 0, "row_to": 256},
+        {"gpa_from": "0x100000000", "gpa_to": "0x180000000", "row_from": 256, "row_to": 512},
+    ],
+    "measure": "private",
+    "max": 122,
+    "unplaced": 0,
+    "unavailable": None,
+    "image": "/api/v1/vms/1/raster.png?from=0&to=60000000000&width=1000&height=512"
+    "&measure=private&theme=light&revision=7",
+    "tag": '"4f1c2a9be07d4e0c8a6b5d3f2e1c0b9a"',
+}
+
+
+class RasterOut(BaseModel):
+    """The edges of a map, and where its picture is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    from_t: int = Field(
+        serialization_alias="from",
+        description="Where the first column begins: as asked, or a little before in wide windows.",
+    )
+    to_t: int = Field(serialization_alias="to", description="Where the last column ends.")
+    width: int = Field(description="Columns; column i is [from + span*i/width, ...), whole ns.")
+    height: int = Field(description="Rows; 0: no memslot was there at that time.")
+    cell_ns: float = Field(description="Time that a column covers on average.")
+    cell_bytes: float = Field(description="Bytes that a row covers on average.")
+    bands: list[BandOut] = Field(
+        description="Holes between memslots are left out. Rows divide a band evenly, in wide "
+        "windows to a quarter of a row; raster/cell tells a row's exact borders."
+    )
+    measure: Measure
+    max: int | None = Field(
+        description="Most of what the measure counts in a cell: the top of its logarithmic scale. "
+        "Of fractions: most conversions (private), most returns (mixed). Null: none is known, but "
+        "there were conversions whose range is not recorded."
+    )
+    unplaced: int | None = Field(
+        description="Conversions in this time whose range is not recorded: none of them is in the "
+        "picture. Null of page faults, which do not follow from conversions."
+    )
+    unavailable: str | None = Field(
+        description="Why the recording cannot show this measure: the picture has nothing of it."
+    )
+    image: str | None = Field(description="The picture of exactly this; null: no rows.")
+    tag: str = Field(description="The ETag of that picture: raster.png of the same query has it.")
+
+
+class CellOut(BaseModel):
+    """One cell. Fractions are of its pages, averaged over its time."""
+
+    from_t: int = Field(serialization_alias="from")
+    to_t: int = Field(serialization_alias="to")
+    gpa_from: str
+    gpa_to: str
+    npages: int
+    present: float = Field(description="Fraction that a memslot covered.")
+    private: float
+    shared: float
+    unknown: float
+    unplaced: int = Field(
+        description="Conversions in its time whose range is not recorded: they may have met it."
+    )
+    conversions: int | None = Field(description="Null: none is known, but some are unplaced.")
+    failed: int | None
+    page_faults: int | None = Field(description="Null: not recorded.")
+    private_faults: int | None = Field(
+        description="Page faults that are known to be on private pages. Null: of none is known "
+        "whether it was."
+    )
+    returns: int | None = Field(
+        description="Changes of a page back to private or shared that it had been before, by "
+        "conversions, each page counted. Null: none is known, but pages are unknown; or it was "
+        "stored by a version that did not keep it."
+    )
+    mixed: float | None = Field(
+        description="Fraction in 2 MiB blocks neither all private nor all shared. "
+        "Null: as of returns."
+    )
+    at_least: AtLeast
+
+
+def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height = 512) -> MapQuery:
+    """Read what part of a VM to draw, and how finely."""
+    if width * height > MOST_CELLS:
+        raise BadParameter("width", f"{width} x {height} cells are too many: {MOST_CELLS} at most")
+    return MapQuery(times.first, times.end, gfns.first, gfns.end, width, height)
+
+
+MapQueryOf = Annotated[MapQuery, Depends(map_query)]
+
+
+@router.get("/{vm_id}/raster", response_model=RasterOut, responses=TABLE_RESPONSES)
+def show_raster(
+    request: Request,
+    reader: ReaderOf,
+    rasters: RastersOf,
+    wanted: FormatOf,
+    vm_id: VmId,
+    query: MapQueryOf,
+    measure: MeasureOf = Measure.PRIVATE,
+    theme: ThemeOf = Theme.LIGHT,
+) -> RasterOut | Response:
+    """The exact edges of a map and where its picture is; as a table, its cells as numbers."""
+    vm = reader.vm(vm_id)
+    query = with_times(reader, vm, query)
+    layout = map_layout(reader, vm, query)
+    if wanted is not Format.JSON:
+        timeline = reader.timeline(vm_id, np.array(layout.t_edges, np.int64))
+        drawn = rasters.draw(vm, layout), rasters.draw_churn(vm, layout)
+        recording = reader.recording(vm.recording_id)
+        has_faults = could_hold(vm, recording, "page_fault")
+        cells = cell_batches(layout, *drawn, timeline.unplaced, has_faults=has_faults)
+        return table_response(request, wanted, cells, CELLS)
+    raster = rasters.draw_measure(vm, layout, measure)
+    unplaced = unplaced_in(reader, vm, layout, measure)
+    return RasterOut(
+        from_t=layout.from_t,
+        to_t=layout.to_t,
+        width=layout.width,
+        height=layout.height,
+        cell_ns=(layout.to_t - layout.from_t) / layout.width,
+        cell_bytes=(layout.pages << PAGE_SHIFT) / max(layout.height, 1),
+        bands=[band_out(band) for band in layout.bands],
+        measure=measure,
+        max=known(0 if raster is None else most(raster, measure), is_open=bool(unplaced)),
+        unplaced=unplaced,
+        unavailable=why_not(reader.recording(vm.recording_id), vm, measure),
+        image=None if raster is None else image_url(vm, query, measure, theme),
+        tag=picture_tag(vm, layout, measure, theme),
+    )
+
+
+def band_out(band: Band) -> BandOut:
+    return BandOut(
+        gpa_from=hex(band.first_gfn << PAGE_SHIFT),
+        gpa_to=hex(band.end_gfn << PAGE_SHIFT),
+        row_from=band.row_first,
+        row_to=band.row_end,
+    )
+
+
+def image_url(vm: Vm, query: MapQuery, measure: Measure, theme: Theme) -> str:
+    """The picture's URL; it differs as soon as the VM's stored history does.
+
+    It asks what was asked here, not for the edges that were drawn: those would be fitted anew.
+    """
+    gpas = {
+        name: hex(gfn << PAGE_SHIFT)
+        for name, gfn in (("gpa_from", query.first_gfn), ("gpa_to", query.end_gfn))
+        if gfn is not None
+    }
+    parameters = {
+        "from": query.from_t,
+        "to": query.to_t,
+        **gpas,
+        "width": query.width,
+        "height": query.height,
+        "measure": measure,
+        "theme": theme,
+        "revision": vm.revision,
+    }
+    return f"/api/v1/vms/{vm.id}/raster.png?{urlencode(parameters)}"
+
+
+@router.get(
+    "/{vm_id}/raster.png",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/png": {}}, "description": "A palette PNG."},
+        304: {"description": "The picture is still the one that If-None-Match names."},
+    },
+)
+def show_picture(
+    request: Request,
+    reader: ReaderOf,
+    rasters: RastersOf,
+    vm_id: VmId,
+    query: MapQueryOf,
+    measure: MeasureOf = Measure.PRIVATE,
+    theme: ThemeOf = Theme.LIGHT,
+    revision: Annotated[
+        int | None, Query(description="Tells pictures of a growing recording apart; no more.")
+    ] = None,
+) -> Response:
+    """The map as a picture, a pixel a cell, the highest address in the top row.
+
+    Transparent: no memslot. Hatched: some of the cell is unknown, or most of it.
+    """
+    vm = reader.vm(vm_id)
+    layout = map_layout(reader, vm, query)
+    headers = {"ETag": picture_tag(vm, layout, measure, theme), "Cache-Control": "no-cache"}
+    if headers["ETag"] == request.headers.get("if-none-match"):
+        return Response(status_code=304, headers=headers)
+    raster = rasters.draw_measure(vm, layout, measure)
+    if raster is None:
+        return Response(EMPTY_PNG, media_type="image/png", headers=headers)
+    png = raster_png(raster, measure, theme, open_columns(reader, vm, layout, measure))
+    return Response(png, media_type="image/png", headers=headers)
+
+
+def picture_tag(vm: Vm, layout: MapLayout, measure: Measure, theme: Theme) -> str:
+    """Names the picture's contents: what is drawn, of which state of the recording."""
+    drawn = f"{vm.uuid} {vm.revision} {layout} {measure} {theme}"
+    return f'"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}"'
+
+
+@router.get("/{vm_id}/raster/cell", dependencies=[OnlyJson])
+def show_cell(
+    reader: ReaderOf,
+    vm_id: VmId,
+    query: MapQueryOf,
+    t: Annotated[int, Query(description="An instant in the cell, ns since the start.")],
+    gpa: Annotated[Gpa, Query(description="An address in the cell, hex or decimal.")],
+) -> CellOut:
+    """What is in one cell of the map with the same parameters, exactly."""
+    vm = reader.vm(vm_id)
+    if gpa is None:
+        raise BadParameter("gpa", "an address is needed")
+    cell = cell_at(reader, vm, map_layout(reader, vm, query), t, gpa >> PAGE_SHIFT)
+    if cell is None:
+        raise NotFound(f"no cell of this map holds t={t}, gpa={gpa:#x}")
+    return CellOut(
+        from_t=cell.from_t,
+        to_t=cell.to_t,
+        gpa_from=hex(cell.first_gfn << PAGE_SHIFT),
+        gpa_to=hex(cell.end_gfn << PAGE_SHIFT),
+        npages=cell.end_gfn - cell.first_gfn,
+        present=cell.present,
+        private=cell.private,
+        shared=cell.shared,
+        unknown=cell.unknown,
+        unplaced=cell.unplaced,
+        conversions=cell.conversions,
+        failed=cell.failed,
+        page_faults=cell.page_faults,
+        private_faults=cell.private_faults,
+        returns=cell.returns,
+        mixed=cell.mixed,
+        at_least=cell.at_least,
+    )

@@ -1,0 +1,49 @@
+"""Recordings: continuous observations of one host."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.http.answers import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.http.dependencies import ReaderOf, RecordingId
+from app.http.parameters import After, Limit, Page, TimesOf, page_by_place, page_of
+from app.queries.inventory import (
+    LossView,
+    RecordingView,
+    find_recording,
+    loss_view,
+    recording_views,
+)
+from app.queries.tables import RECORDINGS, recordings_table
+
+router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+
+@router.get("", response_model=Page[RecordingView], responses=TABLE_RESPONSES)
+def list_recordings(
+    request: Request, reader: ReaderOf, wanted: FormatOf, after: After = None, limit: Limit = 1000
+) -> Page[RecordingView] | Response:
+    """All recordings, oldest first."""
+    items, following = page_of(recording_views(reader), lambda view: (view.id,), after, limit)
+    if wanted is Format.JSON:
+        return Page(items=items, next=following, limit=limit)
+    return table_response(request, wanted, [recordings_table(items)], RECORDINGS, following)
+
+
+@router.get("/{recording_id}", dependencies=[OnlyJson])
+def show_recording(reader: ReaderOf, recording_id: RecordingId) -> RecordingView:
+    """One recording."""
+    return find_recording(reader, recording_id)
+
+
+@router.get("/{recording_id}/losses", dependencies=[OnlyJson])
+def list_losses(
+    reader: ReaderOf,
+    recording_id: RecordingId,
+    times: TimesOf,
+    after: After = None,
+    limit: Limit = 1000,
+) -> Page[LossView]:
+    """Stretches in which events were lost, by start."""
+    reader.recording(recording_id)
+    losses = reader.losses(recording_id, times.first, times.end)
+    items, following = page_by_place([loss_view(loss) for loss in losses], after, limit)
+    return Page(items=items, next=following, limit=limit)

@@ -1,0 +1,71 @@
+"""VMs of recordings, and what of them fits into one object."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.http.answers import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.http.dependencies import ReaderOf, VmId
+from app.http.limits import INTEGER_LIMIT
+from app.http.parameters import After, Limit, Page, TimesOf, page_by_place, page_of
+from app.queries.inventory import MemslotView, VmView, memslot_view, vm_view
+from app.queries.tables import MEMSLOTS, VMS, memslots_table, vms_table
+
+router = APIRouter(prefix="/vms", tags=["vms"])
+
+
+@router.get("", response_model=Page[VmView], responses=TABLE_RESPONSES)
+def list_vms(
+    request: Request,
+    reader: ReaderOf,
+    wanted: FormatOf,
+    recording: Annotated[
+        int | None, Query(ge=1, lt=INTEGER_LIMIT, description="Only this recording's VMs.")
+    ] = None,
+    unattributed: Annotated[
+        bool, Query(description="With what holds the events that belong to no VM that is told.")
+    ] = False,
+    after: After = None,
+    limit: Limit = 1000,
+) -> Page[VmView] | Response:
+    """All VMs, in the order in which they became known."""
+    if recording is not None:
+        reader.recording(recording)
+    vms = reader.vms(recording, include_unattributed=unattributed)
+    page, following = page_of(vms, lambda vm: (vm.id or 0,), after, limit)
+    items = [vm_view(reader, vm) for vm in page]
+    if wanted is Format.JSON:
+        return Page(items=items, next=following, limit=limit)
+    return table_response(request, wanted, [vms_table(items)], VMS, following)
+
+
+@router.get("/{vm_id}", dependencies=[OnlyJson])
+def show_vm(reader: ReaderOf, vm_id: VmId) -> VmView:
+    """One VM."""
+    return vm_view(reader, reader.vm(vm_id))
+
+
+@router.get("/{vm_id}/memslots", response_model=Page[MemslotView], responses=TABLE_RESPONSES)
+def list_memslots(
+    request: Request,
+    reader: ReaderOf,
+    wanted: FormatOf,
+    vm_id: VmId,
+    times: TimesOf,
+    at: Annotated[
+        int | None,
+        Query(ge=0, lt=INTEGER_LIMIT, description="Only those alive at this instant."),
+    ] = None,
+    after: After = None,
+    limit: Limit = 10_000,
+) -> Page[MemslotView] | Response:
+    """Memslots with their lifetimes, by start; of a window those that were there in it."""
+    reader.vm(vm_id)
+    memslots = [
+        slot for slot in reader.memslots(vm_id, at) if slot.was_alive_in(times.first, times.end)
+    ]
+    items, following = page_by_place(memslots, after, limit)
+    if wanted is Format.JSON:
+        views = [memslot_view(memslot) for memslot in items]
+        return Page(items=views, next=following, limit=limit)
+    return table_response(request, wanted, [memslots_table(items)], MEMSLOTS, following)

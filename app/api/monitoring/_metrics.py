@@ -1,0 +1,99 @@
+"""What is stored, for Prometheus (text exposition format 0.0.4). Labels: vm, outcome, state."""
+
+from collections.abc import Callable, Iterator
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+
+from app.api.monitoring import _collector_metrics as collector_metrics
+from app.http.dependencies import ReaderOf
+from app.model.guest import Totals
+from app.queries.figures import totals_view
+from app.queries.inventory import conversion_counts
+from app.store.read import Reader
+from app.store.schema import RecordingState
+
+router = APIRouter(tags=["health"])
+CONTENT_TYPE = "text/plain; version=0.0.4"
+Samples = Iterator[tuple[str, float]]
+"""Labels in braces, and the value."""
+Read = Callable[[Reader], Samples]
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(reader: ReaderOf) -> PlainTextResponse:
+    """Counters and gauges of what is stored."""
+    lines = [line for family in FAMILIES for line in exposition(reader, *family)]
+    return PlainTextResponse("".join(f"{line}\n" for line in lines), media_type=CONTENT_TYPE)
+
+
+def exposition(reader: Reader, name: str, kind: str, meaning: str, read: Read) -> Iterator[str]:
+    yield f"# HELP {name} {meaning}"
+    yield f"# TYPE {name} {kind}"
+    for labels, value in read(reader):
+        yield f"{name}{labels} {value}"
+
+
+def recordings(reader: Reader) -> Samples:
+    states = [recording.state for recording in reader.recordings()]
+    for state in (RecordingState.WRITING, RecordingState.COMPLETE, RecordingState.INCOMPLETE):
+        yield f'{{state="{state}"}}', states.count(state)
+
+
+def conversions(reader: Reader) -> Samples:
+    for vm in reader.vms(include_unattributed=True):
+        for outcome in ("applied", "failed", "unconfirmed"):
+            yield f'{{vm="{vm.id}",outcome="{outcome}"}}', getattr(vm, outcome)
+
+
+def counted(name: str) -> Read:
+    """A count of conversions by VM, without VMs of which it is not known."""
+
+    def read(reader: Reader) -> Samples:
+        for vm in reader.vms(include_unattributed=True):
+            value = getattr(conversion_counts([vm]), name)
+            if value is not None:
+                yield f'{{vm="{vm.id}"}}', value
+
+    return read
+
+
+def pages(reader: Reader) -> Samples:
+    for vm in reader.vms():
+        totals = Totals(vm.private_pages, vm.shared_pages, vm.unknown_pages)
+        told = totals_view(totals, layout_is_known=vm.layout_is_known)
+        for state in ("private", "shared", "unknown"):
+            if getattr(told, state) is not None:
+                yield f'{{vm="{vm.id}",state="{state}"}}', getattr(told, state)
+
+
+def lost_events(reader: Reader) -> Samples:
+    for recording in reader.recordings():
+        yield f'{{recording="{recording.id}"}}', recording.lost_events
+
+
+FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
+    ("gmemscope_recordings", "gauge", "Recordings by state.", recordings),
+    ("gmemscope_conversions_total", "counter", "Conversions by what became of them.", conversions),
+    (
+        "gmemscope_conversions_unknown_direction_total",
+        "counter",
+        "Applied conversions whose direction is not recorded.",
+        counted("to_unknown"),
+    ),
+    (
+        "gmemscope_conversions_uncertain_total",
+        "counter",
+        "Conversions that leave open which pages they changed.",
+        counted("uncertain"),
+    ),
+    (
+        "gmemscope_effective_pages_total",
+        "counter",
+        "Pages that really changed, at least: see gmemscope_conversions_uncertain_total.",
+        counted("effective_pages"),
+    ),
+    ("gmemscope_pages", "gauge", "Pages in live memslots by state.", pages),
+    ("gmemscope_lost_events_total", "counter", "Events known to be lost.", lost_events),
+    *collector_metrics.FAMILIES,
+)

@@ -1,0 +1,25 @@
+"""Commands that make a recording, or tell how to: `collect`, `simulate`, `import`, `snapshot`,
+`recipe`.
+"""
+
+from app.commands.recording import (
+    _collect as collect,
+    _import as import_,
+    _recipe as recipe,
+    _simulate as simulate,
+    _snapshot as snapshot,
+)
+from app.commands.recording._import import ImportTask, import_one
+from app.commands.recording._simulate import record, showing_of
+
+__all__ = [
+    "ImportTask",
+    "collect",
+    "import_",
+    "import_one",
+    "recipe",
+    "record",
+    "showing_of",
+    "simulate",
+    "snapshot",
+]

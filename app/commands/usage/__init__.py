@@ -1,0 +1,42 @@
+"""What commands share: options, checks of what is installed, files to write, signals,
+summaries.
+"""
+
+from app.commands.usage import _version as version
+from app.commands.usage._damage import tell_damage
+from app.commands.usage._event_options import Filters, filter_of, with_event_options
+from app.commands.usage._import_summary import (
+    conversions_text,
+    memslots_text,
+    summarise,
+    summary_lines,
+)
+from app.commands.usage._needs import check_libraries, lacking
+from app.commands.usage._options import Database, Json, open_engine, open_to_read, require_database
+from app.commands.usage._outputs import opened_output
+from app.commands.usage._signals import stopped_by_signals
+from app.commands.usage._sizes import parse_size
+from app.commands.usage._times import parse_instant
+
+__all__ = [
+    "Database",
+    "Filters",
+    "Json",
+    "check_libraries",
+    "conversions_text",
+    "filter_of",
+    "lacking",
+    "memslots_text",
+    "open_engine",
+    "open_to_read",
+    "opened_output",
+    "parse_instant",
+    "parse_size",
+    "require_database",
+    "stopped_by_signals",
+    "summarise",
+    "summary_lines",
+    "tell_damage",
+    "version",
+    "with_event_options",
+]

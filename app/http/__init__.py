@@ -1,0 +1,1 @@
+"""What REST and pages share: typed parameters, error answers, dependencies of endpoints."""

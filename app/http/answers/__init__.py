@@ -1,0 +1,53 @@
+"""Shapes of answers: JSON, CSV, Arrow or Parquet, problem details, and what a browser may do
+with them.
+"""
+
+from app.http.answers._formats import (
+    API_PREFIX,
+    OPENAPI_PATH,
+    TABLE_RESPONSES,
+    Format,
+    FormatOf,
+    OnlyJson,
+    SuffixMiddleware,
+    json_response,
+    quality,
+    table_response,
+)
+from app.http.answers._headers import SECURITY_HEADERS
+from app.http.answers._problems import (
+    PROBLEMS,
+    PROBLEMS_OF_ALL,
+    PROBLEMS_OF_BODIES,
+    PROBLEMS_OF_CHANGES,
+    SCHEMAS_PLACE,
+    BadParameter,
+    Problem,
+    add_problem_handlers,
+    problem_response,
+    problems,
+)
+
+__all__ = [
+    "API_PREFIX",
+    "OPENAPI_PATH",
+    "PROBLEMS",
+    "PROBLEMS_OF_ALL",
+    "PROBLEMS_OF_BODIES",
+    "PROBLEMS_OF_CHANGES",
+    "SCHEMAS_PLACE",
+    "SECURITY_HEADERS",
+    "TABLE_RESPONSES",
+    "BadParameter",
+    "Format",
+    "FormatOf",
+    "OnlyJson",
+    "Problem",
+    "SuffixMiddleware",
+    "add_problem_handlers",
+    "json_response",
+    "problem_response",
+    "problems",
+    "quality",
+    "table_response",
+]

@@ -1,0 +1,42 @@
+"""What an address may ask for: parameters that are named and mean the same wherever they
+appear.
+"""
+
+from app.http.parameters._bodies import described, json_body, small_body, told_as_invalid
+from app.http.parameters._event_filters import EventsWanted
+from app.http.parameters._page_ranges import AfterEvent, PagesOf
+from app.http.parameters._paging import After, Limit, Page, page_by_place, page_of, parse_cursor
+from app.http.parameters._parameters import At, GfnsOf, Gpa, TimesOf
+from app.http.parameters._sides import Sides, SidesOf, vms_of
+from app.http.parameters._storm_rules import RulesOf, rules_of
+from app.http.parameters._strictness import KnownOnly
+from app.http.parameters._texts import file_name, one_line, plain
+
+__all__ = [
+    "After",
+    "AfterEvent",
+    "At",
+    "EventsWanted",
+    "GfnsOf",
+    "Gpa",
+    "KnownOnly",
+    "Limit",
+    "Page",
+    "PagesOf",
+    "RulesOf",
+    "Sides",
+    "SidesOf",
+    "TimesOf",
+    "described",
+    "file_name",
+    "json_body",
+    "one_line",
+    "page_by_place",
+    "page_of",
+    "parse_cursor",
+    "plain",
+    "rules_of",
+    "small_body",
+    "told_as_invalid",
+    "vms_of",
+]

@@ -1,0 +1,68 @@
+"""Time x gfn pictures and timelines: changes and events summed into cells.
+
+Sums are additive: a segment keeps those of an aligned grid (`summary`, `timeline_summary`), and a
+wide window adds summaries where a narrow one adds changes.
+"""
+
+from app.model.raster._address_axis import Band, Stretch, bands, covered, row_ranges, touched
+from app.model.raster._raster import NO_BLOCKS, Churn, ChurnSums, Grid, Raster, RasterSums
+from app.model.raster._raster_sums import COUNTS, MIXED, Times, column_at
+from app.model.raster._summary import Summary, add_summary, summarise
+from app.model.raster._summary_sums import CELL
+from app.model.raster._timeline import (
+    FIELDS,
+    NO_MEMSLOT,
+    NOOP,
+    PAGES_TO_PRIVATE,
+    PAGES_TO_SHARED,
+    PRIVATE,
+    STATE_UNKNOWN,
+    UNCERTAIN,
+    Counts,
+    Timeline,
+    TimelineSums,
+    count_event,
+)
+from app.model.raster._timeline_summary import (
+    TimelineSummary,
+    add_timeline_summary,
+    summarise_timeline,
+)
+
+__all__ = [
+    "CELL",
+    "COUNTS",
+    "FIELDS",
+    "MIXED",
+    "NOOP",
+    "NO_BLOCKS",
+    "NO_MEMSLOT",
+    "PAGES_TO_PRIVATE",
+    "PAGES_TO_SHARED",
+    "PRIVATE",
+    "STATE_UNKNOWN",
+    "UNCERTAIN",
+    "Band",
+    "Churn",
+    "ChurnSums",
+    "Counts",
+    "Grid",
+    "Raster",
+    "RasterSums",
+    "Stretch",
+    "Summary",
+    "Timeline",
+    "TimelineSummary",
+    "TimelineSums",
+    "Times",
+    "add_summary",
+    "add_timeline_summary",
+    "bands",
+    "column_at",
+    "count_event",
+    "covered",
+    "row_ranges",
+    "summarise",
+    "summarise_timeline",
+    "touched",
+]

@@ -1,0 +1,74 @@
+"""Two moments side by side, as a page whose address reproduces it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.http.dependencies import ReaderOf
+from app.http.parameters import Sides, SidesOf, vms_of
+from app.queries.history import (
+    BINS,
+    Between,
+    Moment,
+    between,
+    changes,
+    diff,
+    largest,
+    moment,
+    rows_between,
+    states,
+)
+from app.queries.home import STRIP_HEIGHT
+from app.queries.inventory import find_recording
+from app.rendering import PageRoute, page
+from app.store.read import Reader
+
+RUNS_SHOWN = 50
+EVENTS_SHOWN = 50
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/diff", include_in_schema=False)
+def show_diff(
+    reader: ReaderOf,
+    chosen: SidesOf,
+    swap: Annotated[bool, Query(description="The other way round.")] = False,
+) -> Response:
+    """What became private, shared or unknown between two moments."""
+    first, second = vms_of(reader, chosen)
+    a = moment(reader, first, chosen.at, chosen.event)
+    b = moment(reader, second, chosen.at_b, chosen.event_b)
+    if swap:
+        a, b = b, a
+    rows = rows_between(reader, a, b)
+    recordings = [find_recording(reader, i) for i in dict.fromkeys((a.recording, b.recording))]
+    is_one_clock = len({one.clock for one in recordings}) == 1
+    return page(
+        "diff.html",
+        found=diff(a, b, rows),
+        recordings=recordings,
+        recording=recordings[0] if is_one_clock else None,
+        between=_between(reader, a, b),
+        runs=largest(a, b, rows, RUNS_SHOWN),
+        strips=[("A", states(rows, "before")), ("B", states(rows, "after"))],
+        changes=changes(rows),
+        width=BINS,
+        height=STRIP_HEIGHT,
+        link=_link(chosen),
+    )
+
+
+def _between(reader: Reader, a: Moment, b: Moment) -> Between | None:
+    """Events between two moments of one VM, whichever is the later one."""
+    if a.vm != b.vm or a.at == b.at:
+        return None
+    first, last = sorted((a.at, b.at))
+    return between(reader, a.vm, first + 1, last + 1, EVENTS_SHOWN)
+
+
+def _link(chosen: Sides) -> str:
+    """The query that reproduces the page."""
+    names = ("vm", "at", "event", "vm_b", "at_b", "event_b")
+    given = {name: getattr(chosen, name) for name in names}
+    return "&".join(f"{name}={value}" for name, value in given.items() if value is not None)

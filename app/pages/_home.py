@@ -1,0 +1,61 @@
+"""The first page: hosts and their VMs, those that need a look first."""
+
+import time
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
+
+from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Overviews, spark, strip_cells
+from app.rendering import PageRoute, page
+from app.store.read import Reader
+from app.store.segments import ByteCache
+from app.templating import markup
+
+KEPT_S = 0.5
+"""Ages are this old at most; all else is as old as the last commit."""
+
+router = APIRouter(route_class=PageRoute)
+
+
+class Hosts:
+    """All hosts as markup, made once for all tabs that hear the same news."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._overviews = Overviews(reader)
+        self._made = ByteCache(1)
+
+    def markup(self) -> str:
+        now = (*self._reader.heads(), time.monotonic() // KEPT_S)
+        return self._made.get(now, self._make, lambda _: 1)
+
+    def _make(self) -> str:
+        return markup(
+            "hosts.html",
+            hosts=self._overviews.hosts(),
+            strip_cells=strip_cells,
+            strip_width=STRIP_WIDTH,
+            strip_height=STRIP_HEIGHT,
+            spark=spark,
+            spark_height=SPARK_HEIGHT,
+        )
+
+
+def hosts_of(request: Request) -> Hosts:
+    return cast(Hosts, request.app.state.hosts)
+
+
+HostsOf = Annotated[Hosts, Depends(hosts_of)]
+
+
+@router.get("/", include_in_schema=False)
+def show_home(hosts: HostsOf) -> Response:
+    """All hosts and VMs, or, without any, how to get some."""
+    return page("home.html", hosts=hosts.markup())
+
+
+@router.get("/home/hosts", include_in_schema=False)
+def show_hosts(hosts: HostsOf) -> Response:
+    """The part of the first page that changes, for htmx."""
+    return HTMLResponse(hosts.markup())

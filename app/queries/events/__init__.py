@@ -1,0 +1,44 @@
+"""Pages of events, the filters that choose them, why calls failed, and exports."""
+
+from app.queries.events._events import events_page
+from app.queries.events._exports import SCHEMAS, Export, export_batches
+from app.queries.events._failures import (
+    NO_LAYOUT,
+    RULES,
+    alike,
+    errno_name,
+    where_failed,
+    why_failed,
+)
+from app.queries.events._filters import (
+    NOT_KNOWN,
+    SIZE_NAMES,
+    EventFilters,
+    FilterError,
+    event_filter,
+    slot_text,
+)
+from app.queries.events._notes import NOTES, NoteView, note_view, notes_table
+
+__all__ = [
+    "NOTES",
+    "NOT_KNOWN",
+    "NO_LAYOUT",
+    "RULES",
+    "SCHEMAS",
+    "SIZE_NAMES",
+    "EventFilters",
+    "Export",
+    "FilterError",
+    "NoteView",
+    "alike",
+    "errno_name",
+    "event_filter",
+    "events_page",
+    "export_batches",
+    "note_view",
+    "notes_table",
+    "slot_text",
+    "where_failed",
+    "why_failed",
+]

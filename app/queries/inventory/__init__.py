@@ -1,0 +1,42 @@
+"""What there is: recordings, VMs, memslots, coverage. No numpy is imported here."""
+
+from app.queries.inventory._coverage import CoverageView, coverage_of, coverage_view
+from app.queries.inventory._memslots import MemslotView, memslot_view
+from app.queries.inventory._recordings import (
+    LATE_MS,
+    LossView,
+    RecordingView,
+    behind_ms,
+    find_recording,
+    loss_view,
+    recording_views,
+)
+from app.queries.inventory._vms import (
+    ConversionCounts,
+    VmView,
+    conversion_counts,
+    conversions_line,
+    find_vm,
+    vm_view,
+)
+
+__all__ = [
+    "LATE_MS",
+    "ConversionCounts",
+    "CoverageView",
+    "LossView",
+    "MemslotView",
+    "RecordingView",
+    "VmView",
+    "behind_ms",
+    "conversion_counts",
+    "conversions_line",
+    "coverage_of",
+    "coverage_view",
+    "find_recording",
+    "find_vm",
+    "loss_view",
+    "memslot_view",
+    "recording_views",
+    "vm_view",
+]

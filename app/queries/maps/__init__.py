@@ -1,0 +1,40 @@
+"""The time x gpa map: its cells, its measures, and its picture as palette indices."""
+
+from app.queries.maps._cells import cell_at
+from app.queries.maps._measures import most, open_columns, unplaced_in, why_not
+from app.queries.maps._palette import RAMP, RAMP_STEPS, Theme, palette
+from app.queries.maps._raster_image import EMPTY_PNG, Measure, raster_png
+from app.queries.maps._rasters import (
+    CELLS,
+    MapLayout,
+    MapQuery,
+    Rasters,
+    cell_batches,
+    map_layout,
+    with_times,
+)
+from app.queries.maps._time_axis import edges_of, stretch_of
+
+__all__ = [
+    "CELLS",
+    "EMPTY_PNG",
+    "RAMP",
+    "RAMP_STEPS",
+    "MapLayout",
+    "MapQuery",
+    "Measure",
+    "Rasters",
+    "Theme",
+    "cell_at",
+    "cell_batches",
+    "edges_of",
+    "map_layout",
+    "most",
+    "open_columns",
+    "palette",
+    "raster_png",
+    "stretch_of",
+    "unplaced_in",
+    "why_not",
+    "with_times",
+]

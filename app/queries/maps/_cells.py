@@ -1,0 +1,89 @@
+"""One cell of the map, exactly: what is under the cursor."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.model.raster import Grid, Raster, Timeline
+from app.queries.figures import bounded, could_hold, row_id
+from app.queries.maps._rasters import MapLayout
+from app.store.read import Reader, has_churn
+from app.store.schema import Vm
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """A cell's borders and contents. Fractions are of its pages, averaged over its time."""
+
+    from_t: int
+    to_t: int
+    first_gfn: int
+    end_gfn: int
+    present: float
+    private: float
+    unknown: float
+    unplaced: int  # conversions of unknown range, anywhere, in its time
+    conversions: int | None  # None: none is known, but some are unplaced
+    failed: int | None
+    page_faults: int | None  # None: not recorded
+    private_faults: int | None  # None: of none is known whether it was private
+    returns: int | None  # None: not kept, or none is known and pages are unknown
+    mixed: float | None
+    at_least: list[str]
+
+    @property
+    def shared(self) -> float:
+        return max(0.0, self.present - self.private - self.unknown)
+
+
+def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> CellView | None:
+    """The cell of a map in which an instant and a gfn lie; None if none does."""
+    row = layout.row_of(gfn)
+    column = int(np.searchsorted(layout.t_edges, t, side="right")) - 1
+    if row is None or not 0 <= column < layout.width:
+        return None
+    from_t, to_t = layout.t_edges[column : column + 2]
+    first_gfn, end_gfn = layout.row_first[row], layout.row_end[row]
+    edges = np.array([from_t, to_t], np.int64)
+    grid = Grid(edges, np.array([first_gfn], np.uint64), np.array([end_gfn], np.uint64))
+    raster = reader.raster(row_id(vm), grid)
+    timeline = reader.timeline(row_id(vm), edges)
+    counts, least = _counts(reader, vm, grid, raster, timeline)
+    return CellView(
+        from_t=from_t,
+        to_t=to_t,
+        first_gfn=first_gfn,
+        end_gfn=end_gfn,
+        present=float(raster.present[0, 0]),
+        private=float(raster.private[0, 0]),
+        unknown=float(raster.unknown[0, 0]),
+        unplaced=int(timeline.unplaced[0]),
+        **counts,
+        at_least=least,
+    )
+
+
+def _counts(
+    reader: Reader, vm: Vm, grid: Grid, raster: Raster, timeline: Timeline
+) -> tuple[dict[str, Any], list[str]]:
+    """What is known of what is counted in a cell, and which of it are lower bounds."""
+    churn = reader.churn(row_id(vm), grid) if has_churn(vm) else None
+    has_unknown = bool(raster.unknown[0, 0] > 0)
+    has_faults = could_hold(vm, reader.recording(vm.recording_id), "page_fault")
+    faults = int(raster.page_faults[0, 0])
+    sums: dict[str, Any] = {
+        "conversions": int(raster.conversions[0, 0]),
+        "failed": int(raster.failed[0, 0]),
+        "page_faults": faults,
+        "private_faults": int(raster.private_faults[0, 0]),
+        "returns": None if churn is None else int(churn.returns[0, 0]),
+        "mixed": None if churn is None else float(churn.mixed[0, 0]),
+    }
+    is_open = {
+        **dict.fromkeys(("conversions", "failed"), bool(timeline.unplaced[0])),
+        **dict.fromkeys(("returns", "mixed"), has_unknown),
+        "page_faults": not has_faults,
+        "private_faults": bool(faults) or not has_faults,
+    }
+    return bounded(sums, [name for name in sums if is_open[name]])

@@ -1,0 +1,171 @@
+"""Tallies with names that people use, most calls first."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from app.model.guest import UNKNOWN_VCPU, Cause, Certainty, Memslot, Outcome, To
+from app.model.stats import NO_RANGE, Difference, Dimension, SizeClass, Tally, size_name
+from app.queries.events import NO_LAYOUT, NOT_KNOWN, SIZE_NAMES, errno_name, slot_text
+from app.queries.figures import AtLeast, bounded
+
+ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TallyRow:
+    """The conversions that have one value in common."""
+
+    value: str
+    calls: int
+    applied: int
+    failed: int
+    effective_pages: int | None
+    latency_ns: Annotated[
+        int | None, Field(description="Time spent in the calls whose end was seen.")
+    ]
+    at_least: AtLeast
+    share: Annotated[float, Field(description="Of the stretch's conversions.")]
+    filter: Annotated[
+        str | None,
+        Field(description="Parameters of `events` that leave just these, with kind=conversion."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TallyTable:
+    """One way to tell conversions apart."""
+
+    dimension: str
+    rows: list[TallyRow]
+    values: Annotated[int, Field(description="How many values there are; the first are in rows.")]
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """A value that was met more, or less, often than in the stretch before."""
+
+    dimension: str
+    value: str
+    calls_during: int
+    calls_before: int
+    share_during: float
+    share_before: Annotated[
+        float | None, Field(description="Null: there was no call in the stretch before.")
+    ]
+    filter: Annotated[str | None, Field(description="As that of a tally's row.")]
+
+
+Slots = Sequence[Memslot] | None
+"""Those that tallies were made with; None: no memslot of the VM was ever known."""
+
+
+def value_name(dimension: Dimension, value: int, slots: Slots) -> str:
+    """What a value is called."""
+    match dimension:
+        case Dimension.DIRECTION:
+            return f"to {To(value).name.lower()}"
+        case Dimension.OUTCOME:
+            return Outcome(value).name.lower()
+        case Dimension.ERRNO:
+            return errno_name(value) if value else "none"
+        case Dimension.CAUSE:
+            return _cause_name(Cause(value >> 8), Certainty(value & 0xFF))
+        case Dimension.SIZE:
+            return size_name(value)
+        case Dimension.VCPU:
+            return "not known" if value == UNKNOWN_VCPU else f"vCPU {value}"
+        case Dimension.THREAD:
+            return f"thread {value}" if value else "not known"
+        case Dimension.MEMSLOT:
+            return _slot_name(value, slots)
+
+
+def _cause_name(cause: Cause, certainty: Certainty) -> str:
+    if cause == Cause.NONE:
+        return "not recorded"
+    name = "VMM" if cause == Cause.VMM else cause.name.lower()
+    return f"{name} ({certainty.name.lower()})"
+
+
+def _slot_name(value: int, slots: Slots) -> str:
+    if value == NO_RANGE:
+        return "range not recorded"
+    if slots is None:
+        return NO_LAYOUT
+    if value < 0:
+        return "no memslot"
+    slot = slots[value]
+    number = "a memslot" if slot.slot < 0 else f"memslot {slot.slot}"
+    return f"{number} at {slot.base_gfn << 12:#x}"
+
+
+def filter_text(
+    dimension: Dimension, value: int, values: Collection[int], slots: Slots
+) -> str | None:
+    """What leaves the calls of one of a table's values, as links have it; None: nothing does."""
+    match dimension:
+        case Dimension.DIRECTION | Dimension.OUTCOME:
+            members = To if dimension is Dimension.DIRECTION else Outcome
+            return f"{dimension}={members(value).name.lower()}"
+        case Dimension.CAUSE:
+            is_told_apart = sum(other >> 8 == value >> 8 for other in values) == 1
+            return f"cause={Cause(value >> 8).name.lower()}" if is_told_apart else None
+        case Dimension.SIZE:
+            return f"size={SIZE_NAMES[SizeClass(size_name(value))]}"
+        case Dimension.VCPU:
+            return f"vcpu={NOT_KNOWN if value == UNKNOWN_VCPU else value}"
+        case Dimension.MEMSLOT:
+            return _slot_filter(value, slots)
+        case Dimension.ERRNO | Dimension.THREAD:
+            return f"{'errno' if dimension is Dimension.ERRNO else 'tid'}={value}"
+
+
+def _slot_filter(value: int, slots: Slots) -> str | None:
+    """None where a memslot has no id, or was at several places in that time."""
+    if slots is None or value < 0 or slots[value].slot < 0:
+        return None
+    ids = [(slot.as_id, slot.slot) for slot in slots]
+    return f"memslot={slot_text(ids[value])}" if ids.count(ids[value]) == 1 else None
+
+
+def tally_table(
+    dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Slots
+) -> TallyTable:
+    order = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
+    rows = [
+        TallyRow(
+            value_name(dimension, value, slots),
+            tally.calls,
+            tally.applied,
+            tally.failed,
+            *costs_of(tally),
+            tally.calls / calls,
+            filter_text(dimension, value, tallies.keys(), slots),
+        )
+        for value, tally in order[:ROWS_SHOWN]
+    ]
+    return TallyTable(dimension.value, rows, len(tallies))
+
+
+def costs_of(tally: Tally) -> tuple[int | None, int | None, list[str]]:
+    """(effective pages, ns in the calls, which of them are lower bounds)."""
+    sums = {"effective_pages": tally.effective_pages, "latency_ns": tally.latency_ns}
+    is_open = {"effective_pages": tally.uncertain > 0, "latency_ns": tally.timed < tally.calls}
+    values, least = bounded(sums, [name for name in sums if is_open[name]])
+    return values["effective_pages"], values["latency_ns"], least
+
+
+def difference_row(difference: Difference, values: Collection[int], slots: Slots) -> DifferenceRow:
+    """`values` are all that the stretch has of the dimension."""
+    return DifferenceRow(
+        difference.dimension.value,
+        value_name(difference.dimension, difference.value, slots),
+        difference.calls_during,
+        difference.calls_before,
+        difference.share_during,
+        difference.share_before,
+        filter_text(difference.dimension, difference.value, values, slots),
+    )

@@ -1,0 +1,29 @@
+"""The rows that name what there is: hosts, recordings, VMs, memslots, losses, notes; and how
+far each VM reaches by now.
+"""
+
+from app.store.catalogue._notes import (
+    Pinned,
+    Written,
+    add_note,
+    change_note,
+    delete_note,
+    note_checksum,
+)
+from app.store.catalogue._rows import Catalogue, decoding_rows, memslot_of, memslot_rows
+from app.store.catalogue._watermarks import Head, Writing
+
+__all__ = [
+    "Catalogue",
+    "Head",
+    "Pinned",
+    "Writing",
+    "Written",
+    "add_note",
+    "change_note",
+    "decoding_rows",
+    "delete_note",
+    "memslot_of",
+    "memslot_rows",
+    "note_checksum",
+]

@@ -1,0 +1,163 @@
+"""Changes to blob and back, told relative to the events that made them.
+
+Most changes cover their event's whole range at its time, so most columns are zeros and cost next
+to nothing. Rows that have no event, or whose event tells no range, are told in full ("explicit").
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.compiled import hot_in_place
+from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
+from app.model.guest import Certainty
+from app.store.codecs._arrow import (
+    Signed,
+    Unsigned,
+    join,
+    narrowed,
+    read_batch,
+    split,
+    unzigzag,
+    write_batch,
+    zigzag,
+)
+
+BEFORE_SHIFT, AFTER_SHIFT = 0, 2
+IN_MEMSLOT, IS_EXPLICIT, HAS_NO_EVENT, AGAIN = 1 << 4, 1 << 5, 1 << 6, 1 << 7
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeChanges:
+    """The changes of one segment as they are cached: about a third of their size as CHANGE rows.
+
+    Row i belongs to event index[i] of the segment; offsets are against that event's range.
+    Explicit rows take t, gfn and npages from the rows of `explicit`, in order.
+    """
+
+    index: npt.NDArray[np.int32]
+    gfn_offset: npt.NDArray[np.int32]
+    npages_offset: npt.NDArray[np.int32]
+    mixed_delta: npt.NDArray[np.int32]
+    states: npt.NDArray[np.uint8]
+    explicit: ChangeArray
+
+    @property
+    def nbytes(self) -> int:
+        columns = (self.index, self.gfn_offset, self.npages_offset, self.mixed_delta, self.states)
+        return sum(column.nbytes for column in columns) + self.explicit.nbytes
+
+
+def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, first_t: int) -> bytes:
+    """One blob. Every change belongs to one of the events, which start at first_seq, or to none."""
+    has_no_event = changes["event"] < 0
+    index = _event_index(changes["event"] - first_seq, has_no_event)
+    base_gfn, base_npages, base_t, is_explicit = _bases(events, index, has_no_event, first_t)
+    gfn_offset = (changes["gfn"] - base_gfn).view(np.int64)
+    npages_offset = (changes["npages"] - base_npages).view(np.int64)
+    is_far = (np.abs(gfn_offset) > _INT32.max) | (np.abs(npages_offset) > _INT32.max)
+    is_explicit |= is_far | (changes["t"] != base_t)
+    states = changes["before"] << BEFORE_SHIFT | changes["after"] << AFTER_SHIFT
+    states |= changes["in_memslot"] * np.uint8(IN_MEMSLOT)
+    states |= is_explicit * np.uint8(IS_EXPLICIT) | has_no_event * np.uint8(HAS_NO_EVENT)
+    states |= changes["again"] * np.uint8(AGAIN)
+    columns = split("event_step", np.diff(index, prepend=0))
+    columns |= split("states", states)
+    columns |= split("mixed_delta", zigzag(changes["mixed_delta"]))
+    told = np.flatnonzero(is_explicit)
+    t, gfn, npages = np.zeros_like(gfn_offset), zigzag(gfn_offset), zigzag(npages_offset)
+    t[told], gfn[told] = changes["t"][told] - first_t, changes["gfn"][told]
+    npages[told] = changes["npages"][told]
+    columns |= split("t", t) | split("gfn", gfn) | split("npages", npages)
+    return write_batch(columns)
+
+
+def decode_changes(blob: bytes, first_t: int) -> RelativeChanges:
+    batch = read_batch(blob)
+    states = narrowed(join(batch, "states"), np.uint8)
+    gfn, npages = join(batch, "gfn"), join(batch, "npages")
+    is_explicit = states & IS_EXPLICIT != 0
+    explicit = np.zeros(int(is_explicit.sum()), dtype=CHANGE)
+    explicit["t"] = join(batch, "t")[is_explicit] + np.uint64(first_t)
+    explicit["gfn"] = gfn[is_explicit]
+    explicit["npages"] = npages[is_explicit]
+    return RelativeChanges(
+        index=narrowed(np.cumsum(join(batch, "event_step").view(np.int64)), np.int32),
+        gfn_offset=unzigzag(gfn).astype(np.int32),
+        npages_offset=unzigzag(npages).astype(np.int32),
+        mixed_delta=narrowed(unzigzag(join(batch, "mixed_delta")), np.int32),
+        states=states,
+        explicit=explicit,
+    )
+
+
+def _event_index(offsets: Signed, has_no_event: npt.NDArray[np.bool_]) -> Signed:
+    """Each row's event within the segment; a row without one takes that of the row before it."""
+    index: Signed = np.maximum.accumulate(np.where(has_no_event, 0, offsets))
+    return index
+
+
+def _bases(
+    events: EventArray, index: Signed, has_no_event: npt.NDArray[np.bool_], first_t: int
+) -> tuple[Unsigned, Unsigned, Signed, npt.NDArray[np.bool_]]:
+    """(gfn, npages, t, is_explicit) that each row is told against."""
+    if not len(events):
+        nothing = np.zeros(len(index), dtype=np.uint64)
+        return nothing, nothing, nothing.view(np.int64), np.ones(len(index), dtype=np.bool_)
+    has_range = events["range_certainty"] != Certainty.UNKNOWN
+    is_explicit = has_no_event | ~has_range[index]
+    return events["gfn"][index], events["npages"][index], effect_time(events)[index], is_explicit
+
+
+@hot_in_place
+def select_changes(
+    output: ChangeArray,
+    effect_t: Signed,
+    event_gfn: Unsigned,
+    event_npages: Unsigned,
+    first_seq: int,
+    index: npt.NDArray[np.int32],
+    gfn_offset: npt.NDArray[np.int32],
+    npages_offset: npt.NDArray[np.int32],
+    mixed_delta: npt.NDArray[np.int32],
+    states: npt.NDArray[np.uint8],
+    explicit: ChangeArray,
+    first: int,
+    window: tuple[int, int, int, int],
+) -> int:
+    """Write the changes of a window (first t, end t, first gfn, end gfn) from row `first` on.
+
+    Returns how many.
+    A row of no pages (a forgotten default) belongs to every gfn window.
+    """
+    first_t, end_t, first_gfn, end_gfn = window
+    count, told = 0, 0
+    for i in range(index.size):
+        state = states[i]
+        if state & IS_EXPLICIT:
+            row = explicit[told]
+            t, gfn, npages = row.t, np.int64(row.gfn), np.int64(row.npages)
+            told += 1
+        else:
+            event = index[i]
+            t = effect_t[event]
+            gfn = np.int64(event_gfn[event]) + gfn_offset[i]
+            npages = np.int64(event_npages[event]) + npages_offset[i]
+        if i < first or t < first_t or t >= end_t:
+            continue
+        if npages and (gfn >= end_gfn or gfn + npages <= first_gfn):
+            continue
+        written = output[count]
+        written.t = t
+        written.gfn = gfn
+        written.npages = npages
+        written.event = -1 if state & HAS_NO_EVENT else first_seq + index[i]
+        written.mixed_delta = mixed_delta[i]
+        written.before = state >> BEFORE_SHIFT & 3
+        written.after = state >> AFTER_SHIFT & 3
+        written.in_memslot = state & IN_MEMSLOT != 0
+        written.again = state & AGAIN != 0
+        count += 1
+    return count

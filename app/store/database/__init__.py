@@ -1,0 +1,62 @@
+"""Opening a database: where it lies, with whose rights, with which connections; one writer at a
+time; what a writer that died left behind; checksums over recordings that are complete;
+deletion.
+"""
+
+from app.store.database import _opening as opening
+from app.store.database._deletion import delete_recording
+from app.store.database._location import database_path, place_of
+from app.store.database._lock import WriterLock, is_held_by, left_word, lock_path
+from app.store.database._opening import (
+    data_folder,
+    default_database,
+    open_database,
+    open_or_make,
+    snapshot,
+)
+from app.store.database._place import acting_as, find_place, stay_able_to_act_as
+from app.store.database._recovery import recover, what_is_missing, written_by
+from app.store.database._seals import (
+    GUEST_MEMFDS,
+    LOSSES,
+    MEMSLOTS,
+    RECORDINGS,
+    VMS,
+    SealChecks,
+    kept_checksum,
+    seal,
+    vm_ids,
+    what,
+)
+
+__all__ = [
+    "GUEST_MEMFDS",
+    "LOSSES",
+    "MEMSLOTS",
+    "RECORDINGS",
+    "VMS",
+    "SealChecks",
+    "WriterLock",
+    "acting_as",
+    "data_folder",
+    "database_path",
+    "default_database",
+    "delete_recording",
+    "find_place",
+    "is_held_by",
+    "kept_checksum",
+    "left_word",
+    "lock_path",
+    "open_database",
+    "open_or_make",
+    "opening",
+    "place_of",
+    "recover",
+    "seal",
+    "snapshot",
+    "stay_able_to_act_as",
+    "vm_ids",
+    "what",
+    "what_is_missing",
+    "written_by",
+]

@@ -1,0 +1,66 @@
+"""What a writer that died left behind."""
+
+from sqlalchemy import Engine, select, update
+from sqlmodel import Session, col
+
+from app.store.database._deletion import delete_contents
+from app.store.database._lock import WriterLock
+from app.store.database._seals import seal
+from app.store.schema import Recording, RecordingState
+
+
+def recover(engine: Engine, lock: WriterLock | None = None) -> None:
+    """Mark recordings that nobody writes any more as incomplete; finish deletions cut short.
+
+    Only to be called while holding the writer lock. `lock`: may hold why the last one ended.
+    """
+    word = None if lock is None else lock.left_word
+    with Session(engine) as session:
+        states = session.execute(
+            select(col(Recording.id), col(Recording.state)).where(
+                col(Recording.state).in_([RecordingState.WRITING, RecordingState.DELETING])
+            )
+        ).all()
+        for recording_id, state in states:
+            if state == RecordingState.WRITING:
+                _mark_incomplete(session, recording_id, word)
+        session.commit()
+    if lock is not None and word is not None:
+        lock.leave_word(None)
+    for recording_id, state in states:
+        if state == RecordingState.DELETING:
+            delete_contents(engine, recording_id)
+
+
+def written_by(engine: Engine, pid: int) -> int | None:
+    """The recording that a process writes, or wrote until it was ended."""
+    query = select(col(Recording.id)).where(
+        col(Recording.state) == RecordingState.WRITING, col(Recording.writer_pid) == pid
+    )
+    with engine.connect() as connection:
+        found: int | None = connection.execute(query).scalar()
+        return found
+
+
+def _mark_incomplete(session: Session, recording_id: int, word: str | None) -> None:
+    recording = session.get_one(Recording, recording_id)
+    session.execute(
+        update(Recording)
+        .where(col(Recording.id) == recording_id)
+        .values(
+            state=RecordingState.INCOMPLETE,
+            incomplete_reason=what_is_missing(recording, word),
+            writer_pid=None,
+        )
+    )
+    seal(session.connection(), recording_id)
+
+
+def what_is_missing(recording: Recording, word: str | None) -> str:
+    """What a writer that ended without finishing left out, in words; `word`: it said so itself."""
+    last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
+    ended = word or f"the writer (process {recording.writer_pid}) ended without finishing"
+    return (
+        f"{ended}: events after t = {last_s:.6f} s are missing, "
+        f"some from t = {complete_s:.6f} s on may be"
+    )

@@ -1,1 +1,0 @@
-"""Alembic migrations, run by app.store.migrate; one file per schema version."""

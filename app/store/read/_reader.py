@@ -1,0 +1,172 @@
+"""Everything that can be asked of a database, beside any writer, from any thread."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Engine
+
+from app.model.pagemap import PageMap
+from app.model.raster import (
+    PRIVATE,
+    Churn,
+    ChurnSums,
+    Grid,
+    Raster,
+    RasterSums,
+    Timeline,
+    TimelineSums,
+    add_timeline_summary,
+)
+from app.model.stats import ANY, EventFilter, EventQuery
+from app.store.database import delete_recording, snapshot
+from app.store.errors import StoreError
+from app.store.read._event_reader import EventReader, despite_damage
+from app.store.read._grid_snapping import fit_edges, fit_grid
+from app.store.read._raster import Drawing, is_on_quanta
+from app.store.schema import WITH_CHURN, Vm
+from app.store.segments import SegmentInfo, Window
+
+CACHE_BYTES = 512 << 20
+"""Decoded columns of about 12 million events."""
+
+
+def has_churn(vm: Vm) -> bool:
+    """Whether returns and mixed blocks of a VM were kept: earlier gmemscopes did not."""
+    return vm.edition >= WITH_CHURN
+
+
+class Reader(EventReader):
+    """Answers come from one snapshot each: never half of a commit, nothing twice or missing.
+
+    What is damaged is found when it is first read. From then on its stretch is a loss, in every
+    answer (app.store.segments).
+
+    Times are ns since the recording's start and mean effect times; windows are half-open; None
+    stands for no bound. Every method raises StoreError if the database cannot be read.
+    """
+
+    def __init__(self, engine: Engine, cache_bytes: int = CACHE_BYTES) -> None:
+        super().__init__(engine, cache_bytes)
+
+    @despite_damage
+    def page_map_at(self, vm_id: int, t: int) -> PageMap:
+        """The state after all effects up to and including t. Shared among callers: only to be
+        read."""
+        with snapshot(self._engine) as connection:
+            vm = self._segments.vm(connection, vm_id)
+            return self._cache.get(
+                ("map", vm_id, vm.revision, self._segments.damage(vm_id), min(t, vm.last_t + 1)),
+                lambda: self._build_page_map(connection, vm_id, t),
+                lambda page_map: page_map.nbytes,
+            )
+
+    def _build_page_map(self, connection: Connection, vm_id: int, t: int) -> PageMap:
+        memslots = self._segments.memslots(connection, vm_id, t)
+        infos = [one for one in self._segments.of_vm(connection, vm_id) if one.first_t <= t]
+        done = _included(infos, t)
+        page_map = (
+            self._segments.keyframe(connection, vm_id, infos[done - 1])
+            if done
+            else PageMap(self._segments.vm(connection, vm_id).start_state)
+        )
+        for info in infos[done:]:
+            columns = self._segments.columns(connection, info)
+            page_map.replay(columns.changes_in(Window(t_to=t + 1)), memslots)
+        return page_map
+
+    @despite_damage
+    def fit(self, vm_id: int, grid: Grid) -> Grid:
+        """The grid nearest to the one wanted that `raster` draws fast, and exactly.
+
+        It has the same rows and at most as many columns; edges move by less than a cell, and not at
+        all in narrow windows (app.store.read). Say its edges, not those that were asked for.
+        """
+        with snapshot(self._engine) as connection:
+            return fit_grid(grid, self._segments.of_vm(connection, vm_id))
+
+    @despite_damage
+    def fit_edges(self, vm_id: int, t_edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """As `fit`, for `timeline`."""
+        with snapshot(self._engine) as connection:
+            return fit_edges(t_edges, self._segments.of_vm(connection, vm_id))
+
+    @despite_damage
+    def raster(self, vm_id: int, grid: Grid) -> Raster:
+        """Draw exactly the cells of a grid, from summaries as far as its edges allow (see `fit`),
+        else from changes."""
+        with snapshot(self._engine) as connection:
+            start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
+            drawing: Drawing[Raster] = Drawing(self._segments, connection, grid, RasterSums)
+            return drawing.draw(start, infos)
+
+    @despite_damage
+    def churn(self, vm_id: int, grid: Grid) -> Churn:
+        """As `raster`: what changed back and forth, and what was mixed. Raises StoreError if the VM
+        was stored by a gmemscope that did not keep that (`has_churn`)."""
+        if not has_churn(self.vm(vm_id)):
+            raise StoreError(f"returns and mixed blocks of VM {vm_id} were not kept")
+        with snapshot(self._engine) as connection:
+            start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
+            drawing: Drawing[Churn] = Drawing(self._segments, connection, grid, ChurnSums)
+            return drawing.draw(start, infos)
+
+    @despite_damage
+    def timeline(
+        self,
+        vm_id: int,
+        t_edges: npt.NDArray[np.int64],
+        *,
+        gfn_from: int | None = None,
+        gfn_to: int | None = None,
+        where: EventFilter = ANY,
+    ) -> Timeline:
+        """Count what happened between each two edges, and the state at the later one; from
+        summaries as far as the edges allow (see `fit_edges`).
+
+        Counts are of the events in a gfn window, chosen as `events` does, that a filter wants;
+        states are of the whole VM.
+        """
+        window = Window(t_to=int(t_edges[-1]))
+        chosen = EventQuery(int(t_edges[0]), window.t_to, gfn_from, gfn_to, where)
+        sums = TimelineSums(t_edges)
+        with snapshot(self._engine) as connection:
+            start, infos = self._before(connection, vm_id, int(t_edges[0]))
+            sums.add_start(start.totals(), start.mixed_blocks)
+            for info in infos:
+                if not info.meets(window):
+                    continue
+                if is_on_quanta(t_edges, info):
+                    add_timeline_summary(sums, self._segments.timeline(connection, info))
+                else:
+                    columns = self._segments.columns(connection, info)
+                    sums.add_changes(columns.changes_in(window))
+                    sums.add_events(self._segments.events(connection, info))
+            if not (Window.of(None, None, gfn_from, gfn_to).is_all_gfns and where.is_any):
+                sums.counts[:, :PRIVATE] = 0
+                for info, events in self._chosen(connection, vm_id, chosen):
+                    columns = self._segments.columns(connection, info)
+                    columns.count(sums.counts, sums.t_edges, events)
+        return sums.finish()
+
+    def _before(
+        self, connection: Connection, vm_id: int, t: int
+    ) -> tuple[PageMap, tuple[SegmentInfo, ...]]:
+        """The latest stored map of before t, only to be read, and the segments that follow it."""
+        infos = self._segments.of_vm(connection, vm_id)
+        done = _included(infos, t - 1)
+        if not done:
+            return PageMap(self._segments.vm(connection, vm_id).start_state), infos
+        return self._segments.shared_keyframe(connection, vm_id, infos[done - 1]), infos[done:]
+
+    def delete_recording(self, recording_id: int) -> None:
+        """Remove a recording and all that belongs to it (app.store.database)."""
+        delete_recording(self._engine, recording_id)
+
+
+def _included(infos: Sequence[SegmentInfo], t: int) -> int:
+    """How many segments the latest stored map not after t includes; 0 if there is no such map."""
+    for i in range(len(infos), 0, -1):
+        if infos[i - 1].has_keyframe and infos[i - 1].last_t <= t:
+            return i
+    return 0

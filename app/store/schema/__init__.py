@@ -1,0 +1,45 @@
+"""The tables of the database, its column types, and the migrations from one version to the
+next.
+"""
+
+from app.store.schema import _tables as tables
+from app.store.schema._migrate import create, migrate, schema_version
+from app.store.schema._tables import (
+    EDITION,
+    SCHEMA_VERSION,
+    WITH_CHURN,
+    WITH_FAULTS,
+    GuestMemfdRow,
+    Host,
+    Keyframe,
+    LossRow,
+    MemslotRow,
+    Note,
+    Recording,
+    RecordingState,
+    Segment,
+    Summary,
+    Vm,
+)
+
+__all__ = [
+    "EDITION",
+    "SCHEMA_VERSION",
+    "WITH_CHURN",
+    "WITH_FAULTS",
+    "GuestMemfdRow",
+    "Host",
+    "Keyframe",
+    "LossRow",
+    "MemslotRow",
+    "Note",
+    "Recording",
+    "RecordingState",
+    "Segment",
+    "Summary",
+    "Vm",
+    "create",
+    "migrate",
+    "schema_version",
+    "tables",
+]

@@ -1,0 +1,1 @@
+"""Alembic migrations, run by app.store.schema; one file per schema version."""

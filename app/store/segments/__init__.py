@@ -1,0 +1,31 @@
+"""Finding, reading and decoding a VM's segments; what is damaged is set aside as a loss.
+Decoded ones are kept in a cache bounded by bytes.
+"""
+
+from app.store.segments._cache import ByteCache
+from app.store.segments._columns import EVERYWHERE, SOMEWHERE, SegmentColumns, places_of
+from app.store.segments._infos import (
+    NO_DAMAGE,
+    Damage,
+    SegmentInfo,
+    segment_row_checksum,
+    stored_infos,
+)
+from app.store.segments._segments import Segments
+from app.store.segments._window import LIMIT, Window
+
+__all__ = [
+    "EVERYWHERE",
+    "LIMIT",
+    "NO_DAMAGE",
+    "SOMEWHERE",
+    "ByteCache",
+    "Damage",
+    "SegmentColumns",
+    "SegmentInfo",
+    "Segments",
+    "Window",
+    "places_of",
+    "segment_row_checksum",
+    "stored_infos",
+]

@@ -1,0 +1,10 @@
+"""Writing one recording: each VM's events are painted on its page map in a buffer, cut into
+segments and stored in one transaction. Small segments of a live recording are merged into large
+ones.
+"""
+
+from app.store.write._writer import RecordingWriter
+
+__all__ = [
+    "RecordingWriter",
+]

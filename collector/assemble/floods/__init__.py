@@ -1,0 +1,20 @@
+"""Floods of calls as columns: to which VM each row belongs, and which guest pages it means
+there.
+"""
+
+from collector.assemble.floods._attribution import Attribution
+from collector.assemble.floods._doubts import everything_doubted
+from collector.assemble.floods._event_rows import distrust_unread_structs, event_rows
+from collector.assemble.floods._loss_rows import loss_rows
+from collector.assemble.floods._page_cache import with_runs
+from collector.assemble.floods._unrelated_calls import Bystanders
+
+__all__ = [
+    "Attribution",
+    "Bystanders",
+    "distrust_unread_structs",
+    "event_rows",
+    "everything_doubted",
+    "loss_rows",
+    "with_runs",
+]

@@ -1,0 +1,18 @@
+"""The agent: a live source, assembled and stored while it happens, with its own counters and
+lag; and the snapshot of one instant.
+"""
+
+from collector.capture.agent._agent import Collected, Surroundings, collect
+from collector.capture.agent._lag import CLOCKS
+from collector.capture.agent._snapshot import Snapshot, record, snapshot_of_host, snapshot_of_vmcore
+
+__all__ = [
+    "CLOCKS",
+    "Collected",
+    "Snapshot",
+    "Surroundings",
+    "collect",
+    "record",
+    "snapshot_of_host",
+    "snapshot_of_vmcore",
+]

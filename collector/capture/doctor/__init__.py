@@ -1,0 +1,12 @@
+"""What a host lets a recording show, what each missing piece costs, what dead collectors left."""
+
+from collector.capture.doctor._examination import Examination, clean, examine, what_is_left
+from collector.capture.doctor._findings import host_coverage
+
+__all__ = [
+    "Examination",
+    "clean",
+    "examine",
+    "host_coverage",
+    "what_is_left",
+]

@@ -1,0 +1,23 @@
+"""What the kernel itself holds of its VMs, read by drgn: live, or from a vmcore."""
+
+from collector.capture.kernel_memory._debug_files import WrongFileError, check_vmcore, check_vmlinux
+from collector.capture.kernel_memory._merge import with_kernel
+from collector.capture.kernel_memory._program import (
+    KernelUnreadableError,
+    NoDrgnError,
+    Program,
+    open_kernel,
+)
+from collector.capture.kernel_memory._vms import kernel_vms
+
+__all__ = [
+    "KernelUnreadableError",
+    "NoDrgnError",
+    "Program",
+    "WrongFileError",
+    "check_vmcore",
+    "check_vmlinux",
+    "kernel_vms",
+    "open_kernel",
+    "with_kernel",
+]

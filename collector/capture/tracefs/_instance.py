@@ -1,0 +1,150 @@
+"""A tracing instance of our own: its buffers, events and filters are nobody else's."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from collector.capture.live import HostCannot, Wishes
+from collector.capture.tracefs._left_behind import TRACEFS, remove_left_behind
+from collector.capture.tracefs._owner import Owner
+from collector.capture.tracefs._probes import Probes
+from collector.kvm.catalogue import Recorded, of_device, recorded
+from collector.trace.ring_buffer import EventFormat, parse_event_format, parse_header_page
+
+BUFFER_KIB = 16384
+"""Of each CPU, where there are few."""
+ALL_BUFFERS_KIB = 1 << 20
+LEAST_BUFFER_KIB = 2048
+SUB_BUFFER_KIB = 64
+CLOCK = "mono"
+
+
+class TracefsInstance:
+    """Records from `begin` on, while it exists. `remove` leaves nothing behind."""
+
+    def __init__(
+        self, wishes: Wishes, memfd_device: int | None = None, root: Path = TRACEFS
+    ) -> None:
+        """`memfd_device`: st_dev of guest_memfds, for the backing wished. Raises HostCannot."""
+        remove_left_behind(root)
+        name = Owner.ourselves().name
+        self.path = root / "instances" / name
+        self.probes = Probes(root, name)
+        self.formats: list[EventFormat] = []
+        self._refused: dict[str, str] = {}  # event -> why
+        try:
+            self.path.mkdir()
+        except OSError as error:
+            raise HostCannot(f"no tracing instance can be made: {error}") from error
+        try:
+            self._set_up(wishes.pids)
+            self._enable(_wanted(wishes, memfd_device))
+            self.page_size = self._page_size()
+            self.probes.add()
+            self._enable(self._probe_filters())
+        except (OSError, ValueError) as error:
+            self.remove()
+            raise HostCannot(f"the tracing instance cannot be set up: {error}") from error
+
+    def _set_up(self, pids: Iterable[int]) -> None:
+        self.tell("tracing_on", "0")
+        self.tell("trace_clock", CLOCK)
+        if (self.path / "buffer_subbuf_size_kb").exists():
+            self.tell("buffer_subbuf_size_kb", str(SUB_BUFFER_KIB))
+        share = ALL_BUFFERS_KIB // max(1, len(self.cpus()))
+        self.tell("buffer_size_kb", str(max(LEAST_BUFFER_KIB, min(BUFFER_KIB, share))))
+        if threads := [tid for pid in pids for tid in _threads(pid)]:
+            self.tell("options/event-fork", "1")
+            self.tell("set_event_pid", " ".join(map(str, threads)))
+
+    def _enable(self, wanted: Mapping[str, str | None]) -> None:
+        """Events that the kernel does not have are left out."""
+        for name, event_filter in wanted.items():
+            event = self.path / "events" / name
+            if not event.is_dir():
+                continue
+            try:
+                if event_filter is not None:
+                    self.tell(f"events/{name}/filter", event_filter)
+                self.tell(f"events/{name}/enable", "1")
+            except OSError as error:
+                self._refused[name.replace("/", ":")] = error.strerror or str(error)
+                continue
+            text = (event / "format").read_text()
+            self.formats.append(parse_event_format(event.parent.name, text))
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences: what the kernel would not record, though it has it."""
+        refused = self._refused.items()
+        return (
+            *self.probes.notes(),
+            *(f"The kernel refused to record {name} ({reason})." for name, reason in refused),
+        )
+
+    def _probe_filters(self) -> dict[str, str | None]:
+        return {
+            f"{self.probes.group}/{probe.name}": probe.condition if probe.kind == "p" else None
+            for probe in self.probes.added
+        }
+
+    def _page_size(self) -> int:
+        layout = parse_header_page((self.path / "events" / "header_page").read_text())
+        if not layout.is_64_bit:
+            raise ValueError("this kernel is not a 64-bit one")
+        return layout.size
+
+    def tell(self, file: str, word: str) -> None:
+        (self.path / file).write_text(word)
+
+    def cpus(self) -> list[int]:
+        """All that may ever come online."""
+        return sorted(int(path.name[3:]) for path in (self.path / "per_cpu").glob("cpu*"))
+
+    def problem(self) -> str | None:
+        """What somebody else did to it, so that it records no longer what it did."""
+        try:
+            if (self.path / "tracing_on").read_text().strip() != "1":
+                return f"somebody switched the tracing instance {self.path.name} off"
+            if not self.has_its_clock:
+                return f"somebody changed the clock of the tracing instance {self.path.name}"
+            enabled = set((self.path / "set_event").read_text().split())
+        except OSError as error:
+            return f"the tracing instance {self.path.name} is not to be read: {error.strerror}"
+        off = [event.full_name for event in self.formats if event.full_name not in enabled]
+        return f"somebody switched {', '.join(off)} off in {self.path.name}" if off else None
+
+    @property
+    def has_its_clock(self) -> bool:
+        """Else nothing that is in its buffers can be used."""
+        with suppress(OSError):
+            return f"[{CLOCK}]" in (self.path / "trace_clock").read_text()
+        return False
+
+    def begin(self) -> None:
+        self.tell("tracing_on", "1")
+
+    def stop(self) -> None:
+        self.tell("tracing_on", "0")
+
+    def remove(self) -> None:
+        """Its files must be closed. Probes can go when no instance uses them."""
+        with suppress(OSError):
+            self.path.rmdir()
+        self.probes.remove()
+
+
+def _wanted(wishes: Wishes, memfd_device: int | None) -> dict[str, str | None]:
+    wanted = recorded(Recorded.ALWAYS, Recorded.FILTERED)
+    if wishes.faults:
+        wanted |= recorded(Recorded.FAULTS)
+    if wishes.backing and memfd_device is not None:
+        wanted |= dict.fromkeys(recorded(Recorded.BACKING), of_device(memfd_device).text())
+    return wanted
+
+
+def _threads(pid: int) -> list[int]:
+    """set_event_pid takes threads, and with event-fork what they will create."""
+    try:
+        return [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return [pid]

@@ -1,1 +1,0 @@
-"""What a host lets a recording show, what each missing piece costs, what dead collectors left."""

@@ -1,1 +1,0 @@
-"""What runs on this host already: VMs, their descriptors, names, memory."""

@@ -1,1 +1,0 @@
-"""What the kernel itself holds of its VMs, read by drgn: live, or from a vmcore."""

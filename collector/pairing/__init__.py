@@ -1,0 +1,15 @@
+"""RECORD rows to CALL rows: which exit belongs to which entry, thread by thread, in compiled
+code. An entry without its exit becomes an unconfirmed call, never a guess.
+"""
+
+from collector.pairing import _state as state
+from collector.pairing._causes import direction_of
+from collector.pairing._rows import sign_extended
+from collector.pairing._syscall_tracker import Pairing
+
+__all__ = [
+    "Pairing",
+    "direction_of",
+    "sign_extended",
+    "state",
+]

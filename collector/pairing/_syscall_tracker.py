@@ -1,0 +1,167 @@
+"""RECORD batches -> CALL batches in order of effect time, in bounded memory."""
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.codes import CallCode
+from collector.kvm.catalogue import EVENTS
+from collector.pairing import _state as s
+from collector.pairing._loop import pair
+from collector.pairing._rows import find_thread
+from collector.pairing._waiting import oldest_open, sweep
+from collector.records import CALL, RECORD, CallArray, RecordArray
+
+MOST_HELD_CALLS = 1 << 19
+"""Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
+
+_FIRST_CAPACITY = 1 << 10
+_HOW = np.zeros((256, 3), np.int64)
+"""Which records are observations; columns are named in pairing_state."""
+for _event in EVENTS:
+    for _call in _event.calls:
+        if _call.copies:
+            _HOW[_event.code] = _call.code, *_call.copies
+_NEVER = 1 << 62
+
+
+class Pairing:
+    """The pairing of one recording; state is carried across batches of any size."""
+
+    def __init__(self) -> None:
+        self._table = np.zeros((_FIRST_CAPACITY, s.WIDTH), dtype=np.int64)
+        self._shared = np.zeros(s.SHARED_WIDTH, dtype=np.int64)
+        self._shared[s.GAPS_PASSED] = 1
+        self._held = np.zeros(0, dtype=CALL)
+        self._last_ts = 0
+        self._ended: set[int] = set()  # threads, since the table was made anew
+        self._given_to = np.uint64(0)
+        self._waited_to = 0  # for returns after gaps that ended before
+
+    def expect_userspace_exits(self) -> None:
+        """kvm_userspace_exit is recorded, even where no thread has come to one yet."""
+        self._shared[s.HAS_USERSPACE_EXITS] = 1
+
+    def add(self, records: RecordArray) -> CallArray:
+        """Take the next records, in order of time; returns the calls whose order is settled.
+
+        The records may be changed: 32-bit values in them are sign-extended.
+        """
+        words = np.ascontiguousarray(records, dtype=RECORD).view(np.int64)
+        words = words.reshape(len(records), s.RECORD_WORDS)
+        if len(words) and not self._last_ts:
+            self._shared[s.LAST_GAP_END] = words[0, 0]
+        at, count = 0, len(self._held)
+        out = np.empty((count + len(words) + s.MOST_CALLS, s.CALL_WORDS), dtype=np.int64)
+        out[:count] = _words_of(self._held)
+        while at < len(words):
+            at, count = pair(words, at, self._table, self._shared, out, count, _HOW)
+            if at < len(words):
+                if count + s.MOST_CALLS > len(out):
+                    out = np.concatenate((out[:count], np.empty_like(out)))
+                else:
+                    self._note_ends(_calls_of(out[:count]))
+                    self._make_room()
+        if len(words):
+            self._last_ts = int(words[-1, 0])
+        calls = _calls_of(out[:count])
+        self._note_ends(calls)
+        if not self._shared[s.HAS_IOCTL_EXITS]:
+            calls = np.concatenate((calls, self._swept(0)))
+        return self._settled(calls)
+
+    @property
+    def open_since(self) -> int:
+        """Since when calls wait for the return of one; far away if they do not."""
+        return min(int(oldest_open(self._table)), self._gap_waited_for)
+
+    @property
+    def _gap_waited_for(self) -> int:
+        """The end of the last gap, while calls of the time after it may still prove doubtful."""
+        if self._shared[s.GAPS_PASSED] == 1 or self._shared[s.OPEN_GAPS] > 0:
+            return _NEVER
+        end = int(self._shared[s.LAST_GAP_END])
+        is_over = self._last_ts >= end + s.IN_FLIGHT_NS or end < self._waited_to
+        return _NEVER if is_over else end
+
+    def give_up(self, before: int) -> CallArray:
+        """Leave calls unconfirmed that were entered `before` and still did not return.
+
+        Returns the calls whose order that settles.
+        """
+        if self.open_since >= before:
+            return self._held[:0]
+        self._waited_to = before
+        return self._settled(np.concatenate((self._held, self._swept(before))))
+
+    def finish(self) -> CallArray:
+        """The recording is over: what is still open stays unconfirmed."""
+        calls = np.concatenate((self._held, self._swept(_NEVER)))
+        self._move_late(calls)
+        calls, _ = _in_order(calls)
+        self._held = calls[:0]
+        return calls
+
+    def _settled(self, calls: CallArray) -> CallArray:
+        horizon = self.open_since
+        if len(calls) > MOST_HELD_CALLS:
+            calls = np.concatenate((calls, self._swept(self._last_ts)))
+            horizon = _NEVER
+        self._move_late(calls)
+        calls, ends = _in_order(calls)
+        # A call that returns at the very time of the oldest entry may still come after it.
+        count = int(np.searchsorted(ends, np.uint64(horizon)))
+        self._held = calls[count:].copy()
+        if count:
+            self._given_to = ends[count - 1]
+        return calls[:count]
+
+    def _move_late(self, calls: CallArray) -> None:
+        """What was given already stands before what a late return makes doubtful."""
+        late = calls["code"] == CallCode.LATE_RETURN
+        if late.any():
+            for name in ("ts_enter", "ts_exit"):
+                calls[name][late] = np.maximum(calls[name][late], self._given_to)
+
+    def _swept(self, before: int) -> CallArray:
+        rows = np.zeros((len(self._table), s.CALL_WORDS), dtype=np.int64)
+        count = sweep(self._table, self._shared, rows, before)
+        return _calls_of(rows[:count].copy())
+
+    def _note_ends(self, calls: CallArray) -> None:
+        """Threads come and go, of the whole host: what ended needs no row."""
+        tasks = calls[np.isin(calls["code"], (CallCode.NEW_TASK, CallCode.PROCESS_EXIT))]
+        ends = tasks["code"] == CallCode.PROCESS_EXIT
+        lately = dict(zip(tasks["v"][:, 0].tolist(), ends.tolist(), strict=True))
+        self._ended.difference_update(lately)
+        self._ended.update(tid for tid, has_ended in lately.items() if has_ended)
+
+    def _make_room(self) -> None:
+        """Take the threads that ended out of the table, and double it if it is rather full yet."""
+        old = self._table
+        rows: npt.NDArray[np.int64] = old[old[:, s.TID] != 0]
+        ended = np.fromiter(self._ended, np.int64, len(self._ended))
+        is_idle = (rows[:, s.CODE] == 0) | (rows[:, s.CODE] == s.OTHER)
+        rows = rows[~(is_idle & np.isin(rows[:, s.TID] - 1, ended))]
+        self._ended.clear()
+        is_full = 4 * len(rows) > len(old)
+        self._table = np.zeros((len(old) << is_full, s.WIDTH), dtype=np.int64)
+        self._shared[s.THREADS] = 0
+        for row in rows:
+            self._table[find_thread(self._table, self._shared, int(row[s.TID]) - 1)] = row
+
+
+def _in_order(calls: CallArray) -> tuple[CallArray, npt.NDArray[np.uint64]]:
+    """Sorted by effect time, and these; calls of the same time keep their order."""
+    ends = np.ascontiguousarray(calls["ts_exit"])
+    if (ends[1:] >= ends[:-1]).all():
+        return calls, ends
+    order = np.argsort(ends, kind="stable")
+    return calls[order], ends[order]
+
+
+def _words_of(calls: CallArray) -> npt.NDArray[np.int64]:
+    return calls.view(np.int64).reshape(len(calls), s.CALL_WORDS)
+
+
+def _calls_of(words: npt.NDArray[np.int64]) -> CallArray:
+    return words.view(CALL).reshape(len(words))

@@ -1,0 +1,60 @@
+"""The kernel's ring buffer: sub-buffers to RECORD rows in compiled code, by a plan made from
+the events' `format` files; what each CPU lost, and where.
+"""
+
+from collector.trace.ring_buffer import _gaps as gaps, _gather as gather, _sub_buffer as sub_buffer
+from collector.trace.ring_buffer._cpu_stream import Chunk, CpuStream, Problem
+from collector.trace.ring_buffer._event_formats import (
+    ENTRY_ADDRESS,
+    EVENT_PROBES,
+    KPROBES,
+    USER_PROBES,
+    Recognised,
+    ReturnProbe,
+    Shapes,
+    canonical,
+    recognise,
+)
+from collector.trace.ring_buffer._formats import (
+    EVENT_IDS,
+    EventFormat,
+    SubBufferFormat,
+    parse_event_format,
+    parse_header_page,
+)
+from collector.trace.ring_buffer._gather import ROW_WORDS
+from collector.trace.ring_buffer._merge import UnplacedLoss, merge
+from collector.trace.ring_buffer._plan import DecodePlan, EventPlan, Value, decode_plan
+from collector.trace.ring_buffer._sub_buffer import COMMIT_MASK, HEADER
+
+__all__ = [
+    "COMMIT_MASK",
+    "ENTRY_ADDRESS",
+    "EVENT_IDS",
+    "EVENT_PROBES",
+    "HEADER",
+    "KPROBES",
+    "ROW_WORDS",
+    "USER_PROBES",
+    "Chunk",
+    "CpuStream",
+    "DecodePlan",
+    "EventFormat",
+    "EventPlan",
+    "Problem",
+    "Recognised",
+    "ReturnProbe",
+    "Shapes",
+    "SubBufferFormat",
+    "UnplacedLoss",
+    "Value",
+    "canonical",
+    "decode_plan",
+    "gaps",
+    "gather",
+    "merge",
+    "parse_event_format",
+    "parse_header_page",
+    "recognise",
+    "sub_buffer",
+]

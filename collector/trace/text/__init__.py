@@ -1,0 +1,51 @@
+"""Text traces (ftrace, trace-cmd report, perf script): lines to RECORD rows by a compiled scan."""
+
+from collector.trace.text import _templates as templates
+from collector.trace.text._event_lines import LONGEST_LINE, UNKNOWN_CPU, EventLines
+from collector.trace.text._events import KnownEvents, by_name
+from collector.trace.text._head import TextHead
+from collector.trace.text._header import Ints, Text, after_blanks, is_digit
+from collector.trace.text._lines import TextRecords
+from collector.trace.text._scanning import (
+    AT,
+    DONE,
+    END,
+    FULL,
+    KEY,
+    LINE_END,
+    NEW_NAME,
+    ROWS,
+    UNREADABLE,
+    name_slot,
+    read_event,
+)
+from collector.trace.text._templates import Store, Template, constant
+
+__all__ = [
+    "AT",
+    "DONE",
+    "END",
+    "FULL",
+    "KEY",
+    "LINE_END",
+    "LONGEST_LINE",
+    "NEW_NAME",
+    "ROWS",
+    "UNKNOWN_CPU",
+    "UNREADABLE",
+    "EventLines",
+    "Ints",
+    "KnownEvents",
+    "Store",
+    "Template",
+    "Text",
+    "TextHead",
+    "TextRecords",
+    "after_blanks",
+    "by_name",
+    "constant",
+    "is_digit",
+    "name_slot",
+    "read_event",
+    "templates",
+]

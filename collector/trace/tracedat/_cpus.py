@@ -1,0 +1,158 @@
+"""The CPUs of a trace.dat as streams: which are read, from when on, and where they lost events."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.trace.errors import InputError
+from collector.trace.ring_buffer import (
+    COMMIT_MASK,
+    EVENT_IDS,
+    HEADER,
+    ROW_WORDS,
+    CpuStream,
+    DecodePlan,
+    SubBufferFormat,
+    UnplacedLoss,
+    decode_plan,
+)
+from collector.trace.tracedat._blocks import BlockReader
+from collector.trace.tracedat._border import LARGEST_PAGE, SMALLEST_PAGE
+from collector.trace.tracedat._chunks import read_chunks
+from collector.trace.tracedat._contents import Contents, CpuData
+from collector.trace.tracedat._losses import CpuLosses, losses_by_cpu
+
+ALL_BATCHES = 1 << 25  # bytes of sub-buffers held at once, over all CPUs
+LARGEST_BATCH = 1 << 19
+SMALLEST_BATCH = 1 << 14
+
+_FEW_PAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One CPU of one buffer."""
+
+    cpu: CpuData
+    page_size: int
+    lost: CpuLosses  # by the CPU's stats
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLoss:
+    """What a CPU's stats tell beyond its pages."""
+
+    in_the_gap: int = 0  # the one gap without a count must be this large
+    unplaced: int = 0  # lost, but nothing tells when
+
+
+def main_clock(contents: Contents) -> str:
+    """The clock of most of the data."""
+    sizes: dict[str, int] = {}
+    for buffer in contents.buffers:
+        sizes[buffer.clock] = sizes.get(buffer.clock, 0) + sum(cpu.size for cpu in buffer.cpus)
+    return max(sizes, key=lambda clock: sizes[clock], default=contents.clock)
+
+
+class Lanes:
+    """All CPUs of all buffers that share the main clock; times of others cannot be compared."""
+
+    def __init__(self, blocks: BlockReader, contents: Contents, layout: SubBufferFormat) -> None:
+        self._blocks = blocks
+        self.clock = main_clock(contents)
+        self._lanes: list[Lane] = []
+        for buffer in contents.buffers:
+            if buffer.clock != self.clock:
+                contents.notes.append(
+                    f"Buffer {buffer.name!r} is left out: its clock is {buffer.clock}, "
+                    f"not {self.clock}."
+                )
+                continue
+            lost = losses_by_cpu(contents.cpu_stats.get(buffer.name, []))
+            for cpu in buffer.cpus:
+                page_size = self._page_size(cpu, buffer.page_size, layout)
+                self._lanes.append(Lane(cpu, page_size, lost.get(cpu.cpu, CpuLosses())))
+        self._losses: list[PlacedLoss] | None = None
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        return tuple(lane.lost.all for lane in self._lanes)
+
+    def open(self, plan: DecodePlan, counts: npt.NDArray[np.int64]) -> list[CpuStream]:
+        """Fresh streams over all CPUs; `counts` adds up the events met, by id."""
+        if self._losses is None:
+            self._losses = [self._place_losses(lane) for lane in self._lanes]
+        share = ALL_BATCHES // max(len(self._lanes), 1)
+        batch = max(SMALLEST_BATCH, min(LARGEST_BATCH, share))
+        return [
+            self._stream(lane, plan, counts, batch, loss.in_the_gap)
+            for lane, loss in zip(self._lanes, self._losses, strict=True)
+        ]
+
+    def unplaced_losses(self) -> list[UnplacedLoss]:
+        """Losses that only the stats tell of; known after `open`."""
+        return [
+            UnplacedLoss(lane.cpu.cpu, loss.unplaced)
+            for lane, loss in zip(self._lanes, self._losses or [], strict=True)
+            if loss.unplaced
+        ]
+
+    def start(self) -> int:
+        """Raw time of the first event of all, 0 if there is none."""
+        return min(filter(None, map(self._first_event, self._lanes)), default=0)
+
+    def _first_event(self, lane: Lane) -> int:
+        stream = self._quick_stream(lane, _FEW_PAGES * lane.page_size)
+        return next((stream.first for _ in _run(stream) if stream.has_events), 0)
+
+    def _place_losses(self, lane: Lane) -> PlacedLoss:
+        """Look through the pages, if the stats tell of losses at all."""
+        if not lane.lost.all:
+            return PlacedLoss()
+        scan = self._quick_stream(lane, LARGEST_BATCH)
+        for _ in _run(scan):
+            pass
+        left = max(lane.lost.overrun - scan.counted_losses, 0)
+        if scan.uncounted_gaps == 0:
+            return PlacedLoss(unplaced=left + lane.lost.unflagged)
+        in_the_gap = left if scan.uncounted_gaps == 1 else 0
+        return PlacedLoss(in_the_gap, lane.lost.unflagged)
+
+    def _quick_stream(self, lane: Lane, batch: int) -> CpuStream:
+        return self._stream(lane, decode_plan([]), np.zeros(EVENT_IDS, np.int64), batch, 0)
+
+    def _stream(
+        self,
+        lane: Lane,
+        plan: DecodePlan,
+        counts: npt.NDArray[np.int64],
+        batch: int,
+        gap_count: int,
+    ) -> CpuStream:
+        chunks = read_chunks(self._blocks, lane.cpu)
+        return CpuStream(lane.cpu.cpu, chunks, lane.page_size, batch, plan, counts, gap_count)
+
+    def _page_size(self, cpu: CpuData, declared: int, layout: SubBufferFormat) -> int:
+        """The size of this CPU's sub-buffers.
+
+        A file that only tells the machine's page size may hold larger sub-buffers
+        (buffer_subbuf_size_kb): then the first one holds more than such a page could.
+        """
+        first = next((chunk.content for chunk in read_chunks(self._blocks, cpu)), b"")
+        used = int.from_bytes(first[8:12], "little") & COMMIT_MASK
+        fits = used + HEADER <= declared
+        size = declared if fits or used + HEADER > layout.size else layout.size
+        if size < SMALLEST_PAGE or size > LARGEST_PAGE or size % SMALLEST_PAGE:
+            path = self._blocks.file.path
+            raise InputError(path, cpu.offset, f"sub-buffers of {size} bytes: the file is damaged")
+        return size
+
+
+def _run(stream: CpuStream) -> Iterator[None]:
+    """Decode a stream for what it counts; pauses after each batch."""
+    rows = np.empty((stream.most_rows, ROW_WORDS), np.int64)
+    while not stream.is_over:
+        stream.next_batch(rows)
+        yield

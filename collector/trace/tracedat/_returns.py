@@ -1,0 +1,147 @@
+"""Which call a return probe belongs to. Its format tells only `ret`, so its records must.
+
+A kretprobe's records carry the address of their function: that of a kprobe known by its fields, or
+else a symbol in the recording's kallsyms. A probe on the exit of a system call is fallocate's if
+its records follow an entry into fallocate on their thread, else ioctl's. Names are the last resort.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from collector.codes import RecordCode
+from collector.kvm.catalogue import EVENTS
+from collector.records import RecordArray
+from collector.trace.ring_buffer import (
+    ENTRY_ADDRESS,
+    DecodePlan,
+    EventPlan,
+    Recognised,
+    ReturnProbe,
+    Value,
+    decode_plan,
+)
+from collector.trace.tracedat._kallsyms import NEAR, symbols_at
+
+_FIRST_KPROBE = 64  # codes that only the survey uses
+_FIRST_RETURN = 128
+_MOST = 64  # probes of each kind that can be told apart
+
+_ENOUGH_VOTES = 256
+
+_PROBED = [event for event in EVENTS if event.functions]
+RETURN_OF_ENTRY = {event.code: event.returns for event in _PROBED if event.returns}
+_RETURN_OF_SYMBOL = {
+    symbol: event.returns for event in _PROBED if event.returns for symbol in event.functions
+}
+_RETURN_OF_NAME = (
+    ("fallocate", RecordCode.GMEM_FALLOCATE_RETURN),
+    ("create", RecordCode.GMEM_CREATE_RETURN),
+    ("memslot", RecordCode.SET_MEMSLOT_RETURN),
+    ("memory_region", RecordCode.SET_MEMSLOT_RETURN),
+    ("ioctl", RecordCode.VM_IOCTL_RETURN),
+)
+_SYSTEM_CALL_ENTRIES = tuple(event.code for event in EVENTS if event.has_event_probe)
+
+Decode = Callable[[DecodePlan], Iterator[RecordArray]]
+
+
+def settle_returns(
+    recognised: Recognised, decode: Decode, kallsyms: Callable[[], Iterable[str]]
+) -> list[EventPlan]:
+    """Plans for the return probes, after a look at their records.
+
+    `decode` reads the recording by a given plan; it is called only if there are return probes,
+    and read only as far as they need. `kallsyms` yields lines of /proc/kallsyms.
+    """
+    if not recognised.returns:
+        return []
+    survey = _Survey(recognised)
+    for batch in decode(survey.plan):
+        survey.look_at(batch)
+        if survey.is_settled:
+            break
+    codes = [survey.code_of(i) for i in range(len(survey.returns))]
+    if missing := {survey.functions[i] for i, code in enumerate(codes) if code is None} - {0}:
+        symbols = symbols_at(missing, kallsyms())
+        codes = [
+            code or _RETURN_OF_SYMBOL.get(symbols.get(survey.functions[i], ""))
+            for i, code in enumerate(codes)
+        ]
+    named = [code or _by_name(probe) for code, probe in zip(codes, survey.returns, strict=True)]
+    return [p.plan(code) for p, code in zip(survey.returns, named, strict=True) if code]
+
+
+class _Survey:
+    """Gathers, per probe, the address of its function, or after which calls it fires."""
+
+    def __init__(self, recognised: Recognised) -> None:
+        self.kprobes = recognised.kprobes[:_MOST]
+        self.returns = recognised.returns[:_MOST]
+        self.plan = decode_plan(self._plans(recognised))
+        self.entries = [0] * len(self.kprobes)  # addresses, 0 until seen
+        self.functions = [0] * len(self.returns)
+        self._votes = np.zeros((len(self.returns), 2), np.int64)  # ioctl, fallocate
+
+    def _plans(self, recognised: Recognised) -> Iterator[EventPlan]:
+        yield from (plan for plan in recognised.plans if plan.code in _SYSTEM_CALL_ENTRIES)
+        for i, plan in enumerate(self.kprobes):
+            address = plan.event.field(ENTRY_ADDRESS)
+            yield EventPlan(plan.event, _FIRST_KPROBE + i, (Value(0, address),))
+        for i, probe in enumerate(self.returns):
+            values = () if probe.function is None else (Value(0, probe.function),)
+            yield EventPlan(probe.event, _FIRST_RETURN + i, values)
+
+    @property
+    def is_settled(self) -> bool:
+        return all(self._is_settled(i) for i in range(len(self.returns)))
+
+    def _is_settled(self, i: int) -> bool:
+        if self.returns[i].function is None:
+            return bool(self._votes[i].sum() >= _ENOUGH_VOTES)
+        return self.code_of(i) is not None
+
+    def look_at(self, batch: RecordArray) -> None:
+        for first, addresses in ((_FIRST_KPROBE, self.entries), (_FIRST_RETURN, self.functions)):
+            for i, address in enumerate(addresses):
+                if not address:
+                    records = batch[batch["code"] == first + i]
+                    addresses[i] = int(records["v"][0, 0]) if len(records) else 0
+        self._count_votes(batch)
+
+    def _count_votes(self, batch: RecordArray) -> None:
+        """Of each exit's record: which call did its thread enter before?"""
+        exits = [_FIRST_RETURN + i for i, p in enumerate(self.returns) if p.function is None]
+        if not exits:
+            return
+        calls = batch[np.isin(batch["code"], [*_SYSTEM_CALL_ENTRIES, *exits])]
+        calls = calls[np.argsort(calls["tid"], kind="stable")]
+        same = calls["tid"][1:] == calls["tid"][:-1]
+        self._add_votes(calls["code"][1:][same], calls["code"][:-1][same])
+
+    def _add_votes(self, codes: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8]) -> None:
+        for i in range(len(self.returns)):
+            met = before[codes == _FIRST_RETURN + i]
+            fallocate = int((met == RecordCode.FALLOCATE_ENTER).sum())
+            entries = int(np.isin(met, _SYSTEM_CALL_ENTRIES).sum())
+            self._votes[i] += (entries - fallocate, fallocate)
+
+    def code_of(self, i: int) -> RecordCode | None:
+        """What the records seen so far say of return probe `i`."""
+        if self.returns[i].function is None:
+            ioctl, fallocate = self._votes[i].tolist()
+            if ioctl == fallocate:
+                return None
+            return RecordCode.FALLOCATE_EXIT if fallocate > ioctl else RecordCode.IOCTL_EXIT
+        for plan, entry in zip(self.kprobes, self.entries, strict=True):
+            if entry and abs(entry - self.functions[i]) <= NEAR:
+                return RETURN_OF_ENTRY.get(RecordCode(plan.code))
+        return None
+
+
+def _by_name(probe: ReturnProbe) -> RecordCode | None:
+    name = probe.event.name
+    if probe.function is None:
+        return RecordCode.FALLOCATE_EXIT if "fallocate" in name else RecordCode.IOCTL_EXIT
+    return next((code for part, code in _RETURN_OF_NAME if part in name), None)
