@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.model.guest import Capability, EventKind
-from app.model.guest._event_words import WORDS
+from app.model.guest import WORDS, Capability, EventKind
 from collector.codes import CallCode, RecordCode
 from collector.kvm.catalogue import COST_OF_MISSING, EVENTS, KernelEvent, Recorded, calls
 from collector.records import RECORD

@@ -5,6 +5,7 @@ none of the arrays.
 
 from app.model.guest._capabilities import Capability
 from app.model.guest._clocks import LINE_NUMBERS, NS_PER_LINE
+from app.model.guest._event_words import WORDS, KindWords
 from app.model.guest._kinds import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -49,12 +50,14 @@ __all__ = [
     "PAGE_SIZE",
     "UNKNOWN_LATENCY",
     "UNKNOWN_VCPU",
+    "WORDS",
     "Backing",
     "Capability",
     "Cause",
     "Certainty",
     "EventKind",
     "GuestMemfd",
+    "KindWords",
     "Memslot",
     "Outcome",
     "PageState",
