@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from pydantic import Field
 
@@ -137,35 +137,44 @@ def tally_table(
     order = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
     rows = [
         TallyRow(
-            value_name(dimension, value, slots),
-            tally.calls,
-            tally.applied,
-            tally.failed,
-            *costs_of(tally),
-            tally.calls / calls,
-            filter_text(dimension, value, tallies.keys(), slots),
+            value=value_name(dimension, value, slots),
+            calls=tally.calls,
+            applied=tally.applied,
+            failed=tally.failed,
+            **costs_of(tally),
+            share=tally.calls / calls,
+            filter=filter_text(dimension, value, tallies.keys(), slots),
         )
         for value, tally in order[:ROWS_SHOWN]
     ]
-    return TallyTable(dimension.value, rows, len(tallies))
+    return TallyTable(dimension=dimension.value, rows=rows, values=len(tallies))
 
 
-def costs_of(tally: Tally) -> tuple[int | None, int | None, list[str]]:
-    """(effective pages, ns in the calls, which of them are lower bounds)."""
+class Costs(TypedDict):
+    """What the calls of a tally changed, and how long they took, as views call it."""
+
+    effective_pages: int | None
+    latency_ns: int | None
+    at_least: list[str]
+
+
+def costs_of(tally: Tally) -> Costs:
     sums = {"effective_pages": tally.effective_pages, "latency_ns": tally.latency_ns}
     is_open = {"effective_pages": tally.uncertain > 0, "latency_ns": tally.timed < tally.calls}
     values, least = bounded(sums, [name for name in sums if is_open[name]])
-    return values["effective_pages"], values["latency_ns"], least
+    return Costs(
+        effective_pages=values["effective_pages"], latency_ns=values["latency_ns"], at_least=least
+    )
 
 
 def difference_row(difference: Difference, values: Collection[int], slots: Slots) -> DifferenceRow:
     """`values` are all that the stretch has of the dimension."""
     return DifferenceRow(
-        difference.dimension.value,
-        value_name(difference.dimension, difference.value, slots),
-        difference.calls_during,
-        difference.calls_before,
-        difference.share_during,
-        difference.share_before,
-        filter_text(difference.dimension, difference.value, values, slots),
+        dimension=difference.dimension.value,
+        value=value_name(difference.dimension, difference.value, slots),
+        calls_during=difference.calls_during,
+        calls_before=difference.calls_before,
+        share_during=difference.share_during,
+        share_before=difference.share_before,
+        filter=filter_text(difference.dimension, difference.value, values, slots),
     )

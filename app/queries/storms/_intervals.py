@@ -129,11 +129,11 @@ def _failures(found: Stretch, slots: Slots) -> list[FailureView]:
     counted = found.tallies.by[Dimension.ERRNO]
     views = [
         FailureView(
-            number,
-            errno_name(number),
-            counted[number].failed,
-            [_reason(calls[some], slots) for some in alike(calls, slots)[:REASONS_SHOWN]],
-            [_example(call, slots) for call in calls[:EXAMPLES_SHOWN]],
+            errno=number,
+            name=errno_name(number),
+            calls=counted[number].failed,
+            reasons=[_reason(calls[some], slots) for some in alike(calls, slots)[:REASONS_SHOWN]],
+            examples=[_example(call, slots) for call in calls[:EXAMPLES_SHOWN]],
         )
         for number, calls in found.failures.items()
     ]
@@ -141,23 +141,35 @@ def _failures(found: Stretch, slots: Slots) -> list[FailureView]:
 
 
 def _reason(calls: EventArray, slots: Slots) -> FailureReason:
-    why, where = why_failed(calls[0]), where_failed(calls[0], slots)
-    return FailureReason(why, where, len(calls), int(calls["t"][0]), int(calls["t"][-1]))
+    return FailureReason(
+        why=why_failed(calls[0]),
+        where=where_failed(calls[0], slots),
+        calls=len(calls),
+        first_t=int(calls["t"][0]),
+        last_t=int(calls["t"][-1]),
+    )
 
 
 def _example(call: np.void, slots: Slots) -> FailureExample:
-    why, where = why_failed(call), where_failed(call, slots)
-    return FailureExample(int(call["t"]), *_range_of(call), int(call["tid"]), why, where)
+    gpa, size = _range_of(call)
+    return FailureExample(
+        t=int(call["t"]),
+        gpa=gpa,
+        size=size,
+        tid=int(call["tid"]),
+        why=why_failed(call),
+        where=where_failed(call, slots),
+    )
 
 
 def _touched(tallies: Tallies, slots: Sequence[Memslot]) -> list[TouchedSlot]:
     counted = tallies.by[Dimension.MEMSLOT].items()
     touched = [
         TouchedSlot(
-            memslot_view(slots[i]),
-            tally.calls,
-            tally.failed,
-            *costs_of(tally),
+            memslot=memslot_view(slots[i]),
+            calls=tally.calls,
+            failed=tally.failed,
+            **costs_of(tally),
         )
         for i, tally in counted
         if i >= 0
@@ -178,14 +190,16 @@ def _breakers(reader: Reader, vm_id: int, found: Stretch) -> list[BreakerView]:
     for breaker in found.breakers:
         events, _ = reader.events(vm_id, after_seq=breaker.event - 1, limit=1)
         call = events[0]
+        gpa, size = _range_of(call)
         views.append(
             BreakerView(
-                breaker.event,
-                int(call["t"]),
-                *_range_of(call),
-                int(call["tid"]),
-                breaker.times,
-                breaker.blocks,
+                seq=breaker.event,
+                t=int(call["t"]),
+                gpa=gpa,
+                size=size,
+                tid=int(call["tid"]),
+                times=breaker.times,
+                blocks=breaker.blocks,
             )
         )
     return views
@@ -206,9 +220,9 @@ def _before(
             tallies.add(events, np.zeros(len(events), np.bool_))  # only calls are compared
     found = differences(during, tallies)[:DIFFERENCES_SHOWN]
     return BeforeView(
-        start,
-        end,
-        tallies.calls,
-        per_second(tallies.calls, start, end) if end > start else None,
-        [difference_row(d, during.by[d.dimension].keys(), slots) for d in found],
+        from_t=start,
+        to_t=end,
+        requested=tallies.calls,
+        per_second=per_second(tallies.calls, start, end) if end > start else None,
+        differences=[difference_row(d, during.by[d.dimension].keys(), slots) for d in found],
     )
