@@ -13,7 +13,7 @@ BIN := .venv/bin
 NODE := node_modules/.bin
 
 digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c 1-16)
-pretty := eslint.config.js "static/js/**/*.js"
+pretty := eslint.config.js "static/js/**/*.js" "tests/js/*.js"
 hot_sources := $(sort $(shell find app/compiled app/model app/store collector -name '*.py'))
 
 run_stamp    := .venv/.installed-run-$(call digest,requirements/run.txt pyproject.toml)
@@ -40,8 +40,9 @@ lint: $(dev_stamp) $(tested_stamp) ## ruff; of the browser's scripts eslint and 
 	@$(NODE)/eslint .
 	@$(NODE)/prettier --check --log-level=warn $(pretty) || { echo 'gmemscope: $(NODE)/prettier --write would change the above' >&2; exit 1; }
 
-types: $(dev_stamp) ## mypy, strict
+types: $(dev_stamp) $(tested_stamp) ## mypy, and tsc of the browser's scripts, both strict
 	@$(BIN)/mypy
+	@$(NODE)/tsc --project .
 
 fuzz: $(dev_stamp) ## mutated recordings and databases, others each time (FUZZ=2000 of them, twice)
 	@for checked in 1 0; do NUMBA_BOUNDSCHECK=$$checked PYTHONPATH=. $(BIN)/python -X faulthandler \

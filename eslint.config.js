@@ -4,11 +4,14 @@ import globals from "globals";
 /** What the classic scripts find on the page, and what the tests of modules run in. */
 const CLASSIC = ["static/js/shared/theme.js", "static/js/pages/report.js"];
 
+/** By a script element before the modules: see the .d.ts files. */
+const LOADED = { ...globals.browser, Plotly: "readonly", htmx: "readonly" };
+
 export default [
   { ignores: ["static/vendor/", "build/", ".venv/"] },
   js.configs.recommended,
   {
-    languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: globals.browser },
+    languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: LOADED },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
       "array-callback-return": "error",
@@ -16,7 +19,7 @@ export default [
       curly: ["error", "multi-line"],
       eqeqeq: "error",
       "max-depth": ["error", 3],
-      "max-lines": ["error", 350],
+      "max-lines": ["error", { max: 320, skipComments: true }],
       "max-lines-per-function": ["error", { max: 50, skipComments: true }],
       "max-params": ["error", 6],
       "no-duplicate-imports": "error",
@@ -34,7 +37,6 @@ export default [
   { files: CLASSIC, languageOptions: { sourceType: "script" } },
   {
     files: ["static/js/pages/report.js"],
-    languageOptions: { globals: { Plotly: "readonly" } },
     // A report has this script alone: nothing else shares its scope.
     rules: { "no-implicit-globals": "off" },
   },

@@ -90,10 +90,25 @@ def wait_until_drawn(page: Page) -> None:
     page.wait_for_selector("#explorer[data-ready=true][aria-busy=false]")
 
 
+WATCH_READS = """() => {
+  const root = document.getElementById("explorer");
+  const reads = { done: 0 };
+  const watch = new MutationObserver(() => {
+    if (root.getAttribute("aria-busy") === "false") reads.done += 1;
+  });
+  watch.observe(root, { attributes: true, attributeFilter: ["aria-busy"] });
+  return reads;
+}"""
+PAUSE_MS = 100
+"""Longer than the page waits while the view keeps changing."""
+
+
 def settled(page: Page, act: Callable[[], object]) -> None:
-    """Do something that makes the page ask for another map, and wait until that is drawn."""
-    with page.expect_response(is_map):
-        act()
+    """Do something that changes the view, and wait until what it asks for is drawn."""
+    reads = page.evaluate_handle(WATCH_READS)
+    act()
+    eventually(page, lambda: bool(reads.evaluate("reads => reads.done")))
+    page.wait_for_timeout(PAUSE_MS)
     wait_until_drawn(page)
 
 

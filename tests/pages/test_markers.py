@@ -87,22 +87,6 @@ def test_a_jump_finds_host_addresses_by_their_memslots(explorer: Explorer) -> No
     assert said.endswith(f"memslot 4 has it: write hva:{main['userspace_addr']}.")
 
 
-def test_of_several_memslots_with_an_hva_the_first_is_taken(explorer: Explorer) -> None:
-    page = explorer()
-    slot = (
-        "{slot: %d, as_id: %d, gpa: '%s', size: 4096, userspace_addr: '0x7000', from: 0, to: null}"
-    )
-    slots = f"[{slot % (0, 0, '0x1000')}, {slot % (3, 1, '0x9000')}]"
-    said = page.evaluate(
-        "async () => { const m = await import('/static/js/explorer/cursor/hva.js');"
-        f"return m.sayPlace('0x7010', m.placesOf('0x7010', {slots}, 5)); }}"
-    )
-    assert said == (
-        "hva 0x0_0000_7010 is gpa 0x0_0000_1010 by memslot 0; "
-        "memslot 3 of address space 1 has it too"
-    )
-
-
 def test_a_jump_finds_an_event_by_its_number(explorer: Explorer) -> None:
     page = explorer("?from=20000000000&to=22000000000")
     url = page.url.partition("/vms")[0] + "/api/v1/vms/1/events?after=5999&limit=1"

@@ -124,7 +124,8 @@ def test_a_pin_shows_its_note_and_starts_no_drag(explorer: Callable[..., Page], 
     settled(page, pins.nth(1).click)
     assert query_of(page) == {"from": "19000000000", "to": "23000000000", "t": "20010000000"}
     expect(page.locator(".note-place").nth(1)).to_have_attribute("aria-current", "true")
-    settled(page, lambda: page.goto(page.url.split("?")[0] + "?from=40000000000&to=41000000000"))
+    page.goto(page.url.split("?")[0] + "?from=40000000000&to=41000000000")
+    wait_until_drawn(page)
     expect(pins).to_have_count(0)
     settled(page, page.locator(".note-place").first.click)
     query = query_of(page)

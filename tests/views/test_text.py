@@ -33,7 +33,7 @@ def test_a_difference_of_pages_has_its_sign() -> None:
 
 
 def test_shares_are_written_as_in_the_browser() -> None:
-    """As tests/pages/test_modules.py has them of units.js."""
+    """As tests/js/units.test.js has them."""
     shares = [text.share(part) for part in (0, 1e-9, 0.0712, 0.5, 1 - 1e-9, 1)]
     assert shares == ["0 %", "< 0.1 %", "7.1 %", "50 %", "> 99.9 %", "100 %"]
 

@@ -1,13 +1,13 @@
 /** One band of the map's picture, as Plotly places it: a data URL. */
 
+import { contextOf } from "./canvas.js";
 import { hatchUnknown } from "./hatch.js";
 
 /** Cells larger than this many pixels are hatched anew. */
 const LARGE_CELL = 1.5;
 
 /**
- * @param {{rowFrom: number, rowTo: number, start: number, end: number}} band rows from the lowest
- *   address; start and end in pixels
+ * @param {import("../shared/gpa.js").RowBand} band start and end in pixels
  * @param {ImageBitmap} picture the whole map, highest address in the top row
  * @param {number} columnWidth pixels on screen
  */
@@ -18,7 +18,7 @@ export function bandImage(band, picture, columnWidth) {
   const canvas = document.createElement("canvas");
   canvas.width = isEnlarged ? Math.round(picture.width * columnWidth) : picture.width;
   canvas.height = isEnlarged ? Math.max(1, Math.round(band.end - band.start)) : rows;
-  const context = canvas.getContext("2d", { willReadFrequently: isEnlarged });
+  const context = contextOf(canvas, { willReadFrequently: isEnlarged });
   context.imageSmoothingEnabled = false;
   const top = picture.height - band.rowTo;
   context.drawImage(picture, 0, top, picture.width, rows, 0, 0, canvas.width, canvas.height);

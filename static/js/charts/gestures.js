@@ -7,16 +7,26 @@ const CLICK_SLOP = 4;
 const ZOOM_PER_WHEEL_PIXEL = 1.0015;
 
 /**
+ * @typedef {import("./overlay.js").Overlay} Overlay
+ * @typedef {import("../view/view.js").View} View
+ * A place in the area: shares of its width and height, y from the top.
+ * @typedef {{x: number, y: number}} Point
+ * A rectangle of it, in the same shares.
+ * @typedef {{left: number, right: number, top: number, bottom: number}} Box
+ * @typedef {object} GestureOptions
+ * @property {() => View} axis what the area is drawn by: lengths and places are of that
+ * @property {boolean} hasAddresses whether the vertical axis is addresses
+ * @property {(event: PointerEvent) => boolean} isBrush whether a drag brushes, else it pans
+ * @property {(point: Point | null) => void} hover
+ * @property {(point: Point) => void} click
+ * @property {(box: Box) => void} brushed
+ * @property {() => void} whole
+ */
+
+/**
  * @param {Overlay} overlay
  * @param {View} view
- * @param {object} options
- * @param {() => View} options.axis what the area is drawn by: lengths and places are of that
- * @param {boolean} options.hasAddresses whether the vertical axis is addresses
- * @param {(event: PointerEvent) => boolean} options.isBrush whether a drag brushes, else it pans
- * @param {(point: {x: number, y: number} | null) => void} options.hover shares, y from the top
- * @param {(point: {x: number, y: number}) => void} options.click
- * @param {(box: object, isTimeOnly: boolean) => void} options.brushed
- * @param {() => void} options.whole
+ * @param {GestureOptions} options
  */
 export function attachGestures(overlay, view, options) {
   const area = overlay.element;
@@ -33,18 +43,29 @@ export function attachGestures(overlay, view, options) {
   );
 }
 
-/** Where a pointer is in an area: shares of its width and height. */
+/**
+ * Where a pointer is in an area.
+ * @param {HTMLElement} area
+ * @param {MouseEvent} event
+ * @returns {Point}
+ */
 function pointOf(area, event) {
   const box = area.getBoundingClientRect();
-  const clamp = (value) => Math.min(1, Math.max(0, value));
+  const clamp = (/** @type {number} */ value) => Math.min(1, Math.max(0, value));
   return {
     x: clamp((event.clientX - box.left) / box.width),
     y: clamp((event.clientY - box.top) / box.height),
   };
 }
 
+/**
+ * @param {Overlay} overlay
+ * @param {View} view
+ * @param {GestureOptions} options
+ */
 function listenToDrags(overlay, view, options) {
   const area = overlay.element;
+  /** @type {{start: Point, last: Point, isBrush: boolean, moved: number} | null} */
   let drag = null;
 
   area.addEventListener("pointerdown", (event) => {
@@ -67,7 +88,7 @@ function listenToDrags(overlay, view, options) {
     else pan(view, options.axis(), { dx, dy: options.hasAddresses ? dy : 0 });
   });
 
-  const finish = (event) => {
+  const finish = (/** @type {PointerEvent} */ event) => {
     if (!drag) return;
     const done = drag;
     drag = null;
@@ -81,6 +102,11 @@ function listenToDrags(overlay, view, options) {
   area.addEventListener("pointerleave", () => drag || options.hover(null));
 }
 
+/**
+ * @param {{start: Point, last: Point}} drag
+ * @param {boolean} hasAddresses
+ * @returns {Box}
+ */
 function boxOf({ start, last }, hasAddresses) {
   return {
     left: Math.min(start.x, last.x),
@@ -90,12 +116,23 @@ function boxOf({ start, last }, hasAddresses) {
   };
 }
 
+/**
+ * @param {View} view
+ * @param {View} axis
+ * @param {{dx: number, dy: number}} by shares
+ */
 function pan(view, axis, { dx, dy }) {
   if (dx) view.panTime(-dx * axis.length);
   const isZoomedOut = view.gpaFrom === null && view.gpaTo === null;
   if (dy && !isZoomedOut) view.panAddresses(dy);
 }
 
+/**
+ * @param {View} view
+ * @param {WheelEvent} event
+ * @param {Point} at
+ * @param {GestureOptions} options
+ */
 function wheel(view, event, at, { axis, hasAddresses }) {
   // With shift held, browsers turn a vertical wheel into a horizontal one.
   const pixels = (event.deltaY || event.deltaX) * (event.deltaMode === 1 ? 16 : 1);

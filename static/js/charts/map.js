@@ -4,6 +4,14 @@
  */
 
 import { bandImage } from "./band_image.js";
+/**
+ * @typedef {import("../view/view.js").View} View
+ * @typedef {import("../view/view.js").Memslot} Memslot
+ * @typedef {import("../shared/gpa.js").RowBand} RowBand
+ * @typedef {Awaited<ReturnType<MapPlot["load"]>>} MapAnswer
+ */
+
+import { made } from "../shared/dom.js";
 import { BandAxis, addressTicks, formatAddress } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
 import { loadPicture } from "./raster_picture.js";
@@ -17,59 +25,79 @@ const PIXELS_PER_ADDRESS_LABEL = 34;
 const SLOT_LABEL_ROOM = 26;
 
 export class MapPlot {
+  /** @type {BandAxis<RowBand>} */
   axis = new BandAxis([]);
-  /** Exact edges of the cells shown, from the server: {from, to, cell_ns, cell_bytes, ...}. */
+  /**
+   * Exact edges of the cells shown.
+   * @type {import("../shared/rest_types.d.ts").RasterOut | null}
+   */
   raster = null;
-  /** Positions of the axis at the lower and the upper edge of what is drawn. */
+  /**
+   * What they were asked for by.
+   * @type {ReturnType<MapPlot["question"]> | null}
+   */
+  parametersShown = null;
+  /**
+   * Positions of the axis at the lower and the upper edge of what is drawn.
+   * @type {[number, number]}
+   */
   range = [0, 1];
 
-  constructor(figure, overlayElement, vmId) {
+  /**
+   * @param {HTMLElement} figure
+   * @param {HTMLElement} overlayElement
+   * @param {import("../shared/resources.js").VmResource} vm
+   */
+  constructor(figure, overlayElement, vm) {
     this.figure = figure;
     this.overlay = new Overlay(overlayElement);
     this.labels = this.overlay.add("div", "map-labels");
     this.crosshair = this.overlay.add("div", "mark mark-address");
     this.crosshair.hidden = true;
-    this.vmId = vmId;
+    this.vm = vm;
   }
 
   get height() {
     return sizeOf(this.figure).height - MARGIN.t - MARGIN.b;
   }
 
-  /** What to ask the server for, so that one cell is one pixel. */
-  parameters(view) {
+  /**
+   * What to ask the server for, so that one cell is one pixel.
+   * @param {View} view
+   */
+  question(view) {
     const { from, to } = view.time;
-    const { from: gpaFrom, to: gpaTo } = view.addresses;
     return {
       from,
       to,
       ...view.addressParameters,
       width: Math.min(plotWidth(this.figure), to - from),
-      height: Math.max(16, this.height - this.expectedGaps(gpaFrom, gpaTo) * GAP),
+      height: Math.max(16, this.height - expectedGaps(view) * GAP),
       measure: view.measure,
     };
   }
 
-  expectedGaps(gpaFrom, gpaTo) {
-    const holes = this.layout?.holes() ?? [];
-    return Math.min(8, holes.filter((hole) => hole.from >= gpaFrom && hole.to <= gpaTo).length);
-  }
-
+  /**
+   * @param {View} view
+   * @param {AbortSignal} signal
+   */
   async load(view, signal) {
-    this.layout = view.layout;
-    const parameters = this.parameters(view);
-    const { raster, picture } = await loadPicture(`/api/v1/vms/${this.vmId}`, parameters, signal);
+    const parameters = this.question(view);
+    const { raster, picture } = await loadPicture(this.vm, parameters, signal);
     return { parameters, raster, picture };
   }
 
-  /** Draw an answer of `load`. */
-  draw(view, { parameters, raster, picture }, memslots) {
+  /**
+   * Draw an answer of `load`.
+   * @param {View} view
+   * @param {MapAnswer} answer
+   */
+  draw(view, { parameters, raster, picture }) {
     this.parametersShown = parameters;
     this.raster = raster;
     this.axis = BandAxis.ofRaster(raster.bands, this.height, GAP);
     this.range = [0, this.height];
-    const { width, height } = sizeOf(this.figure);
-    const layout = baseLayout(view, width, height, MARGIN, true);
+    const layout = baseLayout(view, sizeOf(this.figure), MARGIN, true);
     const ticks = addressTicks(this.axis, PIXELS_PER_ADDRESS_LABEL);
     layout.yaxis = {
       range: this.range,
@@ -89,31 +117,17 @@ export class MapPlot {
     };
     layout.xaxis.showgrid = false;
     const columnWidth = plotWidth(this.figure) / raster.width;
-    layout.images = this.axis.bands.map((band) =>
-      this.placeImage(bandImage(band, picture, columnWidth), band),
+    layout.images = this.axis.bands.flatMap((band) =>
+      picture ? [placeImage(bandImage(band, picture, columnWidth), raster, band)] : [],
     );
-    window.Plotly.react(this.figure, [], layout, PLOT_CONFIG);
+    Plotly.react(this.figure, [], layout, PLOT_CONFIG);
     this.labels.hidden = false;
-    this.placeLabels(view, memslots);
   }
 
-  placeImage(source, band) {
-    return {
-      source,
-      xref: "x",
-      yref: "y",
-      x: this.raster.from,
-      y: band.end,
-      sizex: this.raster.to - this.raster.from,
-      sizey: band.end - band.start,
-      xanchor: "left",
-      yanchor: "top",
-      sizing: "stretch",
-      layer: "below",
-    };
-  }
-
-  /** Move what is drawn to the view's window. */
+  /**
+   * Move what is drawn to the view's window.
+   * @param {View} view
+   */
   move(view) {
     if (!this.raster) return;
     const update = timeAxisUpdate(view, sizeOf(this.figure).width, true);
@@ -122,12 +136,18 @@ export class MapPlot {
       this.range = [this.axis.positionOf(from), this.axis.positionOf(to)];
       update["yaxis.range"] = this.range;
     }
-    window.Plotly.relayout(this.figure, update);
+    Plotly.relayout(this.figure, update);
     const [low, high] = this.range;
     this.labels.hidden = Math.abs(low) > 1 || Math.abs(high - this.axis.length) > 1;
   }
 
-  placeMarks(view, losses) {
+  /**
+   * @param {View} view
+   * @param {Memslot[]} memslots
+   * @param {import("./overlay.js").Loss[]} losses
+   */
+  placeMarks(view, memslots, losses) {
+    if (!this.labels.hidden) this.placeLabels(view, memslots);
     this.overlay.placeCursor(view);
     this.overlay.placeLosses(view, losses);
     const share = view.gpa === null || this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
@@ -135,43 +155,62 @@ export class MapPlot {
     this.crosshair.style.bottom = `${share * 100}%`;
   }
 
+  /**
+   * @param {View} view
+   * @param {Memslot[]} memslots
+   */
   placeLabels(view, memslots) {
     const why = memslots.length ? "no memslot" : "nothing seen";
     const holes = this.axis.holes().map((hole) => this.holeLabel(hole, why));
     this.labels.replaceChildren(...holes, ...this.slotLabels(view, memslots));
   }
 
-  /** Share of the height at which an address is drawn: beyond 0 and 1 where it is out of sight. */
+  /**
+   * Share of the height at which an address is drawn: beyond 0 and 1 where it is out of sight.
+   * @param {number} gpa
+   */
   shareOf(gpa) {
     const [low, high] = this.range;
     return (this.axis.positionOf(gpa) - low) / (high - low);
   }
 
-  /** The address window between two shares of the height, in whole pages. */
+  /**
+   * The address window between two shares of the height, in whole pages.
+   * @param {number} low
+   * @param {number} high
+   */
   addressesBetween(low, high) {
     const [first, last] = this.range;
-    return this.axis.windowBetween(...[low, high].map((share) => first + share * (last - first)));
+    const at = (/** @type {number} */ share) => first + share * (last - first);
+    return this.axis.windowBetween(at(low), at(high));
   }
 
+  /** @param {number} share */
   addressAt(share) {
     const [low, high] = this.range;
     return this.axis.addressAt(low + share * (high - low));
   }
 
-  /** Shares of the height between which a note's addresses lie; null where none are in view. */
-  sharesOf({ gpa_from, gpa_to }) {
+  /**
+   * Shares of the height between which addresses lie; null where none of them are in view.
+   * @param {number} from
+   * @param {number} to
+   */
+  sharesOf(from, to) {
     if (this.axis.isEmpty) return null;
-    const [from, to] = [Number(gpa_from), Number(gpa_to)];
     if (to <= this.axis.from || from >= this.axis.to) return null;
-    const clamp = (share) => Math.min(1, Math.max(0, share));
+    const clamp = (/** @type {number} */ share) => Math.min(1, Math.max(0, share));
     const ends = [Math.max(from, this.axis.from), Math.min(to, this.axis.to)];
     const [low, high] = ends.map((gpa) => clamp(this.shareOf(gpa)));
     return low < high ? [low, high] : null;
   }
 
+  /**
+   * @param {import("../shared/gpa.js").Band} hole
+   * @param {string} why
+   */
   holeLabel(hole, why) {
-    const label = document.createElement("div");
-    label.className = "hole";
+    const label = made("div", "", "hole");
     const height = hole.end - hole.start;
     label.style.bottom = `${(hole.start / this.height) * 100}%`;
     label.style.height = `${height}px`;
@@ -181,21 +220,24 @@ export class MapPlot {
     return label;
   }
 
-  /** Name each memslot beside its addresses, where there is room. */
+  /**
+   * Name each memslot beside its addresses, where there is room.
+   * @param {View} view
+   * @param {Memslot[]} memslots
+   */
   slotLabels(view, memslots) {
     const at = view.instant;
     const live = memslots.filter((slot) => slot.from <= at && (slot.to === null || slot.to > at));
     return live.flatMap((slot) => {
       const visible = this.visiblePart(slot);
       if (visible === null || visible[1] - visible[0] < SLOT_LABEL_ROOM) return [];
-      const label = document.createElement("div");
-      label.className = "slot-label";
+      const label = made("div", `slot ${slot.slot ?? "?"} ${slot.backing}`, "slot-label");
       label.style.bottom = `${visible[0] + 10}px`;
-      label.textContent = `slot ${slot.slot ?? "?"} ${slot.backing}`;
       return [label];
     });
   }
 
+  /** @param {Memslot} slot */
   visiblePart(slot) {
     if (this.axis.isEmpty) return null;
     const from = Math.max(Number(slot.gpa), this.axis.from);
@@ -203,9 +245,44 @@ export class MapPlot {
     return to > from ? [this.axis.positionOf(from), this.axis.positionOf(to)] : null;
   }
 
-  /** The instant and the address at a point of the plotting area (shares, y from the top). */
+  /**
+   * The instant and the address at a point of the plotting area.
+   * @param {View} view
+   * @param {import("./gestures.js").Point} point
+   */
   at(view, { x, y }) {
     const { from, to } = view.time;
     return { t: from + x * (to - from), gpa: this.addressAt(1 - y) };
   }
+}
+
+/**
+ * One band of the picture, at its place on the axes.
+ * @param {string} source
+ * @param {import("../shared/rest_types.d.ts").RasterOut} raster
+ * @param {RowBand} band
+ * @returns {Plotly.LayoutImage}
+ */
+function placeImage(source, raster, band) {
+  return {
+    source,
+    xref: "x",
+    yref: "y",
+    x: raster.from,
+    y: band.end,
+    sizex: raster.to - raster.from,
+    sizey: band.end - band.start,
+    xanchor: "left",
+    yanchor: "top",
+    sizing: "stretch",
+    layer: "below",
+  };
+}
+
+/**
+ * How many holes will be drawn as gaps.
+ * @param {View} view
+ */
+function expectedGaps({ layout, addresses: { from, to } }) {
+  return Math.min(8, layout.holes().filter((hole) => hole.from >= from && hole.to <= to).length);
 }

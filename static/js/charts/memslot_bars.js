@@ -1,5 +1,11 @@
 /** Memslots over time: a row for each slot, a bar for each lifetime, with backing and range. */
 
+/**
+ * @typedef {import("../view/view.js").View} View
+ * @typedef {import("../view/view.js").Memslot} Memslot
+ */
+
+import { made } from "../shared/dom.js";
 import { formatAddress } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
 import { plotWidth } from "./plot.js";
@@ -9,6 +15,7 @@ import { formatSize } from "../shared/units.js";
 /** Pixels from which on a bar has room for the beginning of its label. */
 const LABEL_ROOM = 72;
 
+/** @type {Record<string, string>} */
 const BACKINGS = {
   hva: "host memory only: never private",
   mixed: "host memory for the shared half, guest_memfd for the private half: can be private",
@@ -16,10 +23,15 @@ const BACKINGS = {
 };
 
 export class MemslotBars {
+  /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
   }
 
+  /**
+   * @param {View} view
+   * @param {Memslot[]} memslots
+   */
   draw(view, memslots) {
     const { from, to } = view.time;
     const shown = memslots.filter((slot) => slot.from <= to && (slot.to ?? Infinity) > from);
@@ -27,12 +39,9 @@ export class MemslotBars {
     const order = [...bySlot.values()].sort((a, b) => Number(a[0].gpa) - Number(b[0].gpa));
     this.element.setAttribute("role", order.length === 0 ? "group" : "list"); // a list has items
     if (order.length === 0) {
-      const empty = document.createElement("p");
-      empty.className = "quiet";
-      empty.textContent = memslots.length
-        ? "No memslot existed in the time shown."
-        : this.element.dataset.none;
-      this.element.replaceChildren(empty);
+      const none = "No memslot existed in the time shown.";
+      const why = memslots.length ? none : this.element.dataset.none;
+      this.element.replaceChildren(made("p", why, "quiet"));
       return;
     }
     const width = plotWidth(this.element);
@@ -42,7 +51,11 @@ export class MemslotBars {
   }
 }
 
-/** Leave out lifetimes that end within the pixel in which the one before began. */
+/**
+ * Leave out lifetimes that end within the pixel in which the one before began.
+ * @param {Memslot[]} lifetimes
+ * @param {number} pixel ns
+ */
 function tellApart(lifetimes, pixel) {
   let drawn = -Infinity;
   return lifetimes.filter(({ from, to }) => {
@@ -52,27 +65,32 @@ function tellApart(lifetimes, pixel) {
   });
 }
 
+/**
+ * @param {View} view
+ * @param {Memslot[]} lifetimes
+ * @param {number} width
+ */
 function slotRow(view, lifetimes, width) {
-  const row = document.createElement("div");
-  row.className = "memslot-row";
+  const row = made("div", "", "memslot-row");
   row.setAttribute("role", "listitem");
-  const name = document.createElement("span");
-  name.className = "memslot-name";
-  const last = lifetimes.at(-1);
+  const last = lifetimes[lifetimes.length - 1];
   const space = last.as_id ? ` (as ${last.as_id})` : "";
-  name.textContent = `slot ${slotName(last)}${space} ${last.backing}`;
-  const track = document.createElement("div");
-  track.className = "memslot-track";
+  const name = made("span", `slot ${slotName(last)}${space} ${last.backing}`, "memslot-name");
+  const track = made("div", "", "memslot-track");
   track.append(...lifetimes.map((lifetime) => bar(view, lifetime, width)));
   row.append(name, track);
   return row;
 }
 
+/**
+ * @param {View} view
+ * @param {Memslot} lifetime
+ * @param {number} width
+ */
 function bar(view, lifetime, width) {
   const left = Math.max(0, Overlay.shareOf(view, lifetime.from));
   const right = Math.min(1, Overlay.shareOf(view, lifetime.to ?? view.time.to));
-  const element = document.createElement("div");
-  element.className = `memslot-bar backing-${lifetime.backing}`;
+  const element = made("div", "", `memslot-bar backing-${lifetime.backing}`);
   element.style.left = `${left * 100}%`;
   element.style.width = `max(3px, ${(right - left) * 100}%)`;
   if ((right - left) * width >= LABEL_ROOM) element.textContent = label(lifetime);
@@ -80,17 +98,23 @@ function bar(view, lifetime, width) {
   return element;
 }
 
+/** @param {Memslot} slot */
 function label({ gpa, size, backing, can_be_private }) {
   const ability = can_be_private ? "can be private" : "never private";
   return `${formatAddress(gpa)} + ${formatSize(size)}, ${backing}: ${ability}`;
 }
 
-/** Where nothing told a memslot's id, its place names it. */
+/**
+ * Where nothing told a memslot's id, its place names it.
+ * @param {Memslot} slot
+ */
 const slotName = ({ slot, gpa }) => slot ?? `at ${formatAddress(gpa)}`;
 
+/** @param {Memslot} slot */
 const flagsText = ({ flags }) =>
   flags === null ? "flags not recorded" : `flags 0x${flags.toString(16)}`;
 
+/** @param {Memslot} lifetime */
 function describe(lifetime) {
   const end = lifetime.to === null ? "still there" : `until ${formatTime(lifetime.to)}`;
   const certainty = lifetime.backing_certainty === "seen" ? "" : ` (${lifetime.backing_certainty})`;

@@ -1,5 +1,13 @@
 /** Marks over a plot: cursor, hover, brush, losses. Positions are shares of the plotting area. */
 
+/**
+ * @typedef {import("../view/view.js").View} View
+ * @typedef {import("../view/view.js").Span} Span
+ * @typedef {import("../shared/rest_types.d.ts").LossView} Loss
+ * @typedef {import("../shared/rest_types.d.ts").StormRow} Storm
+ */
+
+import { made } from "../shared/dom.js";
 import { formatCount } from "../shared/units.js";
 import { formatDuration, formatTime } from "../shared/time.js";
 
@@ -15,44 +23,73 @@ export class Overlay {
     this.cursor.hidden = this.hover.hidden = this.brush.hidden = true;
   }
 
+  /**
+   * @template {keyof HTMLElementTagNameMap} K
+   * @param {K} tag
+   * @param {string} className
+   */
   add(tag, className) {
-    const child = document.createElement(tag);
-    child.className = className;
+    const child = made(tag, "", className);
     this.element.append(child);
     return child;
   }
 
-  /** Share of the width at which an instant lies. */
+  /**
+   * Share of the width at which an instant lies.
+   * @param {View} view
+   * @param {number} t
+   */
   static shareOf(view, t) {
     const { from, to } = view.time;
     return (t - from) / (to - from);
   }
 
+  /** @param {View} view */
   placeCursor(view) {
     this.placeAt(this.cursor, view, view.t);
   }
 
+  /**
+   * @param {View} view
+   * @param {number | null} t
+   */
   placeHover(view, t) {
     this.placeAt(this.hover, view, t);
   }
 
+  /**
+   * @param {HTMLElement} mark
+   * @param {View} view
+   * @param {number | null} t
+   */
   placeAt(mark, view, t) {
     const share = t === null ? -1 : Overlay.shareOf(view, t);
     mark.hidden = share < 0 || share > 1;
     mark.style.left = `${share * 100}%`;
   }
 
-  /** Cover the time in which events were lost, at least two pixels wide. */
+  /**
+   * Cover the time in which events were lost, at least two pixels wide.
+   * @param {View} view
+   * @param {Loss[]} losses
+   */
   placeLosses(view, losses) {
     this.losses.replaceChildren(...shownOf(view, losses).map((loss) => lossBand(view, loss)));
   }
 
-  /** Mark the time of each storm along the upper edge. */
+  /**
+   * Mark the time of each storm along the upper edge.
+   * @param {View} view
+   * @param {Storm[]} storms
+   */
   placeStorms(view, storms) {
     this.storms.replaceChildren(...shownOf(view, storms).map((storm) => stormBand(view, storm)));
   }
 
-  /** Show the brushed rectangle, in shares of the area; y counts from the top. */
+  /**
+   * Show the brushed rectangle.
+   * @param {import("./gestures.js").Box} box
+   */
   placeBrush({ left, right, top, bottom }) {
     this.brush.hidden = false;
     this.brush.style.left = `${left * 100}%`;
@@ -66,22 +103,35 @@ export class Overlay {
   }
 }
 
-/** Those of several stretches of time of which anything is in view. */
+/**
+ * Those of several stretches of time of which anything is in view.
+ * @template {Span} S
+ * @param {View} view
+ * @param {S[]} stretches
+ */
 function shownOf(view, stretches) {
   const { from, to } = view.time;
   return stretches.filter((stretch) => stretch.to >= from && stretch.from <= to);
 }
 
+/**
+ * @param {View} view
+ * @param {Span} span
+ * @param {string} className
+ */
 function bandOf(view, { from, to }, className) {
   const left = Math.max(0, Overlay.shareOf(view, from));
   const right = Math.min(1, Overlay.shareOf(view, to));
-  const band = document.createElement("div");
-  band.className = className;
+  const band = made("div", "", className);
   band.style.left = `${left * 100}%`;
   band.style.width = `max(2px, ${(right - left) * 100}%)`;
   return band;
 }
 
+/**
+ * @param {View} view
+ * @param {Storm} storm
+ */
 function stormBand(view, storm) {
   const band = bandOf(view, storm, "storm");
   const { kind, calls, from, to } = storm;
@@ -90,6 +140,10 @@ function stormBand(view, storm) {
   return band;
 }
 
+/**
+ * @param {View} view
+ * @param {Loss} loss
+ */
 function lossBand(view, loss) {
   const band = bandOf(view, loss, "loss");
   const count = loss.count === null ? "an unknown number of" : formatCount(loss.count);

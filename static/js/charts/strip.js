@@ -3,11 +3,16 @@
  * one column of the map, asked for at that instant and laid on its side.
  */
 
+/**
+ * @typedef {import("../view/view.js").View} View
+ * @typedef {Awaited<ReturnType<Strip["load"]>>} StripAnswer
+ */
+
 import { BandAxis, PAGE_SIZE, formatAddress } from "../shared/gpa.js";
+import { contextOf } from "./canvas.js";
 import { hatchUnknown } from "./hatch.js";
 import { loadPicture } from "./raster_picture.js";
 import { plotWidth, sizeOf } from "./plot.js";
-import { address, fetchJson } from "../shared/rest.js";
 import { formatTime } from "../shared/time.js";
 import { formatCount, formatSize } from "../shared/units.js";
 
@@ -16,35 +21,59 @@ const GAP = 6;
 const PIXELS_PER_SINGLE_PAGE = 4;
 
 export class Strip {
+  /** @type {BandAxis<import("../shared/gpa.js").RowBand>} */
   axis = new BandAxis([]);
 
-  constructor(canvas, caption, vmId) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {HTMLElement} caption
+   * @param {import("../shared/resources.js").VmResource} vm
+   */
+  constructor(canvas, caption, vm) {
     this.canvas = canvas;
     this.caption = caption;
-    this.vmId = vmId;
+    this.vm = vm;
   }
 
-  async load(view, signal) {
+  get width() {
+    return plotWidth(this.canvas.parentElement ?? this.canvas);
+  }
+
+  /**
+   * What to ask the server for: a column of the map that is one instant wide.
+   * @param {View} view
+   */
+  question(view) {
     const at = view.instant;
-    const height = plotWidth(this.canvas.parentElement);
-    const column = { from: at, to: at + 1, width: 1, height, ...view.addressParameters };
-    const path = `/api/v1/vms/${this.vmId}`;
-    const instant = { from: at, to: at + 1, buckets: 1 };
+    return { from: at, to: at + 1, width: 1, height: this.width, ...view.addressParameters };
+  }
+
+  /**
+   * @param {View} view
+   * @param {AbortSignal} signal
+   */
+  async load(view, signal) {
+    const column = this.question(view);
+    const { from: at, to } = column;
     const [{ raster, picture }, totals] = await Promise.all([
-      loadPicture(path, column, signal),
-      fetchJson(address(`${path}/timeline`, instant), signal),
+      loadPicture(this.vm, column, signal),
+      this.vm.get("timeline", { from: at, to, buckets: 1 }, signal),
     ]);
     return { at, raster, picture, totals };
   }
 
+  /**
+   * @param {View} view
+   * @param {StripAnswer} answer
+   */
   draw(view, { at, raster, picture }) {
-    const width = plotWidth(this.canvas.parentElement);
+    const { width } = this;
     const { height } = sizeOf(this.canvas);
     const scale = window.devicePixelRatio || 1;
     this.canvas.width = width * scale;
     this.canvas.height = height * scale;
     this.axis = BandAxis.ofRaster(raster.bands, width, GAP);
-    const context = this.canvas.getContext("2d", { willReadFrequently: true });
+    const context = contextOf(this.canvas, { willReadFrequently: true });
     context.scale(scale, scale);
     context.imageSmoothingEnabled = false;
     if (picture) this.drawBands(context, laidOnItsSide(picture), height);
@@ -54,13 +83,22 @@ export class Strip {
     this.caption.textContent = this.describe(at, view.instantText);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {HTMLCanvasElement} row
+   * @param {number} height
+   */
   drawBands(context, row, height) {
     for (const { rowFrom, rowTo, start, end } of this.axis.bands) {
       context.drawImage(row, rowFrom, 0, rowTo - rowFrom, 1, start, 0, end - start, height);
     }
   }
 
-  /** Draw lines between pages, where pages are wide enough to be told apart. */
+  /**
+   * Draw lines between pages, where pages are wide enough to be told apart.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} height
+   */
   separatePages(context, height) {
     context.fillStyle = getComputedStyle(this.canvas).getPropertyValue("background-color");
     for (const band of this.axis.bands) {
@@ -73,6 +111,11 @@ export class Strip {
     }
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {View} view
+   * @param {number} height
+   */
   drawCursor(context, view, height) {
     if (view.gpa === null || this.axis.isEmpty) return;
     if (view.gpa < this.axis.from || view.gpa >= this.axis.to) return;
@@ -80,6 +123,10 @@ export class Strip {
     context.fillRect(this.axis.positionOf(view.gpa) - 1, 0, 2, height);
   }
 
+  /**
+   * @param {number} at
+   * @param {string} where
+   */
   describe(at, where) {
     if (this.axis.isEmpty) return `No memslot is known at ${formatTime(at)}.`;
     const bytes = this.axis.bands.reduce((sum, band) => sum + band.to - band.from, 0);
@@ -89,16 +136,19 @@ export class Strip {
   }
 }
 
-/** The picture's one column as a row: lowest address first. */
+/**
+ * The picture's one column as a row: lowest address first.
+ * @param {ImageBitmap} picture
+ */
 function laidOnItsSide(picture) {
   const column = document.createElement("canvas");
   [column.width, column.height] = [1, picture.height];
-  const source = column.getContext("2d");
+  const source = contextOf(column);
   source.drawImage(picture, 0, 0);
   const pixels = new Uint32Array(source.getImageData(0, 0, 1, picture.height).data.buffer);
   const row = document.createElement("canvas");
   [row.width, row.height] = [picture.height, 1];
   const turned = new ImageData(new Uint8ClampedArray(pixels.reverse().buffer), picture.height, 1);
-  row.getContext("2d").putImageData(turned, 0, 0);
+  contextOf(row).putImageData(turned, 0, 0);
   return row;
 }

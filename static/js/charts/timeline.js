@@ -4,6 +4,14 @@
  * phase marks of firmware and boot, if the VM had any.
  */
 
+/**
+ * @typedef {import("../view/view.js").View} View
+ * @typedef {import("../shared/rest_types.d.ts").TimelineOut} Counts
+ * @typedef {import("../shared/rest_types.d.ts").Event} Event
+ * @typedef {Awaited<ReturnType<Timeline["load"]>>} TimelineAnswer
+ */
+
+import { byId } from "../shared/dom.js";
 import { describeFilters } from "../shared/event_filters.js";
 import { PAGE_SIZE } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
@@ -17,9 +25,8 @@ import {
   sizeOf,
   timeAxisUpdate,
 } from "./plot.js";
-import { address, fetchJson } from "../shared/rest.js";
-import { formatDuration, formatPerTime, formatTime } from "../shared/time.js";
 import { marksText, phaseMark } from "../shared/phase_marks.js";
+import { formatDuration, formatPerTime, formatTime } from "../shared/time.js";
 import {
   failureTicks,
   faultBars,
@@ -35,21 +42,40 @@ const PIXELS_PER_BUCKET = 4;
 const NS_PER_S = 1e9;
 /** So many phase marks are drawn; of more, those that come first. */
 const MOST_MARKS = 1000;
+const MORE_MARKS = `Phase marks: the first ${formatCount(MOST_MARKS)} of the window.`;
 
 export class Timeline {
+  /** @type {Counts | null} */
   answer = null;
-  /** Which subplots there are beside the conversions. */
+  /** @type {Event[]} the phase marks in the window, of the whole VM */
+  marks = [];
+  /**
+   * What it was asked for by.
+   * @type {import("../shared/rest.js").Parameters | null}
+   */
+  parametersShown = null;
+  /** Which subplots there are beside the conversions, and which are to be. */
   has = { failed: false, faults: false, marks: false };
+  wanted = this.has;
 
-  /** @param {{readout: HTMLElement, counted: HTMLElement}} says of a bucket, and what is counted */
-  constructor(figure, overlayElement, says, vmId) {
+  /**
+   * @param {HTMLElement} figure
+   * @param {HTMLElement} overlayElement
+   * @param {{readout: HTMLElement, counted: HTMLElement}} says of a bucket, and what is counted
+   * @param {import("../shared/resources.js").VmResource} vm
+   */
+  constructor(figure, overlayElement, says, vm) {
     this.figure = figure;
     this.overlay = new Overlay(overlayElement);
-    Object.assign(this, says);
-    this.vmId = vmId;
+    this.readout = says.readout;
+    this.counted = says.counted;
+    this.vm = vm;
   }
 
-  /** Give each kind of event that the VM ever had its subplot, whatever the window holds of it. */
+  /**
+   * Give each kind of event that the VM ever had its subplot, whatever the window holds of it.
+   * @param {import("../shared/rest_types.d.ts").VmView} vm
+   */
   chooseSubplots({ conversions, events }) {
     this.wanted = {
       failed: conversions.failed > 0,
@@ -60,33 +86,53 @@ export class Timeline {
 
   showSubplots() {
     this.has = this.wanted;
-    for (const name of Object.keys(this.has)) {
-      document.getElementById(`legend-${name}`).hidden = !this.has[name];
-      this.figure.parentElement.classList.toggle(`has-${name}`, this.has[name]);
+    for (const [name, isThere] of Object.entries(this.has)) {
+      byId(`legend-${name}`).hidden = !isThere;
+      this.figure.parentElement?.classList.toggle(`has-${name}`, isThere);
     }
     forgetSizes();
   }
 
-  async load(view, signal) {
+  /**
+   * What to ask the server for.
+   * @param {View} view
+   */
+  question(view) {
     const { from, to } = view.time;
     const buckets = Math.floor(plotWidth(this.figure) / PIXELS_PER_BUCKET);
     const chosen = { ...view.addressParameters, ...view.filters };
-    const parameters = { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
+    return { from, to, buckets: Math.max(1, Math.min(buckets, to - from)), ...chosen };
+  }
+
+  /**
+   * @param {View} view
+   * @param {AbortSignal} signal
+   */
+  async load(view, signal) {
+    const parameters = this.question(view);
     const [answer, marks] = await Promise.all([
-      fetchJson(address(`/api/v1/vms/${this.vmId}/timeline`, parameters), signal),
-      this.#loadMarks({ from, to }, signal),
+      this.vm.get("timeline", parameters, signal),
+      this.#loadMarks(view.time, signal),
     ]);
     return { parameters, answer, marks };
   }
 
-  /** Of the whole VM, as bytes are: a mark is of no page, and no filter of events leaves it out. */
+  /**
+   * Of the whole VM, as bytes are: a mark is of no page, and no filter of events leaves it out.
+   * @param {import("../view/view.js").Span} window
+   * @param {AbortSignal} signal
+   * @returns {Promise<{items: Event[], next: string | null}>}
+   */
   async #loadMarks(window, signal) {
-    if (this.wanted?.marks === false) return { items: [], next: null };
-    const parameters = { ...window, kind: "phase_mark", limit: MOST_MARKS };
-    return fetchJson(address(`/api/v1/vms/${this.vmId}/events`, parameters), signal);
+    if (!this.wanted.marks) return { items: [], next: null };
+    return this.vm.get("events", { ...window, kind: "phase_mark", limit: MOST_MARKS }, signal);
   }
 
-  /** Draw an answer of `load`. */
+  /**
+   * Draw an answer of `load`.
+   * @param {View} view
+   * @param {TimelineAnswer} answered
+   */
   draw(view, { parameters, answer, marks }) {
     if (this.has !== this.wanted) this.showSubplots();
     this.parametersShown = parameters;
@@ -97,12 +143,12 @@ export class Timeline {
     const up = answer.to_private.map((count, i) => count / seconds[i]);
     const down = answer.to_shared.map((count, i) => -count / seconds[i]);
     const unknown = answer.to_unknown.map((count, i) => count / seconds[i]);
-    document.getElementById("legend-undirected").hidden = Math.max(...unknown) === 0;
-    const { width, height } = sizeOf(this.figure);
-    const layout = baseLayout(view, width, height, MARGIN, false);
-    const subplots = subplotsOf(height - MARGIN.t - MARGIN.b, this.has);
+    byId("legend-undirected").hidden = Math.max(...unknown) === 0;
+    const size = sizeOf(this.figure);
+    const layout = baseLayout(view, size, MARGIN, false);
+    const subplots = subplotsOf(size.height - MARGIN.t - MARGIN.b, this.has);
     layout.yaxis = {
-      ...rateAxis(up, down, unknown, layout.xaxis.gridcolor),
+      ...rateAxis(up, down, unknown, layout.xaxis.gridcolor ?? ""),
       domain: subplots.conversions,
     };
     layout.yaxis2 = bytesAxis(answer);
@@ -118,29 +164,38 @@ export class Timeline {
     if (subplots.failed) traces.push(failureTicks(answer, layout, subplots.failed));
     if (subplots.faults) traces.push(...faultBars(answer, seconds, layout, subplots.faults));
     if (subplots.marks) traces.push(markTicks(this.marks, layout, subplots.marks));
-    window.Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
-    this.counted.textContent = [countedText(view), marks.next === null ? "" : MORE_MARKS]
-      .filter(Boolean)
-      .join(" ");
+    Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
+    const more = marks.next === null ? "" : MORE_MARKS;
+    this.counted.textContent = [countedText(view), more].filter(Boolean).join(" ");
   }
 
-  /** Move what is drawn to the view's window. */
+  /**
+   * Move what is drawn to the view's window.
+   * @param {View} view
+   */
   move(view) {
     if (this.answer === null) return;
     const { width } = sizeOf(this.figure);
-    window.Plotly.relayout(this.figure, timeAxisUpdate(view, width, false));
+    Plotly.relayout(this.figure, timeAxisUpdate(view, width, false));
   }
 
+  /**
+   * @param {View} view
+   * @param {import("./overlay.js").Storm[]} storms
+   */
   placeMarks(view, storms) {
     this.overlay.placeCursor(view);
     this.overlay.placeLosses(view, this.answer?.losses ?? []);
     this.overlay.placeStorms(view, storms);
   }
 
-  /** Say what the bucket at an instant holds, exactly. */
+  /**
+   * Say what the bucket at an instant holds, exactly.
+   * @param {number | null} t
+   */
   showBucket(t) {
     const bucket = t === null ? -1 : this.bucketAt(t);
-    if (bucket < 0) {
+    if (this.answer === null || bucket < 0) {
       this.readout.textContent = "";
       return;
     }
@@ -162,6 +217,7 @@ export class Timeline {
     this.readout.title = this.readout.textContent;
   }
 
+  /** @param {number} t */
   bucketAt(t) {
     if (!this.answer) return -1;
     const { edges } = this.answer;
@@ -169,33 +225,50 @@ export class Timeline {
   }
 }
 
-const MORE_MARKS = `Phase marks: the first ${formatCount(MOST_MARKS)} of the window.`;
-
-/** Which events are counted, where that is not all. */
+/**
+ * Which events are counted, where that is not all.
+ * @param {View} view
+ */
 function countedText({ filters, gpaFrom, gpaTo }) {
   const where = gpaFrom === null && gpaTo === null ? "" : "at the shown addresses";
   const counted = [describeFilters(filters), where].filter(Boolean).join("; ");
   return counted ? `counted: ${counted}. Bytes are of the whole VM.` : "";
 }
 
-/** Private bytes and mixed blocks at a bucket's end, as far as they are known. */
-function stateText({ private: pages, unknown, mixed_2m }, bucket) {
-  const size = formatSize(pages[bucket] * PAGE_SIZE);
-  const bytes = pages[bucket] === null ? "private bytes not recorded" : `${size} private`;
-  if (mixed_2m[bucket] === null) return `${bytes}, mixed 2 MiB blocks not recorded`;
+/**
+ * Private bytes and mixed blocks at a bucket's end, as far as they are known.
+ * @param {Counts} counts
+ * @param {number} bucket
+ */
+function stateText({ private: isPrivate, unknown, mixed_2m }, bucket) {
+  const [pages, mixed] = [isPrivate[bucket], mixed_2m[bucket]];
+  const bytes =
+    pages === null ? "private bytes not recorded" : `${formatSize(pages * PAGE_SIZE)} private`;
+  if (mixed === null) return `${bytes}, mixed 2 MiB blocks not recorded`;
   const least = unknown[bucket] === 0 ? "" : "at least ";
-  return `${bytes}, ${least}${formatCount(mixed_2m[bucket])} mixed 2 MiB blocks`;
+  return `${bytes}, ${least}${formatCount(mixed)} mixed 2 MiB blocks`;
 }
 
+/**
+ * @param {Counts} counts
+ * @param {number} bucket
+ */
 function faultText({ page_faults, private_faults }, bucket) {
-  const faults = `${formatCount(page_faults[bucket])} page faults`;
-  if (!page_faults[bucket]) return faults;
-  return private_faults[bucket] === null
+  const [all, known] = [page_faults[bucket], private_faults[bucket]];
+  if (all === null) return "page faults not recorded";
+  const faults = `${formatCount(all)} page faults`;
+  if (all === 0) return faults;
+  return known === null
     ? `${faults} (private or not is not recorded)`
-    : `${faults} (${formatCount(private_faults[bucket])} known to be private)`;
+    : `${faults} (${formatCount(known)} known to be private)`;
 }
 
-/** Pages at each bucket's right edge, as a step line of bytes. */
+/**
+ * Pages at each bucket's right edge, as a step line of bytes.
+ * @param {number[]} edges
+ * @param {(number | null)[]} pages
+ * @returns {Plotly.Trace}
+ */
 function privateLine(edges, pages) {
   return {
     type: "scatter",
@@ -208,6 +281,13 @@ function privateLine(edges, pages) {
   };
 }
 
+/**
+ * @param {number[]} up
+ * @param {number[]} down
+ * @param {number[]} unknown
+ * @param {string} gridcolor
+ * @returns {Plotly.Axis}
+ */
 function rateAxis(up, down, unknown, gridcolor) {
   const top = Math.max(...up.map((rate, i) => rate + unknown[i] / 2), 0);
   const bottom = Math.min(...down.map((rate, i) => rate - unknown[i] / 2), 0);
@@ -228,9 +308,15 @@ function rateAxis(up, down, unknown, gridcolor) {
   };
 }
 
-/** Bytes from none to all pages that have a state, on the right. */
+/**
+ * Bytes from none to all pages that have a state, on the right.
+ * @param {Counts} counts
+ * @returns {Plotly.Axis}
+ */
 function bytesAxis({ private: isPrivate, shared, unknown }) {
-  const all = isPrivate.map((pages, i) => (pages + shared[i] + unknown[i]) * PAGE_SIZE);
+  const all = isPrivate.map(
+    (pages, i) => ((pages ?? 0) + (shared[i] ?? 0) + (unknown[i] ?? 0)) * PAGE_SIZE,
+  );
   const top = Math.max(...all, PAGE_SIZE);
   const hasLabels = window.innerWidth >= NARROW && Math.max(...all) > 0;
   return {

@@ -3,6 +3,14 @@
  * marks.
  */
 
+/**
+ * @typedef {import("../shared/rest_types.d.ts").TimelineOut} Counts
+ * From the bottom up, as shares of the height.
+ * @typedef {[number, number]} Domain
+ * @typedef {{conversions: Domain, failed?: Domain, faults?: Domain, marks?: Domain,
+ *   names: Plotly.Annotation[]}} Subplots
+ */
+
 import { NARROW, colour, sideMargins } from "./plot.js";
 import { formatPerTime } from "../shared/time.js";
 
@@ -15,40 +23,64 @@ const LEAST_TICK = 4;
 const NAME_LEFT = { wide: 16, narrow: 4 };
 
 /**
- * Where each subplot lies, from the bottom up, as shares of the height; and their names, left of them.
+ * Where each subplot lies; and their names, left of them.
  * @param {number} height of the plotting area, pixels
  * @param {{failed: boolean, faults: boolean, marks: boolean}} has
+ * @returns {Subplots}
  */
 export function subplotsOf(height, has) {
-  const subplots = {};
   let bottom = 0;
-  const put = (name, pixels) => {
-    subplots[name] = [bottom / height, Math.min(1, (bottom + pixels) / height)];
+  const above = (/** @type {number} */ pixels) => {
+    /** @type {Domain} */
+    const domain = [bottom / height, Math.min(1, (bottom + pixels) / height)];
     bottom += pixels + GAP;
+    return domain;
   };
-  if (has.marks) put("marks", MARKS_HEIGHT);
-  if (has.faults) put("faults", FAULTS_HEIGHT);
-  if (has.failed) put("failed", FAILED_HEIGHT);
-  subplots.conversions = [bottom / height, 1];
-  subplots.names = [
+  const marks = has.marks ? above(MARKS_HEIGHT) : undefined;
+  const faults = has.faults ? above(FAULTS_HEIGHT) : undefined;
+  const failed = has.failed ? above(FAILED_HEIGHT) : undefined;
+  const names = [
     nameAt("conversions", 1, "top"),
-    ...(has.failed ? [nameAt("failed", middleOf(subplots.failed), "middle")] : []),
-    ...(has.faults ? [nameAt("page faults", middleOf(subplots.faults), "middle")] : []),
-    ...(has.marks ? [nameAt("phase marks", middleOf(subplots.marks), "middle")] : []),
+    ...(failed ? [nameAt("failed", middleOf(failed), "middle")] : []),
+    ...(faults ? [nameAt("page faults", middleOf(faults), "middle")] : []),
+    ...(marks ? [nameAt("phase marks", middleOf(marks), "middle")] : []),
   ];
-  return subplots;
+  return { conversions: [bottom / height, 1], failed, faults, marks, names };
 }
 
+/** @param {Domain} domain */
 const middleOf = ([bottom, top]) => (bottom + top) / 2;
 
-/** In the margin, which is as wide as addresses need: rates leave room for a name. */
+/**
+ * In the margin, which is as wide as addresses need: rates leave room for a name.
+ * @param {string} text
+ * @param {number} y
+ * @param {"top" | "middle"} yanchor
+ * @returns {Plotly.Annotation}
+ */
 function nameAt(text, y, yanchor) {
-  const place = { xref: "paper", x: 0, xanchor: "left", yref: "paper", y, yanchor };
   const left = window.innerWidth < NARROW ? NAME_LEFT.narrow : NAME_LEFT.wide;
-  return { text, ...place, xshift: left - sideMargins().l, showarrow: false, borderpad: 0 };
+  return {
+    text,
+    xref: "paper",
+    x: 0,
+    xanchor: "left",
+    xshift: left - sideMargins().l,
+    yref: "paper",
+    y,
+    yanchor,
+    showarrow: false,
+    borderpad: 0,
+  };
 }
 
-/** Bars without gaps as one outline: drawn several times faster than a shape for each bucket. */
+/**
+ * Bars without gaps as one outline: drawn several times faster than a shape for each bucket.
+ * @param {number[]} edges
+ * @param {number[]} rates
+ * @param {string} fillcolor
+ * @returns {Plotly.Trace}
+ */
 export function steps(edges, rates, fillcolor) {
   return {
     type: "scatter",
@@ -65,11 +97,17 @@ export function steps(edges, rates, fillcolor) {
 /**
  * Conversions whose direction is not recorded: half upwards beyond `up`, half downwards beyond `down`,
  * hatched. To be drawn before both, which cover what is theirs.
+ * @param {number[]} edges
+ * @param {number[]} up
+ * @param {number[]} down
+ * @param {number[]} unknown
+ * @returns {Plotly.Trace[]}
  */
 export function unknownSteps(edges, up, down, unknown) {
   const [fgcolor, bgcolor] = [colour("unknown-stripe"), colour("unknown")];
+  /** @type {Plotly.Pattern} */
   const hatch = { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 };
-  const beyond = (rates, direction) =>
+  const beyond = (/** @type {number[]} */ rates, /** @type {number} */ direction) =>
     rates.map((rate, i) => (unknown[i] > 0 ? rate + (direction * unknown[i]) / 2 : 0));
   return [beyond(up, 1), beyond(down, -1)].map((rates) => ({
     ...steps(edges, rates, colour("unknown")),
@@ -77,12 +115,18 @@ export function unknownSteps(edges, up, down, unknown) {
   }));
 }
 
-/** A tick for each bucket with failures, the longer the more there were. */
+/**
+ * A tick for each bucket with failures, the longer the more there were.
+ * @param {Counts} counts
+ * @param {Plotly.Layout} layout
+ * @param {Domain} domain
+ * @returns {Plotly.Trace}
+ */
 export function failureTicks({ edges, failed }, layout, domain) {
   const most = Math.max(...failed, 1);
   const at = [...failed.keys()].filter((i) => failed[i] > 0);
   layout.yaxis3 = { domain, range: [-1, 1], visible: false, fixedrange: true };
-  const length = (count) =>
+  const length = (/** @type {number} */ count) =>
     LEAST_TICK + (FAILED_HEIGHT - LEAST_TICK) * (Math.log1p(count) / Math.log1p(most));
   return {
     type: "scatter",
@@ -99,7 +143,13 @@ export function failureTicks({ edges, failed }, layout, domain) {
   };
 }
 
-/** A tick for each phase mark, at its instant. */
+/**
+ * A tick for each phase mark, at its instant.
+ * @param {{t: number}[]} marks
+ * @param {Plotly.Layout} layout
+ * @param {Domain} domain
+ * @returns {Plotly.Trace}
+ */
 export function markTicks(marks, layout, domain) {
   layout.yaxis5 = { domain, range: [-1, 1], visible: false, fixedrange: true };
   return {
@@ -114,10 +164,18 @@ export function markTicks(marks, layout, domain) {
   };
 }
 
-/** All page faults, and over them those known to be private. */
+/**
+ * All page faults, and over them those known to be private. Of a bucket of which nothing is known,
+ * nothing is drawn; the readout says why.
+ * @param {Counts} counts
+ * @param {number[]} seconds
+ * @param {Plotly.Layout} layout
+ * @param {Domain} domain
+ * @returns {Plotly.Trace[]}
+ */
 export function faultBars({ edges, page_faults, private_faults }, seconds, layout, domain) {
-  const rates = page_faults.map((count, i) => count / seconds[i]);
-  const known = private_faults.map((count, i) => count / seconds[i]);
+  const rates = page_faults.map((count, i) => (count ?? 0) / seconds[i]);
+  const known = private_faults.map((count, i) => (count ?? 0) / seconds[i]);
   const top = Math.max(...rates, 0);
   layout.yaxis4 = {
     domain,

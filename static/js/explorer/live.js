@@ -10,31 +10,46 @@ import { ServerGone } from "../shared/rest.js";
 const REST_MS = 150;
 const AGE_MS = 500;
 
-/** Windows are half-open: what happened at the last instant that is stored lies before the end. */
+/**
+ * Windows are half-open: what happened at the last instant that is stored lies before the end.
+ * @param {number} lastT
+ */
 export const endOf = (lastT) => lastT + 1;
 
 export class LiveReader {
   #mustDraw = false;
   #pace = new PacedTask(() => this.read(), REST_MS);
 
-  /** @param {Explorer} page */
-  constructor(page) {
-    this.page = page;
+  /**
+   * @param {import("../view/subject.js").Subject} subject
+   * @param {import("../view/view.js").View} view
+   * @param {object} does
+   * @param {() => Promise<void>} does.readAll what is shown, and what is known of the VM
+   * @param {() => Promise<void>} does.readSubject what is known of the VM
+   * @param {(error: Error) => void} does.tell
+   * @param {() => void} does.showAge
+   */
+  constructor(subject, view, does) {
+    this.subject = subject;
+    this.view = view;
+    this.does = does;
     listenForNews({
-      changed: (news) => news.vm === page.vmId && this.take(news),
-      lost: () => page.tell(new ServerGone("The server does not answer.")),
+      changed: (news) => news.vm === subject.vm.id && this.take(news),
+      lost: () => does.tell(new ServerGone("The server does not answer.")),
       regained: () => this.takeAll(),
     });
-    setInterval(() => page.showStatus(), AGE_MS);
+    setInterval(() => does.showAge(), AGE_MS);
   }
 
-  /** The VM's recording reaches further, or something else about it changed. */
+  /**
+   * The VM's recording reaches further, or something else about it changed.
+   * @param {import("../shared/news.js").ChangeNews} news
+   */
   take({ up_to, isOnlyTime }) {
-    const { view } = this.page;
     const end = endOf(up_to);
-    if (end > view.span[1]) {
-      this.page.storedAt = Date.now();
-      if (view.grow(end)) this.#mustDraw = true;
+    if (end > this.view.span[1]) {
+      this.subject.storedAt = Date.now();
+      if (this.view.grow(end)) this.#mustDraw = true;
     }
     if (isOnlyTime) this.#pace.askSeldom();
     else this.#pace.ask();
@@ -48,10 +63,9 @@ export class LiveReader {
 
   /** What is shown and what is known of the VM come together; without the one, the other alone. */
   async read() {
-    const { page } = this;
     const mustDraw = this.#mustDraw;
     this.#mustDraw = false;
-    if (mustDraw) return page.read(true);
-    return page.readSubject();
+    if (mustDraw) return this.does.readAll();
+    return this.does.readSubject();
   }
 }

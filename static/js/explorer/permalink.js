@@ -1,26 +1,29 @@
 /** A link to just what is shown: its window stays, however the recording grows. */
 
-import { pinnedSearch } from "../charts/view_url.js";
+import { byId } from "../shared/dom.js";
+import { pinnedSearch } from "../view/view_url.js";
 
 const SAID_MS = 4000;
 
 export class Permalink {
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  said = byId("link-said");
 
   /**
-   * @param {HTMLButtonElement} button
-   * @param {HTMLElement} said
-   * @param {Explorer} page
+   * @param {import("../view/view.js").View} view
+   * @param {import("../view/view.js").Staged} stage
    */
-  constructor(button, said, page) {
-    this.said = said;
-    this.page = page;
-    button.addEventListener("click", () => this.copy());
+  constructor(view, stage) {
+    this.view = view;
+    this.stage = stage;
+    byId("copy-link").addEventListener("click", () => this.copy());
   }
 
   get url() {
     const { origin, pathname } = window.location;
-    return origin + pathname + pinnedSearch(this.page.stage.axis);
+    return origin + pathname + pinnedSearch(this.stage.axis);
   }
 
   /**
@@ -32,11 +35,12 @@ export class Permalink {
       await navigator.clipboard.writeText(this.url);
       this.say("link copied");
     } catch {
-      this.page.view.pause();
+      this.view.pause();
       this.say("the address bar holds the link");
     }
   }
 
+  /** @param {string} text */
   say(text) {
     this.said.textContent = text;
     clearTimeout(this.#timer);

@@ -1,6 +1,8 @@
 /** The storms of the VM: how many, where on the timeline, and keys from one to the next. */
 
-import { fetchJson } from "../shared/rest.js";
+/** @typedef {import("../shared/rest_types.d.ts").StormRow} Storm */
+
+import { byId } from "../shared/dom.js";
 import { formatCount } from "../shared/units.js";
 
 /** Looking for storms costs the server more than drawing does: seconds, of ten million events. */
@@ -10,16 +12,27 @@ const REST_PER_WORK = 20;
 const CONTEXT = 0.25;
 
 export class Storms {
-  /** In the order of their beginnings: {id, kind, from, to, calls, ...}. */
+  /**
+   * In the order of their beginnings.
+   * @type {Storm[]}
+   */
   found = [];
 
+  /** To the page of all storms; says how many there are. */
+  link = byId("storms");
+
   /**
-   * @param {HTMLAnchorElement} link to the page of all storms; says how many there are
-   * @param {Explorer} page
+   * @param {object} page
+   * @param {import("../view/subject.js").Subject} page.subject
+   * @param {import("../view/view.js").View} page.view
+   * @param {() => void} page.placeMarks
+   * @param {import("../view/address_bar.js").AddressBar} page.addressBar
    */
-  constructor(link, page) {
-    this.link = link;
-    this.page = page;
+  constructor({ subject, view, placeMarks, addressBar }) {
+    this.subject = subject;
+    this.view = view;
+    this.placeMarks = placeMarks;
+    this.addressBar = addressBar;
   }
 
   /** Read them now, and, while the recording grows or an answer is missing, again and again. */
@@ -29,40 +42,42 @@ export class Storms {
       () => true,
       () => false,
     );
-    if (isRead && !this.page.isLive) return;
+    if (isRead && !this.subject.isLive) return;
     const rest = Math.max(LEAST_REST_MS, (performance.now() - asked) * REST_PER_WORK);
     setTimeout(() => this.keepReading(), rest);
   }
 
   async read() {
-    const { storms } = await fetchJson(`${this.page.path}/storms`);
+    const { storms } = await this.subject.resource.get("storms");
     this.found = storms.sort((a, b) => a.from - b.from);
     const count = storms.length === 1 ? "1 storm" : `${formatCount(storms.length)} storms`;
     this.link.textContent = storms.length === 0 ? "no storm" : count;
-    document.getElementById("legend-storms").hidden = storms.length === 0;
-    this.page.placeMarks();
+    byId("legend-storms").hidden = storms.length === 0;
+    this.placeMarks();
   }
 
   /** The first that begins after the cursor, or, without a cursor in it, after the window's start. */
   showNext() {
-    const { time, isWhole, cursorInView } = this.page.view;
+    const { time, isWhole, cursorInView } = this.view;
     const after = cursorInView ?? (isWhole ? -1 : time.from);
     this.show(this.found.find((storm) => storm.from > after));
   }
 
   showPrevious() {
-    const { time, cursorInView } = this.page.view;
+    const { time, cursorInView } = this.view;
     const before = cursorInView ?? time.to;
     this.show(this.found.findLast((storm) => storm.from < before));
   }
 
-  /** Zoom to a storm, with the cursor at its beginning. */
+  /**
+   * Zoom to a storm, with the cursor at its beginning.
+   * @param {Storm | undefined} storm
+   */
   show(storm) {
     if (!storm) return;
-    const { view } = this.page;
     const around = (storm.to - storm.from) * CONTEXT;
-    this.page.keepInHistory();
-    view.t = storm.from;
-    view.showTime(storm.from - around, storm.to + around);
+    this.addressBar.keep();
+    this.view.t = storm.from;
+    this.view.showTime(storm.from - around, storm.to + around);
   }
 }

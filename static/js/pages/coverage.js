@@ -1,5 +1,6 @@
 /** The coverage of a recording: its counters and losses, read again while it is being made. */
 
+import { byId } from "../shared/dom.js";
 import { formatDuration } from "../shared/time.js";
 
 /** As often as a collector counts. */
@@ -8,17 +9,17 @@ const AGE_MS = 500;
 /** Longer than a collector that is alive is ever silent. */
 const STALE_MS = 3000;
 
-const now = document.getElementById("now");
-const banner = document.getElementById("banner");
+const now = byId("now");
+const banner = byId("banner");
 let readAt = Date.now();
 let isReading = false;
 
-const isLive = () => document.getElementById("state").dataset.live === "yes";
+const isLive = () => byId("state").dataset.live === "yes";
 
 async function read() {
   if (document.hidden || isReading || !isLive()) return;
   isReading = true;
-  await window.htmx.ajax("GET", now.dataset.url, { target: "#now", swap: "innerMorph" });
+  await htmx.ajax("GET", now.dataset.url ?? "", { target: "#now", swap: "innerMorph" });
   isReading = false;
 }
 

@@ -1,7 +1,9 @@
 /** What takes the server a while to count: asked for when the page is there, and put into it. */
 
-const place = document.getElementById("deferred");
-const waited = document.getElementById("waited");
+import { byId } from "../shared/dom.js";
+
+const place = byId("deferred");
+const waited = byId("waited");
 const since = performance.now();
 
 const ticking = setInterval(() => {
@@ -9,7 +11,7 @@ const ticking = setInterval(() => {
 }, 1000);
 
 try {
-  const answer = await fetch(place.dataset.url);
+  const answer = await fetch(place.dataset.url ?? "");
   const text = await answer.text();
   if (answer.ok) place.innerHTML = text;
   else tell(`The server could not count it (${answer.status}).`);
@@ -19,6 +21,7 @@ try {
   clearInterval(ticking);
 }
 
+/** @param {string} words */
 function tell(words) {
   const line = Object.assign(document.createElement("p"), {
     className: "failed",

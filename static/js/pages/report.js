@@ -1,5 +1,32 @@
 /* The figures of a report: drawn from the data in the same file. Drag zooms, double click resets. */
 
+/**
+ * The figures, as app/report writes them; times are in the unit that `time` names.
+ * @typedef {object} TimelineFigure
+ * @property {"timeline"} kind
+ * @property {number[]} t middles of the bars
+ * @property {number[]} width of each
+ * @property {string} time
+ * @property {string} per
+ * @property {number[]} to_private
+ * @property {number[]} to_shared
+ * @property {number[]} to_unknown
+ * @property {number[]} failed
+ * @property {(number | null)[]} private_gib
+ */
+
+/**
+ * @typedef {object} MapFigure
+ * @property {"map"} kind
+ * @property {string} image
+ * @property {number} from
+ * @property {number} to
+ * @property {string} time
+ * @property {number} rows
+ * @property {number[]} ticks
+ * @property {string[]} labels
+ */
+
 const COLOURS = {
   private: "#4453c4",
   shared: "#f0b443",
@@ -8,6 +35,7 @@ const COLOURS = {
   failed: "#c2255c",
   ink: "#5b6270",
 };
+/** @type {Plotly.Config} */
 const CONFIG = {
   responsive: true,
   displaylogo: false,
@@ -21,17 +49,27 @@ const BASE = {
   showlegend: false,
   bargap: 0,
 };
-/** A new one for each figure: the library keeps a figure's zoom in the axis that it was given. */
+/**
+ * A new one for each figure: the library keeps a figure's zoom in the axis that it was given.
+ * @param {string} title
+ */
 const timeAxis = (title) => ({ title: { text: title }, gridcolor: "#eceef2" });
 
-const drawings = { timeline: drawTimeline, map: drawMap };
-const figures = JSON.parse(document.getElementById("report-data").textContent);
+/** @type {Record<string, TimelineFigure | MapFigure>} */
+const figures = JSON.parse(document.getElementById("report-data")?.textContent ?? "{}");
 for (const [id, figure] of Object.entries(figures)) {
-  drawings[figure.kind](document.getElementById(id), figure);
+  const element = document.getElementById(id);
+  if (element && figure.kind === "timeline") drawTimeline(element, figure);
+  else if (element && figure.kind === "map") drawMap(element, figure);
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {TimelineFigure} figure
+ */
 function drawTimeline(element, figure) {
   const { time, per } = figure;
+  /** @type {Plotly.Layout} */
   const layout = {
     ...BASE,
     height: 260,
@@ -58,20 +96,31 @@ function drawTimeline(element, figure) {
   Plotly.newPlot(element, traces, layout, CONFIG);
 }
 
+/**
+ * @param {TimelineFigure} figure
+ * @param {number[]} y
+ * @param {string} color
+ * @param {string} name
+ * @returns {Plotly.Trace}
+ */
 function bars({ t, width }, y, color, name) {
   return { type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name };
 }
 
-/** Conversions of unknown direction: half upwards, half downwards, hatched. */
+/**
+ * Conversions of unknown direction: half upwards, half downwards, hatched.
+ * @param {TimelineFigure} figure
+ * @returns {Plotly.Trace[]}
+ */
 function unknownBars(figure) {
   const { to_unknown, per } = figure;
-  const hatch = { shape: "/", fgcolor: COLOURS.stripe, bgcolor: COLOURS.unknown, size: 5 };
+  const [fgcolor, bgcolor] = [COLOURS.stripe, COLOURS.unknown];
   return [0.5, -0.5].map((part) => ({
     ...bars(figure, rated(to_unknown, part), COLOURS.unknown, ""),
     marker: {
       color: COLOURS.unknown,
       line: { width: 0 },
-      pattern: { ...hatch, solidity: 0.4 },
+      pattern: { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 },
     },
     text: to_unknown.map((rate) => `${rate} of unknown direction, ${per}`),
     textposition: "none",
@@ -79,15 +128,27 @@ function unknownBars(figure) {
   }));
 }
 
+/**
+ * @param {number[]} rates
+ * @param {number} part
+ */
 function rated(rates, part) {
   return rates.map((rate) => part * rate);
 }
 
+/**
+ * @param {TimelineFigure} figure
+ * @returns {Plotly.Trace}
+ */
 function privateLine({ t, private_gib }) {
   const line = { color: COLOURS.ink, width: 1 };
   return { x: t, y: private_gib, yaxis: "y2", mode: "lines", line, name: "private GiB" };
 }
 
+/**
+ * @param {TimelineFigure} figure
+ * @returns {Plotly.Trace}
+ */
 function failureCrosses({ t, failed }) {
   const failures = t.filter((_, i) => failed[i] > 0);
   return {
@@ -100,6 +161,10 @@ function failureCrosses({ t, failed }) {
   };
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {MapFigure} figure
+ */
 function drawMap(element, { image, from, to, time, rows, ticks, labels }) {
   const picture = {
     source: image,

@@ -2,7 +2,15 @@
 
 import { EVENT_KINDS } from "./event_kinds.js";
 
-/** What respects with a few values can be; the server knows the same (app/queries/events/_filters.py). */
+/**
+ * Values by the name of what they filter.
+ * @typedef {Record<string, string[]>} EventFilters
+ */
+
+/**
+ * What respects with a few values can be; the server knows the same (app/queries/events/_filters.py).
+ * @type {Record<string, string[]>}
+ */
 export const CHOICES = {
   kind: Object.keys(EVENT_KINDS),
   outcome: ["applied", "failed", "unconfirmed"],
@@ -11,7 +19,10 @@ export const CHOICES = {
   size: ["4k", "2m", "below_2m", "above_2m", "unaligned_2m", "unknown"],
 };
 
-/** How values of the others are written, and what is said where they are not. */
+/**
+ * How values of the others are written, and what is said where they are not.
+ * @type {Record<string, [RegExp, string]>}
+ */
 export const WRITTEN = {
   vcpu: [/^(\d{1,5}|unknown)$/, "A vCPU's number, or several: 3, 5. Or: unknown."],
   tid: [/^\d{1,10}$/, "The id of a host thread, or several: 4242, 4243."],
@@ -20,6 +31,7 @@ export const WRITTEN = {
 };
 export const NAMES = [...Object.keys(CHOICES), ...Object.keys(WRITTEN)];
 
+/** @type {Record<string, string>} */
 const SIZES = {
   "4k": "4 KiB",
   "2m": "2 MiB",
@@ -28,6 +40,7 @@ const SIZES = {
   unaligned_2m: "2 MiB, not aligned",
   unknown: "range not recorded",
 };
+/** @type {Record<string, (value: string) => string>} */
 const WORDS = {
   direction: (value) => (value === "unknown" ? "direction unknown" : `to ${value}`),
   cause: (value) => (value === "none" ? "cause not recorded" : value),
@@ -38,25 +51,48 @@ const WORDS = {
   kind: (value) => value.replaceAll("_", " "),
 };
 
-export const isValue = (name, text) => CHOICES[name]?.includes(text) ?? WRITTEN[name][0].test(text);
+/**
+ * @param {string} name one of NAMES
+ * @param {string} text
+ */
+export const isValue = (name, text) =>
+  name in CHOICES ? CHOICES[name].includes(text) : WRITTEN[name][0].test(text);
+
+/**
+ * @param {string} name
+ * @param {string[]} values
+ */
 export const wordsOf = (name, values) => values.map(WORDS[name] ?? String).join(" or ");
 
-/** The filters that a URL holds: values by name; what makes no sense is left out. */
+/**
+ * The filters that a URL holds; what makes no sense is left out.
+ * @param {URLSearchParams} query
+ * @returns {EventFilters}
+ */
 export function readFilters(query) {
-  const found = NAMES.map((name) => [
-    name,
-    [...new Set(query.getAll(name))].filter((text) => isValue(name, text)),
-  ]);
-  return Object.fromEntries(found.filter(([, values]) => values.length > 0));
+  /** @type {EventFilters} */
+  const filters = {};
+  for (const name of NAMES) {
+    const values = [...new Set(query.getAll(name))].filter((text) => isValue(name, text));
+    if (values.length > 0) filters[name] = values;
+  }
+  return filters;
 }
 
+/**
+ * @param {URLSearchParams} query
+ * @param {EventFilters} filters
+ */
 export function putFilters(query, filters) {
   for (const [name, values] of Object.entries(filters)) {
     for (const value of values) query.append(name, value);
   }
 }
 
-/** "to private, vCPU 3 or vCPU 5"; empty where nothing is filtered. */
+/**
+ * "to private, vCPU 3 or vCPU 5"; empty where nothing is filtered.
+ * @param {EventFilters} filters
+ */
 export function describeFilters(filters) {
   return Object.entries(filters)
     .map(([name, values]) => wordsOf(name, values))

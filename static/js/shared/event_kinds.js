@@ -2,6 +2,7 @@
  * What kinds of events are called and what may be said of them: `hasRange`, it always concerns pages,
  * whether the recording says which or not; `changesState`, it may change the state of pages. Written
  * by scripts/event-kinds from app/model/guest/_event_words.py.
+ * @type {Partial<Record<string, {words: string, hasRange?: boolean, changesState?: boolean}>>}
  */
 export const EVENT_KINDS = {
   conversion: { words: "conversion", hasRange: true, changesState: true },

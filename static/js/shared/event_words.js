@@ -1,12 +1,17 @@
 /** What the table says of an event, in words. */
 
+/** @typedef {import("./rest_types.d.ts").Event} Event */
+
 import { EVENT_KINDS } from "./event_kinds.js";
 import { markText, phaseMark } from "./phase_marks.js";
 import { formatCount, formatSize } from "./units.js";
 
 const SLOT_BITS = 32;
 
-/** What follows the words of a kind. */
+/**
+ * What follows the words of a kind.
+ * @type {Record<string, (event: Event) => string>}
+ */
 const DETAILS = {
   loss_begin: ({ aux }) => `: ${Number(aux) ? formatCount(Number(aux)) : "not counted"}`,
   memslot: ({ aux, npages }) => ` ${slotOf(aux)} ${npages === 0 ? "deleted" : "set"}`,
@@ -16,16 +21,25 @@ const DETAILS = {
   phase_mark: ({ aux }) => `: ${markText(phaseMark(aux))}`,
 };
 
-/** The slot is in the lower half, its flags in the upper. */
+/**
+ * The slot is in the lower half, its flags in the upper.
+ * @param {string} aux
+ */
 const slotOf = (aux) => BigInt.asUintN(SLOT_BITS, BigInt(aux));
 
+/**
+ * @param {number} pages
+ * @param {number | null} npages
+ */
 function populationText(pages, npages) {
   const of = npages ? ` of ${formatCount(npages)}` : "";
   return `${formatCount(pages)}${of} pages of guest_memfd exist`;
 }
 
+/** @param {Event} event */
 export const isLoss = ({ kind }) => kind.startsWith("loss_");
 
+/** @param {Event} event */
 export function kindText(event) {
   const { kind } = event;
   const to = event.to ?? "unknown";
@@ -35,29 +49,41 @@ export function kindText(event) {
   return to === "unknown" ? words : `${words}: to ${to}`;
 }
 
+/** @param {Event} event */
 export const kindTitle = ({ kind, seq, aux }) =>
   `${kind.replaceAll("_", " ")}, number ${seq} of this VM; aux ${aux}`;
 
-/** Whether an event without a range lacks one that it must have had. */
+/**
+ * Whether an event without a range lacks one that it must have had.
+ * @param {Event} event
+ */
 export const lacksRange = ({ kind, gpa }) => gpa === null && (EVENT_KINDS[kind]?.hasRange ?? false);
 
-export const sizeText = ({ size, gpa }) => (gpa === null ? "–" : formatSize(size));
+/** @param {Event} event */
+export const sizeText = ({ size, gpa }) => (gpa === null || size === null ? "–" : formatSize(size));
 
+/** @param {Event} event */
 export function outcomeText({ outcome, errno_name, errno }) {
   return outcome === "failed" ? `failed ${errno_name ?? errno}` : outcome;
 }
 
+/** @param {Event} event */
 export function causeText({ cause, cause_certainty }) {
   if (!cause) return "–";
   return cause_certainty === "inferred" ? `${cause} (inferred)` : cause;
 }
 
+/** @param {Event} event */
 export function changedText({ kind, effective_pages }) {
   if (!EVENT_KINDS[kind]?.changesState) return "–";
   return effective_pages === null ? "not recorded" : formatCount(effective_pages);
 }
 
+/** @param {Event} event */
 export const vcpuText = ({ vcpu }) => (vcpu === null ? "–" : String(vcpu));
 
-/** Thread 0 is the idle task: of an event that nobody made, there is none. */
+/**
+ * Thread 0 is the idle task: of an event that nobody made, there is none.
+ * @param {Event} event
+ */
 export const threadText = ({ tid }) => (tid ? String(tid) : "–");

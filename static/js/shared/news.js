@@ -2,19 +2,25 @@
 
 import { NewsSource } from "./news_source.js";
 
+/**
+ * @typedef {import("./news_source.js").ChangeNews} ChangeNews
+ * @typedef {import("./news_source.js").News} News
+ */
+
 /** An answer that was on its way when the server went has the page say that all is well. */
 const AGAIN_MS = 1000;
 
 /**
  * Listen from now on; what is known already is told first.
  * @param {object} to
- * @param {(news: {vm: number | null, up_to: number, isOnlyTime: boolean}) => void} to.changed
+ * @param {(news: ChangeNews) => void} to.changed
  * @param {() => void} to.lost the server does not answer; told again and again while it does not
  * @param {() => void} to.regained it does again; what it said meanwhile was missed
  */
 export function listenForNews({ changed, lost, regained }) {
+  /** @type {ReturnType<typeof setInterval> | null} */
   let telling = null;
-  const take = (news) => {
+  const take = (/** @type {News} */ news) => {
     if (news.kind === "changed") {
       changed(news);
     } else if (news.kind === "down") {
@@ -30,6 +36,7 @@ export function listenForNews({ changed, lost, regained }) {
   else new NewsSource(take);
 }
 
+/** @param {(news: News) => void} take */
 function listenToWorker(take) {
   const { port } = new SharedWorker(new URL("./news_worker.js", import.meta.url), {
     type: "module",

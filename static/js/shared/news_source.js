@@ -1,31 +1,40 @@
 /** The server's news, as they come: which VM changed and up to when. Reconnects for ever. */
 
+/**
+ * What the server says of a VM; `isOnlyTime`: nothing happened but that time has passed.
+ * @typedef {{kind: "changed", isOnlyTime: boolean} & import("./rest_types.d.ts").Changed} ChangeNews
+ * And whether it can be reached.
+ * @typedef {ChangeNews | {kind: "up" | "down"}} News
+ */
+
 const RETRY_MS = 1000;
 
 export class NewsSource {
+  /** @type {Map<string, ChangeNews>} */
   #latest = new Map();
-  /** Null: the first connection is not there yet, and was not refused either. */
+  /** @type {boolean | null} null: the first connection is not there yet, and was not refused either */
   #isUp = null;
 
-  /**
-   * @param {(news: object) => void} tell of {kind: "up" | "down"} and {kind: "changed", ...}, which
-   *   has `isOnlyTime` if nothing happened but that time has passed
-   */
+  /** @param {(news: News) => void} tell */
   constructor(tell) {
     this.tell = tell;
     this.connect();
   }
 
-  /** What somebody who comes later missed. */
+  /**
+   * What somebody who comes later missed.
+   * @returns {News[]}
+   */
   get past() {
-    const state = this.#isUp === null ? [] : [{ kind: this.#isUp ? "up" : "down" }];
-    return [...state, ...this.#latest.values()];
+    const changes = [...this.#latest.values()];
+    return this.#isUp === null ? changes : [{ kind: this.#isUp ? "up" : "down" }, ...changes];
   }
 
   connect() {
     const source = new EventSource("/api/v1/stream");
     source.addEventListener("open", () => this.turn(true));
     source.addEventListener("changed", ({ data }) => {
+      /** @type {ChangeNews} */
       const news = { kind: "changed", isOnlyTime: false, ...JSON.parse(data) };
       const which = `${news.recording} ${news.vm}`;
       const before = this.#latest.get(which);
@@ -40,6 +49,7 @@ export class NewsSource {
     });
   }
 
+  /** @param {boolean} isUp */
   turn(isUp) {
     if (isUp !== this.#isUp) this.tell({ kind: isUp ? "up" : "down" });
     this.#isUp = isUp;

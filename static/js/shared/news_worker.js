@@ -5,10 +5,12 @@
 
 import { NewsSource } from "./news_source.js";
 
+/** @type {Set<MessagePort>} */
 const ports = new Set();
 const source = new NewsSource((news) => ports.forEach((port) => port.postMessage(news)));
 
-self.addEventListener("connect", ({ ports: [port] }) => {
+self.addEventListener("connect", (event) => {
+  const [port] = /** @type {MessageEvent} */ (event).ports;
   ports.add(port);
   source.past.forEach((news) => port.postMessage(news));
   // A tab says nothing but that it goes.

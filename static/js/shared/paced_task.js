@@ -3,13 +3,14 @@
 const SELDOM_MS = 1000;
 
 export class PacedTask {
+  /** @type {ReturnType<typeof setTimeout> | 0 | null} null: it is not at work and does not rest */
   #timer = null;
   #isWanted = false;
   #begunAt = -Infinity;
 
   /**
    * Rests after each time at least as long as it took, so that a slow server gets no more to do.
-   * @param {() => Promise<void>} act must not fail
+   * @param {() => Promise<unknown> | unknown} act must not fail
    * @param {number} restMs the shortest rest
    */
   constructor(act, restMs) {

@@ -11,10 +11,15 @@ const DEBUG_PORT = 0x402;
 const FIRST_PRINTABLE = 0x20;
 const LAST_PRINTABLE = 0x7e;
 
-/** What `aux` packs (EventKind.PHASE_MARK in app/model/events/_columns.py). */
+/**
+ * What `aux` packs (EventKind.PHASE_MARK in app/model/events/_columns.py).
+ * @typedef {ReturnType<typeof phaseMark>} PhaseMark
+ * @param {string} aux
+ */
 export function phaseMark(aux) {
   const bits = BigInt(aux);
-  const part = (shift, width) => Number(BigInt.asUintN(width, bits >> shift));
+  const part = (/** @type {bigint} */ shift, /** @type {number} */ width) =>
+    Number(BigInt.asUintN(width, bits >> shift));
   return {
     port: part(PORT_SHIFT, PORT_BITS),
     value: part(0n, VALUE_BITS),
@@ -23,16 +28,22 @@ export function phaseMark(aux) {
   };
 }
 
+/** @param {number} number */
 const hex = (number) => `0x${number.toString(16)}`;
 
+/** @param {PhaseMark} mark */
 export function markText({ port, value, count }) {
   const isText = port === DEBUG_PORT && value >= FIRST_PRINTABLE && value <= LAST_PRINTABLE;
   const what = isText ? `"${String.fromCharCode(value)}"` : hex(value);
   return `${what} to port ${hex(port)}${count > 1 ? `, the first of ${count}` : ""}`;
 }
 
-/** Marks in a row, in words: text of the debug port together. */
+/**
+ * Marks in a row, in words: text of the debug port together.
+ * @param {PhaseMark[]} marks
+ */
 export function marksText(marks) {
+  /** @type {string[]} */
   const words = [];
   let text = "";
   const endText = () => {

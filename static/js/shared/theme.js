@@ -15,6 +15,7 @@
     }
   }
 
+  /** @param {string} theme */
   function remember(theme) {
     try {
       window.localStorage.setItem(KEY, theme);
@@ -23,6 +24,7 @@
     }
   }
 
+  /** @param {string} theme */
   function apply(theme) {
     root.dataset.theme = theme;
     const button = document.getElementById("theme-toggle");

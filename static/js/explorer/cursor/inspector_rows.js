@@ -1,5 +1,9 @@
 /**
  * What the inspector says, as rows.
+ * @typedef {import("../../view/view.js").Memslot} Memslot
+ * @typedef {import("../../view/view.js").Measure} Measure
+ * @typedef {import("../../shared/rest_types.d.ts").CellOut} Cell
+ * @typedef {import("../../shared/rest_types.d.ts").Event} Event
  * @typedef {{term: string, text: string, title?: string, className?: string, href?: string}} InspectorRow
  */
 
@@ -8,8 +12,20 @@ import { historyUrl } from "../../shared/links.js";
 import { clockText, formatDuration, formatTime, wallTimeAt } from "../../shared/time.js";
 import { formatCount, formatShare, formatSize } from "../../shared/units.js";
 
+/**
+ * @param {string} term
+ * @param {string} text
+ * @param {string} [title]
+ * @returns {InspectorRow}
+ */
 const addressRow = (term, text, title = "") => ({ term, text, title, className: "address" });
 
+/**
+ * @param {number} t
+ * @param {number} page
+ * @param {import("../../shared/rest_types.d.ts").RecordingView} recording
+ * @returns {InspectorRow[]}
+ */
 export function placeRows(t, page, recording) {
   const clock = clockText(recording, t);
   const wall = wallTimeAt(recording.wall_start_ns, t);
@@ -21,6 +37,12 @@ export function placeRows(t, page, recording) {
   ];
 }
 
+/**
+ * @param {Memslot[]} memslots
+ * @param {number} page
+ * @param {number} t
+ * @returns {InspectorRow[]}
+ */
 export function memslotRows(memslots, page, t) {
   const slot = memslotAt(memslots, page, t);
   if (!slot) return [{ term: "slot", text: "none known at this instant" }];
@@ -31,6 +53,11 @@ export function memslotRows(memslots, page, t) {
   ];
 }
 
+/**
+ * @param {Memslot} slot
+ * @param {number} page
+ * @returns {InspectorRow}
+ */
 function hvaRow({ userspace_addr, gpa }, page) {
   if (userspace_addr === null) return { term: "hva", text: "not recorded" };
   const hva = BigInt(userspace_addr) + BigInt(page - Number(gpa));
@@ -38,8 +65,9 @@ function hvaRow({ userspace_addr, gpa }, page) {
 }
 
 /**
- * @param {object | null} cell
- * @param {{measure: string, hasFaults: boolean}} shown the map's measure comes first
+ * @param {Cell | null} cell
+ * @param {{measure: Measure, hasFaults: boolean}} shown the map's measure comes first
+ * @returns {InspectorRow[]}
  */
 export function cellRows(cell, { measure, hasFaults }) {
   if (cell === null) return [];
@@ -49,6 +77,7 @@ export function cellRows(cell, { measure, hasFaults }) {
     `${formatAddress(from)} to ${formatAddress(to)}`,
     `${formatTime(cell.from)} to ${formatTime(cell.to)}`,
   ];
+  /** @type {Record<Measure, InspectorRow[]>} */
   const measures = {
     private: stateRows(cell),
     conversions: [{ term: "conversions", text: callsText(cell) }],
@@ -56,7 +85,7 @@ export function cellRows(cell, { measure, hasFaults }) {
     ping_pong: [{ term: "ping-pong", text: returnsText(cell) }],
     mixed: [{ term: "mixed 2 MiB", text: mixedText(cell) }],
   };
-  const others = Object.keys(measures).filter((name) => name !== measure);
+  const others = Object.entries(measures).filter(([name]) => name !== measure);
   return [
     {
       term: "cell",
@@ -64,10 +93,11 @@ export function cellRows(cell, { measure, hasFaults }) {
       title: borders.join("\n"),
     },
     ...measures[measure].map((row) => ({ ...row, className: "measured" })),
-    ...others.flatMap((name) => measures[name]),
+    ...others.flatMap(([, rows]) => rows),
   ];
 }
 
+/** @param {Cell} cell */
 function stateRows(cell) {
   return [
     { term: "private", text: `${formatShare(cell.private)} of the cell's pages and time` },
@@ -78,32 +108,44 @@ function stateRows(cell) {
 
 const NOT_KEPT = "not kept by the version that stored this";
 
-/** Nothing is known where pages are unknown; else an earlier version kept nothing. */
+/**
+ * Nothing is known where pages are unknown; else an earlier version kept nothing.
+ * @param {Cell} cell
+ */
 const whyNothing = ({ unknown }) => (unknown > 0 ? "not recorded" : NOT_KEPT);
 
-/** A number of a cell, which may be a lower bound. */
-function told(cell, name, format = formatCount) {
-  if (cell[name] === null) return "not recorded";
-  return cell.at_least.includes(name) ? `at least ${format(cell[name])}` : format(cell[name]);
+/**
+ * A number of a cell, which may be a lower bound.
+ * @param {Cell} cell
+ * @param {"conversions" | "failed" | "returns" | "mixed"} name
+ */
+function numberText(cell, name, format = formatCount) {
+  const value = cell[name];
+  if (value === null) return "not recorded";
+  return cell.at_least.includes(name) ? `at least ${format(value)}` : format(value);
 }
 
+/** @param {Cell} cell */
 const returnsText = (cell) =>
   cell.returns === null
     ? whyNothing(cell)
-    : `${told(cell, "returns")} returns of ${formatCount(cell.npages)} pages`;
+    : `${numberText(cell, "returns")} returns of ${formatCount(cell.npages)} pages`;
 
+/** @param {Cell} cell */
 const mixedText = (cell) =>
   cell.mixed === null
     ? whyNothing(cell)
-    : `${told(cell, "mixed", formatShare)} of the cell's pages and time in mixed blocks`;
+    : `${numberText(cell, "mixed", formatShare)} of the cell's pages and time in mixed blocks`;
 
+/** @param {Cell} cell */
 function callsText(cell) {
   const unplaced = `${formatCount(cell.unplaced)} in its time whose range is not recorded`;
   if (cell.conversions === null) return unplaced;
-  const placed = `${told(cell, "conversions")} in the cell, ${told(cell, "failed")} failed`;
+  const placed = `${numberText(cell, "conversions")} in the cell, ${numberText(cell, "failed")} failed`;
   return cell.unplaced ? `${placed}; ${unplaced}` : placed;
 }
 
+/** @param {Cell} cell */
 function faultsText(cell) {
   if (cell.page_faults === null) return "not recorded";
   const faults = `${formatCount(cell.page_faults)} in the cell`;
@@ -113,12 +155,22 @@ function faultsText(cell) {
     : `${faults}, ${formatCount(cell.private_faults)} known to be private`;
 }
 
+/**
+ * @param {{state: string} | null} run
+ * @returns {InspectorRow}
+ */
 export function stateRow(run) {
   if (run === null) return { term: "state", text: "no memslot" };
   return { term: "state", text: run.state, className: `state state-${run.state}` };
 }
 
-/** Since when, and how often; the link shows this page alone, with all its events. */
+/**
+ * Since when, and how often; the link shows this page alone, with all its events.
+ * @param {ReturnType<typeof import("./page_history.js").summarise>} history
+ * @param {number} page
+ * @param {string} search
+ * @returns {InspectorRow[]}
+ */
 export function historyRows({ conversions, isComplete, since }, page, search) {
   const query = new URLSearchParams(search);
   query.set("gpa_from", toHex(page));
@@ -133,11 +185,17 @@ export function historyRows({ conversions, isComplete, since }, page, search) {
   return since === null ? [history] : [{ term: "since", text: sinceText(since) }, history];
 }
 
-/** To the page of its own that has every event of a page, with its state afterwards. */
+/**
+ * To the page of its own that has every event of a page, with its state afterwards.
+ * @param {number} vmId
+ * @param {number} page
+ * @returns {InspectorRow}
+ */
 export function lifeRow(vmId, page) {
   return { term: "its events", text: "life of this page", href: historyUrl(vmId, page, 1) };
 }
 
+/** @param {Event} event */
 function sinceText(event) {
   if (event.kind === "state_read") {
     return `${formatTime(event.t_effect)} or before: read from the kernel then`;
@@ -152,6 +210,11 @@ function sinceText(event) {
   return `${formatTime(event.t_effect)}, by ${who}${why}`;
 }
 
+/**
+ * @param {Memslot[]} memslots
+ * @param {number} gpa
+ * @param {number} t
+ */
 function memslotAt(memslots, gpa, t) {
   return memslots.find((slot) => {
     const base = Number(slot.gpa);

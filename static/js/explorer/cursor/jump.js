@@ -1,19 +1,26 @@
 /** The box that takes one to an address, a time or an event. */
 
+import { byId, partOf } from "../../shared/dom.js";
 import { kindText } from "../../shared/event_words.js";
 import { PAGE_SIZE, floorPage, formatAddress, parseAddress } from "../../shared/gpa.js";
 import { hintOf, placesOf, sayNowhere, sayPlace } from "./hva.js";
-import { address, fetchJson } from "../../shared/rest.js";
 import { NS_PER_LINE, formatTime } from "../../shared/time.js";
 import { formatCount } from "../../shared/units.js";
 
+/**
+ * What was written: bytes, an hva as hex, ns since the recording's start, or an event's number.
+ * @typedef {{gpa?: number, hva?: string, t?: number, seq?: number}} Wanted
+ * Where that is, or what is wrong with it.
+ * @typedef {{problem?: string, t?: number, gpa?: number, seq?: number, said?: string}} Found
+ */
+
+/** @type {Record<string, number>} */
 const UNITS = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
 const EXAMPLES = "Try 0x1_8000_0000, gfn:0x180000, hva:0x7f12_0000_0000, 12.5s, t+12.5 or #4711.";
 
 /**
  * @param {string} text as people write it, or as this page does: spaces and _ do not count
- * @returns {{gpa: number} | {hva: string} | {t: number} | {seq: number} | null} bytes, ns since the
- *   recording's start, or the number of an event
+ * @returns {Wanted | null} null: nothing that is known
  */
 export function parseJump(text) {
   const plain = text.replace(/[\s_]/g, "").toLowerCase();
@@ -33,18 +40,25 @@ export function parseJump(text) {
 }
 
 export class JumpBox {
+  form = byId("jump", HTMLFormElement);
+  input = partOf(this.form, "input", HTMLInputElement);
+  /** Where it is told how a place was found. */
+  said = byId("jump-said");
+
   /**
-   * @param {HTMLFormElement} form with one input
-   * @param {HTMLElement} said where it is told how a place was found
-   * @param {Explorer} page
+   * @param {object} page
+   * @param {import("../../view/subject.js").Subject} page.subject
+   * @param {import("../../view/view.js").View} page.view
+   * @param {import("../../view/address_bar.js").AddressBar} page.addressBar
+   * @param {(error: unknown) => void} page.failed
    */
-  constructor(form, said, page) {
-    this.input = form.querySelector("input");
-    this.said = said;
-    this.page = page;
-    form.addEventListener("submit", (event) => {
+  constructor({ subject, view, addressBar, failed }) {
+    this.subject = subject;
+    this.view = view;
+    this.addressBar = addressBar;
+    this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.go().catch((error) => page.failed(error));
+      this.go().catch(failed);
     });
     this.input.addEventListener("input", () => this.input.setCustomValidity(""));
     this.input.addEventListener("keydown", ({ key }) => key === "Escape" && this.input.blur());
@@ -57,20 +71,24 @@ export class JumpBox {
 
   /** Put the cursor there, and move the windows if it is outside; or say why not. */
   async go() {
-    const { problem, t, gpa, seq = null, said = "" } = await this.find(parseJump(this.input.value));
+    const { problem, t, gpa, seq, said = "" } = await this.find(parseJump(this.input.value));
     this.input.setCustomValidity(problem ?? "");
     if (!this.input.reportValidity()) return;
-    this.page.keepInHistory();
+    this.addressBar.keep();
     if (t !== undefined) this.showTime(t);
     if (gpa !== undefined) this.showAddress(floorPage(gpa));
-    if (seq !== null) this.page.view.showEvent(t, gpa ?? null, seq);
+    if (t !== undefined && seq !== undefined) this.view.showEvent(t, gpa ?? null, seq);
     this.said.textContent = said;
     const forget = () => (this.said.textContent = "");
-    this.page.view.addEventListener("change", forget, { once: true });
+    this.view.addEventListener("change", forget, { once: true });
     this.input.blur();
   }
 
-  /** Where what was written is (an instant, an address or both), or what is wrong with it. */
+  /**
+   * Where what was written is (an instant, an address or both), or what is wrong with it.
+   * @param {Wanted | null} place
+   * @returns {Promise<Found>}
+   */
   async find(place) {
     if (place === null) return { problem: EXAMPLES };
     if (place.seq !== undefined) return this.findEvent(place.seq);
@@ -78,18 +96,28 @@ export class JumpBox {
     return { ...place, problem: this.problemWith(place) };
   }
 
+  /**
+   * @param {string} hva
+   * @returns {Found}
+   */
   findHva(hva) {
-    const { memslots, view } = this.page;
+    const { view } = this;
+    const { memslots } = this.subject;
     const places = placesOf(hva, memslots, view.instant);
     if (places.length) return { gpa: places[0].gpa, said: sayPlace(hva, places) };
     const none = "Memslots are not recorded.";
     return { problem: memslots.length ? sayNowhere(hva, memslots, view.instant) : none };
   }
 
+  /**
+   * @param {number} seq
+   * @returns {Promise<Found>}
+   */
   async findEvent(seq) {
     const after = seq ? seq - 1 : null;
-    const { items } = await fetchJson(address(`${this.page.path}/events`, { after, limit: 1 }));
-    const count = Object.values(this.page.vm.events).reduce((sum, each) => sum + each, 0);
+    const { resource, vm } = this.subject;
+    const { items } = await resource.get("events", { after, limit: 1 });
+    const count = Object.values(vm.events).reduce((sum, each) => sum + each, 0);
     if (!items.length) return { problem: `This VM has ${formatCount(count)} events, from #0 on.` };
     const [event] = items;
     const gpa = event.gpa === null ? undefined : parseAddress(event.gpa);
@@ -101,8 +129,10 @@ export class JumpBox {
     };
   }
 
-  problemWith({ gpa, t }) {
-    const { memslots, view } = this.page;
+  /** @param {Wanted} place */
+  problemWith({ gpa = 0, t }) {
+    const { view } = this;
+    const { memslots } = this.subject;
     const { layout, span } = view;
     if (t !== undefined) {
       return t <= span[1] ? "" : `This recording ends at ${formatTime(span[1])}.`;
@@ -112,14 +142,16 @@ export class JumpBox {
     return isThere ? "" : `${nothing} ${formatAddress(gpa)}.${hintOf(gpa, memslots, view.instant)}`;
   }
 
+  /** @param {number} t */
   showTime(t) {
-    const { view } = this.page;
+    const { view } = this;
     view.setCursor(t, view.gpa);
     if (view.cursorInView === null) view.showTime(t - view.length / 2, t + view.length / 2);
   }
 
+  /** @param {number} gpa */
   showAddress(gpa) {
-    const { view } = this.page;
+    const { view } = this;
     const { from, to } = view.addresses;
     view.setCursor(view.cursorInView ?? Math.min(view.time.to - 1, view.lastMemory), gpa);
     if (gpa >= from && gpa < to) return;

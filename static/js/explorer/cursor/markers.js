@@ -1,23 +1,29 @@
 /** Markers A and B: two instants, drawn over the plots, held by the URL, and compared. */
 
+/**
+ * @typedef {import("../../view/view.js").View} View
+ * @typedef {import("../../view/view.js").MarkerName} MarkerName
+ */
+
 import { Overlay } from "../../charts/overlay.js";
+import { byId } from "../../shared/dom.js";
 import { address } from "../../shared/rest.js";
 import { formatDuration, formatTime } from "../../shared/time.js";
 
+/** @type {MarkerName[]} */
 const NAMES = ["a", "b"];
 /** Of times on buttons; the title has all of them. */
 const DECIMALS = 3;
 /** Beyond this share of the width, a label is on the left of its line. */
 const NEAR_THE_END = 0.95;
 
-const byId = (id) => document.getElementById(id);
-
 export class Markers {
   /**
    * @param {Overlay[]} overlays to draw the markers on
-   * @param {Explorer} page
+   * @param {View} view
+   * @param {number} vmId
    */
-  constructor(overlays, { view, vmId }) {
+  constructor(overlays, view, vmId) {
     this.vmId = vmId;
     this.lines = NAMES.map((name) => overlays.map((overlay) => markerOn(overlay, name)));
     for (const name of NAMES) {
@@ -26,6 +32,7 @@ export class Markers {
     byId("clear-markers").addEventListener("click", () => view.clearMarkers());
   }
 
+  /** @param {View} view */
   place(view) {
     NAMES.forEach((name, i) => {
       const t = view.markers[name];
@@ -35,22 +42,28 @@ export class Markers {
     this.showLink(view.markers);
   }
 
+  /** @param {View["markers"]} markers */
   showLink({ a, b }) {
-    const link = byId("diff");
-    link.hidden = a === null || b === null;
+    const link = byId("diff", HTMLAnchorElement);
     byId("clear-markers").hidden = a === null && b === null;
-    if (link.hidden) return;
+    link.hidden = true;
+    if (a === null || b === null) return;
+    link.hidden = false;
     link.href = address("/diff", { vm: this.vmId, at: a, at_b: b });
     link.textContent = `diff, ${formatDuration(Math.abs(b - a))} apart`;
   }
 
   /** Open the page that compares memory at both markers, if both are set. */
   compare() {
-    const link = byId("diff");
+    const link = byId("diff", HTMLAnchorElement);
     if (!link.hidden) window.location.assign(link.href);
   }
 }
 
+/**
+ * @param {Overlay} overlay
+ * @param {MarkerName} name
+ */
 function markerOn(overlay, name) {
   const line = overlay.add("div", "mark marker");
   line.dataset.name = name.toUpperCase();
@@ -58,6 +71,11 @@ function markerOn(overlay, name) {
   return line;
 }
 
+/**
+ * @param {HTMLElement} line
+ * @param {View} view
+ * @param {number | null} t
+ */
 function placeLine(line, view, t) {
   const share = t === null ? -1 : Overlay.shareOf(view, t);
   line.hidden = share < 0 || share > 1;
@@ -65,6 +83,10 @@ function placeLine(line, view, t) {
   line.classList.toggle("near-the-end", share > NEAR_THE_END);
 }
 
+/**
+ * @param {MarkerName} name
+ * @param {number | null} t
+ */
 function showOnButton(name, t) {
   const letter = name.toUpperCase();
   const button = byId(`marker-${name}`);

@@ -1,31 +1,54 @@
 /** The bar of controls that says which events are meant. */
 
+/**
+ * @typedef {import("../../view/view.js").View} View
+ * @typedef {HTMLInputElement | HTMLSelectElement} Control
+ */
+
+import { byId, partOf } from "../../shared/dom.js";
 import { NAMES, WRITTEN, isValue, wordsOf } from "../../shared/event_filters.js";
 
 export class FilterBar {
   #shown = "";
   #slots = "";
 
-  /**
-   * @param {HTMLFormElement} form whose controls are named like the filters
-   * @param {HTMLElement} note what the filters apply to
-   * @param {View} view
-   */
-  constructor(form, note, view) {
-    this.form = form;
-    this.note = note;
+  /** Its controls are named like the filters. */
+  form = byId("filters", HTMLFormElement);
+  /** What the filters apply to. */
+  note = byId("filters-note");
+  clearButton = partOf(this.form, "[name=clear]");
+
+  /** @param {View} view */
+  constructor(view) {
+    const { form } = this;
     this.view = view;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", ({ target }) => this.take(target));
-    form.addEventListener("input", ({ target }) => target.setCustomValidity(""));
-    form.elements.clear.addEventListener("click", () => this.clear());
+    form.addEventListener("change", ({ target }) => isControl(target) && this.take(target));
+    form.addEventListener(
+      "input",
+      ({ target }) => isControl(target) && target.setCustomValidity(""),
+    );
+    this.clearButton.addEventListener("click", () => this.clear());
   }
 
   open() {
-    this.form.elements.kind.focus();
+    this.control("kind").focus();
   }
 
-  /** Apply what a control says, or say what it should. */
+  /**
+   * @param {string} name of a filter
+   * @returns {Control}
+   */
+  control(name) {
+    const control = this.form.elements.namedItem(name);
+    if (!isControl(control)) throw new Error(`The bar has no control for ${name}.`);
+    return control;
+  }
+
+  /**
+   * Apply what a control says, or say what it should.
+   * @param {Control} control
+   */
   take(control) {
     const { name, value } = control;
     const values = value.split(/[\s,]+/).filter(Boolean);
@@ -39,20 +62,27 @@ export class FilterBar {
     this.open();
   }
 
-  /** Show the view's filters and the memslots to choose from. */
+  /**
+   * Show the view's filters and the memslots to choose from.
+   * @param {View} view
+   * @param {import("../../view/view.js").Memslot[]} memslots
+   * @param {unknown[]} losses
+   */
   show({ filters }, memslots, losses) {
     this.listSlots(memslots);
     const isFiltered = Object.keys(filters).length > 0;
     const shown = JSON.stringify([filters, losses.length, this.#slots]);
     if (shown === this.#shown) return;
     this.#shown = shown;
-    for (const name of NAMES) showIn(this.form.elements[name], name, filters[name] ?? []);
-    this.form.elements.clear.hidden = !isFiltered;
+    for (const name of NAMES) showIn(this.control(name), name, filters[name] ?? []);
+    this.clearButton.hidden = !isFiltered;
     this.form.classList.toggle("is-active", isFiltered);
     this.note.textContent = isFiltered ? noteOf(losses) : "";
   }
 
+  /** @param {import("../../view/view.js").Memslot[]} memslots */
   listSlots(memslots) {
+    /** @type {Map<string, string>} */
     const ids = new Map();
     for (const { slot, as_id, backing } of memslots) {
       if (slot !== null) ids.set(as_id ? `${as_id}:${slot}` : String(slot), backing);
@@ -61,25 +91,35 @@ export class FilterBar {
     if (slots === this.#slots) return;
     this.#slots = slots;
     const options = [...ids].map(([id, backing]) => new Option(`${id} (${backing})`, id));
-    this.form.elements.memslot.replaceChildren(new Option("any", ""), ...options);
+    this.control("memslot").replaceChildren(new Option("any", ""), ...options);
   }
 }
 
+/**
+ * @param {unknown} element
+ * @returns {element is Control}
+ */
+const isControl = (element) =>
+  element instanceof HTMLInputElement || element instanceof HTMLSelectElement;
+
+/** @param {unknown[]} losses */
 function noteOf(losses) {
   const scope =
     "Filtered are this table and the counts over time; the map and the states show everything.";
-  return losses.length
-    ? `${scope} Events that were lost may match or not.`
-    : scope;
+  return losses.length ? `${scope} Events that were lost may match or not.` : scope;
 }
 
-/** A choice that a link made, but no option offers, becomes one. */
+/**
+ * A choice that a link made, but no option offers, becomes one.
+ * @param {Control} control
+ * @param {string} name
+ * @param {string[]} values
+ */
 function showIn(control, name, values) {
   control.classList.toggle("is-set", values.length > 0);
-  const separator = control.tagName === "SELECT" ? " " : ", ";
-  const value = values.join(separator);
-  const isOffered =
-    control.tagName !== "SELECT" || [...control.options].some((each) => each.value === value);
+  const isChoice = control instanceof HTMLSelectElement;
+  const value = values.join(isChoice ? " " : ", ");
+  const isOffered = !isChoice || [...control.options].some((each) => each.value === value);
   if (!isOffered) control.append(new Option(wordsOf(name, values), value));
   control.value = value;
 }

@@ -1,41 +1,62 @@
 /** Writing a note, or changing one. What was typed is kept until the server has it. */
 
+/**
+ * @typedef {import("../../view/view.js").View} View
+ * @typedef {import("./note_place.js").About} About
+ * @typedef {import("./notes.js").Note} Note
+ * @typedef {{words: string, pinned: About}} Choice
+ * What the dialog does with the notes.
+ * @typedef {object} Notes
+ * @property {string} path of the resource
+ * @property {() => Promise<void>} read
+ * @property {(id: number) => Note | null} find
+ * @property {(words: string) => void} say
+ */
+
+import { byId, made, partOf } from "../../shared/dom.js";
 import { PAGE_SIZE, floorPage, formatAddress, toHex } from "../../shared/gpa.js";
 import { placeText } from "./note_place.js";
-import { Refused, send } from "../../shared/rest.js";
+import { Refused, messageOf, send } from "../../shared/rest.js";
 import { formatTime } from "../../shared/time.js";
 
 const AUTHOR = "gmemscope note author";
 
-const byId = (id) => document.getElementById(id);
-
 export class NoteDialog {
-  /** What is changed; null: a new one is written. */
+  /** @type {Note | null} what is changed; null: a new one is written */
   #note = null;
+  /** @type {Choice[]} */
   #places = [];
+  element = byId("note-dialog", HTMLDialogElement);
+  form = byId("note-form", HTMLFormElement);
+  text = partOf(this.form, "[name=text]", HTMLTextAreaElement);
+  author = partOf(this.form, "[name=author]", HTMLInputElement);
 
   /**
-   * @param {Stage} stage
+   * @param {import("../../view/view.js").Staged} stage
    * @param {Notes} notes
    */
   constructor(stage, notes) {
-    Object.assign(this, { stage, notes, element: byId("note-dialog"), form: byId("note-form") });
+    this.stage = stage;
+    this.notes = notes;
     this.draft = `gmemscope note draft ${notes.path}`;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.save();
     });
-    this.form.elements.text.addEventListener("input", () => this.keepDraft());
+    this.text.addEventListener("input", () => this.keepDraft());
     this.form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
     });
     byId("note-cancel").addEventListener("click", () => this.element.close());
   }
 
-  /** Ask for a new note, about the cursor or what is shown, or for another text of this one. */
+  /**
+   * Ask for a new note, about the cursor or what is shown, or for another text of this one.
+   * @param {Note | null} [note]
+   */
   open(note = null) {
     this.#note = note;
-    const { text, author } = this.form.elements;
+    const { text, author } = this;
     text.value = note ? note.text : (sessionStorage.getItem(this.draft) ?? "");
     author.value = note ? (note.author ?? "") : (localStorage.getItem(AUTHOR) ?? "");
     byId("note-title").textContent = note ? "Change a note" : "A note";
@@ -47,9 +68,10 @@ export class NoteDialog {
   }
 
   keepDraft() {
-    if (this.#note === null) sessionStorage.setItem(this.draft, this.form.elements.text.value);
+    if (this.#note === null) sessionStorage.setItem(this.draft, this.text.value);
   }
 
+  /** @param {string} problem */
   say(problem) {
     const said = byId("note-problem");
     said.hidden = problem === "";
@@ -57,10 +79,10 @@ export class NoteDialog {
   }
 
   async save() {
-    const { text, author, place } = this.form.elements;
-    const { pinned } = this.#places[Number(place.value)];
+    const { text, author } = this;
+    const { pinned } = this.#places[Number(new FormData(this.form).get("place"))];
     const said = { ...pinned, text: text.value, author: author.value.trim() || null };
-    const button = byId("note-save");
+    const button = byId("note-save", HTMLButtonElement);
     button.disabled = true;
     try {
       await this.send(said);
@@ -77,18 +99,22 @@ export class NoteDialog {
     button.disabled = false;
   }
 
+  /** @param {object} said */
   send(said) {
     if (this.#note === null) return send("POST", this.notes.path, said);
     const { id, revision } = this.#note;
     return send("PATCH", `${this.notes.path}/${id}`, { ...said, revision });
   }
 
-  /** Say why it was not saved, and let the next try succeed where that is possible. */
+  /**
+   * Say why it was not saved, and let the next try succeed where that is possible.
+   * @param {unknown} error
+   */
   async explain(error) {
     const status = error instanceof Refused ? error.status : null;
     if (this.#note !== null && (status === 409 || status === 404)) {
       await this.notes.read();
-      this.#note = this.notes.found.find(({ id }) => id === this.#note.id) ?? null;
+      this.#note = this.notes.find(this.#note.id);
       this.say(
         this.#note === null
           ? "Somebody has deleted this note. Saving again writes it as a new one."
@@ -96,20 +122,22 @@ export class NoteDialog {
       );
       this.keepDraft();
     } else {
-      this.say(`Not saved: ${error.message} Your text stays here.`);
+      this.say(`Not saved: ${messageOf(error)} Your text stays here.`);
     }
   }
 }
 
 /**
  * What a note may be about, the most likely first.
- * @returns {{words: string, pinned: object}[]}
+ * @param {View} view
+ * @param {Note | null} note
+ * @returns {Choice[]}
  */
 function placesFor(view, note) {
   const { t, gpa, time, gpaFrom, gpaTo, addresses } = view;
   const everywhere = { gpa_from: null, gpa_to: null };
-  const instant = { from: t, to: null };
   const stretch = { from: time.from, to: time.to };
+  /** @type {Choice[]} */
   const places = [];
   if (note) {
     const { from, to, gpa_from, gpa_to } = note;
@@ -117,17 +145,13 @@ function placesFor(view, note) {
   }
   if (t !== null && gpa !== null) {
     const page = floorPage(gpa);
-    const pinned = { ...instant, gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
-    places.push({
-      words: `the page at the cursor: ${formatAddress(page)}, ${formatTime(t)}`,
-      pinned,
-    });
+    const pinned = { from: t, to: null, gpa_from: toHex(page), gpa_to: toHex(page + PAGE_SIZE) };
+    const words = `the page at the cursor: ${formatAddress(page)}, ${formatTime(t)}`;
+    places.push({ words, pinned });
   }
   if (t !== null) {
-    places.push({
-      words: `the cursor's instant: ${formatTime(t)}`,
-      pinned: { ...instant, ...everywhere },
-    });
+    const pinned = { from: t, to: null, ...everywhere };
+    places.push({ words: `the cursor's instant: ${formatTime(t)}`, pinned });
   }
   if (gpaFrom !== null || gpaTo !== null) {
     const pinned = { ...stretch, gpa_from: toHex(addresses.from), gpa_to: toHex(addresses.to) };
@@ -138,10 +162,19 @@ function placesFor(view, note) {
   return places;
 }
 
+/**
+ * @param {Choice} choice
+ * @param {number} index
+ */
 function placeChoice({ words }, index) {
-  const label = document.createElement("label");
-  const input = document.createElement("input");
-  Object.assign(input, { type: "radio", name: "place", value: index, checked: index === 0 });
+  const label = made("label");
+  const input = made("input");
+  Object.assign(input, {
+    type: "radio",
+    name: "place",
+    value: String(index),
+    checked: index === 0,
+  });
   label.append(input, words);
   return label;
 }

@@ -1,49 +1,73 @@
 /** Notes that people pinned to the VM's history: the list, and pins over the plots. */
 
+/**
+ * @typedef {import("../../view/view.js").View} View
+ * @typedef {import("../../shared/rest_types.d.ts").NoteView} Note
+ */
+
+import { byId, closest, made } from "../../shared/dom.js";
 import { listenForNews } from "../../shared/news.js";
 import { NoteDialog } from "./note_dialog.js";
 import { NotePins } from "./note_pins.js";
 import { placeText, searchFor } from "./note_place.js";
 import { PacedTask } from "../../shared/paced_task.js";
-import { fetchAll, send } from "../../shared/rest.js";
+import { messageOf, send } from "../../shared/rest.js";
 import { wallTimeAt } from "../../shared/time.js";
 import { formatCount } from "../../shared/units.js";
 
 const REST_MS = 500;
 const UNREAD = "Notes could not be read";
 
-const byId = (id) => document.getElementById(id);
-
 export class Notes {
-  /** By start: {id, from, to, gpa_from, gpa_to, text, author, written_ns, changed_ns, revision}. */
+  /**
+   * By start.
+   * @type {Note[]}
+   */
   found = [];
-  /** The id of the one that was shown last. */
+  /** @type {number | null} the id of the one that was shown last */
   current = null;
+  /** @type {number | null} */
   #revision = null;
   #pace = new PacedTask(() => this.read(), REST_MS);
+  list = byId("notes");
+  said = byId("notes-said");
 
-  /** @param {Explorer} page */
-  constructor(page) {
-    this.page = page;
-    this.path = `${page.path}/notes`;
-    this.list = byId("notes");
-    this.said = byId("notes-said");
-    this.dialog = new NoteDialog(page.stage, this);
-    this.pins = [page.map, page.timeline].map((plot) => new NotePins(plot, (id) => this.show(id)));
+  /**
+   * @param {import("./note_pins.js").Plot[]} plots that have pins
+   * @param {object} page
+   * @param {import("../../shared/resources.js").VmResource} page.resource
+   * @param {import("../../view/view.js").Staged} page.stage
+   * @param {() => void} page.placeMarks
+   * @param {import("../../view/address_bar.js").AddressBar} page.addressBar
+   */
+  constructor(plots, { resource, stage, placeMarks, addressBar }) {
+    this.resource = resource;
+    this.stage = stage;
+    this.placeMarks = placeMarks;
+    this.addressBar = addressBar;
+    this.path = resource.url("notes");
+    this.dialog = new NoteDialog(stage, this);
+    this.pins = plots.map((plot) => new NotePins(plot, (id) => this.show(id)));
     byId("add-note").addEventListener("click", () => this.dialog.open());
     this.list.addEventListener("click", (event) => this.act(event));
+  }
+
+  /** @param {number} id */
+  find(id) {
+    return this.found.find((note) => note.id === id) ?? null;
   }
 
   /** Read them now and whenever somebody, here or elsewhere, has changed them. */
   async keepReading() {
     listenForNews({
-      changed: (news) => news.vm === this.page.vmId && this.take(news.notes_revision),
+      changed: (news) => news.vm === this.resource.id && this.take(news.notes_revision),
       lost: () => {},
       regained: () => this.#pace.ask(),
     });
     this.#pace.ask();
   }
 
+  /** @param {number} revision */
   take(revision) {
     if (this.#revision !== null && this.#revision !== revision) this.#pace.ask();
     this.#revision = revision;
@@ -51,77 +75,74 @@ export class Notes {
 
   async read() {
     try {
-      this.found = await fetchAll(this.path);
+      this.found = await this.resource.all("notes");
     } catch (error) {
-      this.say(`${UNREAD}: ${error.message}`);
+      this.say(`${UNREAD}: ${messageOf(error)}`);
       return;
     }
-    if (this.said.textContent.startsWith(UNREAD)) this.say("");
+    if (this.said.textContent?.startsWith(UNREAD)) this.say("");
     this.draw();
-    this.page.placeMarks();
+    this.placeMarks();
   }
 
   draw() {
     const has = this.found.length > 0;
     byId("notes-title").textContent = has ? `Notes (${formatCount(this.found.length)})` : "Notes";
     byId("no-notes").hidden = has;
-    const { note, verb } = this.list.contains(document.activeElement)
-      ? document.activeElement.dataset
-      : {};
+    const focused = this.list.querySelector(":focus");
     this.list.replaceChildren(...this.found.map((each) => this.item(each)));
     this.markCurrent();
-    const sameAgain = [...this.list.querySelectorAll("[data-note]")].find(
+    if (focused instanceof HTMLElement) this.#focusSameAs(focused.dataset);
+  }
+
+  /** @param {DOMStringMap} dataset */
+  #focusSameAs({ note, verb }) {
+    const same = this.#noted().find(
       ({ dataset }) => dataset.note === note && dataset.verb === verb,
     );
-    sameAgain?.focus();
+    same?.focus();
+  }
+
+  /** @returns {HTMLElement[]} links and buttons, each of a note */
+  #noted() {
+    return [...this.list.querySelectorAll(/** @type {"a"} */ ("[data-note]"))];
+  }
+
+  /** @returns {HTMLAnchorElement[]} */
+  #places() {
+    return [...this.list.querySelectorAll(/** @type {"a"} */ (".note-place"))];
   }
 
   markCurrent() {
-    for (const place of this.list.querySelectorAll(".note-place")) {
+    for (const place of this.#places()) {
       if (place.dataset.note === String(this.current)) place.setAttribute("aria-current", "true");
       else place.removeAttribute("aria-current");
     }
   }
 
-  /** What became of what was asked for last. */
+  /**
+   * What became of what was asked for last.
+   * @param {string} words
+   */
   say(words) {
     this.said.textContent = words;
   }
 
+  /** @param {Note} note */
   item(note) {
-    const item = document.createElement("li");
+    const item = made("li");
     item.id = `note-${note.id}`;
-    const place = made("a", "note-place", placeText(note));
-    place.dataset.note = note.id;
-    const text = made("p", "note-text", note.text);
-    item.append(place, text, this.foot(note));
+    const place = made("a", placeText(note), "note-place");
+    place.dataset.note = String(note.id);
+    item.append(place, made("p", note.text, "note-text"), footOf(note));
     return item;
   }
 
-  foot(note) {
-    const foot = made("p", "note-foot quiet");
-    const when = note.changed_ns ?? note.written_ns;
-    const who = made("span", "", note.author ?? "no name");
-    who.title = `${note.changed_ns ? "changed" : "written"} ${wallTimeAt(when, 0)}`;
-    foot.append(who, made("span", "", `, ${wallTimeAt(when, 0).slice(0, 16)} UTC`));
-    const buttons = made("span", "note-buttons");
-    for (const verb of ["edit", "delete"]) {
-      const button = made("button", "", verb);
-      Object.assign(button, {
-        type: "button",
-        ariaLabel: `${verb} the note at ${placeText(note)}`,
-      });
-      Object.assign(button.dataset, { note: note.id, verb });
-      buttons.append(button);
-    }
-    foot.append(buttons);
-    return foot;
-  }
-
+  /** @param {MouseEvent} event */
   act(event) {
-    const target = event.target.closest("[data-note]");
-    const note = this.found.find(({ id }) => id === Number(target?.dataset.note));
-    if (!note) return;
+    const target = closest(event, "[data-note]");
+    const note = this.find(Number(target?.dataset.note));
+    if (!target || !note) return;
     if (target.dataset.verb === "edit") this.dialog.open(note);
     else if (target.dataset.verb === "delete") this.remove(note);
     else if (!(event.ctrlKey || event.metaKey || event.shiftKey)) {
@@ -130,38 +151,56 @@ export class Notes {
     }
   }
 
-  /** Show what a note is about, and the note. */
+  /**
+   * Show what a note is about, and the note.
+   * @param {number} id
+   */
   show(id) {
-    const note = this.found.find((each) => each.id === id);
-    this.page.goTo(searchFor(this.page.stage.axis, note));
+    const note = this.find(id);
+    if (!note) return;
+    this.addressBar.goTo(searchFor(this.stage.axis, note));
     this.current = id;
     this.markCurrent();
     byId(`note-${id}`).scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {Note} note */
   async remove(note) {
     if (!window.confirm(`Delete this note for good?\n\n${note.text}`)) return;
     try {
       await send("DELETE", `${this.path}/${note.id}`);
       this.say("Deleted.");
     } catch (error) {
-      this.say(`Not deleted: ${error.message}`);
+      this.say(`Not deleted: ${messageOf(error)}`);
     }
     await this.read();
     byId("add-note").focus();
   }
 
-  /** Where pins and links lead depends on what is shown. */
+  /**
+   * Where pins and links lead depends on what is shown.
+   * @param {View} view
+   */
   place(view) {
     for (const pins of this.pins) pins.place(view, this.found);
-    const places = this.list.querySelectorAll(".note-place");
+    const places = this.#places();
     this.found.forEach((note, i) => (places[i].href = searchFor(view, note)));
   }
 }
 
-function made(tag, className, text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.textContent = text;
-  return element;
+/** @param {Note} note */
+function footOf(note) {
+  const foot = made("p", "", "note-foot quiet");
+  const when = wallTimeAt(note.changed_ns ?? note.written_ns, 0) ?? "";
+  const did = note.changed_ns ? "changed" : "written";
+  const who = made("span", note.author ?? "no name", "", `${did} ${when}`);
+  const buttons = made("span", "", "note-buttons");
+  for (const verb of ["edit", "delete"]) {
+    const button = made("button", verb);
+    Object.assign(button, { type: "button", ariaLabel: `${verb} the note at ${placeText(note)}` });
+    Object.assign(button.dataset, { note: String(note.id), verb });
+    buttons.append(button);
+  }
+  foot.append(who, made("span", `, ${when.slice(0, 16)} UTC`), buttons);
+  return foot;
 }

@@ -7,38 +7,72 @@
 
 import { BandAxis, parseAddress, toHex } from "../shared/gpa.js";
 
+/**
+ * @typedef {import("../shared/rest_types.d.ts").Measure} Measure
+ * @typedef {import("../shared/rest_types.d.ts").MemslotView} Memslot
+ * @typedef {"a" | "b"} MarkerName
+ * A half-open window of time (ns) or of addresses.
+ * @typedef {{from: number, to: number}} Span
+ * What is on screen: the view that it was asked for by (null before anything is), and the view by
+ * which it is placed.
+ * @typedef {{readonly shown: View | null, readonly axis: View}} Staged
+ */
+
+/** @type {Measure[]} */
 export const MEASURES = ["private", "conversions", "page_faults", "ping_pong", "mixed"];
 
 const SHORTEST_WINDOW_NS = 1000;
 
 export class View extends EventTarget {
+  /** @type {number | null} */
   from = null;
+  /** @type {number | null} */
   to = null;
+  /** @type {number | null} */
   gpaFrom = null;
+  /** @type {number | null} */
   gpaTo = null;
-  /** The cursor, set by a click or by the keyboard: an instant and, on the map, an address. */
+  /**
+   * The cursor, set by a click or by the keyboard: an instant and, on the map, an address.
+   * @type {number | null}
+   */
   t = null;
+  /** @type {number | null} */
   gpa = null;
+  /** @type {{seq: number, t: number} | null} */
   #chosen = null;
-  /** Two instants to compare, each null until it is set. */
+  /**
+   * Two instants to compare, each null until it is set.
+   * @type {Record<MarkerName, number | null>}
+   */
   markers = { a: null, b: null };
   measure = MEASURES[0];
-  /** Which events are meant: values by name, as filters.js reads them. */
+  /**
+   * Which events are meant.
+   * @type {import("../shared/event_filters.js").EventFilters}
+   */
   filters = {};
   isFollowing = false;
   /** How often somebody has changed it; that the recording grows does not count. */
   changes = 0;
 
-  /** First and last instant of the recording. */
+  /**
+   * First and last instant of the recording.
+   * @type {[number, number]}
+   */
   span = [0, 1];
-  /** Every address that a memslot ever covered. */
+  /**
+   * Every address that a memslot ever covered.
+   * @type {BandAxis}
+   */
   layout = new BandAxis([]);
 
   /** The number of the event that the cursor is on, if it was put there by choosing one. */
   get event() {
-    return this.#chosen?.t === this.t ? this.#chosen.seq : null;
+    return this.#chosen !== null && this.#chosen.t === this.t ? this.#chosen.seq : null;
   }
 
+  /** @param {number | null} seq */
   choose(seq) {
     this.#chosen = seq === null || this.t === null ? null : { seq, t: this.t };
   }
@@ -50,20 +84,34 @@ export class View extends EventTarget {
     return copy;
   }
 
-  /** Put the cursor and the markers where another view has them. */
+  /**
+   * Put the cursor and the markers where another view has them.
+   * @param {View} view
+   */
   takeCursor(view) {
     [this.t, this.gpa, this.#chosen] = [view.t, view.gpa, view.#chosen];
     this.markers = { ...view.markers };
   }
 
-  /** Whether just the same times and addresses are shown. */
+  /**
+   * Whether just the same times and addresses are shown.
+   * @param {View} view
+   */
   hasWindowOf(view) {
-    const edges = ({ time, addresses }) => [time.from, time.to, addresses.from, addresses.to];
+    const edges = (/** @type {View} */ { time, addresses }) => [
+      time.from,
+      time.to,
+      addresses.from,
+      addresses.to,
+    ];
     const theirs = edges(view);
     return edges(this).every((edge, i) => edge === theirs[i]);
   }
 
-  /** The window of time that is shown. */
+  /**
+   * The window of time that is shown.
+   * @returns {Span}
+   */
   get time() {
     const from = this.from ?? this.span[0];
     return { from, to: Math.max(this.to ?? this.span[1], from + 1) };
@@ -74,32 +122,43 @@ export class View extends EventTarget {
     return this.time.to - this.time.from;
   }
 
-  /** The window of addresses that is shown. */
+  /**
+   * The window of addresses that is shown; of nothing while no address is known.
+   * @returns {Span}
+   */
   get addresses() {
-    if (this.layout.isEmpty) return { from: this.gpaFrom, to: this.gpaTo };
+    if (this.layout.isEmpty) return { from: this.gpaFrom ?? 0, to: this.gpaTo ?? 0 };
     return { from: this.gpaFrom ?? this.layout.from, to: this.gpaTo ?? this.layout.to };
   }
 
   /** What to ask the server for; it knows the newest memslot, this page may not yet. */
   get addressParameters() {
-    const text = (gpa) => (gpa === null ? null : toHex(gpa));
+    const text = (/** @type {number | null} */ gpa) => (gpa === null ? null : toHex(gpa));
     return { gpa_from: text(this.gpaFrom), gpa_to: text(this.gpaTo) };
   }
 
-  /** Without any known memslot, all addresses are those of a map of everything. */
+  /**
+   * Without any known memslot, all addresses are those of a map of everything.
+   * @param {import("../shared/rest_types.d.ts").BandOut[]} bands
+   */
   learnLayout(bands) {
     this.layout = BandAxis.ofRanges(
       bands.map((band) => [parseAddress(band.gpa_from), parseAddress(band.gpa_to)]),
     );
   }
 
-  /** When each memslot came and went (Infinity: it is there). */
+  /**
+   * When each memslot came and went (Infinity: it is there).
+   * @type {Span[]}
+   */
   lives = [];
 
+  /** @param {Memslot[]} memslots */
   takeMemslots(memslots) {
     this.lives = memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
-    const ranges = memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]);
-    this.layout = BandAxis.ofRanges(ranges);
+    this.layout = BandAxis.ofRanges(
+      memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]),
+    );
   }
 
   /**
@@ -147,12 +206,20 @@ export class View extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Show a window of time; leaves following, for what is shown no longer ends at the newest. */
+  /**
+   * Show a window of time; leaves following, for what is shown no longer ends at the newest.
+   * @param {number} from
+   * @param {number} to
+   */
   showTime(from, to) {
     this.#setTime(from, to);
     this.changed();
   }
 
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
   #setTime(from, to) {
     const [first, last] = this.span;
     const length = Math.min(Math.max(Math.round(to - from), SHORTEST_WINDOW_NS), last - first);
@@ -163,23 +230,35 @@ export class View extends EventTarget {
     this.isFollowing = false;
   }
 
-  /** Zoom time by a factor (below 1: closer) around an instant that stays where it is. */
+  /**
+   * Zoom time by a factor (below 1: closer) around an instant that stays where it is.
+   * @param {number} factor
+   */
   zoomTime(factor, around = this.t ?? (this.time.from + this.time.to) / 2) {
     const { from, to } = this.time;
     this.showTime(around - (around - from) * factor, around + (to - around) * factor);
   }
 
+  /** @param {number} ns */
   panTime(ns) {
     const { from, to } = this.time;
     this.showTime(from + ns, to + ns);
   }
 
-  /** Show what lies between two positions of the layout (bytes, holes left out). */
+  /**
+   * Show what lies between two positions of the layout (bytes, holes left out).
+   * @param {number} low
+   * @param {number} high
+   */
   showPositions(low, high) {
     this.#setPositions(low, high);
     this.changed();
   }
 
+  /**
+   * @param {number} low
+   * @param {number} high
+   */
   #setPositions(low, high) {
     const length = Math.min(high - low, this.layout.length);
     const start = Math.min(Math.max(low, 0), this.layout.length - length);
@@ -189,12 +268,19 @@ export class View extends EventTarget {
       : this.layout.windowBetween(start, start + length);
   }
 
-  /** Positions of the layout between which the shown addresses lie. */
+  /**
+   * Positions of the layout between which the shown addresses lie.
+   * @returns {[number, number]}
+   */
   get positions() {
     const { from, to } = this.addresses;
     return [this.layout.positionOf(from), this.layout.positionOf(to)];
   }
 
+  /**
+   * @param {number} factor
+   * @param {number} [aroundShare]
+   */
   zoomAddresses(factor, aroundShare = 0.5) {
     if (this.layout.isEmpty) return;
     const [low, high] = this.positions;
@@ -202,7 +288,10 @@ export class View extends EventTarget {
     this.showPositions(around - (around - low) * factor, around + (high - around) * factor);
   }
 
-  /** Pan by a share of the shown addresses; positive is towards higher ones. */
+  /**
+   * Pan by a share of the shown addresses; positive is towards higher ones.
+   * @param {number} share
+   */
   panAddresses(share) {
     if (this.layout.isEmpty) return;
     const [low, high] = this.positions;
@@ -210,21 +299,35 @@ export class View extends EventTarget {
     this.showPositions(low + by, high + by);
   }
 
-  /** Show just this, and choose by nothing else: the cursor is let go. Null: addresses stay. */
+  /**
+   * Show just this, and choose by nothing else: the cursor is let go.
+   * @param {number} from
+   * @param {number} to
+   * @param {[number, number] | null} [addresses] null: they stay
+   */
   select(from, to, addresses = null) {
     this.t = this.gpa = null;
     this.choose(null);
-    if (addresses) this.#setPositions(...addresses.map((gpa) => this.layout.positionOf(gpa)));
+    if (addresses) {
+      const [low, high] = addresses.map((gpa) => this.layout.positionOf(gpa));
+      this.#setPositions(low, high);
+    }
     this.showTime(from, to);
   }
 
+  /** @param {boolean} isLive */
   showWhole(isLive) {
     this.from = this.to = this.gpaFrom = this.gpaTo = null;
     this.isFollowing = isLive;
     this.changed();
   }
 
-  /** Put the cursor somewhere, or on the event of that number. */
+  /**
+   * Put the cursor somewhere, or on the event of that number.
+   * @param {number | null} t
+   * @param {number | null} gpa
+   * @param {number | null} [seq]
+   */
   setCursor(t, gpa, seq = null) {
     this.moveCursor(t);
     this.gpa = gpa;
@@ -235,6 +338,7 @@ export class View extends EventTarget {
   /**
    * Move the cursor in time, without asking for all that is shown again. A window that slides would
    * leave the cursor behind: it stays with it.
+   * @param {number | null} t
    */
   moveCursor(t) {
     if (t !== null && this.from !== null) this.isFollowing = false;
@@ -242,14 +346,22 @@ export class View extends EventTarget {
     this.choose(null);
   }
 
-  /** Put the cursor on an event, and let the window move with it where it has to. */
+  /**
+   * Put the cursor on an event, and let the window move with it where it has to.
+   * @param {number} t
+   * @param {number | null} gpa
+   * @param {number} seq
+   */
   showEvent(t, gpa, seq) {
     const half = this.length / 2;
     this.setCursor(t, gpa, seq);
     if (this.cursorInView === null) this.showTime(t - half, t + half);
   }
 
-  /** Set marker "a" or "b" at the instant whose state is shown. */
+  /**
+   * Set a marker at the instant whose state is shown.
+   * @param {MarkerName} name
+   */
   setMarker(name) {
     this.markers[name] = this.instant;
     this.changed();
@@ -266,16 +378,22 @@ export class View extends EventTarget {
     else this.setCursor(null, null);
   }
 
+  /**
+   * @param {string} name
+   * @param {string[]} values none: it is lifted
+   */
   setFilter(name, values) {
     const { [name]: _, ...others } = this.filters;
     this.setFilters(values.length ? { ...others, [name]: values } : others);
   }
 
+  /** @param {import("../shared/event_filters.js").EventFilters} filters */
   setFilters(filters) {
     this.filters = filters;
     this.changed();
   }
 
+  /** @param {Measure} measure */
   setMeasure(measure) {
     this.measure = measure;
     this.changed();
@@ -300,7 +418,10 @@ export class View extends EventTarget {
     this.changed();
   }
 
-  /** The recording has grown to `end`. Returns whether the view moves with it. */
+  /**
+   * The recording has grown to `end`. Returns whether the view moves with it.
+   * @param {number} end
+   */
   grow(end) {
     this.span = [this.span[0], Math.max(end, this.span[1])];
     this.slide();
