@@ -22,7 +22,7 @@ assets_stamp := static/vendor/.installed-$(call digest,package-lock.json scripts
 tested_stamp := node_modules/.installed-dev-$(call digest,package-lock.json scripts/assets)
 warm_stamp   := .venv/.warm-$(call digest,$(hot_sources))
 
-.PHONY: help run test lint types fuzz bench lock release clean
+.PHONY: help run test coverage lint types fuzz bench lock release clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -33,6 +33,13 @@ run: $(run_stamp) $(assets_stamp) $(warm_stamp) ## the dashboard with a simulate
 test: lint types $(warm_stamp) ## the checks of lint and types, and pytest (PYTEST='-k name' for some)
 	@echo "gmemscope: running the tests"
 	@$(BIN)/python -m pytest -n auto $(PYTEST)
+
+coverage: $(tested_stamp) $(warm_stamp) ## how much of each room the tests run; slower than them
+	@rm -rf build/coverage
+	@mkdir -p build/coverage
+	@$(BIN)/coverage run -m pytest -n auto $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/python scripts/coverage_by_room.py
 
 lint: $(dev_stamp) $(tested_stamp) ## ruff; of the browser's scripts eslint and prettier
 	@$(BIN)/ruff check .
@@ -83,7 +90,7 @@ $(tested_stamp):
 	@touch $@ $(assets_stamp)
 
 # Ordered after the installation, whichever of the two it was.
-$(warm_stamp): | $(if $(filter test bench,$(MAKECMDGOALS)),$(dev_stamp),$(run_stamp))
+$(warm_stamp): | $(if $(filter test coverage bench,$(MAKECMDGOALS)),$(dev_stamp),$(run_stamp))
 	@echo "gmemscope: compiling the hot loops (once; the result is kept)"
 	@$(BIN)/gmemscope warm
 	@touch $@

@@ -25,7 +25,16 @@ WATCH_THE_MACHINE = (
 )
 SHARE_A_FIXTURE = ("tests/figures", "tests/report", "tests/installed")
 """Rooms whose fixtures cost more than their tests."""
-FIRST = (MACHINE, "tests/installed", "tests/pages", "tests/figures", "tests/api", "tests/cli")
+FIRST = (
+    MACHINE,
+    "tests/fuzz",
+    "tests/installed",
+    "tests/figures",
+    "tests/pages",
+    "tests/report",
+    "tests/api",
+    "tests/cli",
+)
 MOST_WORKERS = 8
 """More would wait for the machine's unit anyway, and each holds compiled loops and a browser."""
 
