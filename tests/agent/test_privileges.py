@@ -23,7 +23,7 @@ from collector.capture.privileges import (
 DROP = """
 import json, os, subprocess, sys, threading
 from pathlib import Path
-from collector.privileges import capability_mask, drop
+from collector.capture.privileges import capability_mask, drop
 if sys.argv[1] == "threaded":
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 left = drop(["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"])

@@ -11,7 +11,7 @@ from app.commands.usage._signals import SignalEvent
 
 ROOT = Path(__file__).parents[2]
 BUSY = """
-from app.commands.signals import stopped_by_signals
+from app.commands.usage import stopped_by_signals
 
 with stopped_by_signals() as stop:
     print("waiting", flush=True)

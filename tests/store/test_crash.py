@@ -23,7 +23,7 @@ import sys
 sys.path.append(sys.argv[2])
 from histories import HEADER, IDENTITY, memslot, random_events
 from app.store.database import open_database
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 
 events = random_events(200_000)
 with RecordingWriter(open_database(sys.argv[1]), HEADER, segment_events=500) as writer:

@@ -17,8 +17,7 @@ from app.store.write import RecordingWriter
 
 HOLD = """
 import sys
-from app.store.database import open_database
-from app.store.lock import WriterLock
+from app.store.database import WriterLock, open_database
 with WriterLock(open_database(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -26,9 +25,9 @@ with WriterLock(open_database(sys.argv[1])):
 
 READ_ALL_THE_TIME = """
 import sys
-from app.store import connecting
+from app.store.database import _connecting as connecting
 from app.store.database import open_database
-from app.store.reader import Reader
+from app.store.read import Reader
 connecting.BUSY_TIMEOUT_MS = 0
 reader = Reader(open_database(sys.argv[1], read_only=True))
 print("ready", flush=True)

@@ -157,7 +157,7 @@ import sys
 sys.path.append(sys.argv[2])
 from histories import HEADER, IDENTITY, random_events
 from app.store.database import open_database
-from app.store.writer import RecordingWriter
+from app.store.write import RecordingWriter
 engine = open_database(sys.argv[1])
 with RecordingWriter(engine, HEADER, is_live=True, segment_events=500) as writer:
     vm_id = writer.add_vm(IDENTITY)

@@ -194,7 +194,7 @@ class Note(SQLModel, table=True):
 
 
 class Segment(SQLModel, table=True):
-    """A stretch of one VM's events with the changes they made. Blobs: app.store.codec."""
+    """A stretch of one VM's events with the changes they made. Blobs: app.store.codecs."""
 
     __table_args__ = (
         Index("segment_order", "vm_id", "number", unique=True),
