@@ -64,7 +64,7 @@ app.command("warm")(warm.command)
 
 
 def exit_status(error: Exception) -> int | None:
-    """Say with which status an expected error ends the command, or None if it is a bug of ours.
+    """The status by which an expected error ends the command, or None if it is a bug of ours.
 
     The error types are imported here, not above: they come with numpy and SQLAlchemy, which a
     command that succeeds may never need.
@@ -87,7 +87,7 @@ def is_full(error: Exception) -> bool:
 
 
 def print_the_rest() -> None:
-    """Python would do so as it ends, and tell of a failure in its own words."""
+    """Python would do so as it ends, and report a failure in its own words."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -99,7 +99,7 @@ def print_the_rest() -> None:
 def main() -> None:
     gc.set_threshold(MOST_NEW_OBJECTS, 10, 10)
     atexit.register(gc.freeze)  # nor look through all of them at the end, for what nobody names
-    # Pydantic would look for plugins in what every installed package says of itself.
+    # Pydantic would look for plugins in the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         try:

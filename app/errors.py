@@ -2,7 +2,7 @@
 
 
 class CommandError(Exception):
-    """The command cannot do what was asked; the message says why and what to do."""
+    """The command cannot do what was asked; the message names why and what to do."""
 
     exit_status = 1
 

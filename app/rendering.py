@@ -54,7 +54,7 @@ class PageRoute(APIRoute):
                 raise  # answered as anywhere else
             except Exception:
                 logger.exception("%s failed", request.url.path)
-                detail = "gmemscope failed to make this page; the server's log says where."
+                detail = "gmemscope failed to make this page; the server's log names where."
                 return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
         return handle_or_explain
@@ -63,8 +63,8 @@ class PageRoute(APIRoute):
 def _wrong_query(error: RequestValidationError) -> str:
     """What is wrong with the parameters after the question mark; empty if it is none of them."""
     parts = [part for part in error.errors() if part["loc"][0] == "query"]
-    said = [f"{part['loc'][1]}: {part['msg'].removeprefix('Value error, ')}." for part in parts]
-    return " ".join(said)
+    lines = [f"{part['loc'][1]}: {part['msg'].removeprefix('Value error, ')}." for part in parts]
+    return " ".join(lines)
 
 
 def capitalised(error: Exception) -> str:

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import resources
 from app.model.guest import LINE_NUMBERS
-from app.queries.figures import NOT_RECORDED, Part, text, told as told_part
+from app.queries.figures import NOT_RECORDED, Part, figure as figure_of, text
 
 counts_lines: ContextVar[bool] = ContextVar("counts_lines", default=False)
 """Whether the recording that is being shown has no times, but lines."""
@@ -37,9 +37,9 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def told(part: Part, name: str, how: str = "count") -> str:
+def figure(part: Part, name: str, how: str = "count") -> str:
     """A figure that the recording may not hold, or not in full."""
-    return told_part(part, name, _WRITERS[how])
+    return figure_of(part, name, _WRITERS[how])
 
 
 environment = Environment(
@@ -65,14 +65,14 @@ environment.filters |= {
 }
 environment.globals |= {
     "lost": text.lost,
-    "told": told,
+    "figure": figure,
     "NOT_RECORDED": NOT_RECORDED,
     "is_signed_in": signed_in.get,
 }
 
 
 def markup(template: str, **context: object) -> str:
-    """A page or a part of one. What it says of times goes by the clock of its `recording`."""
+    """A page or a part of one. Its times go by the clock of its `recording`."""
     shown = context.get("recording") or getattr(context.get("report"), "recording", None)
     clock = getattr(shown, "clock", None)
     before = counts_lines.set(clock == LINE_NUMBERS)

@@ -19,7 +19,7 @@ class RecordCode(IntEnum):
     """ret."""
     USER_SET_ATTRIBUTES = 5
     """Event probe reading struct kvm_memory_attributes: fd, address, size, attributes, flags, cmd
-    (0: not told). Those of kvm_memory_attributes2 are alike."""
+    (0: not recorded). Those of kvm_memory_attributes2 are alike."""
     USER_REGION = 6
     """Event probe reading struct kvm_userspace_memory_region(2):
     fd, slot | flags << 32, gpa, size, hva, gmem_off, gmem_fd."""
@@ -63,7 +63,8 @@ class RecordCode(IntEnum):
     PROCESS_EXEC = 24
     """sched:sched_process_exec: pid, old_pid."""
     PROCESS_EXIT = 25
-    """sched:sched_process_exit: pid, group_dead (1, 0, or -1 where the kernel does not tell)."""
+    """sched:sched_process_exit: pid, group_dead (1, 0, or -1 where the kernel does not record
+    it)."""
     CLOSE_ENTER = 26
     """fd."""
     CLOSE_EXIT = 27
@@ -77,7 +78,7 @@ class RecordCode(IntEnum):
     LOSS_END = 31
     """The first record after a gap on this CPU: count (0: unknown), ts before the gap."""
     USER_ENC_REGION = 32
-    """Event probe reading struct kvm_enc_region: fd, addr, size, cmd (0: not told)."""
+    """Event probe reading struct kvm_enc_region: fd, addr, size, cmd (0: not recorded)."""
     PAGE_CACHE_ADD = 33
     """filemap:mm_filemap_add_to_page_cache: pfn, i_ino, index, s_dev, order."""
     PAGE_CACHE_DELETE = 34
@@ -98,7 +99,7 @@ SAW_STRUCT = 4
 """The user's struct was read: the range is seen."""
 
 SAW_RANGE_BY_REQUEST = 8
-"""Only the hypercall that asked for it tells the range: the range is inferred."""
+"""Only the hypercall that asked for it has the range: the range is inferred."""
 
 SAW_GMEM = 16
 """A memory region with guest_memfd fields."""
@@ -120,7 +121,7 @@ class CallCode(IntEnum):
     FALLOCATE = 6
     """mode, offset, len."""
     CLOSE = 7
-    """Nothing; fd and ret say it all."""
+    """Nothing; fd and ret are all."""
     DUP = 8
     """ret: the new fd."""
     UNKNOWN_IOCTL = 9
@@ -158,7 +159,7 @@ class CallCode(IntEnum):
     PAGE_CACHE_DELETE = 24
     """i_ino, index, s_dev, order."""
     VCPU_RUN = 25
-    """The thread runs the vCPU behind `fd`: told once for each thread and fd. Nothing else."""
+    """The thread runs the vCPU behind `fd`: given once for each thread and fd. Nothing else."""
     CLOSE_RANGE = 26
     """max_fd, flags."""
     LATE_RETURN = 27

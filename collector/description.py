@@ -1,4 +1,4 @@
-"""What a source of kernel records says of itself."""
+"""What a source of kernel records reports of itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

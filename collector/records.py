@@ -25,7 +25,7 @@ CALL = np.dtype(
         ("ts_enter", "<u8"),  # the trace's own clock, ns; of the exit if only that was seen
         ("ts_exit", "<u8"),  # of the entry if only that was seen
         ("tid", "<i4"),
-        ("tgid", "<i4"),  # 0 if the source does not tell
+        ("tgid", "<i4"),  # 0 if the source does not name it
         ("cpu", "<u2"),
         ("code", "u1"),  # CallCode
         ("flags", "u1"),  # SAW_* below

@@ -40,7 +40,7 @@ class FoundMemfd:
 
 @dataclass(frozen=True, slots=True)
 class FoundMemslot:
-    """A memslot, as QEMU or kernel memory tells. None: the origin does not tell."""
+    """A memslot, as QEMU or kernel memory has it. None: the origin does not name it."""
 
     base_gfn: int
     npages: int
@@ -71,7 +71,7 @@ class FoundVm:
 
 @dataclass(frozen=True, slots=True)
 class FoundStrays:
-    """Files of a process that owns several VMs: nothing there tells which VM each belongs to."""
+    """Files of a process that owns several VMs: nothing there names the VM that each belongs to."""
 
     process: VmmFacts
     vcpus: dict[int, int]  # vCPU fd -> vCPU id
@@ -83,7 +83,7 @@ class FoundStrays:
         return (
             f"{self.process.command} (pid {self.process.pid}) owns several VMs: which of them its "
             f"{len(self.memfds)} guest_memfds, of which {exist:,} pages exist, and its vCPUs "
-            "belong to is not known until a call tells."
+            "belong to is not known until a call shows it."
         )
 
 

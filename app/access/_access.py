@@ -29,11 +29,11 @@ class Access:
         self.sessions = Sessions()
 
     def is_token(self, given: str) -> bool:
-        """Compares in a time that tells nothing about where they differ."""
+        """Compares in a time that does not depend on where they differ."""
         return hmac.compare_digest(_digest(given), self._digest)
 
     async def refuse(self, scope: Scope) -> tuple[int, str]:
-        """Wait as long as one more wrong token costs; returns the status and what to say."""
+        """Wait as long as one more wrong token costs; returns the status and the message."""
         wait_s = self._guesses.wait_s((scope.get("client") or ("",))[0])
         if wait_s == 0:
             return 401, WRONG

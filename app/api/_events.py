@@ -85,7 +85,7 @@ class Event(BaseModel):
         description="Pages whose known state it really changed. Null: its range, direction or end "
         "is not recorded."
     )
-    aux: str = Field(description="What the kind says besides, hex.")
+    aux: str = Field(description="By kind, hex.")
 
 
 @router.get("/{vm_id}/events", response_model=Page[Event], responses=TABLE_RESPONSES)
@@ -104,8 +104,8 @@ def list_events(
         Query(
             ge=1,
             le=TABLE_LIMIT,
-            description=f"At most so many. JSON: 1000 unless told, {JSON_LIMIT} at most. "
-            f"Tables: {TABLE_LIMIT} unless told.",
+            description=f"At most so many. JSON: 1000 by default, {JSON_LIMIT} at most. "
+            f"Tables: {TABLE_LIMIT} by default.",
         ),
     ] = None,
 ) -> Response:

@@ -29,7 +29,7 @@ from app.http.parameters import (
     one_line,
     page_of,
     plain,
-    told_as_invalid,
+    raised_as_invalid,
 )
 from app.model.guest import PAGE_SHIFT, PAGE_SIZE
 from app.queries.events import NOTES, NoteView, note_view, notes_table
@@ -108,7 +108,7 @@ class NoteChange(BaseModel):
             "text": view.text,
             "author": view.author,
         }
-        with told_as_invalid():
+        with raised_as_invalid():
             changes = self.model_dump(exclude_unset=True, by_alias=True, exclude={"revision"})
             return NoteDraft.model_validate(now | changes)
 

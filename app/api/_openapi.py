@@ -1,4 +1,4 @@
-"""The description of all resources: what FastAPI tells of them, and what it does not know."""
+"""The description of all resources: what FastAPI describes, and what it does not know."""
 
 from typing import Any
 

@@ -104,7 +104,7 @@ class RasterOut(BaseModel):
     cell_bytes: float = Field(description="Bytes that a row covers on average.")
     bands: list[BandOut] = Field(
         description="Holes between memslots are left out. Rows divide a band evenly, in wide "
-        "windows to a quarter of a row; raster/cell tells a row's exact borders."
+        "windows to a quarter of a row; raster/cell has a row's exact borders."
     )
     measure: Measure
     max: int | None = Field(
@@ -257,7 +257,7 @@ def show_picture(
     measure: MeasureOf = Measure.PRIVATE,
     theme: ThemeOf = Theme.LIGHT,
     revision: Annotated[
-        int | None, Query(description="Tells pictures of a growing recording apart; no more.")
+        int | None, Query(description="Distinguishes pictures of a growing recording; no more.")
     ] = None,
 ) -> Response:
     """The map as a picture, a pixel a cell, the highest address in the top row.

@@ -23,7 +23,7 @@ def list_vms(
         int | None, Query(ge=1, lt=INTEGER_LIMIT, description="Only this recording's VMs.")
     ] = None,
     unattributed: Annotated[
-        bool, Query(description="With what holds the events that belong to no VM that is told.")
+        bool, Query(description="With what holds the events that belong to no VM that is known.")
     ] = False,
     after: After = None,
     limit: Limit = 1000,

@@ -31,14 +31,14 @@ class ChangeFeed:
 
     async def listen(self) -> AsyncGenerator[Head | None, None]:
         """Yield how far each VM reaches, then each change; None: still here, nothing happened."""
-        told: dict[tuple[int, int | None], Head] = {}
+        sent: dict[tuple[int, int | None], Head] = {}
         with self._watching():
             while not self._is_closed:
                 changed = self._changed  # taken before looking, so that no change slips between
                 for head in self._heads:
                     which = (head.recording_id, head.vm_id)
-                    if told.get(which) != head:
-                        told[which] = head
+                    if sent.get(which) != head:
+                        sent[which] = head
                         yield head
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
@@ -61,7 +61,7 @@ class ChangeFeed:
 
     async def _watch(self) -> None:
         while True:
-            # A database that is locked or gone for a moment is asked again; what was told stays.
+            # A database that is locked or gone for a moment is asked again; what was sent stays.
             with suppress(StoreError):
                 heads = await run_in_threadpool(self._read_heads)
                 if heads != self._heads:

@@ -1,4 +1,4 @@
-"""One import as a process of its own: what it says, and what remains of it however it ends."""
+"""One import as a process of its own: what it prints, and what remains of it however it ends."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ _KILL_AFTER_S = 15.0
 """A cancelled import has that long to remove what it wrote; then that is done for it."""
 
 Progressed = Callable[[int, int | None], None]
-"""Told of calls and bytes read, None where the latter is not known."""
+"""Given calls and bytes read, None where the latter is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ImportChild:
                 process.terminate()
             assert process.stdout is not None
             assert process.stderr is not None
-            printed, said = await asyncio.gather(
+            printed, errors = await asyncio.gather(
                 process.stdout.read(), _follow(process.stderr, progressed)
             )
             status = await process.wait()
@@ -63,7 +63,7 @@ class ImportChild:
         if status < 0:
             kept = await asyncio.to_thread(self._settle, process.pid)
             return Outcome(None, None if self._is_cancelled else _killed(-status, kept))
-        return _outcome(status, printed, said)
+        return _outcome(status, printed, errors)
 
     async def cancel(self) -> None:
         """Returns when it has ended."""
@@ -104,16 +104,16 @@ def _left_by(database: Path, pid: int) -> int | None:
 
 
 async def _follow(stream: asyncio.StreamReader, progressed: Progressed) -> str:
-    """Take progress from the process's JSON lines; returns the end of what else it said."""
-    said = ""
+    """Take progress from the process's JSON lines; returns the end of what else it printed."""
+    errors = ""
     while content := await _line(stream):
         text = content.decode(errors="replace")
         if text.startswith("{"):
             progress = json.loads(text)
             progressed(progress["calls"], progress["bytes_read"])
         else:
-            said = (said + text)[-_LAST_WORDS:]
-    return said
+            errors = (errors + text)[-_LAST_WORDS:]
+    return errors
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:
@@ -126,8 +126,8 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
         return await stream.readexactly(error.consumed)
 
 
-def _outcome(status: int, printed: bytes, said: str) -> Outcome:
-    words = [line.removeprefix("gmemscope: ") for line in said.strip().splitlines()]
+def _outcome(status: int, printed: bytes, errors: str) -> Outcome:
+    words = [line.removeprefix("gmemscope: ") for line in errors.strip().splitlines()]
     summary = json.loads(printed) if printed.strip() else None
     problem = None
     if status != 0:

@@ -28,5 +28,5 @@ def show_recording(reader: ReaderOf, recording_id: RecordingId) -> Response:
 
 
 def events_of(vm: VmView) -> int:
-    """How many events a VM has; that some were lost is said elsewhere."""
+    """How many events a VM has; that some were lost is shown elsewhere."""
     return sum(number for kind, number in vm.events.items() if not kind.startswith("loss_"))

@@ -36,7 +36,7 @@ EVENT_PARAMETERS = (
     ),
     EventParameter(
         "cause",
-        "Repeatable. none: nothing tells, or it is no conversion.",
+        "Repeatable. none: not recorded, or it is no conversion.",
         "explicit, implicit, vmm or none.",
     ),
     EventParameter("errno", "By name or number; repeatable.", "EAGAIN, or 11.", "EAGAIN"),
@@ -47,7 +47,7 @@ EVENT_PARAMETERS = (
     EventParameter(
         "size",
         "How much one call is about; repeatable. 2m is one aligned block, unaligned_2m as much "
-        "elsewhere, unknown a range that is not told.",
+        "elsewhere, unknown a range that is not recorded.",
         "4k, 2m, below_2m, above_2m, unaligned_2m or unknown.",
     ),
     EventParameter(

@@ -1,8 +1,8 @@
-"""What a redacted report may hold, field by field. Whatever is not told here is left out of it.
+"""What a redacted report may hold, field by field. Whatever is not listed here is left out of it.
 
 Numbers that may stay are counts, sizes, lengths of time and times since the recording's start, and
-the small numbers by which a VMM tells vCPUs, memslots and file descriptors apart. Of texts it is
-told what they may say: as much of one is kept as agrees, from its beginning on.
+the small numbers by which a VMM numbers vCPUs, memslots and file descriptors. Of texts it is
+listed what they may be: as much of one is kept as agrees, from its beginning on.
 """
 
 import re
@@ -54,7 +54,7 @@ class Rule(Enum):
     """A thread id, likewise."""
     NAMES = "names"
     """Names of fields beside it, or of kinds of events."""
-    TOLD_ANEW = "told anew"
+    MADE_ANEW = "made anew"
     """Made from what is left (`redacting`)."""
     LEFT_OUT = "left out"
 
@@ -82,7 +82,7 @@ def rules(
         Rule.PLACE: places,
         Rule.THREAD: threads,
         Rule.NAMES: names,
-        Rule.TOLD_ANEW: anew,
+        Rule.MADE_ANEW: anew,
         Rule.LEFT_OUT: left_out,
     }
     pairs = chain.from_iterable(((name, rule) for name in s.split()) for rule, s in named.items())

@@ -25,7 +25,7 @@ MEMSLOTS_SHOWN = 200
 
 
 class ReportError(Exception):
-    """A report cannot be made; says why and what to do."""
+    """A report cannot be made; names why and what to do."""
 
 
 def build_report(

@@ -46,7 +46,7 @@ _PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=]*\Z")
 
 
 def redacted(report: Report) -> Report:
-    """The same with what `allowed` lists; headlines, values and labels are told anew."""
+    """The same with what `allowed` lists; headlines, values and labels are made anew."""
     return cast(Report, _Redaction(report).copy(report))
 
 
@@ -87,7 +87,7 @@ class _Redaction:
                 return self._aliases.thread(value)
             case Rule.NAMES:
                 return self._names(one, value)
-            case Rule.TOLD_ANEW:
+            case Rule.MADE_ANEW:
                 return self._anew[type(one), name](one)
             case Rule.LEFT_OUT:
                 return None
@@ -114,9 +114,9 @@ class _Redaction:
         return {kind: int(number) for kind, number in facts.events.items() if kind in _KINDS}
 
     def _coverage(self, recording: RecordingView) -> dict[str, object]:
-        """What costs what is told in words of the recording's maker: these are left out."""
-        told = (spot.get("capability") for spot in recording.coverage.get("missing", ()))
-        missing = [{"capability": one, "costs": ""} for one in told if one in set(Capability)]
+        """What costs what stands in words of the recording's maker: these are left out."""
+        named = (spot.get("capability") for spot in recording.coverage.get("missing", ()))
+        missing = [{"capability": one, "costs": ""} for one in named if one in set(Capability)]
         ranges = matching(RANGES, recording.coverage.get("conversion_ranges"))
         return {"missing": missing} | ({"conversion_ranges": ranges} if ranges else {})
 
@@ -152,6 +152,6 @@ class _Redaction:
 
 
 def matching(allowed: re.Pattern[str], text: str | None) -> str | None:
-    """As much of a text as may be told; None if nothing may."""
+    """As much of a text as may stay; None if nothing may."""
     found = allowed.match(text) if text is not None else None
     return found[0] if found else None

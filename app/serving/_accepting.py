@@ -16,9 +16,9 @@ PAUSE_S = 0.2
 ROOM_S, LOOK_S = 2.0, 0.05
 """How long a new connection waits for the end of another one where all places are taken."""
 SWEEP_S = 0.5
-SAID_AGAIN_S = 60
+REPORTED_AGAIN_S = 60
 MOST_WAITING = 64
-"""So many wait for it at the same time, or are told that there is none."""
+"""So many wait for it at the same time, or are answered that there is none."""
 REFUSAL_S = 1
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
@@ -37,7 +37,7 @@ def connections_allowed(wanted: int) -> int:
 class Acceptor:
     """Accepts on one listener, in place of asyncio's server.
 
-    That one, out of descriptors, tries as often as its backlog is long, says so each time with a
+    That one, out of descriptors, tries as often as its backlog is long, reports it each time with a
     traceback, and starts itself again as often a second later (Python 3.11,
     asyncio/selector_events.py, _accept_connection).
     """
@@ -54,7 +54,7 @@ class Acceptor:
         self._make = make
         self._connections = connections
         self._most = most
-        self._said_at = -float(SAID_AGAIN_S)
+        self._reported_at = -float(REPORTED_AGAIN_S)
         self._entering = 0
         self._waiting = asyncio.Semaphore(MOST_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -144,8 +144,8 @@ class Acceptor:
 
     def _say(self, error: OSError) -> None:
         now = time.monotonic()
-        if now - self._said_at >= SAID_AGAIN_S:
-            self._said_at = now
+        if now - self._reported_at >= REPORTED_AGAIN_S:
+            self._reported_at = now
             logger.warning("gmemscope: no connection can be taken for now: %s", error.strerror)
 
     async def _sweep(self) -> None:
@@ -157,7 +157,8 @@ class Acceptor:
 
 
 async def _refuse(accepted: socket.socket) -> None:
-    """Say that there is no room. What was asked is read first: unread, it would undo the answer."""
+    """Answer that there is no room. What was asked is read first: unread, it would undo the
+    answer."""
     loop = asyncio.get_running_loop()
     with accepted, suppress(OSError, TimeoutError):
         async with asyncio.timeout(REFUSAL_S):

@@ -76,7 +76,8 @@ class Connection(H11Protocol):
 
     def quiet_since(self, now: float) -> float | None:
         """Since when nothing would be lost by ending it: it asks for nothing, stops in the middle,
-        or pays for a wrong token. None: it does none of that, or not for long enough to tell."""
+        or pays for a wrong token. None: it does none of that, or not for long enough to be
+        counted."""
         if self.transport.is_closing():
             return None
         since = self._waits_since

@@ -23,7 +23,7 @@ OPEN_PATHS = frozenset(
         "/static/js/shared/theme.js",
     }
 )
-"""Reachable without a token: the first tells nothing, the second checks the token itself, the rest
+"""Reachable without a token: the first shows nothing, the second checks the token itself, the rest
 is what it looks like."""
 
 
@@ -72,8 +72,8 @@ def host_name(scope: Scope) -> str:
 class CrossSiteCheck:
     """Refuses what another web site lets a browser change here, with a session or without any.
 
-    Browsers that are asked over TLS or on this machine say in Sec-Fetch-Site who asks, all of them
-    say it in Origin (RFC 9110 names the methods that change nothing). What is no browser sends
+    Browsers that are asked over TLS or on this machine name in Sec-Fetch-Site who asks, all of them
+    in Origin (RFC 9110 names the methods that change nothing). What is no browser sends
     neither, and may.
     """
 

@@ -18,19 +18,21 @@ from app.serving._connections import Connection
 from app.settings import Settings
 
 GRACE_S = 2
-"""How long answers under way may take once the server was told to end."""
+"""How long answers under way may take once the server was asked to end."""
 BACKLOG = 512
 """Connections that the kernel holds until they are taken."""
 
 
 def load_settings(host: str, port: int, database: str | None = None) -> Settings:
-    """What the environment and the options say. Raises UsageError where that makes no sense."""
+    """What the environment and the options set. Raises UsageError where that makes no sense."""
     try:
         settings = Settings(host=host, port=port)
     except ValidationError as error:
         # In words of our own: pydantic's show the value, which may be the token.
-        told = [(part["loc"], part["msg"].removeprefix("Value error, ")) for part in error.errors()]
-        lines = [f"{variable(str(where[0]))}: {said}" for where, said in told]
+        wrong = [
+            (part["loc"], part["msg"].removeprefix("Value error, ")) for part in error.errors()
+        ]
+        lines = [f"{variable(str(where[0]))}: {what}" for where, what in wrong]
         raise UsageError("; ".join(lines)) from None
     if database is not None:
         settings = settings.model_copy(update={"database_url": database})

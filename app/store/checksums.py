@@ -2,7 +2,7 @@
 
 A row's is of its values, a blob's goes on from its row's: a blob beside the wrong row is damage.
 CRC-32 finds every flip of up to three bits in a blob of any size here, and costs next to nothing.
-NULL: written by a gmemscope that kept none; nothing can be told then.
+NULL: written by a gmemscope that kept none; nothing can be checked then.
 """
 
 from zlib import crc32
@@ -47,7 +47,7 @@ def of_blob(blob: bytes, row_checksum: int) -> int:
 
 
 def is_sound(blob: bytes, row_checksum: int | None, checksum: int | None) -> bool:
-    """Whether a blob is what was stored, as far as can be told."""
+    """Whether a blob is what was stored, as far as can be checked."""
     if row_checksum is None or checksum is None:
         return row_checksum is checksum  # both or none were kept
     return isinstance(blob, bytes) and of_blob(blob, row_checksum) == checksum

@@ -1,4 +1,4 @@
-"""What the store says when it cannot do what was asked."""
+"""What the store raises when it cannot do what was asked."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 
 class StoreError(Exception):
-    """The database cannot be used as asked; the message says why and what to do."""
+    """The database cannot be used as asked; the message names why and what to do."""
 
 
 class NotWritable(StoreError):  # noqa: N818 -- a state, not a fault
@@ -71,7 +71,7 @@ def _is_full(name: str) -> bool:
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
-    """Turn errors of the database's driver, and of the files beside it, into StoreError, said in
+    """Turn errors of the database's driver, and of the files beside it, into StoreError, in
     the user's words."""
     try:
         yield

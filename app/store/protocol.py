@@ -1,4 +1,4 @@
-"""What a producer (import, collector, simulator) may say to the store, in order of time."""
+"""What a producer (import, collector, simulator) may give to the store, in order of time."""
 
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -54,13 +54,13 @@ class RecordingSink(Protocol):
         """Make a VM known; returns its id, valid for the calls below."""
 
     def update_vm(self, vm_id: int, identity: VmIdentity) -> None:
-        """Replace what is known of a VM (a name learned later, say). start_state stays."""
+        """Replace what is known of a VM (as a name learned later). start_state stays."""
 
     def end_vm(self, vm_id: int, t: int, *, is_inferred: bool) -> None:
         """The VM is gone: its live memslots end at t."""
 
     def forget_vm(self, vm_id: int) -> None:
-        """No more will be told of a VM that ended, but for `update_vm`: nothing of it need be
+        """No more will be given of a VM that ended, but for `update_vm`: nothing of it need be
         kept in memory."""
 
     def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None: ...

@@ -1,4 +1,4 @@
-"""CALLs -> VMs, memslots and events, told to a RecordingSink in order of effect time.
+"""CALLs -> VMs, memslots and events, given to a RecordingSink in order of effect time.
 
 Floods (conversions, hypercalls, faults) go through in whole arrays; the rare calls that change
 who is who or what is mapped cut the stream between them and are followed one by one.
@@ -58,7 +58,7 @@ class Assembler:
     """One recording's calls, batch by batch.
 
     `vmm_of` is asked once for each process that owns a VM, `inode_of` once for each guest_memfd
-    that is created; None: nobody can tell any more.
+    that is created; None: nobody knows any more.
     """
 
     def __init__(
@@ -164,9 +164,9 @@ class Assembler:
     def _append(self, vm: LiveVm, events: EventArray) -> None:
         if not len(events):
             return
-        if vm.untold_gaps:
-            begun = loss_rows(np.full(vm.untold_gaps, effect_time(events[:1])[0]))
-            vm.untold_gaps = 0
+        if vm.unreported_gaps:
+            begun = loss_rows(np.full(vm.unreported_gaps, effect_time(events[:1])[0]))
+            vm.unreported_gaps = 0
             self._append(vm, begun)
         for kind, count in enumerate(np.bincount(events["kind"]).tolist()):
             if count:
@@ -214,7 +214,7 @@ class Assembler:
             is_new, is_last_word = self._is_reused(vm, tid, fd, later)
             if is_new is None and not (decided or is_last_word):
                 return False
-            if is_new is None:  # it may be one of the same number that says nothing yet
+            if is_new is None:  # it may be one of the same number that did nothing yet
                 self._vms.known.doubt(vm)
                 self._append(vm, everything_doubted(tid, t))
                 self._process_calls.doubt_others(Caller(tid, fd, 0), t)
@@ -228,8 +228,8 @@ class Assembler:
     def _is_reused(
         self, vm: LiveVm, tid: int, fd: int, later: CallArray
     ) -> tuple[bool | None, bool]:
-        """Whether the fd names another VM from now on, None if nothing tells, and whether it may
-        do so once more before anything can."""
+        """Whether the fd names another VM from now on, None if that is not known, and whether it
+        may do so once more before anything can."""
         threads = list(self._processes.threads(self._vms.owner(tid)) | {tid})
         ours = np.isin(later["tid"], threads)
         again = ours & (later["code"] == CallCode.UNKNOWN_IOCTL) & (later["ret"] == fd)

@@ -2,7 +2,7 @@
 
 All that follows, compiled code above all, relies on that. A call that cannot be read is one that
 was lost: its place is known, what it did is not. What a call that *failed* was given may be any
-number, and is told as it was.
+number, and is passed on as it was.
 """
 
 import numpy as np
@@ -95,7 +95,7 @@ class CallBorder:
 def find_wrong(
     calls: CallArray, reached: int, wrong: npt.NDArray[np.uint8], observed: Flags
 ) -> tuple[int, int]:
-    """Say of each call what is wrong with it, 0 if nothing is.
+    """For each call what is wrong with it, 0 if nothing is.
 
     Returns (to when the calls come, of how many something is)."""
     count = 0

@@ -23,7 +23,7 @@ from collector.vm_inventory import Found, FoundMemfd, FoundMemslot, FoundStrays,
 class FoundTaker:
     """Adds to the VMs of a recording what was found at one instant.
 
-    What calls told already is newer or more exact, and stays.
+    What calls recorded already is newer or more exact, and stays.
     """
 
     def __init__(self, sink: RecordingSink, vms: Vms, processes: Processes, append: Append) -> None:
@@ -67,12 +67,12 @@ class FoundTaker:
     def _create(self, one: FoundVm, t: int) -> LiveVm:
         caller = Caller(one.process.pid, one.fds[0] if one.fds else -1, one.kvm_pointer or 0)
         vm = self._vms.create(caller, None, Certainty.UNKNOWN, one.vm_type, t)
-        self._vms.thread_exited(caller.tid)  # no call told that its main thread means this VM
+        self._vms.thread_exited(caller.tid)  # no call showed that its main thread means this VM
         vm.layout.is_complete = one.memslots_are_complete
         return vm
 
     def _complete(self, vm: LiveVm, facts: VmmFacts) -> None:
-        """Say whose VM it is, where that was not known."""
+        """Note whose VM it is, where that was not known."""
         known = vm.identity
         is_nameless = known.process_start_ns is None
         identity = replace(
@@ -179,7 +179,7 @@ def _backing(
 ) -> tuple[Backing, Certainty]:
     """What backs a slot, and how sure that is.
 
-    Where flags are not told: a VMM without guest_memfds cannot use any; else it may be one or the
+    Where flags are not known: a VMM without guest_memfds cannot use any; else it may be one or the
     other, so its pages may be private.
     """
     if found.flags is None:

@@ -51,9 +51,9 @@ class ProcessCalls:
         self._vms.create(caller, t, Certainty.SEEN, vm_type, t)
 
     def doubt_others(self, caller: Caller, t: int) -> None:
-        """The fd may name a new VM from now on: where nothing tells that another process has the
+        """The fd may name a new VM from now on: where nothing shows that another process has the
         old one under that number, the old one may be it, and nothing is known of its pages. (That
-        of a struct kvm * is told by that.)"""
+        of a struct kvm * is known by that.)"""
         for vm in self._vms.rivals.candidates(caller):
             if vm.kvm is None:
                 self._append(vm, everything_doubted(caller.tid, t))
@@ -63,8 +63,8 @@ class ProcessCalls:
         caller = caller_of(call)
         vm = self._finder.find_or_create(caller, t)
         if not self._vms.known.is_unattributed(vm) and self._finder.is_certain(caller, vm):
-            is_told = call["flags"] & SAW_STRUCT
-            vcpu = Vcpu(vm, int(call["v"][0]) if is_told else UNKNOWN_VCPU)
+            was_read = call["flags"] & SAW_STRUCT
+            vcpu = Vcpu(vm, int(call["v"][0]) if was_read else UNKNOWN_VCPU)
             self._vms.open(int(call["tid"]), int(call["ret"]), vcpu, t)
 
     def _run_vcpu(self, call: np.void) -> None:
@@ -121,7 +121,7 @@ class ProcessCalls:
         pid, group_dead = int(call["v"][0]), int(call["v"][1].astype(np.int64))
         self._vms.thread_exited(pid)
         group = self._vms.owner(pid)
-        is_told = group_dead == 1 or self._processes.is_told(group)
+        is_certain = group_dead == 1 or self._processes.is_known(group)
         process = self._processes.exited(pid, group_dead)
         if process is not None:
-            self._vms.end_process(process, t, is_inferred=not is_told)
+            self._vms.end_process(process, t, is_inferred=not is_certain)

@@ -13,7 +13,7 @@ from collector.records import CallArray
 
 
 class HostCannot(Exception):  # noqa: N818 -- a fact about the host, not a fault
-    """This host lacks something that a source needs; says what, and what to do."""
+    """This host lacks something that a source needs; names it, and what to do."""
 
 
 class SourceEnded(Exception):  # noqa: N818 -- what happened, not a fault of ours
@@ -65,7 +65,7 @@ class LiveSource(Protocol):
     def describe(self) -> SourceDescription: ...
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Events by name so far: those that were used, and those that tell nothing."""
+        """Events by name so far: those that were used, and those that are not needed."""
 
     def start(self, stop: Event) -> None:
         """Return once events are recorded, or `stop` is set. Raises HostCannot."""

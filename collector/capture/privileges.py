@@ -1,7 +1,7 @@
 """Capabilities of this process: what is missing, and giving up what is needed no more.
 
 Linux keeps capabilities per thread (capabilities(7)), and a new thread has its creator's. So
-`drop` belongs before any thread begins that must not keep them; it tells which did.
+`drop` belongs before any thread begins that must not keep them; it names those that did.
 """
 
 import ctypes
@@ -63,7 +63,7 @@ def names_of(mask: int) -> tuple[str, ...]:
 def drop(keep: Iterable[str]) -> Privileges:
     """Keep only these of the capabilities, for good: no program that is run gets any back.
 
-    Where that cannot be done, goes on as before and says so.
+    Where that cannot be done, goes on as before and reports it.
     """
     wanted = sum(1 << CAPABILITIES[name] for name in keep)
     before = capability_mask(Path("/proc/thread-self/status"))

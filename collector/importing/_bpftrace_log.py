@@ -30,7 +30,7 @@ from collector.trace.errors import InputError
 BATCHES_HELD = 4
 """Lines come in bursts, one CPU's buffer after the other: so many are sorted together."""
 MOST_HELD = 16
-"""And so many while a CPU has not said everything."""
+"""And so many while a CPU has not reported everything."""
 _HEAD_LINES = 64
 
 _UNSEEN_BY_CONV = frozenset(
@@ -96,7 +96,7 @@ class BpftraceLog:
         )
 
     def sees(self) -> dict[str, bool]:
-        """What the log says that it watches; conv.bt watches system calls and nothing else."""
+        """What the log's head names as watched; conv.bt watches system calls and nothing else."""
         if self._overview is None:
             return {c.value: c not in _UNSEEN_BY_CONV for c in Capability}
         return {c.value: c.value in self._overview.watches for c in Capability}
@@ -132,7 +132,7 @@ class BpftraceLog:
 
     def _settled(self, held: CallArray) -> int:
         """How many of the calls, in order, to give: half, but none of a time of which a CPU may
-        still tell a loss, unless there are far too many."""
+        still mark a loss, unless there are far too many."""
         half = len(held) // 2
         if isinstance(self._reader, LineReader) or len(held) >= MOST_HELD * LINES_PER_BATCH:
             return half
@@ -140,7 +140,7 @@ class BpftraceLog:
         return min(half, int(np.count_nonzero(held["ts_exit"] < np.uint64(complete))))
 
     def _no_older_gaps(self, calls: CallArray, emitted_to: np.uint64) -> CallArray:
-        """Let gaps begin, at the earliest, where what was given already ends. Where lines tell no
+        """Let gaps begin, at the earliest, where what was given already ends. Where lines name no
         CPU, they began before all."""
         gaps = np.isin(calls["code"], (CallCode.LOSS_BEGIN, CallCode.LOSS_END))
         columns = [calls["ts_enter"], calls["ts_exit"]]
@@ -152,7 +152,7 @@ class BpftraceLog:
 
 
 def _scout(path: Path) -> LineReader:
-    """A first reading. What ends it ends the second one, too, which tells of it."""
+    """A first reading. What ends it ends the second one, too, which reports it."""
     reader = LineReader(path, {})
     with path.open("rb") as file, suppress(InputError):
         for _ in reader.read(file):

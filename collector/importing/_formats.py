@@ -73,7 +73,7 @@ for, each alone: together they take long."""
 
 
 def format_of(path: Path) -> str:
-    """Tell a file's format by its content. Raises InputError if it is none that can be imported."""
+    """Find a file's format by its content. Raises InputError if it is none that can be imported."""
     with readable(path), path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if not head:

@@ -21,7 +21,7 @@ class ImportedFile(Protocol):
         """Capability -> is it in the recording, by what was met so far."""
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Events by name met so far: those that were used, and those that tell us nothing."""
+        """Events by name met so far: those that were used, and those that are not needed."""
 
     def batches(self) -> Iterator[CallArray]:
         """Yield calls in time order. Raises InputError at damage, after yielding what was sound."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.assemble import LAST_NS, Assembler
-from collector.capture.inventory import told_beside
+from collector.capture.inventory import list_beside
 from collector.codes import CallCode
 from collector.coverage import describe_coverage
 from collector.description import SourceDescription
@@ -26,7 +26,7 @@ _LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file. `damage` says what was wrong with it, if anything."""
+    """What became of a file. `damage` is what was wrong with it, if anything."""
 
     recording_id: int
     calls: int
@@ -67,7 +67,7 @@ def import_file(
     """
     with readable(path), closing(FORMATS[format_name]()(path)) as source:
         description = _checked(path, source.describe())
-        beside = told_beside(path, description)
+        beside = list_beside(path, description)
         groups = beside.thread_groups | description.thread_groups
         description = replace(description, thread_groups=groups)
         with open_sink(_header(path, source, description, sha256)) as sink:
@@ -80,16 +80,16 @@ def import_file(
             return Imported(sink.recording_id, calls, assembler.lost_events, damage)
 
 
-def _checked(path: Path, told: SourceDescription) -> SourceDescription:
-    """Raises InputError if no clock can have been where the recording says that it began."""
-    if not 0 <= told.clock_start_ns < LAST_NS:
-        reason = f"its first event was at {told.clock_start_ns} ns of its clock: it is damaged"
+def _checked(path: Path, described: SourceDescription) -> SourceDescription:
+    """Raises InputError if no clock can have been where the recording begins."""
+    if not 0 <= described.clock_start_ns < LAST_NS:
+        reason = f"its first event was at {described.clock_start_ns} ns of its clock: it is damaged"
         raise InputError(path, None, reason)
-    wall = told.wall_start_ns
+    wall = described.wall_start_ns
     if wall is None or 0 <= wall < LAST_NS:
-        return told
-    note = "What the file says of the time of day when it was recorded cannot be right."
-    return replace(told, wall_start_ns=None, notes=(*told.notes, note))
+        return described
+    note = "The time of day at which the file was recorded cannot be right."
+    return replace(described, wall_start_ns=None, notes=(*described.notes, note))
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ def _feed(
 
 
 def _with_refused(path: Path, damage: InputError | None, refused: str | None) -> InputError | None:
-    """The damage of a file, with what it told that cannot have happened."""
+    """The damage of a file, with what it records that cannot have happened."""
     if refused is None:
         return damage
     if damage is None:
@@ -157,11 +157,11 @@ def _header(
 
 def _coverage(path: Path, source: ImportedFile, notes: tuple[str, ...] = ()) -> dict[str, object]:
     used, unused = source.event_counts()
-    said = _checked(path, source.describe())
+    described = _checked(path, source.describe())
     return describe_coverage(
         source.sees(),
         events=used,
         unused_events=unused,
-        notes=(*said.notes, *notes),
-        costs=said.costs,
+        notes=(*described.notes, *notes),
+        costs=described.costs,
     )

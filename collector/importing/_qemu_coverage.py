@@ -19,7 +19,7 @@ _ANY_OF: dict[Capability, tuple[QemuCode, ...]] = {
     Capability.VCPU_THREADS: (QemuCode.RUN_EXIT, QemuCode.INIT_VCPU),
     Capability.REGION_REGISTRATIONS: (QemuCode.REGISTER_REGION, QemuCode.UNREGISTER_REGION),
 }
-"""An event that is not in a log was not traced, or did not happen: the log does not tell which."""
+"""An event that is not in a log was not traced, or did not happen: the log does not show which."""
 
 COSTS: dict[str, str] = {
     Capability.CONVERSIONS: (
@@ -30,8 +30,8 @@ COSTS: dict[str, str] = {
     Capability.REQUESTED_RANGES: "",
     Capability.CONVERSION_RESULTS: (
         "QEMU prints kvm_convert_memory before it asks KVM. Without"
-        " ram_block_attributes_state_change (QEMU 10.1) nothing tells that a conversion to shared"
-        " was applied, and only ram_block_discard_shared_range tells it of one to private: the"
+        " ram_block_attributes_state_change (QEMU 10.1) nothing shows that a conversion to shared"
+        " was applied, and only ram_block_discard_shared_range shows it of one to private: the"
         " others are unconfirmed, and their pages unknown from then on."
     ),
     Capability.CAUSES: (
@@ -46,13 +46,13 @@ COSTS: dict[str, str] = {
         "KVM_CREATE_VM (kvm_ioctl) is not in this log: that it begins with the VM is inferred from"
         " kvm_slots_grow, or not known; then its pages start as unknown."
     ),
-    Capability.FD_LIFETIMES: "A QEMU log does not tell when its VM ends.",
+    Capability.FD_LIFETIMES: "A QEMU log does not show when its VM ends.",
     Capability.GUEST_MEMFDS: (
-        "A QEMU log does not tell how a guest_memfd was created: whether it can be mapped is"
+        "A QEMU log does not show how a guest_memfd was created: whether it can be mapped is"
         " inferred."
     ),
     Capability.FALLOCATE: (
-        "A QEMU log does not tell when private memory is freed: which private pages are really"
+        "A QEMU log does not show when private memory is freed: which private pages are really"
         " backed is unknown."
     ),
     Capability.HYPERCALLS: (
@@ -87,7 +87,7 @@ _NO_LATENCY = (
     " did next, and dated then."
 )
 _SET_UP = (
-    "QEMU makes memory with a guest_memfd private as it sets a memslot. Only kvm_vm_ioctl tells of"
+    "QEMU makes memory with a guest_memfd private as it sets a memslot. Only kvm_vm_ioctl records"
     " that, and it is not in this log: such pages are unknown until they are converted."
 )
 
@@ -107,18 +107,18 @@ def sees_of(counts: npt.NDArray[np.int64]) -> dict[str, bool]:
 
 def notes_of(counts: npt.NDArray[np.int64], lines: QemuLines) -> tuple[str, ...]:
     used, _ = lines.event_counts()
-    said = []
+    notes = []
     if not lines.has_times:
-        said.append(_NO_TIMES)
+        notes.append(_NO_TIMES)
     if lines.stepped_back_ns:
-        said.append(
+        notes.append(
             f"The wall clock stepped back by up to {lines.stepped_back_ns / 1e6:,.3f} ms: the order"
             " of lines is kept, and time stands still there."
         )
     if not lines.has_threads:
-        said.append(_NO_THREADS)
+        notes.append(_NO_THREADS)
     if counts[QemuCode.CONVERT]:
-        said.append(_NO_LATENCY)
+        notes.append(_NO_LATENCY)
     if "kvm_vm_ioctl" not in used:
-        said.append(_SET_UP)
-    return tuple(said)
+        notes.append(_SET_UP)
+    return tuple(notes)

@@ -89,10 +89,11 @@ class QemuLog:
         return next((int(rows["ts"][0]) for rows in self._seen_ahead if len(rows)), 0)
 
     def _identity(self, start_ns: int) -> VmIdentity:
-        """What the log's beginning tells of its VM.
+        """What the log's beginning shows of its VM.
 
-        Created in view, its pages are shared until a conversion is told. What QEMU makes private as
-        it sets a memslot is told by kvm_vm_ioctl alone: without it nothing is known at the start.
+        Created in view, its pages are shared until a conversion is recorded. What QEMU makes
+        private as it sets a memslot is recorded by kvm_vm_ioctl alone: without it nothing is known
+        at the start.
         """
         rows = self._first_rows()
         first_slot = _first(rows, QemuCode.SET_USER_MEMORY)
@@ -100,13 +101,15 @@ class QemuLog:
         certainty, t, vm_type = Certainty.UNKNOWN, None, None
         if created is not None and (first_slot is None or created < first_slot):
             certainty, t = Certainty.SEEN, int(rows["ts"][created]) - start_ns
-            told = int(rows["v"][created, 0])
-            vm_type = told if told < 1 << 32 else None  # an ioctl's argument that is no type
+            argument = int(rows["v"][created, 0])
+            vm_type = (
+                argument if argument < 1 << 32 else None
+            )  # an ioctl's argument that is no type
         elif grown is not None and (first_slot is None or grown < first_slot):
             certainty, t = Certainty.INFERRED, int(rows["ts"][grown]) - start_ns
         if vm_type is None and self._counts[QemuCode.SNP_LAUNCH_UPDATE]:
             vm_type = uapi.KVM_X86_SNP_VM
-        knows_setup = certainty != Certainty.UNKNOWN and self._tells_vm_ioctls()
+        knows_setup = certainty != Certainty.UNKNOWN and self._has_vm_ioctls()
         return VmIdentity(
             name=self.path.stem,
             pid=None,
@@ -121,11 +124,11 @@ class QemuLog:
         return np.concatenate(self._seen_ahead) if self._seen_ahead else np.zeros(0, RECORD)
 
     def _first_growth(self, rows: RecordArray) -> int | None:
-        """The row that tells that there were no memslots yet."""
+        """The row that marks that there were no memslots yet."""
         which = (rows["code"] == QemuCode.SLOTS_GROW) & (rows["v"][:, 0] == 0)
         return int(np.flatnonzero(which)[0]) if which.any() else None
 
-    def _tells_vm_ioctls(self) -> bool:
+    def _has_vm_ioctls(self) -> bool:
         return "kvm_vm_ioctl" in self._lines.event_counts()[0]
 
 

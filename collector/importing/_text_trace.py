@@ -14,7 +14,7 @@ from collector.records import CallArray, RecordArray
 from collector.trace.text import KnownEvents, TextHead, TextRecords, by_name
 
 _EXIT_ERRORS = (
-    "The text tells of an exit to user space either its reason or its error: an exit that failed"
+    "The text has of an exit to user space either its reason or its error: an exit that failed"
     " with EFAULT is taken for a memory fault."
 )
 
@@ -59,7 +59,7 @@ class TextTrace:
         return 0
 
     def sees(self) -> dict[str, bool]:
-        """By the records met so far, and what the head says was recorded."""
+        """By the records met so far, and what was recorded by the head."""
         counts = self._counts.copy()
         for name in self._head.events:
             counts[[template.code for template in by_name(name)]] += 1
@@ -83,7 +83,7 @@ class TextTrace:
         del self._batches
 
     def _look_ahead(self) -> list[RecordArray]:
-        """Are exits recorded at all? That is to be known before the first cause is told."""
+        """Are exits recorded at all? That is to be known before the first cause is given."""
         seen: list[RecordArray] = []
         for records in self._rest():
             seen.append(records)

@@ -75,11 +75,11 @@ class TraceDatFile:
         counts = self._counts.copy()
         counts[[int(code) for code in self._trace.probes_gathered]] += 1
         sees = capabilities(counts)
-        sees[Capability.IN_PLACE_CONVERSIONS] = self._trace.tells_in_place
+        sees[Capability.IN_PLACE_CONVERSIONS] = self._trace.has_in_place_events
         return sees
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Events by name met so far: those that were used, and those that tell us nothing."""
+        """Events by name met so far: those that were used, and those that are not needed."""
         counts = self._trace.counts_by_event()
         used = set(self._trace.events_gathered)
         return (

@@ -6,7 +6,7 @@ from app.model.guest import Capability
 
 COST_OF_MISSING: Final[dict[Capability, str]] = {
     Capability.CONVERSIONS: (
-        "Conversions were not recorded: private and shared pages cannot be told apart."
+        "Conversions were not recorded: private and shared pages cannot be distinguished."
     ),
     Capability.CONVERSION_RANGES: (
         "The ranges of conversions are not in this recording: sys_enter_ioctl carries only a"
@@ -33,7 +33,7 @@ COST_OF_MISSING: Final[dict[Capability, str]] = {
         " an ioctl returned, or it is unknown and its pages start as unknown."
     ),
     Capability.PROCESS_IDENTITY: (
-        "No thread was seen to be made: where nothing else tells which process one belongs to, its"
+        "No thread was seen to be made: where nothing else names the process of one, its"
         " calls are kept apart or their pages are unknown, and VMs may be several."
     ),
     Capability.FD_LIFETIMES: (

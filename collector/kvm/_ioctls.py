@@ -1,4 +1,4 @@
-"""The calls that ioctls on VMs and guest_memfds are, whichever event tells of them."""
+"""The calls that ioctls on VMs and guest_memfds are, whichever event records them."""
 
 from app.model.guest import EventKind as Kind
 from collector.codes import SAW_GMEM, CallCode

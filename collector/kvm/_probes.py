@@ -1,6 +1,6 @@
 """Probes: on the system call, to read what the user's structs hold, and on functions of KVM.
 
-Documentation/trace/eprobetrace.rst and kprobetrace.rst. What a probe means is told by its fields
+Documentation/trace/eprobetrace.rst and kprobetrace.rst. What a probe means is known by its fields
 alone, so names are free and the texts serve trace-cmd as well.
 """
 
@@ -39,7 +39,7 @@ _PROBE_NAMES = {
 }
 _LONG_NAMES = {"offset": "off", "gflags": "flags"}
 ALIASES: Final[Mapping[str, str]] = _PROBE_NAMES | _LONG_NAMES
-"""What a field of a probe may be called as well: the kernel's own names, by what rows say."""
+"""What a field of a probe may be called as well: the kernel's own names, by those of the rows."""
 
 
 def _event_probe(name: str, fields: str, costs: str, *ioctls: int) -> Probe:

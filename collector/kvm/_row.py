@@ -148,7 +148,7 @@ class Range(IntEnum):
     """If the user's struct, or the request that led to it, was seen."""
     ALWAYS = 1
     NOT_HERE = 2
-    """It takes more than the call to tell, a memslot's place say."""
+    """It takes more than the call to be known, as a memslot's place does."""
 
 
 class VmBy(IntEnum):

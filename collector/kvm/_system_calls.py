@@ -55,7 +55,7 @@ def _exit(
 
 
 IOCTL_ENTER = KernelEvent(
-    # KVM_RUN tells which thread runs which vCPU, and ends what the last exit explains: so of the
+    # KVM_RUN shows which thread runs which vCPU, and ends what the last exit explains: so of the
     # exits to user space only those are needed by which the guest asks for a conversion.
     code=RecordCode.IOCTL_ENTER,
     points=("syscalls:sys_enter_ioctl",),

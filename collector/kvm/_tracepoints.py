@@ -187,8 +187,9 @@ RMP_FAULT = KernelEvent(
     without="2 MiB pages that SEV-SNP splits are not seen",
 )
 PHASE_PORTS: Final = (0x80, 0x402, 0xF4)
-"""By which a guest says how far it has come: POST codes, the debug port of SeaBIOS and OVMF (text,
-byte by byte), and phase numbers by convention of boot-time benchmarks (and isa-debug-exit)."""
+"""By which a guest reports how far it has come: POST codes, the debug port of SeaBIOS and OVMF
+(text, byte by byte), and phase numbers by convention of boot-time benchmarks (and
+isa-debug-exit)."""
 _PACKED = (("val", 0), ("port", 32), ("count", 48), ("size", 61))
 _SHIFT_OF = dict(_PACKED)
 _PIO_STORES = tuple(Store(0, shift=_SHIFT_OF[name]) for name in ("port", "size", "count", "val"))

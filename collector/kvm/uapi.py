@@ -34,7 +34,7 @@ KVM_CREATE_GUEST_MEMFD: Final = 0xC040AED4
 KVM_MEMORY_ENCRYPT_REG_REGION: Final = 0x8010AEBB
 KVM_MEMORY_ENCRYPT_UNREG_REGION: Final = 0x8010AEBC
 
-# include/uapi/linux/kvm.h: reasons of an exit to user space, and what one says.
+# include/uapi/linux/kvm.h: reasons of an exit to user space, and what one holds.
 KVM_EXIT_HYPERCALL: Final = 3
 KVM_EXIT_HLT: Final = 5
 KVM_EXIT_MEMORY_FAULT: Final = 39

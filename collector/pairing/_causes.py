@@ -56,7 +56,7 @@ def direction_of(shared: Words, gpa: int, npages: int, a2: int) -> int:
     """What a2 of KVM_HC_MAP_GPA_RANGE asks for, if its flags are MapGPA's (KVM does not look).
 
     A VMM may define flags of its own (private_mem_conversions_test does): once flags appear that
-    MapGPA does not have, no direction is taken from any; 2M and 1G hints alone say nothing until
+    MapGPA does not have, no direction is taken from any; 2M and 1G hints alone decide nothing until
     the ENCRYPTED bit was seen.
     """
     hint = a2 & 0xF
@@ -125,7 +125,7 @@ def userspace_exit(
 
 @hot_in_place
 def memory_fault(table: Words, at: int, out: Words, n: int, ts: int, errno: int) -> int:
-    """KVM_EXIT_MEMORY_FAULT tells no range; x86 reports the one page that was touched."""
+    """KVM_EXIT_MEMORY_FAULT has no range; x86 reports the one page that was touched."""
     n = emit(table, at, out, n, s.MEMORY_FAULT, s.ENTERED, ts, ts)
     set_vcpu_file(table, at, out, n - 1)
     out[n - 1, s.CALL_RET] = errno

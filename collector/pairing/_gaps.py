@@ -73,7 +73,7 @@ def pass_gap(shared: Words, out: Words, n: int, records: Words, i: int) -> int:
 @hot_part
 def return_late(table: Words, at: int, shared: Words, out: Words, n: int, ts: int) -> int:
     """A return that belongs to no entry: if that was lost in a gap, or lies before the recording,
-    the call may have changed something since. (While a gap is open, its end will say so.)"""
+    the call may have changed something since. (While a gap is open, its end will show that.)"""
     since = shared[s.LAST_GAP_END]
     is_possible = shared[s.GAPS_PASSED] > 1 or ts - since < s.IN_FLIGHT_NS
     if table[at, s.MAY_RETURN] and shared[s.OPEN_GAPS] == 0 and is_possible:

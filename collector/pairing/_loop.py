@@ -116,7 +116,8 @@ def inner_return(table: Words, at: int, shared: Words, ts: int, record: int, ret
 def observed(
     table: Words, at: int, out: Words, n: int, ts: int, how: Words, records: Words, i: int
 ) -> int:
-    """A record that is an event of its own, of which the call has some values: `how` says which."""
+    """A record that is an event of its own, of which the call has some values: `how` names
+    which."""
     record = (records[i, 1] >> 48) & 0xFF
     first = s.RECORD_V + how[record, s.OBSERVED_FIRST]
     n = emit(table, at, out, n, how[record, s.OBSERVED_CODE], s.OBSERVED, ts, ts)
@@ -201,7 +202,7 @@ def pair(
 ) -> tuple[int, int]:
     """Pair records[start:], writing calls from out[n] on; returns (how far it came, the next n).
 
-    `how` (int64[256, 3]) says which records are observations, and what their calls have of them.
+    `how` (int64[256, 3]) marks which records are observations, and what their calls have of them.
 
     Stops early when `out` is full or the table has to grow: the caller sees to that and goes on.
     A record yields MOST_CALLS calls at most.

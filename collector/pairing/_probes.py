@@ -1,4 +1,5 @@
-"""Probes inside a call: what they tell of its arguments. Compiled; see pairing_state for names."""
+"""Probes inside a call: what they record of its arguments. Compiled; see pairing_state for
+names."""
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ def may_be(open_code: int, code: int) -> bool:
 
 @hot_in_place
 def code_by_struct(table: Words, at: int, code: int, cmd: int) -> int:
-    """What a probe's struct belongs to: `code` if neither the probe nor the open call tells."""
+    """What a probe's struct belongs to: `code` if neither the probe nor the open call shows it."""
     if cmd != 0:
         return code_of(cmd)
     return table[at, s.CODE] if may_be(code, table[at, s.CODE]) else code

@@ -29,7 +29,7 @@ def find_thread(table: Words, shared: Words, tid: int) -> int:
 def emit(
     table: Words, at: int, out: Words, n: int, code: int, flags: int, ts_enter: int, ts_exit: int
 ) -> int:
-    """Write a CALL of the thread that tells nothing else yet; returns the next free place."""
+    """Write a CALL of the thread that holds nothing else yet; returns the next free place."""
     out[n, 0] = ts_enter
     out[n, 1] = ts_exit
     out[n, 2] = (table[at, s.TID] - 1) & 0xFFFFFFFF
@@ -54,7 +54,7 @@ def set_cause(out: Words, n: int, cause: int, certainty: int, vcpu_plus_one: int
 
 @hot_part
 def set_vcpu_file(table: Words, at: int, out: Words, n: int) -> None:
-    """What the thread's last KVM_RUN and page fault tell of the vCPU it runs."""
+    """What the thread's last KVM_RUN and page fault show of the vCPU it runs."""
     out[n, 5] = (table[at, s.RUN_FD] - 1) & 0xFFFFFFFF
     set_cause(out, n, s.NONE, s.NONE, table[at, s.VCPU])
 

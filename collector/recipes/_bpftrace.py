@@ -10,7 +10,7 @@ from collector.recipes._bpftrace_probes import BASIC, Probe, Watch, exits
 
 FIRST_LINE = "# gmemscope.bt v2"
 HEARTBEAT_MS = 250
-"""How often each CPU says that it has said everything up to now."""
+"""How often each CPU reports that it has reported everything up to now."""
 FLUSH_MS = 100
 
 _COMMENT = """\
@@ -29,11 +29,11 @@ _STRUCTS = "".join(
 )
 _MAPS = ("call", "fallocate", "run", "vmm", "file")
 _FIELD = re.compile(r"args->(\w+)")
-_NOT_TOLD = exits("(int64)-1")
-_TOLD = exits("args->group_dead")
+_UNRECORDED = exits("(int64)-1")
+_RECORDED = exits("args->group_dead")
 _COUNTED = exits("((struct task_struct *)curtask)->signal->live.counter == 0")
-"""For kernels whose sched_process_exit does not tell whether it was the last thread (it does since
-Linux 6.17), if bpftrace knows the kernel's types."""
+"""For kernels whose sched_process_exit does not record whether it was the last thread (it does
+since Linux 6.17), if bpftrace knows the kernel's types."""
 
 FieldsOf = Callable[[str], frozenset[str] | None]
 """What a tracepoint ("system:name") carries; None if the kernel does not have it."""
@@ -49,7 +49,7 @@ class Program:
 
 def recipe() -> Program:
     """For any host: only what every kernel since Linux 6.1 has on x86."""
-    return _assembled((*BASIC, _NOT_TOLD), Narrowing(), "")
+    return _assembled((*BASIC, _UNRECORDED), Narrowing(), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ def live_program(
     knows_types: bool,
     further: Sequence[Watch] = (),
 ) -> Program:
-    """For this host: with what its kernel has, and what more it tells than others."""
-    last = _COUNTED if knows_types else _NOT_TOLD
+    """For this host: with what its kernel has, and what more it records than others."""
+    last = _COUNTED if knows_types else _UNRECORDED
     if "group_dead" in (fields_of(PROCESS_EXIT.points[0]) or ()):
-        last = _TOLD
+        last = _RECORDED
     watches = [_available(watch, fields_of) for watch in (*BASIC, last, *further)]
     # What is printed is handed on in blocks; this hands on what there is.
     flush = f"interval:ms:{FLUSH_MS}\n{{\n  print(@flush);\n}}\n"

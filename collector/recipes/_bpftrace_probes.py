@@ -273,7 +273,7 @@ _CAUSES = Watch(
 
 
 def _printed(event: KernelEvent, condition: str = "", fd: str = _RUN_FD) -> Probe:
-    """Print what an observation tells, as it is."""
+    """Print what an observation holds, as it is."""
     (call,) = event.calls
     (letter,) = call.letters
     values = [f"(uint64)args->{field}" for field in letter.fields]
@@ -293,7 +293,7 @@ def _watch(event: KernelEvent, condition: str = "") -> Watch:
 
 
 _QUESTIONS = frozenset(Capability) - {Capability.VCPU_THREADS}
-"""All that observations answer here: KVM_RUN tells which thread runs which vCPU."""
+"""All that observations answer here: KVM_RUN shows which thread runs which vCPU."""
 _HYPERCALLS = _watch(catalogue.HYPERCALL)
 _RMP_FAULTS = _watch(catalogue.RMP_FAULT)
 _PORT_WRITES = _watch(catalogue.PIO)
@@ -301,7 +301,7 @@ _EXECS = _watch(catalogue.PROCESS_EXEC, "@vmm[(uint64)pid]")
 
 
 def exits(group_dead: str) -> Watch:
-    """The ends of threads; `group_dead` is an expression: 1, 0, or -1 where nothing tells."""
+    """The ends of threads; `group_dead` is an expression: 1, 0, or -1 where it is not known."""
     return Watch(
         frozenset(),
         (

@@ -14,8 +14,8 @@ _EVENTS = "\n".join(_want(event, condition) for event, condition in EVENTS.items
 
 SCRIPT = f"""\
 #!/bin/sh
-# Records, with stock perf, what tracepoints tell, until Ctrl-C or for as long as a command given as
-# arguments runs. Needs root and perf (Debian: linux-perf). Adds nothing to the kernel.
+# Records, with stock perf, what tracepoints record, until Ctrl-C or for as long as a command given
+# as arguments runs. Needs root and perf (Debian: linux-perf). Adds nothing to the kernel.
 set -euf
 output=${{OUTPUT:-recording.txt}}
 tracing=${{TRACEFS:-/sys/kernel/tracing}}

@@ -1,5 +1,5 @@
 """Shell that lists which thread is of which process, and who has VMs: collector/capture/inventory/_listing.py
-reads it. A trace.dat tells neither of what was there before it began."""
+reads it. A trace.dat names neither of what was there before it began."""
 
 # ruff: noqa: E501 -- programs for others, which do not break lines
 
@@ -8,7 +8,7 @@ ENDING = ".processes"
 """What a recording's name and this name the list that lies beside it."""
 
 FUNCTION = f"""\
-# Which thread is of which process, and who has VMs: what a trace does not tell of those that were
+# Which thread is of which process, and who has VMs: what a trace does not name of those that were
 # there before. One look each; whoever goes meanwhile is left out. (timer_list has CLOCK_MONOTONIC.)
 list_processes() (
     set +f

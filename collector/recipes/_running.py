@@ -14,7 +14,7 @@ trap end INT TERM HUP
 run() {
     [ -z "$ended" ] || return 1
     exec 3<&0
-    # A terminal that goes away tells the recorder too, which would die of it.
+    # A terminal that goes away signals the recorder too, which would die of it.
     ([ -n "$has_command" ] || trap '' HUP; exec "$@" <&3 3<&-) &
     recorder=$!
     [ -z "$ended" ] || end
@@ -24,7 +24,7 @@ run() {
         status=0
         wait "$recorder" || status=$?
     done
-    # What is told of an interrupted wait is the signal that we asked for.
+    # What is reported of an interrupted wait is the signal that we asked for.
     [ -z "$ended" ] || [ $status -le 128 ] || status=0
     recorder=
     return $status

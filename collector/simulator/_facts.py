@@ -1,4 +1,4 @@
-"""Rare facts that a simulated recording tells its sink between events, each with its instant."""
+"""Rare facts that a simulated recording gives its sink between events, each with its instant."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,12 +11,12 @@ from app.store.protocol import Loss, RecordingSink
 
 
 class Fact(Protocol):
-    """Something the sink is told at an instant."""
+    """Something the sink is given at an instant."""
 
     @property
     def t(self) -> int: ...
 
-    def tell(self, sink: RecordingSink, vm_id: int) -> None: ...
+    def give(self, sink: RecordingSink, vm_id: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class NewGuestMemfd:
     t: int
     guest_memfd: GuestMemfd
 
-    def tell(self, sink: RecordingSink, vm_id: int) -> None:
+    def give(self, sink: RecordingSink, vm_id: int) -> None:
         sink.add_guest_memfd(vm_id, replace(self.guest_memfd, created_t=self.t))
 
 
@@ -36,7 +36,7 @@ class NewMemslot:
     def t(self) -> int:
         return self.memslot.from_t
 
-    def tell(self, sink: RecordingSink, vm_id: int) -> None:
+    def give(self, sink: RecordingSink, vm_id: int) -> None:
         sink.set_memslot(vm_id, self.memslot)
 
 
@@ -46,7 +46,7 @@ class GoneMemslot:
     as_id: int
     slot: int
 
-    def tell(self, sink: RecordingSink, vm_id: int) -> None:
+    def give(self, sink: RecordingSink, vm_id: int) -> None:
         sink.delete_memslot(vm_id, self.as_id, self.slot, self.t)
 
 
@@ -58,7 +58,7 @@ class LostEvents:
     def t(self) -> int:
         return self.loss.to_t
 
-    def tell(self, sink: RecordingSink, vm_id: int) -> None:
+    def give(self, sink: RecordingSink, vm_id: int) -> None:
         sink.add_loss(self.loss)
 
 
@@ -68,7 +68,7 @@ class Advance:
 
     t: int
 
-    def tell(self, sink: RecordingSink, vm_id: int) -> None:
+    def give(self, sink: RecordingSink, vm_id: int) -> None:
         sink.advance(self.t)
 
 

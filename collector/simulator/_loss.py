@@ -1,4 +1,4 @@
-"""Take away what a tracer would have lost, and say so as a tracer does."""
+"""Take away what a tracer would have lost, and mark it as a tracer does."""
 
 from collections.abc import Iterator
 

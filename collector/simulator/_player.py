@@ -98,7 +98,7 @@ def _at_once(pieces: Iterator[Piece]) -> Iterator[Piece]:
 def _tell(sink: RecordingSink, vm_id: int, piece: Piece) -> int:
     """Hand one piece over; returns up to when the recording now reaches."""
     if not isinstance(piece, np.ndarray):
-        piece.tell(sink, vm_id)
+        piece.give(sink, vm_id)
         return piece.t
     if not len(piece):
         return 0

@@ -36,7 +36,7 @@ Vcpus = npt.NDArray[np.int16]
 
 
 def blank(count: int, kind: EventKind) -> EventArray:
-    """`count` rows of one kind that were seen and say nothing else yet."""
+    """`count` rows of one kind that were seen and hold nothing else yet."""
     rows = np.zeros(count, EVENT)
     rows["kind"] = kind
     rows["latency_ns"] = UNKNOWN_LATENCY

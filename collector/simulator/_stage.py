@@ -26,7 +26,7 @@ class Stage:
     ledger: Ledger
 
     def named_rng(self, name: str) -> np.random.Generator:
-        """Randomness that phases of one recording share by name: the same pages twice, say."""
+        """Randomness that phases of one recording share by name: for the same pages twice."""
         return generator(self.seed, crc32(name.encode()))
 
 

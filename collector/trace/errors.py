@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class InputError(Exception):
-    """A foreign file is not what it should be. Says where, why, and what was kept."""
+    """A foreign file is not what it should be. Names where, why, and what was kept."""
 
     def __init__(self, path: Path, offset: int | None, reason: str) -> None:
         super().__init__(reason)

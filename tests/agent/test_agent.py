@@ -114,7 +114,7 @@ def test_a_step_counts_as_being_behind_for_as_long_as_it_takes(
     first = np.concatenate((created_vm(100), conversion(200, 1)))
     rest = [(NOTHING, 172 * SECOND), (NOTHING, 172 * SECOND + SECOND // 5)]
     source = LiveDouble([(first, SECOND // 10), *rest], pass_time)
-    counters = run(engine, source, say=said.append).counters
+    counters = run(engine, source, notify=said.append).counters
     assert 172 * SECOND <= counters.max_lag_ns < 173 * SECOND
     assert counters.lag_ns < SECOND
     assert [sentence.partition(":")[0] for sentence in said] == [

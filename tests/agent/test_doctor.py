@@ -63,7 +63,7 @@ def test_host_that_has_all_lacks_nothing_of_the_kernel(host: Path) -> None:
     found = found_in(facts_of(host))
     assert found["types of VM"].says == "DEFAULT, SNP"
     assert found["guest_memfd"].says == "yes, also mappable and shared"
-    assert found["events"].says == f"{len(EVENTS)} of the {len(EVENTS)} that tell of guest memory"
+    assert found["events"].says == f"{len(EVENTS)} of the {len(EVENTS)} that concern guest memory"
     for subject in ("event probes", "kprobes", "BPF programs at events", "memory attributes"):
         assert found[subject].status is Status.HAS, subject
     assert not any(finding.prevents for finding in found.values())
@@ -102,7 +102,7 @@ def test_host_without_kvm_prevents(tmp_path: Path) -> None:
         ("gmem_in_place_conversion", "N", False),
     ],
 )
-def test_parameter_that_hides_conversions_is_told(
+def test_parameter_that_hides_conversions_is_known(
     host: Path, parameter: str, value: str, is_moved: bool
 ) -> None:
     write(host, f"sys/module/kvm/parameters/{parameter}", f"{value}\n")

@@ -67,7 +67,7 @@ def test_only_what_was_asked_for_is_left_in_every_thread(tmp_path: Path) -> None
 
 
 @needs_capabilities
-def test_thread_that_began_before_is_told(tmp_path: Path) -> None:
+def test_thread_that_began_before_is_known(tmp_path: Path) -> None:
     told = dropped(tmp_path, "threaded")
     assert told["is_dropped"] is False
     assert told["notes"] == ["threads that keep all privileges, for they began earlier: 1"]

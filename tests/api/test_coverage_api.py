@@ -45,7 +45,7 @@ def told(tmp_path: Path, serve: Serve) -> dict[str, Any]:
         return dict(answer.json())
 
 
-def test_what_was_recorded_is_told(told: dict[str, Any]) -> None:
+def test_what_was_recorded_is_known(told: dict[str, Any]) -> None:
     assert (told["recording"], told["source"], told["is_live"]) == (1, "tracefs", False)
     assert told["sees"]["conversions"] is True
     costs = {spot["capability"]: spot["costs"] for spot in told["missing"]}

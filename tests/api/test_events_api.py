@@ -124,7 +124,7 @@ def test_a_memslot_of_a_vm_without_any_told_is_named(client: httpx.Client) -> No
     answer = client.get("/api/v1/vms/2/events?memslot=0")
 
     assert answer.status_code == 422
-    assert "this VM had no memslot 0; it had none that is told" in answer.json()["detail"]
+    assert "this VM had no memslot 0; it had none that is known" in answer.json()["detail"]
 
 
 def test_pages_of_a_filter_go_on_where_they_ended(client: httpx.Client) -> None:

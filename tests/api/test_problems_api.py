@@ -80,7 +80,7 @@ def test_a_bug_tells_the_client_nothing_but_that(
     answer = httpx.get(client.base_url.join("/readyz"))  # the server closes this connection
 
     assert answer.status_code == 500
-    assert answer.json()["detail"] == "gmemscope failed to answer; the server's log says where"
+    assert answer.json()["detail"] == "gmemscope failed to answer; the server's log names where"
     assert "secret" not in answer.text
     assert answer.headers["content-security-policy"].startswith("default-src 'self'")
 

@@ -62,7 +62,7 @@ def test_listening_to_this_machine_demands_none(host: str) -> None:
     check_exposure(Settings(host=host, token=None))
 
 
-def test_without_the_token_only_the_health_is_told(serve: Serve, guarded: Settings) -> None:
+def test_without_the_token_only_the_health_is_known(serve: Serve, guarded: Settings) -> None:
     with serve(guarded) as client:
         assert client.get("/healthz").status_code == 200
         for path in (

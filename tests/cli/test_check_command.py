@@ -63,7 +63,7 @@ def test_what_sqlite_itself_finds_is_listed(path: Path) -> None:
         ("report", "1", "--output", "report.html"),
     ],
 )
-def test_who_reads_what_is_damaged_is_told(
+def test_who_reads_what_is_damaged_is_known(
     path: Path, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a table the rows that are lost are merely not there."""

@@ -252,7 +252,7 @@ ALL_TIMES = [t + i for t in (101, 201, 301, 401) for i in range(3)]
         (16, word(28, 1), None),
         (16, word(0, 1) + struct.pack("<I", 4000), "an event does not fit into its page"),
         (16, word(0, 1) + struct.pack("<I", 0), "an event does not fit into its page"),
-        (16, word(2, 1), "an event is shorter than its format says"),
+        (16, word(2, 1), "an event is shorter than its format"),
         (16, time_stamp(3), "an event's time runs backwards"),
     ],
 )

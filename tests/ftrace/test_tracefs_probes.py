@@ -134,7 +134,9 @@ def test_only_what_is_a_dead_process_of_ours_is_left_behind(tmp_path: Path) -> N
     ]
 
 
-def test_what_cannot_be_removed_is_told(tmp_path: Path, refusing: Callable[..., list[str]]) -> None:
+def test_what_cannot_be_removed_is_known(
+    tmp_path: Path, refusing: Callable[..., list[str]]
+) -> None:
     written = refusing(f"-:{GONE.name}/ret")
     stays = remove_left_behind(fake_tracefs(tmp_path))
     assert stays == [

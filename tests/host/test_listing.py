@@ -17,7 +17,7 @@ from checks import Imports, imported
 from conversion_truth import read_truth
 from known_frames import compare
 
-from collector.capture.inventory import told_beside
+from collector.capture.inventory import list_beside
 from collector.capture.inventory._listing import ENDING
 from collector.description import SourceDescription
 from collector.importing import format_of
@@ -88,7 +88,7 @@ def test_vms_of_the_list_are_there_before_their_first_call(late: Path) -> None:
         (FIRST[:1], "names no process"),
         ([*FIRST[:2], "end"], "names no process"),
         ([line.replace(" rig", " other") for line in FIRST], "of the host other"),
-        ([line.replace("at 27200000000", "at ") for line in FIRST], "no time by"),
+        ([line.replace("at 27200000000", "at ") for line in FIRST], "no time of"),
     ],
 )
 def test_a_list_that_is_of_no_use_is_left_and_told(late: Path, lines: list[str], why: str) -> None:
@@ -107,15 +107,15 @@ def test_a_list_that_is_cut_tells_what_it_has(late: Path) -> None:
 def test_threads_that_came_later_are_left_to_the_recording(tmp_path: Path) -> None:
     """Their numbers may have been others' before."""
     (tmp_path / f"x{ENDING}").write_text("\n".join(FIRST))
-    told = told_beside(tmp_path / "x", described(None))
-    assert told.thread_groups == {255: 255, 256: 256}
+    beside = list_beside(tmp_path / "x", described(None))
+    assert beside.thread_groups == {255: 255, 256: 256}
 
 
 def test_a_list_of_another_boot_is_told_by_the_time_of_day(tmp_path: Path) -> None:
     (tmp_path / f"x{ENDING}").write_text("\n".join(FIRST))
-    told = told_beside(tmp_path / "x", described(1_600_000_000 * 10**9))
-    assert told.thread_groups == {}
-    assert "another boot" in told.notes[0]
+    beside = list_beside(tmp_path / "x", described(1_600_000_000 * 10**9))
+    assert beside.thread_groups == {}
+    assert "another boot" in beside.notes[0]
 
 
 def test_garbage_raises_nothing(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_garbage_raises_nothing(tmp_path: Path) -> None:
         at = random.integers(0, len(damaged), 6)
         damaged[at] = random.integers(0, 256, 6)
         (tmp_path / f"x{ENDING}").write_bytes(damaged.tobytes())
-        told_beside(tmp_path / "x", described(None))
+        list_beside(tmp_path / "x", described(None))
 
 
 def test_a_list_alone_is_no_recording(tmp_path: Path) -> None:
@@ -152,11 +152,11 @@ def test_what_the_script_lists_of_this_host_is_found(tmp_path: Path) -> None:
         (tmp_path / f"x{ENDING}").write_bytes(done.stdout)
         host = done.stdout.split(b"\n")[1].split()[-1].decode()
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-        told = told_beside(
+        beside = list_beside(
             tmp_path / "x", SourceDescription("trace.dat", "mono", now, host, None, {})
         )
-        assert told.thread_groups[held["pid"]] == held["pid"]
-        found: tuple[FoundVm, ...] = () if told.found is None else told.found.vms
+        assert beside.thread_groups[held["pid"]] == held["pid"]
+        found: tuple[FoundVm, ...] = () if beside.found is None else beside.found.vms
         ours = [vm for vm in found if vm.process.pid in (held["pid"], held["child"])]
         assert [vm.process.pid for vm in ours] in ([held["pid"]], [])
         if ours:

@@ -14,7 +14,7 @@ from app.store.read import Reader
 NAMES = [path.stem for path in sorted(HOSTILE.glob("*.xz"))]
 SAID = {
     "bomb_cpus_200x256MiB": "its data would be that of another one, too",
-    "bomb_section_4GiB_declared_claims100.dat": "it says that it holds 4294967296 bytes, not 100",
+    "bomb_section_4GiB_declared_claims100.dat": "it declares 4294967296 bytes, not 100",
     "bt2min.txt": "1 lines are damaged",
     "clock_start_overflow.dat": "of its clock: it is damaged; nothing was kept",
     "cpu_ffffffff_segv.dat": "CPU 4294967295: no kernel has one of that number",

@@ -114,7 +114,7 @@ def test_cpu_that_comes_online_is_not_recorded(
             online.extend(2 for _ in source.batches(Event()))
 
 
-def test_end_that_is_not_reached_is_told(
+def test_end_that_is_not_reached_is_known(
     source_of: MakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bpftrace_live, "END_TIMEOUT_S", 0.5)

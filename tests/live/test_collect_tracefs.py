@@ -252,7 +252,7 @@ def test_loss_is_what_the_kernel_counted(closer: subprocess.Popen[str]) -> None:
 
 
 def lost_by(source: TracefsLive, cpu: int) -> int:
-    lost = Lost.told_by((source._instance.path / f"per_cpu/cpu{cpu}/stats").read_text())
+    lost = Lost.parsed((source._instance.path / f"per_cpu/cpu{cpu}/stats").read_text())
     return lost.overrun + lost.unflagged
 
 

@@ -109,13 +109,13 @@ def test_counters_go_on_while_it_is_recorded_and_stop_at_its_end(
     live.__enter__()  # so that the fixture can leave it once more
 
 
-def test_collector_that_fell_silent_is_told(open_page: OpenPage, running: Dashboard) -> None:
+def test_collector_that_fell_silent_is_known(open_page: OpenPage, running: Dashboard) -> None:
     page = open_page(f"{running.url}/recordings/1/coverage")
     expect(page.locator("#age.stale")).to_contain_text("Last data")
     expect(page.locator("#age")).to_contain_text("ago")
 
 
-def test_server_that_is_gone_is_told(
+def test_server_that_is_gone_is_known(
     open_page: OpenPage, running: Dashboard, complaints: Complaints
 ) -> None:
     page = open_page(f"{running.url}/recordings/1/coverage")

@@ -264,7 +264,7 @@ def test_a_file_read_alone_gives_no_answer_that_mixes_two_states(open_folder: Pa
     assert said == f"{path}: it was written meanwhile; ask again; then 1 VM"
 
 
-def test_a_limit_of_file_sizes_is_told(tmp_path: Path) -> None:
+def test_a_limit_of_file_sizes_is_known(tmp_path: Path) -> None:
     path = tmp_path / "live.db"
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *SIMULATE, "--database", str(path)],

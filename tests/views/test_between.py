@@ -66,6 +66,6 @@ def test_a_loss_is_told_with_what_it_made_unknown(reader: Reader) -> None:
     assert begin.pages.unknown == begin.changed_pages > 0
 
 
-def test_where_nothing_changed_nothing_is_told(reader: Reader) -> None:
+def test_where_nothing_changed_nothing_is_known(reader: Reader) -> None:
     found = between(reader, 1, 10**15, 10**15 + 1, 50)
     assert (found.first, found.has_more, set(found.counts.values())) == ([], False, {0})

@@ -23,7 +23,7 @@ def counter(name: str, scale: float = 1) -> Read:
 
 
 def lag(reader: Reader) -> Samples:
-    """It grows while a collector has no time to tell."""
+    """It grows while a collector has no time to store it."""
     for recording in reader.recordings():
         behind = behind_ms(recording) if recording.state == RecordingState.WRITING else None
         if behind is not None:

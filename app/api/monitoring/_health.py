@@ -15,6 +15,6 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 def readyz(reader: ReaderOf) -> dict[str, str]:
-    """The database can be read; a problem says why if not."""
+    """The database can be read; a problem names why if not."""
     reader.hosts()
     return {"status": "ready"}

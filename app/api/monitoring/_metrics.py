@@ -61,10 +61,10 @@ def counted(name: str) -> Read:
 def pages(reader: Reader) -> Samples:
     for vm in reader.vms():
         totals = Totals(vm.private_pages, vm.shared_pages, vm.unknown_pages)
-        told = totals_view(totals, layout_is_known=vm.layout_is_known)
+        known = totals_view(totals, layout_is_known=vm.layout_is_known)
         for state in ("private", "shared", "unknown"):
-            if getattr(told, state) is not None:
-                yield f'{{vm="{vm.id}",state="{state}"}}', getattr(told, state)
+            if getattr(known, state) is not None:
+                yield f'{{vm="{vm.id}",state="{state}"}}', getattr(known, state)
 
 
 def lost_events(reader: Reader) -> Samples:

@@ -45,7 +45,7 @@ class Changed(BaseModel):
     },
 )
 async def stream(feed: FeedOf) -> StreamingResponse:
-    """Tell which VM changed and up to when; ask again for what you show. A comment is a heartbeat.
+    """Which VM changed and up to when; ask again for what you show. A comment is a heartbeat.
 
     A client that lost the connection connects again and reads again what it shows.
     """
@@ -62,11 +62,11 @@ async def messages(feed: ChangeFeed) -> AsyncGenerator[str, None]:
         if head is None:
             yield ": still here\n\n"
         else:
-            told = Changed(
+            news = Changed(
                 vm=head.vm_id,
                 recording=head.recording_id,
                 up_to=head.up_to,
                 revision=head.revision,
                 notes_revision=head.notes_revision,
             )
-            yield f"event: changed\ndata: {told.model_dump_json()}\n\n"
+            yield f"event: changed\ndata: {news.model_dump_json()}\n\n"

@@ -15,7 +15,7 @@ from app.commands.usage import (
     open_to_read,
     opened_output,
     parse_instant,
-    tell_damage,
+    report_damage,
     with_event_options,
 )
 from app.errors import UsageError
@@ -83,7 +83,7 @@ def command(
     batches = export_batches(reader, found, Export(what, at, from_t, to_t, where))
     with opened(output, table_format) as target:
         write_table(batches, SCHEMAS[what], table_format, target.write)
-    tell_damage(reader, found.recording_id)
+    report_damage(reader, found.recording_id)
 
 
 def check_times(what: What, at: int | None, from_t: int | None, to_t: int | None) -> None:
@@ -101,7 +101,7 @@ def check_filters(what: What, filters: Filters) -> None:
     """Raise UsageError where a filter would be ignored."""
     given = [name for name, values in filters.items() if values]
     if given and what not in (What.CONVERSIONS, What.EVENTS):
-        raise UsageError(f"--{given[0]} chooses among events: it says nothing of {what}")
+        raise UsageError(f"--{given[0]} chooses among events: it chooses nothing of {what}")
     if what is What.CONVERSIONS and filters["kind"]:
         raise UsageError("--what conversions is of one kind already: use --what events")
 

@@ -71,15 +71,15 @@ def vm_line(vm: "VmView") -> str:
 
 
 def memory(vm: "VmView") -> str:
-    from app.queries.figures import NOT_RECORDED, told
+    from app.queries.figures import NOT_RECORDED, figure
 
     states = ("private", "shared", "unknown")
     if all(getattr(vm.totals, state) is None for state in states):
         return f"pages: {NOT_RECORDED}"
-    return "pages: " + ", ".join(f"{state} {told(vm.totals, state, str)}" for state in states)
+    return "pages: " + ", ".join(f"{state} {figure(vm.totals, state, str)}" for state in states)
 
 
 def process(vm: "VmView") -> str:
-    """Whose VM it is, as far as the recording tells."""
+    """Whose VM it is, as far as the recording shows."""
     known = {"pid": vm.pid, "fd": vm.vm_fd}
     return "".join(f"{name} {number}  " for name, number in known.items() if number is not None)

@@ -1,11 +1,11 @@
-"""`gmemscope report`: one file that tells what happened, to send around."""
+"""`gmemscope report`: one file that shows what happened, to send around."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.commands.usage import Database, open_to_read, opened_output, tell_damage
+from app.commands.usage import Database, open_to_read, opened_output, report_damage
 from app.errors import CommandError
 
 VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
@@ -18,7 +18,7 @@ Redact = Annotated[
     bool,
     typer.Option(
         "--redact",
-        help="Only what may leave the house: no name, id, address or clock; it says so.",
+        help="Only what may leave the house: no name, id, address or clock; it states that.",
     ),
 ]
 
@@ -47,4 +47,4 @@ def command(
     with opened_output(output) as target:
         target.write(text.encode())
     print(f"{output}: {len(text.encode()) / 1e6:.1f} MB")
-    tell_damage(reader, row.recording_id)
+    report_damage(reader, row.recording_id)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.usage import Database, Json, open_to_read, tell_damage
+from app.commands.usage import Database, Json, open_to_read, report_damage
 
 VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
 StormName = Annotated[
@@ -57,13 +57,13 @@ def command(
     if storm is None:
         found = storms.list(row, rules)
         print(as_text_or_json(found, as_json) or "\n".join(list_lines(found)))
-        tell_damage(reader, row.recording_id)
+        report_damage(reader, row.recording_id)
         return
     one = storms.find(row, storm, rules)
     facts = storms.facts(row, one)
     answer = as_text_or_json(StormView(one, facts), as_json)
     print(answer or "\n".join((storm_line(one), *fact_lines(facts))))
-    tell_damage(reader, row.recording_id)
+    report_damage(reader, row.recording_id)
 
 
 def as_text_or_json(answer: object, as_json: bool) -> str | None:

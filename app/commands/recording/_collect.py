@@ -28,7 +28,7 @@ TRACED = Path("/sys/kernel/tracing/events")
 AUTO = "auto"
 Source = Annotated[
     str,
-    typer.Option(metavar="SOURCE", help="auto, tracefs or bpftrace; auto says which and why."),
+    typer.Option(metavar="SOURCE", help="auto, tracefs or bpftrace; auto prints which and why."),
 ]
 Duration = Annotated[
     float | None,
@@ -69,7 +69,7 @@ def command(
 ) -> None:
     """Record the VMs of this host while they run: memslots, guest_memfds, conversions.
 
-    Needs root to begin, and goes on with less. `gmemscope doctor` tells what this host can show.
+    Needs root to begin, and goes on with less. `gmemscope doctor` lists what this host can show.
     Look at the recording with `gmemscope serve` meanwhile.
     """
     # numpy's own threads would keep the privileges of this one (collector.capture.privileges).
@@ -141,7 +141,7 @@ def require_host(pids: tuple[int, ...]) -> None:
 def migrate_apart(database: str | None) -> None:
     """Create or migrate it in a child: Alembic would stay in the agent's memory, 12 MB of it.
 
-    Whatever goes wrong there goes wrong again, and is told, when the agent opens the database.
+    Whatever goes wrong there goes wrong again, and is reported, when the agent opens the database.
     """
     from app.store.database import opening as _imported_before_the_fork  # noqa: F401
 
@@ -188,8 +188,8 @@ def record(
                 stop,
                 around,
                 duration_s=duration,
-                report=say_started,
-                say=say,
+                report=print_started,
+                notify=print_line,
             )
     except HostCannot as error:
         raise HostError(str(error)) from error
@@ -220,16 +220,16 @@ def database_file(engine: "Engine") -> Path | None:
     return Path(str(engine.url.database)) if is_file else None
 
 
-def say_started(recording_id: int) -> None:
-    say(f"recording {recording_id} has begun; Ctrl-C ends it")
+def print_started(recording_id: int) -> None:
+    print_line(f"recording {recording_id} has begun; Ctrl-C ends it")
 
 
-def say(sentence: str) -> None:
+def print_line(sentence: str) -> None:
     print(f"gmemscope: {sentence}", file=sys.stderr, flush=True)
 
 
 def summarise(engine: "Engine", collected: "Collected") -> dict[str, Any]:
-    """What `gmemscope import --json` says of a recording, and what the agent counted."""
+    """What `gmemscope import --json` prints of a recording, and what the agent counted."""
     from app.commands.usage import summarise as summarise_recording
 
     counters = collected.counters

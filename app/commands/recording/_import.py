@@ -87,7 +87,7 @@ def command(
     The commands that record such files are printed by `gmemscope recipe`, but for QEMU's: qemu
     -trace 'kvm_*' -trace 'ram_block_*' -msg timestamp=on -D FILE. A list of processes by `gmemscope
     recipe processes`, named as FILE and .processes, is read with it. What a damaged file still
-    tells is kept; the exit status is 1 then.
+    holds is kept; the exit status is 1 then.
     """
     from collector.importing import FORMATS
 
@@ -244,7 +244,7 @@ def ending_cleanly(task: ImportTask, written: "list[RecordingWriter]") -> Iterat
 
 
 class progress_line:  # noqa: N801 -- a context manager, used like a function
-    """A line on the terminal that tells how far an import has come; silent elsewhere.
+    """A line on the terminal that shows how far an import has come; silent elsewhere.
 
     If watched, JSON lines: calls, bytes_read (null if not known), file_bytes.
     """

@@ -20,7 +20,7 @@ Which = Annotated[
     typer.Argument(
         metavar="[trace-cmd|bpftrace|perf|processes]",
         help="Print this recorder's program; processes: one that names the processes beside a "
-        "trace. Default: say what each needs and sees, and how to use it.",
+        "trace. Default: print what each needs and sees, and how to use it.",
     ),
 ]
 
@@ -28,7 +28,7 @@ Which = Annotated[
 def command(recorder: Which = None) -> None:
     """Print the commands that record this host's VMs with stock trace-cmd, bpftrace or perf.
 
-    trace-cmd and bpftrace see everything, perf no memslots; without an argument it says which
+    trace-cmd and bpftrace see everything, perf no memslots; without an argument it prints which
     needs what. Import what they record with `gmemscope import`.
     """
     from collector.recipes import COMPARISON, bpftrace, perf, processes, trace_cmd

@@ -175,7 +175,7 @@ def write_truth(path: Path, showing: "Showing", played: "Played") -> None:
 
 
 def summarise(engine: "Engine", recording_id: int, played: "Played") -> dict[str, Any]:
-    """What the recording holds, as `gmemscope import --json` says it."""
+    """What the recording holds, as `gmemscope import --json` prints it."""
     from app.queries.inventory import conversion_counts
     from app.store.read import Reader
 

@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Record how the VMs of this host are right now, without watching them.
 
-    Which pages are private only the kernel's memory tells: drgn reads it, given the kernel's debug
+    Which pages are private only the kernel's memory shows: drgn reads it, given the kernel's debug
     information. Without it there are still the VMs, their names, the guest_memfds with their
     pages, and by --qmp the memslots of QEMUs.
     """
@@ -89,7 +89,7 @@ def take(pids: list[int], qmp: list[Path], vmcore: Path | None, vmlinux: Path | 
 
 
 def record(engine: "Engine", snapshot: "Snapshot") -> dict[str, Any]:
-    """Store it; what `gmemscope import --json` says of a recording, and each VM's pages."""
+    """Store it; what `gmemscope import --json` prints of a recording, and each VM's pages."""
     from app.commands.usage import summarise
     from app.store.write import RecordingWriter
     from collector.capture.agent import record as record_snapshot

@@ -26,9 +26,9 @@ SIGNS = {"has": "+", "lacks": "-", "unknown": "?"}
 
 
 def command(clean: Clean = False, as_json: Json = False) -> None:
-    """Say what this host lets a recording show, and what each missing piece costs.
+    """List what this host lets a recording show, and what each missing piece costs.
 
-    Changes nothing without --clean. Without root, tells what may be read and what root would tell.
+    Changes nothing without --clean. Without root, lists what may be read and what root would read.
     Exit status 3: nothing can be recorded on this host.
     """
     from collector.capture.doctor import clean as clean_up, examine, what_is_left
@@ -37,7 +37,7 @@ def command(clean: Clean = False, as_json: Json = False) -> None:
         raise HostError("removing what was left behind needs root: use sudo")
     removed, stays = clean_up() if clean else ([], [])
     examination = examine()
-    told = {
+    facts = {
         "can_collect": examination.can_collect,
         "source": None if examination.choice is None else asdict(examination.choice),
         "refused": examination.refused,
@@ -47,20 +47,20 @@ def command(clean: Clean = False, as_json: Json = False) -> None:
         "not_removed": stays,
         "host": examination.facts.as_json(),
     }
-    print(json.dumps(told) if as_json else "\n".join(lines_of(examination, told)))
+    print(json.dumps(facts) if as_json else "\n".join(lines_of(examination, facts)))
     if not examination.can_collect:
         why = "; ".join(found.says for found in examination.findings if found.prevents)
         raise HostError(f"nothing can be recorded on this host: {why}")
 
 
-def lines_of(examination: "Examination", told: dict[str, Any]) -> Iterator[str]:
+def lines_of(examination: "Examination", facts: dict[str, Any]) -> Iterator[str]:
     for finding in examination.findings:
         yield f"{SIGNS[finding.status]} {finding.subject}: {finding.says}"
         if finding.costs:
             yield f"    costs: {finding.costs}"
     yield ""
     yield from source_lines(examination)
-    yield from left_lines(told)
+    yield from left_lines(facts)
 
 
 def source_lines(examination: "Examination") -> Iterator[str]:
@@ -70,13 +70,13 @@ def source_lines(examination: "Examination") -> Iterator[str]:
         yield f"this process may not record by {name}: it lacks {' and '.join(missing)}"
     forbidden = examination.facts.forbidden
     if forbidden:
-        yield f"root would also be told by {', '.join(forbidden)}"
+        yield f"root could also read {', '.join(forbidden)}"
 
 
-def left_lines(told: dict[str, Any]) -> Iterator[str]:
-    yield from (f"removed: {line}" for line in told["removed"])
-    yield from (f"could not be removed: {line}" for line in told["not_removed"])
-    for line in told["left_behind"]:
+def left_lines(facts: dict[str, Any]) -> Iterator[str]:
+    yield from (f"removed: {line}" for line in facts["removed"])
+    yield from (f"could not be removed: {line}" for line in facts["not_removed"])
+    for line in facts["left_behind"]:
         yield f"left behind: {line}"
-    if told["left_behind"] and not told["not_removed"]:
+    if facts["left_behind"] and not facts["not_removed"]:
         yield "gmemscope doctor --clean removes what was left behind"

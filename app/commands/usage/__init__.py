@@ -3,7 +3,7 @@ summaries.
 """
 
 from app.commands.usage import _version as version
-from app.commands.usage._damage import tell_damage
+from app.commands.usage._damage import report_damage
 from app.commands.usage._event_options import Filters, filter_of, with_event_options
 from app.commands.usage._import_summary import (
     conversions_text,
@@ -32,11 +32,11 @@ __all__ = [
     "opened_output",
     "parse_instant",
     "parse_size",
+    "report_damage",
     "require_database",
     "stopped_by_signals",
     "summarise",
     "summary_lines",
-    "tell_damage",
     "version",
     "with_event_options",
 ]

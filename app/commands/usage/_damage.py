@@ -1,4 +1,4 @@
-"""What a command that read a database says of its damage."""
+"""What a command that read a database reports of its damage."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from app.store.read import Reader
 
 
-def tell_damage(reader: "Reader", recording_id: int) -> None:
+def report_damage(reader: "Reader", recording_id: int) -> None:
     """Once an answer was given: raises CommandError if damage was met on the way to it."""
     from app.queries.inventory import find_recording
 

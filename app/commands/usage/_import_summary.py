@@ -1,4 +1,4 @@
-"""What an import tells of the recording that it made."""
+"""What an import prints of the recording that it made."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -73,13 +73,13 @@ def summary_lines(path: Path, summary: dict[str, Any]) -> list[str]:
     ]
     for vm in summary["vms"]:
         pid = "" if vm["pid"] is None else f" (pid {vm['pid']})"
-        pid = pid * (pid not in vm["name"])  # VMs of one name are told apart by that already
+        pid = pid * (pid not in vm["name"])  # VMs of one name are distinguished by that already
         several = ", may be several VMs" * vm["may_be_several"]
         lines.append(f"  vm {vm['id']}: {vm['name']}{pid}{several}")
     lines.append(f"  {memslots_text(summary)}, {summary['lost_events']:,} events lost")
     if summary["unattributed"]["conversions"]:
         lines.append(
-            f"  {summary['unattributed']['conversions']:,} conversions on no VM that can be told"
+            f"  {summary['unattributed']['conversions']:,} conversions on no VM that is known"
         )
     return lines + [f"  not in this recording: {cost}" for cost in summary["missing"]]
 

@@ -17,7 +17,7 @@ def check_libraries() -> None:
 
 
 def lacking(error: ModuleNotFoundError) -> HostError | None:
-    """What to say of a missing module, if an extra would have brought it."""
+    """The message about a missing module, if an extra would have brought it."""
     module = (error.name or "").partition(".")[0]
     if module not in WEB_PARTS:
         return None

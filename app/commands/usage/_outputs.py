@@ -1,4 +1,4 @@
-"""Files that a command writes because it was told to (`-o FILE`): never through others' links."""
+"""Files that a command writes on request (`-o FILE`): never through others' links."""
 
 import os
 import stat

@@ -48,7 +48,7 @@ MEDIA_TYPE_OF_SUFFIX = {wanted.value: media.encode() for wanted, media in MEDIA_
 TABLE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "JSON, or the rows alone as CSV, as an Arrow IPC file or as Parquet (suffix "
-        "or Accept), where the header X-Gmemscope-Truncated says whether the limit cut them and "
+        "or Accept), where the header X-Gmemscope-Truncated shows whether the limit cut them and "
         "Link names the rest.",
         "content": {
             CSV_TYPE: {"schema": {"type": "string"}},

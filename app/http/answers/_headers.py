@@ -1,4 +1,4 @@
-"""What every answer tells a browser: this origin only, nothing inline, nothing guessed."""
+"""What every answer orders a browser: this origin only, nothing inline, nothing guessed."""
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -15,7 +15,7 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     # Not "no-referrer": forms would then send "Origin: null" (Fetch Standard, "append a request
-    # Origin header"), which cannot be told from a form of another site.
+    # Origin header"), which cannot be distinguished from a form of another site.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

@@ -48,7 +48,7 @@ MEANINGS = {
     421: "this dashboard answers to localhost only",
     422: "to=5 is not after from=7",
     429: "this is not the token, and so many wrong ones came that each answer waits",
-    500: "gmemscope failed to answer; the server's log says where",
+    500: "gmemscope failed to answer; the server's log names where",
     503: "the database cannot be read",
     507: "the server's disk has 12 MiB left",
 }
@@ -146,8 +146,8 @@ async def answer_nobody(request: Request, error: Exception) -> JSONResponse:
 
 
 async def answer_bug(request: Request, error: Exception) -> JSONResponse:
-    """Say that we failed; what and where is for the server's log, not for the client."""
-    detail = "gmemscope failed to answer; the server's log says where"
+    """Answer that we failed; what and where is for the server's log, not for the client."""
+    detail = "gmemscope failed to answer; the server's log names where"
     # This answer is made outside of all middleware, so that it brings its own headers.
     return problem_response(request.url.path, 500, detail, headers=SECURITY_HEADERS)
 

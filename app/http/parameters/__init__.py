@@ -2,7 +2,7 @@
 appear.
 """
 
-from app.http.parameters._bodies import described, json_body, small_body, told_as_invalid
+from app.http.parameters._bodies import described, json_body, raised_as_invalid, small_body
 from app.http.parameters._event_filters import EventsWanted
 from app.http.parameters._page_ranges import AfterEvent, PagesOf
 from app.http.parameters._paging import After, Limit, Page, page_by_place, page_of, parse_cursor
@@ -35,8 +35,8 @@ __all__ = [
     "page_of",
     "parse_cursor",
     "plain",
+    "raised_as_invalid",
     "rules_of",
     "small_body",
-    "told_as_invalid",
     "vms_of",
 ]

@@ -29,14 +29,14 @@ def json_body(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
         if kind != CONTENT_TYPE:
             raise HTTPException(415, f"send {CONTENT_TYPE}")
         body = await small_body(request)
-        with told_as_invalid():
+        with raised_as_invalid():
             return model.model_validate_json(body)
 
     return read
 
 
 @contextmanager
-def told_as_invalid() -> Iterator[None]:
+def raised_as_invalid() -> Iterator[None]:
     """Turn what a model refuses into the answer that names the member."""
     try:
         yield

@@ -46,7 +46,7 @@ At = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Half-open, ns since the recording's start; None where nothing was said."""
+    """Half-open, ns since the recording's start; None where nothing was given."""
 
     first: int | None
     end: int | None
@@ -54,7 +54,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Gfns:
-    """Half-open; None where nothing was said."""
+    """Half-open; None where nothing was given."""
 
     first: int | None
     end: int | None

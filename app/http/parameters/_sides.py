@@ -12,7 +12,7 @@ from app.store.schema import Vm
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is to be compared, as a link says it."""
+    """What is to be compared, as a link has it."""
 
     vm: int
     at: int | None

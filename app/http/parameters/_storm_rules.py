@@ -1,4 +1,4 @@
-"""What counts as a storm, as an address says it."""
+"""What counts as a storm, as an address has it."""
 
 from typing import Annotated
 

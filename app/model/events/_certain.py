@@ -1,6 +1,6 @@
 """Which conversions leave open what they changed: how far sums over page changes can be trusted.
 
-Nobody can say how many pages a conversion flipped if its end, its direction or its range was not
+It is not known how many pages a conversion flipped if its end, its direction or its range was not
 recorded, nor if the state of its pages before was unknown. Sums of effects are lower bounds then.
 """
 

@@ -1,4 +1,4 @@
-"""Clocks of recordings that are none: where nothing tells when, only in which order."""
+"""Clocks of recordings that are none: where no time is recorded, only an order."""
 
 LINE_NUMBERS = "line number"
 """The clock of a log without times: t is the number of the line."""

@@ -10,7 +10,7 @@ from app.model.guest._kinds import EventKind
 @dataclass(frozen=True, slots=True)
 class KindWords:
     """`words`: what an event of the kind is called. `has_range`: it always concerns pages, whether
-    the recording says which or not. `changes_state`: it may change the state of pages."""
+    the recording shows which or not. `changes_state`: it may change the state of pages."""
 
     words: str
     has_range: bool = False

@@ -26,7 +26,7 @@ class EventKind(IntEnum):
     """KVM_EXIT_MEMORY_FAULT (reason 39); aux: flags where known. The range is often unknown."""
     PAGE_FAULT = 4
     """kvm:kvm_page_fault; aux: error_code, whose bits depend on the vendor. `to` is PRIVATE where
-    they tell that the access was private, else UNKNOWN: most do not tell."""
+    they show that the access was private, else UNKNOWN: most do not show it."""
     PUNCH_HOLE = 5
     """fallocate(PUNCH_HOLE) on a guest_memfd; aux: the file offset in bytes."""
     ALLOCATE = 6
@@ -64,7 +64,7 @@ class EventKind(IntEnum):
     """The state as it was read from the kernel (`to`), by no call of anyone: no conversion. Its
     effective_pages were known to be in the other state: something changed them unseen."""
     DOUBT = 19
-    """A conversion (`to`) that may have been this VM's or another's, nobody can tell which: pages
+    """A conversion (`to`) that may have been this VM's or another's, it is not known which: pages
     of its range that were not so anyway are unknown from then on; without a range, all are. Always
     UNCONFIRMED: whether it was of this VM is not known."""
     PHASE_MARK = 20
@@ -92,7 +92,7 @@ class Outcome(IntEnum):
 
 class Cause(IntEnum):
     NONE = 0
-    """Not a conversion, or nothing tells."""
+    """Not a conversion, or not known."""
     EXPLICIT = 1
     """The guest asked for it."""
     IMPLICIT = 2

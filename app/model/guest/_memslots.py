@@ -37,7 +37,7 @@ def backing_of(slot_flags: int, guest_memfd_flags: int | None) -> Backing:
 
     KVM marks a slot KVM_MEMSLOT_GMEM_ONLY when the guest_memfd can be mapped (Linux 6.18,
     virt/kvm/guest_memfd.c, kvm_gmem_bind). A guest_memfd whose creation was not seen is taken as
-    not mappable; the caller says so with `Memslot.backing_certainty`.
+    not mappable; the caller marks that by `Memslot.backing_certainty`.
     """
     if not slot_flags & KVM_MEM_GUEST_MEMFD:
         return Backing.HVA
@@ -50,13 +50,13 @@ def backing_of(slot_flags: int, guest_memfd_flags: int | None) -> Backing:
 class Memslot:
     """One memslot between two calls that changed it. Half-open in gfns and in time."""
 
-    slot: int  # negative: it has an id, but nothing told which
+    slot: int  # negative: it has an id, but it is not known which
     base_gfn: int
     npages: int
-    flags: int | None  # None: not told
+    flags: int | None  # None: not recorded
     backing: Backing
     backing_certainty: Certainty
-    userspace_addr: int | None  # None: not told
+    userspace_addr: int | None  # None: not recorded
     guest_memfd: int | None = None  # the VMM's fd number
     guest_memfd_offset: int | None = None  # bytes
     as_id: int = 0
@@ -95,7 +95,7 @@ class GuestMemfd:
 
 @dataclass(frozen=True, slots=True)
 class VmIdentity:
-    """Which VM, as far as the recording can tell."""
+    """Which VM, as far as the recording shows."""
 
     name: str  # what people call it: the VMM's -name if known, else its command name
     pid: int | None  # thread group of the VMM
@@ -107,7 +107,7 @@ class VmIdentity:
     kvm_pointer: int | None = None  # struct kvm *, from kprobes
     process_start_ns: int | None = None  # boot clock; with `pid`, it names a process for good
     uuid: str | None = None  # what the VMM's command line calls the guest, as libvirt does
-    is_unattributed: bool = False  # holds the events that belong to no VM that could be told
+    is_unattributed: bool = False  # holds the events that belong to no VM that is known
     may_be_several: bool = False
     """Calls of several VMs may have been taken for its, or some of its calls for another's."""
 

@@ -41,9 +41,9 @@ def emit(
     first: int,
     npages: int,
 ) -> None:
-    """Write what the operation tells of pages with this code, or lengthen the last row by them.
+    """Write the operation's row of pages with this code, or lengthen the last row by them.
 
-    A row whose block became, or ceased to be, mixed ends there: its last page tells which it was.
+    A row whose block became, or ceased to be, mixed ends there: its last page shows which it was.
     """
     default = meta[DEFAULT]
     before = signed(TRANSITIONS[default, operation, place, code, BEFORE])

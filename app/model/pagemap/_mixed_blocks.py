@@ -1,4 +1,4 @@
-"""`CHANGE` rows that say which 2 MiB blocks became mixed, where memslots came and went."""
+"""`CHANGE` rows that mark which 2 MiB blocks became mixed, where memslots came and went."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +19,15 @@ def with_mixed_blocks(
     A row that meets a block ends in it for that, and goes on as another. Each block is met by a
     row: what a memslot newly covers, or no longer covers, has one.
     """
-    told = []
+    marked = []
     for step in steps:
         at = np.searchsorted(_ends(step), blocks * PAGES_PER_2M, side="right")
         is_met = at < len(step)
         first = step["gfn"][np.minimum(at, len(step) - 1)] if len(step) else at
         is_met &= first.astype(np.int64) < (blocks + 1) * PAGES_PER_2M
-        told.append(_divided(step, at[is_met], blocks[is_met], deltas[is_met]))
+        marked.append(_divided(step, at[is_met], blocks[is_met], deltas[is_met]))
         blocks, deltas = blocks[~is_met], deltas[~is_met]
-    return told
+    return marked
 
 
 def _divided(rows: ChangeArray, at: Blocks, blocks: Blocks, deltas: Deltas) -> ChangeArray:

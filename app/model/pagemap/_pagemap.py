@@ -151,7 +151,7 @@ class PageMap:
         return [self._drive(operation, added.base_gfn, added.end_gfn, t)]
 
     def _first_memslot(self, added: Memslot, t: int) -> ChangeArray:
-        """From now on memslots, not the pages that conversions named, say what is drawn."""
+        """From now on memslots, not the pages that conversions named, decide what is drawn."""
         everywhere = [(0, GFN_LIMIT)]
         mixed_before = self._mixed_in(everywhere)
         can_be_private = added.backing.can_be_private
@@ -167,7 +167,7 @@ class PageMap:
         return self._with_mixed(steps, mixed_before, self._mixed_in(everywhere))
 
     def _with_mixed(self, steps: list[ChangeArray], before: Blocks, after: Blocks) -> ChangeArray:
-        """The steps as one, saying which mixed blocks a memslot now meets, or no longer meets."""
+        """The steps as one, marking which mixed blocks a memslot now meets, or no longer meets."""
         if not len(before) and not len(after):
             return np.concatenate(steps)
         gone, come = np.setdiff1d(before, after), np.setdiff1d(after, before)
@@ -278,7 +278,7 @@ class PageMap:
         """Maximal runs of pages in one state, in gfn order, cut at the window.
 
         Pages in live memslots (any page that a conversion named, if no memslot was ever known);
-        without `within_memslots`, every page whose attribute some row told of.
+        without `within_memslots`, every page whose attribute some row named.
         """
         cover = self._cover.pieces if within_memslots else EVERYTHING
         tree, rows = for_reading(self._tree), new_rows(0)

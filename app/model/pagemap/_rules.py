@@ -17,7 +17,7 @@ CODES = 4
 """UNTOUCHED, then PageState + 1."""
 
 NEXT, BEFORE, AFTER, IN_MEMSLOT = range(4)
-"""Fields of a rule: the code that follows and the `CHANGE` row that tells of it."""
+"""Fields of a rule: the code that follows and the `CHANGE` row of it."""
 
 NO_ROW = 255
 """As BEFORE: the page yields no row."""
@@ -41,7 +41,7 @@ class Operation(IntEnum):
     DOUBT_PRIVATE = 4
     DOUBT_UNKNOWN = 5
     LOSE_SHARED = 6
-    """The same where a call that was lost may have undone it: that a page stays unknown is told,
+    """The same where a call that was lost may have undone it: that a page stays unknown is written,
     too, for the conversion may have changed it."""
     LOSE_PRIVATE = 7
     LOSE_UNKNOWN = 8
@@ -63,7 +63,7 @@ class Operation(IntEnum):
     LIST = 17
     """Changes nothing; yields every touched page in the cover."""
     RECALL_SHARED = 18
-    """Replay: put back what a row told. Yields nothing."""
+    """Replay: put back what a row holds. Yields nothing."""
     RECALL_PRIVATE = 19
     RECALL_UNKNOWN = 20
 
@@ -73,13 +73,13 @@ Rule = tuple[int, int, int]
 
 
 def _to(code: int, before: int, after: int) -> Rule:
-    """Take `code` and say so if the state of the page became another."""
+    """Take `code`, with a row if the state of the page became another."""
     return code, (NO_ROW if before == after else before), after
 
 
 def _set(wanted: PageState) -> Callable[[int, int, Place], Rule]:
     def rule(code: int, state: int, place: Place) -> Rule:
-        # Where nothing is drawn, "touched" must mean "told by a row", or replay would differ.
+        # Where nothing is drawn, "touched" must mean "named by a row", or replay would differ.
         stays_untouched = place is Place.NO_MEMSLOT and state == wanted
         return _to(code if stays_untouched else wanted + 1, state, wanted)
 
@@ -157,8 +157,8 @@ def _shared_by_nature(code: int, state: int, place: Place) -> Rule:
     return _to(_natural(state) + 1, state, _natural(state))
 
 
-def _recall(told: PageState) -> Callable[[int, int, Place], Rule]:
-    return lambda code, state, place: (told + 1, NO_ROW, told)
+def _recall(held: PageState) -> Callable[[int, int, Place], Rule]:
+    return lambda code, state, place: (held + 1, NO_ROW, held)
 
 
 def _list(code: int, state: int, place: Place) -> Rule:
@@ -191,7 +191,7 @@ _RULES: dict[Operation, Callable[[int, int, Place], Rule]] = {
 }
 
 _CHANGES_ATTRIBUTES = frozenset(range(Operation.FORGET + 1)) | {Operation.SHARED_BY_NATURE}
-"""Operations whose rows may lie outside memslots; the others only tell what is drawn."""
+"""Operations whose rows may lie outside memslots; the others only concern what is drawn."""
 
 
 def _table() -> npt.NDArray[np.uint8]:

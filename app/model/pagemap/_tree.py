@@ -2,7 +2,7 @@
 
 A node whose pages share one code (`transitions.UNTOUCHED`, or PageState + 1) is that number; any
 other is `CODES` + its row one level below. A bitmap holds two bits a page in pairs of words: even
-words say "shared", odd ones "private"; neither is untouched, both is unknown.
+words mean "shared", odd ones "private"; neither is untouched, both is unknown.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,7 @@ DEFAULT, ROWS, FLIPPED, MIXED, ANY_DIRTY, GROUPS_USED, FREE_BITMAPS, FREE_BITMAP
 GAPS, GAP_END, TOTALS = range(8, 11)
 """Indices into `Tree.meta`: the state of untouched pages; rows written and pages flipped between
 the two known states by the running call; mixed blocks; is any node dirty; rows of leaves in use;
-how many bitmaps are unused and the first of them, each telling the next in its first word; how many
+how many bitmaps are unused and the first of them, each naming the next in its first word; how many
 losses have begun and not ended, and when the last one ended. Pages by PageState follow from TOTALS
 on."""
 

@@ -88,7 +88,7 @@ class Timeline:
     t_edges: Times  # [W + 1]
     to_private: Counts  # conversions that were applied
     to_shared: Counts
-    to_unknown: Counts  # applied, but nothing tells which of both was asked for
+    to_unknown: Counts  # applied, but it is not known which of both was asked for
     failed: Counts
     unconfirmed: Counts
     noop: Counts  # applied conversions whose pages were all known to be as asked already
@@ -190,8 +190,8 @@ def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
                 counts[at, FIELD_OF_STATE[change.before]] -= npages
             if change.after != NO_MEMSLOT:
                 counts[at, FIELD_OF_STATE[change.after]] += npages
-        is_told = change.after < STATE_UNKNOWN or change.before == STATE_UNKNOWN
-        is_by_call = change.before != NO_MEMSLOT and is_told
+        is_known = change.after < STATE_UNKNOWN or change.before == STATE_UNKNOWN
+        is_by_call = change.before != NO_MEMSLOT and is_known
         if column >= 0 and is_by_call and change.event > last_event:
             counts[at, NOOP] -= 1
             last_event = change.event

@@ -42,7 +42,7 @@ from app.model.stats._filters import (
     only,
 )
 from app.model.stats._flips import FlipRunArray, Ints, flips_among, flips_of_runs
-from app.model.stats._halves import ANYTHING, told
+from app.model.stats._halves import ANYTHING, put_into
 from app.model.stats._interval import Stretch, StretchSums
 from app.model.stats._ping_pong import FlipHistory
 from app.model.stats._run_sets import RunSet
@@ -89,8 +89,8 @@ __all__ = [
     "lives_of",
     "matching",
     "only",
+    "put_into",
     "side_by_side",
     "size_name",
-    "told",
     "transitions",
 ]

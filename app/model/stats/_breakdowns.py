@@ -18,7 +18,7 @@ Columns = Mapping[str, npt.NDArray[Any]]
 
 
 class Dimension(StrEnum):
-    """What tells conversions apart."""
+    """What distinguishes conversions."""
 
     DIRECTION = "direction"
     OUTCOME = "outcome"
@@ -186,7 +186,7 @@ class Difference:
 def differences(during: Tallies, before: Tallies) -> list[Difference]:
     """Values by how far their share of the calls moved, the furthest first.
 
-    The share tells what is special about a stretch; that there was more of everything is told by
+    The share shows what is special about a stretch; that there was more of everything is shown by
     the totals.
     """
     found = []

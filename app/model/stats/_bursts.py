@@ -30,7 +30,7 @@ MAIN_PART = 0.5
 """Of a wide burst's calls: narrow bursts that hold as much stand for it."""
 BASELINE_QUANTILE = 0.1
 NEIGHBOURS = 9
-"""So many gaps tell the beat at an end of a burst ..."""
+"""So many gaps show the beat at an end of a burst ..."""
 OFF_MEDIAN, OFF_MEAN = 7.0, 2.0
 """... and an event that lies further from them than so many medians and means is none of it. The
 median is not blurred by calm gaps among the nine, the mean not by calls that come in twos."""

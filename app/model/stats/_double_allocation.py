@@ -11,7 +11,7 @@ import numpy.typing as npt
 from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
 from app.model.guest import GFN_LIMIT, Certainty, EventKind, Outcome, PageState, To
 from app.model.pagemap import PageMap
-from app.model.stats._halves import UNTOLD, Codes, count_both, told
+from app.model.stats._halves import NEVER_NAMED, Codes, count_both, put_into
 from app.model.stats._run_sets import RunSet
 
 Mask = npt.NDArray[np.bool_]
@@ -26,7 +26,7 @@ class PageSet:
     """A page map used as a set of pages: PRIVATE is in it, SHARED is not, UNKNOWN may be."""
 
     def __init__(self, unseen: PageState) -> None:
-        """`unseen`: what pages are that nothing was ever told of."""
+        """`unseen`: what pages are that nothing ever named."""
         self._pages = PageMap(unseen)
         self._is_open = unseen == PageState.UNKNOWN
 
@@ -37,7 +37,7 @@ class PageSet:
         if is_blind or (len(events) and self._pages.may_be_undone(int(events["t"].min()))):
             self._pages.apply(_strokes(events, joins, leaves, forgets), 0)
         else:
-            self._pages.replay(_told(events, joins, leaves))
+            self._pages.replay(_as_changes(events, joins, leaves))
 
     def possible_runs(self, within: RunSet) -> RunSet:
         """Pages of `within` that may be in the set."""
@@ -48,12 +48,12 @@ class PageSet:
 
     def possible(self, pages: PageMap, codes: Codes, within: RunSet) -> int:
         """How many pages of `within`, having one of `codes` in a page map, may be in the set."""
-        own = told(PageState.PRIVATE, PageState.UNKNOWN) | (UNTOLD if self._is_open else 0)
+        own = put_into(PageState.PRIVATE, PageState.UNKNOWN) | (NEVER_NAMED if self._is_open else 0)
         return count_both(self._pages, own, pages, codes, within)
 
     def certain(self, pages: PageMap, codes: Codes, within: RunSet) -> int:
         """How many of them are in the set."""
-        return count_both(self._pages, told(PageState.PRIVATE), pages, codes, within)
+        return count_both(self._pages, put_into(PageState.PRIVATE), pages, codes, within)
 
 
 class Halves:
@@ -67,7 +67,7 @@ class Halves:
         self.private_known = PageSet(PageState.SHARED)
         self.shared_may = PageSet(PageState.SHARED)
         """Since they were converted to shared. A shared half that was touched before its page was
-        first private is not in it: nothing tells of it."""
+        first private is not in it: nothing records that."""
 
     def add(self, events: EventArray) -> None:
         """In order. Failed calls do nothing; unconfirmed ones may have done all they could."""
@@ -103,9 +103,9 @@ def _strokes(events: EventArray, joins: Mask, leaves: Mask, forgets: Mask) -> Ev
     return strokes
 
 
-def _told(events: EventArray, joins: Mask, leaves: Mask) -> ChangeArray:
-    """The same as changes, which a page map carries out several times faster: it need not tell what
-    they changed. Each has a range."""
+def _as_changes(events: EventArray, joins: Mask, leaves: Mask) -> ChangeArray:
+    """The same as changes, which a page map carries out several times faster: it need not write
+    what they changed. Each has a range."""
     is_there = (events["npages"] > 0) & (events["gfn"] < GFN_LIMIT)
     chosen = np.flatnonzero((joins | leaves) & is_there)
     changes, gfn = np.zeros(len(chosen), CHANGE), events["gfn"][chosen]

@@ -15,7 +15,7 @@ Mask = npt.NDArray[np.bool_]
 DIRECTED = frozenset(
     {EventKind.CONVERSION, EventKind.HYPERCALL, EventKind.STATE_READ, EventKind.DOUBT}
 )
-"""Kinds whose `to` says something."""
+"""Kinds whose `to` means something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def lives_of(memslots: Iterable[Memslot]) -> tuple[SlotLife, ...]:
 
 
 def matching(where: EventFilter, columns: Columns) -> Mask | None:
-    """Which of these events match in the respects that the columns tell of; None: all do.
+    """Which of these events match in the respects that the columns hold; None: all do.
 
     The caller asks again with the other columns, and looks after `lives` itself.
     """

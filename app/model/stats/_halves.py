@@ -1,4 +1,4 @@
-"""Counting the pages of which two page maps say something, word by word: no run is listed."""
+"""Counting the pages that two page maps both know of, word by word: no run is listed."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from app.model.stats._run_sets import Gfns, RunSet
 Codes = int
 """A set of codes: bit n is set if code n is in it."""
 
-UNTOLD: Codes = constant(1 << UNTOUCHED)
+NEVER_NAMED: Codes = constant(1 << UNTOUCHED)
 ANYTHING: Codes = constant((1 << CODES) - 1)
 
 PAIRS = np.uint64(0x5555_5555_5555_5555)
@@ -34,8 +34,8 @@ BYTES = np.uint64(0x0101_0101_0101_0101)
 ONE, TWO, FOUR, TOP_BYTE = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 
 
-def told(*states: PageState) -> Codes:
-    """Pages that some row told to be in one of these states."""
+def put_into(*states: PageState) -> Codes:
+    """Pages that some row put into one of these states."""
     return constant(sum(1 << (state + 1) for state in states))
 
 
@@ -146,9 +146,9 @@ def chosen(bitmaps: Bitmaps, row: int, codes: int, at: int) -> np.uint64:
     compiler may do several words at once."""
     word = (at << 1) & (WORDS - 1)
     shared, private = bitmaps[row, word], bitmaps[row, word + 1]
-    untold = ~shared & ~private & mask_of(codes, 0)
+    never_named = ~shared & ~private & mask_of(codes, 0)
     known = (shared & ~private & mask_of(codes, 1)) | (private & ~shared & mask_of(codes, 2))
-    result: np.uint64 = untold | known | (shared & private & mask_of(codes, 3))
+    result: np.uint64 = never_named | known | (shared & private & mask_of(codes, 3))
     return result
 
 

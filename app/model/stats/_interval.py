@@ -14,7 +14,7 @@ from app.model.stats._ping_pong import mixed_runs
 Ints = npt.NDArray[np.int64]
 
 BREAKERS = 10
-"""So many of the runs whose conversions broke most 2 MiB blocks are told."""
+"""So many of the runs whose conversions broke most 2 MiB blocks are listed."""
 FAILURES_KEPT = 10_000
 """Of each errno: enough to show where calls failed, whatever their number."""
 

@@ -42,10 +42,10 @@ class FlipHistory:
         self._borders: Borders = np.zeros((1 << 8, 2), np.int64)
 
     def mark(self, changes: ChangeArray) -> ChangeArray:
-        """Say of each of the changes, which follow those marked before, whether it is a return.
+        """For each of the changes, which follow those marked before, whether it is a return.
 
         They are changed in place, and returned. Runs of which only some pages were flipped before
-        are divided; what a run said of its last block (`mixed_delta`) stays with its last part.
+        are divided; a run's mark of its last block (`mixed_delta`) stays with its last part.
         """
         cursor = np.array([0, 0, self._used], np.int64)
         while True:

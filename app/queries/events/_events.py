@@ -60,7 +60,7 @@ def events_page(
         query,
         after_seq=after,
         before_seq=before,
-        limit=limit + 1,  # one more tells whether there are more
+        limit=limit + 1,  # one more shows whether there are more
     )
     has_more = len(seqs) > limit
     return EventsPage(

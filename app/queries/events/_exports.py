@@ -79,7 +79,7 @@ def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordB
 
 def change_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
     for changes in reader.iter_changes(row_id(vm), t_from=export.from_t, t_to=export.to_t):
-        # Rows of no pages tell the replay that what was never named is unknown from then on.
+        # By rows of no pages a replay makes unknown what was never named, from then on.
         named = changes[changes["npages"] > 0]
         for part in parts(len(named)):
             yield changes_table(named[part])

@@ -1,4 +1,4 @@
-"""Why calls failed, as far as the call itself and the kernel's rules tell."""
+"""Why calls failed, as far as the call itself and the kernel's rules show."""
 
 import errno
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def why_failed(call: np.void) -> str:
 
 
 def alike(calls: EventArray, memslots: Sequence[Memslot] | None) -> list[npt.NDArray[np.intp]]:
-    """Calls that failed with one errno, by index, told apart by all that `why_failed` and
+    """Calls that failed with one errno, by index, distinguished by all that `why_failed` and
     `where_failed` look at; `memslots` ascend. Most calls first."""
     gfn, end = calls["gfn"], calls["gfn"] + calls["npages"]
     memslots = memslots or ()

@@ -25,7 +25,7 @@ SIZE_NAMES = {size: name for name, size in SIZES.items()}
 
 
 class FilterError(ValueError):
-    """A filter that means nothing; the message says what it should be."""
+    """A filter that means nothing; the message names what it should be."""
 
     def __init__(self, name: str, detail: str) -> None:
         super().__init__(detail)
@@ -98,7 +98,7 @@ _PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def _declared(parameter: EventParameter) -> tuple[Any, Any]:
-    """A field of the query model: texts, of which OpenAPI tells what they may be."""
+    """A field of the query model: texts, of which OpenAPI lists what they may be."""
     examples = [[parameter.example]] if parameter.example else None
     field = Field(None, description=parameter.description, examples=examples)
     if parameter.name not in CHOICES:
@@ -143,7 +143,7 @@ def _lives(memslots: Sequence[Memslot], wanted: Iterable[tuple[int, int]]) -> tu
     known = dict.fromkeys((slot.as_id, slot.slot) for slot in memslots if slot.slot >= 0)
     for one in wanted:
         if one not in known:
-            there = ", ".join(map(slot_text, known)) or "none that is told"
+            there = ", ".join(map(slot_text, known)) or "none that is known"
             raise FilterError("memslot", f"this VM had no memslot {slot_text(one)}; it had {there}")
     chosen = set(wanted)
     return lives_of(slot for slot in memslots if (slot.as_id, slot.slot) in chosen)

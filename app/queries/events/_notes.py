@@ -1,4 +1,4 @@
-"""What is said of a note that a person pinned to a VM's history."""
+"""What is shown of a note that a person pinned to a VM's history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -12,9 +12,9 @@ from app.queries.figures._known import (
     Part,
     bounded,
     could_hold,
+    figure,
     is_recorded,
     known,
-    told,
 )
 from app.queries.figures._last_instant import last_instant
 from app.queries.figures._row_ids import row_id
@@ -33,6 +33,7 @@ __all__ = [
     "bounded",
     "could_hold",
     "duration",
+    "figure",
     "is_recorded",
     "known",
     "known_mixed",
@@ -43,6 +44,5 @@ __all__ = [
     "row_id",
     "share",
     "text",
-    "told",
     "totals_view",
 ]

@@ -1,4 +1,4 @@
-"""Figures that the recording does not tell in full. Without numpy, which `list` does not load."""
+"""Figures that the recording does not hold in full. Without numpy, which `list` does not load."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ Number = TypeVar("Number", int, float)
 
 
 def known(sum_: Number | None, *, is_open: bool) -> Number | None:
-    """None where a sum says nothing: that it is at least 0."""
+    """None where a sum excludes nothing: that it is at least 0."""
     return None if is_open and not sum_ else sum_
 
 
@@ -56,13 +56,13 @@ class Bounds:
 
 
 class Part(Protocol):
-    """A part of a view that tells which of its figures are lower bounds."""
+    """A part of a view that names which of its figures are lower bounds."""
 
     @property
     def at_least(self) -> list[str]: ...
 
 
-def told(part: Part, name: str, write: Callable[[Any], str]) -> str:
+def figure(part: Part, name: str, write: Callable[[Any], str]) -> str:
     """A figure of a view in words."""
     value = getattr(part, name)
     if value is None:
@@ -71,7 +71,7 @@ def told(part: Part, name: str, write: Callable[[Any], str]) -> str:
 
 
 def is_recorded(coverage: Mapping[str, Any], kind: str) -> bool:
-    """Whether a recording could hold events of a kind; where it does not say, it could."""
+    """Whether a recording could hold events of a kind; where it does not list them, it could."""
     capability = _CAPABILITIES.get(kind, "")
     sees = coverage.get("sees") or {}
     missing = (spot["capability"] for spot in coverage.get("missing") or ())

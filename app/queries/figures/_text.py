@@ -7,7 +7,7 @@ from app.model.guest import NS_PER_LINE, PAGE_SIZE
 THIN_SPACE = "\u2009"
 NS_PER_S = 10**9
 ROUNDS_UP = 1023.95
-"""From here on, one decimal would say 1024.0."""
+"""From here on, one decimal would show 1024.0."""
 BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -43,7 +43,7 @@ def more_pages(number: int) -> str:
 def address(hexadecimal: str) -> str:
     """ "0x110000000" -> "0x1_1000_0000": two groups at least, so that columns line up.
 
-    What stands for an address where none may be told stays as it is.
+    What stands for an address where none may be shown stays as it is.
     """
     if not hexadecimal.startswith("0x"):
         return hexadecimal

@@ -1,4 +1,4 @@
-"""How many pages are in which state, as far as the recording tells."""
+"""How many pages are in which state, as far as the recording shows."""
 
 from dataclasses import dataclass
 

@@ -21,7 +21,7 @@ from app.model.guest import (
 )
 from app.model.intervals import united
 from app.model.pagemap import PageMap
-from app.model.stats import ANYTHING, EventFilter, EventQuery, Halves, RunSet, told
+from app.model.stats import ANYTHING, EventFilter, EventQuery, Halves, RunSet, put_into
 from app.queries.figures import AtLeast, Bounds, bounded, is_recorded, row_id
 from app.queries.maps import edges_of, stretch_of
 from app.store.read import Reader
@@ -45,7 +45,7 @@ _LEAVING = EventFilter(
 class BackingPoint:
     """The accounts at one instant, in pages. Only mixed memslots have two halves.
 
-    Of unknown pages neither half can be told to be stale: they are not in these bounds.
+    Of unknown pages neither half can be known to be stale: they are not in these bounds.
     """
 
     t: int
@@ -83,9 +83,7 @@ class BackingView:
     """The accounts over time, and where at the end pages may lie twice."""
 
     vm: int
-    points: Annotated[
-        list[BackingPoint], Field(description="None where no memslot is known: nothing tells them.")
-    ]
+    points: Annotated[list[BackingPoint], Field(description="None where no memslot is known.")]
     stale_private: Annotated[list[StaleRun], Field(description="At the last point, largest first.")]
     stale_private_runs: Annotated[
         int | None,
@@ -190,7 +188,7 @@ def _point(t: int, page_map: PageMap, halves: Halves) -> BackingPoint:
     """The accounts at `t`."""
     totals, slots = page_map.totals(), page_map.memslots
     mixed = _covered(slots, Backing.MIXED)
-    shared, private = told(PageState.SHARED), told(PageState.PRIVATE)
+    shared, private = put_into(PageState.SHARED), put_into(PageState.PRIVATE)
     known, may = halves.private_known, halves.private_may
     return BackingPoint(
         t=t,

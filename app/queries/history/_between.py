@@ -27,8 +27,8 @@ class Between:
     to_t: int
     counts: dict[str, int | None]  # by kind; None: not recorded
     at_least: list[str]  # those that are lower bounds
-    leaves_open: bool  # nobody can say what some conversions changed
-    first: list[Step]  # each told by the pages that it changed
+    leaves_open: bool  # it is not known what some conversions changed
+    first: list[Step]  # each with the pages that it changed
     has_more: bool
 
 

@@ -104,7 +104,7 @@ class PageLife:
         )
 
     def _state(self, pages: Ints, end: int) -> str:
-        if self.npages == 1 and end:  # a page's attribute is told, memslot or not
+        if self.npages == 1 and end:  # a page's attribute is shown, memslot or not
             return _name(PageState(int(self.rows["after"][end - 1])))
         states = np.flatnonzero(pages)
         return _name(PageState(int(states[0]))) if len(states) == 1 else MIXED

@@ -50,15 +50,15 @@ def timeline_of(
     gfns: tuple[int | None, int | None] = (None, None),
     where: EventFilter = ANY,
 ) -> Timeline:
-    """At most so many buckets of a stretch; what is not said is the VM's whole life."""
+    """At most so many buckets of a stretch; what is not given is the VM's whole life."""
     start, end = stretch_of(reader, vm_id, from_t, to_t)
     edges = reader.fit_edges(vm_id, edges_of(start, end, buckets))
     return reader.timeline(vm_id, edges, gfn_from=gfns[0], gfn_to=gfns[1], where=where)
 
 
 def is_known(timeline: Timeline, vm: Vm, recording: Recording) -> dict[str, Mask]:
-    """[buckets] of each count: whether it says anything. A sum of what was not recorded in full is
-    a lower bound, and says nothing where it is 0."""
+    """[buckets] of each count: whether it means anything. A sum of what was not recorded in full is
+    a lower bound, and excludes nothing where it is 0."""
     all_ = np.ones(len(timeline.requested), np.bool_)
     known = dict.fromkeys(COUNTS, all_)
     for name in ("noop", "pages_to_private", "pages_to_shared"):
@@ -69,9 +69,9 @@ def is_known(timeline: Timeline, vm: Vm, recording: Recording) -> dict[str, Mask
     known["mixed_2m"] = has_all_states | (timeline.mixed_2m > 0)
     for name, kind in _KINDS.items():
         known[name] = all_ & could_hold(vm, recording, kind)
-    # None is ever told to be shared: where none is told to be private, none is told at all.
-    is_told = (timeline.private_faults > 0) | (timeline.page_faults == 0)
-    known["private_faults"] = known["page_faults"] & is_told
+    # None is ever known to be shared: where none is known to be private, none is known at all.
+    is_known = (timeline.private_faults > 0) | (timeline.page_faults == 0)
+    known["private_faults"] = known["page_faults"] & is_known
     return known
 
 

@@ -1,4 +1,4 @@
-"""What the first page says of each VM: enough to see which one needs a look."""
+"""What the first page shows of each VM: enough to see which one needs a look."""
 
 from dataclasses import dataclass
 
@@ -81,7 +81,7 @@ class HostOverview:
 
 
 class Overviews:
-    """Says what there is, and keeps what it said of VMs that did not change since."""
+    """Shows what there is, and keeps what it showed of VMs that did not change since."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LossSum:
-    """What one source said that it lost on one CPU."""
+    """What one source reported as lost on one CPU."""
 
     source: str
     cpu: Annotated[int | None, Field(description="Null where it concerns every CPU.")]
@@ -28,7 +28,7 @@ class LossSum:
 
 @dataclass(frozen=True, slots=True)
 class CoverageView:
-    """Null: the recording does not say."""
+    """Null: not recorded."""
 
     recording: int
     source: Annotated[str, Field(examples=["tracefs"])]
@@ -51,7 +51,7 @@ class CoverageView:
         dict[str, Any] | None,
         Field(
             description="Facts of the host when it was recorded (kernel, kvm, tracing, tools, "
-            "caller), and `findings`: what each means. As `gmemscope doctor --json` says it."
+            "caller), and `findings`: what each means. As `gmemscope doctor --json` prints it."
         ),
     ]
     collector: Annotated[
@@ -69,7 +69,7 @@ def coverage_view(reader: "Reader", recording_id: int) -> CoverageView:
 
 
 def coverage_of(recording: RecordingView, losses: list[Loss]) -> CoverageView:
-    said = recording.coverage
+    kept = recording.coverage
     return CoverageView(
         recording=recording.id,
         source=recording.source,
@@ -77,14 +77,14 @@ def coverage_of(recording: RecordingView, losses: list[Loss]) -> CoverageView:
         silent_ms=recording.silent_ms,
         behind_ms=recording.behind_ms,
         kernel_release=recording.kernel_release,
-        sees=said.get("sees"),
-        conversion_ranges=said.get("conversion_ranges"),
-        missing=said.get("missing"),
-        notes=said.get("notes", []),
-        events=said.get("events"),
-        unused_events=said.get("unused_events"),
-        host=said.get("host"),
-        collector=said.get("collector"),
+        sees=kept.get("sees"),
+        conversion_ranges=kept.get("conversion_ranges"),
+        missing=kept.get("missing"),
+        notes=kept.get("notes", []),
+        events=kept.get("events"),
+        unused_events=kept.get("unused_events"),
+        host=kept.get("host"),
+        collector=kept.get("collector"),
         lost_events=recording.lost_events,
         losses=loss_sums(losses),
     )

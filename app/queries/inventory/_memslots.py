@@ -1,4 +1,4 @@
-"""What is said of a memslot."""
+"""What is shown of a memslot."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,18 +12,18 @@ from app.model.guest import PAGE_SHIFT, Memslot
 class MemslotView:
     """One memslot between two calls that changed it."""
 
-    slot: Annotated[int | None, Field(description="Null: it has an id, but nothing told which.")]
+    slot: Annotated[int | None, Field(description="Null: it has an id, but it is not known which.")]
     as_id: Annotated[int, Field(description="Address space: 1 is SMM on x86.")]
     base_gfn: int
     npages: int
     gpa: Annotated[str, Field(examples=["0x100000000"])]
     size: Annotated[int, Field(description="Bytes.")]
-    flags: Annotated[int | None, Field(description="KVM_MEM_*. Null: not told.")]
+    flags: Annotated[int | None, Field(description="KVM_MEM_*. Null: not recorded.")]
     backing: Annotated[str, Field(description="hva, mixed or gmem")]
     backing_certainty: Annotated[str, Field(description="seen, inferred or unknown")]
     can_be_private: Annotated[bool, Field(description="False: only an hva backs it.")]
     userspace_addr: Annotated[
-        str | None, Field(description="Null: not told.", examples=["0x7f3200000000"])
+        str | None, Field(description="Null: not recorded.", examples=["0x7f3200000000"])
     ]
     guest_memfd: Annotated[int | None, Field(description="The VMM's file descriptor.")]
     guest_memfd_offset: Annotated[int | None, Field(description="Bytes.")]

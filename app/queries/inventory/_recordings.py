@@ -1,4 +1,4 @@
-"""What is said of a recording."""
+"""What is shown of a recording."""
 
 import time
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class RecordingView:
         int | None,
         Field(
             description="While a live recording is written: how long ago that happened which is "
-            "stored last. Null: its collector does not say."
+            "stored last. Null: its collector does not report it."
         ),
     ]
     clock: Annotated[str, Field(description="The trace's own clock.", examples=["mono"])]
@@ -59,7 +59,7 @@ LATE_MS = 5000
 """A collector that keeps up is behind by less than a second."""
 DAMAGED = "the database is damaged"
 NO_HOST = "unknown"
-"""In place of a host whose row is lost: the recording is said to be damaged then."""
+"""In place of a host whose row is lost: the recording is shown as damaged then."""
 
 
 def recording_views(reader: Catalogue) -> list[RecordingView]:
@@ -81,7 +81,7 @@ def recording_views(reader: Catalogue) -> list[RecordingView]:
 def recording_view(
     reader: Catalogue, recording: Recording, host: str, vms: list[int]
 ) -> RecordingView:
-    """Compose what is said of a recording. One whose writer died is said to be incomplete at once,
+    """Compose what is shown of a recording. One whose writer died is incomplete at once,
     though that is stored only when the next one opens the database to write; so is one of which
     damage was met."""
     wall, writing = recording.wall_start_ns, reader.writing(recording)
@@ -115,13 +115,13 @@ def recording_view(
 
 
 def behind_ms(recording: Recording) -> int | None:
-    """By what its collector told last of the recording's clock and of the wall's: it may be at
-    work for long on what it has not told of yet."""
-    told = recording.coverage.get("collector", {})
-    if "at_t" not in told:
+    """By what its collector stored last of the recording's clock and of the wall's: it may be at
+    work for long on what it has not stored yet."""
+    counters = recording.coverage.get("collector", {})
+    if "at_t" not in counters:
         return None
-    since_ms = time.time_ns() // 10**6 - int(told["at_unix_ms"])
-    return max(0, int(told["at_t"] - recording.complete_t) // 10**6 + since_ms)
+    since_ms = time.time_ns() // 10**6 - int(counters["at_unix_ms"])
+    return max(0, int(counters["at_t"] - recording.complete_t) // 10**6 + since_ms)
 
 
 def what_is_wrong(
@@ -137,8 +137,8 @@ def what_is_wrong(
         where = "1 stretch" if len(lost) == 1 else f"{len(lost)} stretches"
         damaged.append(f"{events:,} events in {where}, now a loss")
     if damaged:
-        told = "gmemscope check lists all damage"
-        reasons.append(f"{DAMAGED} ({', '.join(damaged)}); {told}")
+        advice = "gmemscope check lists all damage"
+        reasons.append(f"{DAMAGED} ({', '.join(damaged)}); {advice}")
     return reasons
 
 

@@ -1,4 +1,4 @@
-"""What is said of a VM, and finding one by what people call it."""
+"""What is shown of a VM, and finding one by what people call it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,15 @@ from typing import Annotated
 from pydantic import Field
 
 from app.model.guest import Totals
-from app.queries.figures import AtLeast, TotalsView, bounded, known_mixed, row_id, told, totals_view
+from app.queries.figures import (
+    AtLeast,
+    TotalsView,
+    bounded,
+    figure,
+    known_mixed,
+    row_id,
+    totals_view,
+)
 from app.store.catalogue import Catalogue
 from app.store.errors import NotFound
 from app.store.schema import Vm
@@ -57,12 +65,14 @@ class VmView:
     created_certainty: Annotated[str, Field(description="seen, inferred or unknown")]
     ended_t: Annotated[int | None, Field(description="Null: not seen to end.")]
     ended_is_inferred: bool
-    is_unattributed: Annotated[bool, Field(description="Holds what belongs to no VM that is told.")]
+    is_unattributed: Annotated[
+        bool, Field(description="Holds what belongs to no VM that is known.")
+    ]
     may_be_several: Annotated[
         bool,
         Field(
             description="Calls of several VMs may stand under this one, or some of its calls under "
-            "another: nothing tells the processes or descriptors apart. Pages that depend on it "
+            "another: nothing distinguishes the processes or descriptors. Pages that depend on it "
             "are unknown."
         ),
     ]
@@ -89,7 +99,7 @@ class VmView:
 
 
 def vm_view(reader: Catalogue, vm: Vm) -> VmView:
-    """Compose what is said of a VM."""
+    """Compose what is shown of a VM."""
     totals, mixed_blocks = last_totals(reader, vm)
     mixed_2m, least = known_mixed(mixed_blocks, totals, layout_is_known=vm.layout_is_known)
     return VmView(
@@ -150,7 +160,7 @@ def conversions_line(counts: ConversionCounts) -> str:
     """As commands print it."""
     changed = "which pages changed is not recorded"
     if counts.effective_pages is not None:
-        changed = f"{told(counts, 'effective_pages', '{:,}'.format)} pages changed"
+        changed = f"{figure(counts, 'effective_pages', '{:,}'.format)} pages changed"
     return (
         f"{counts.requested:,} conversions: {counts.applied:,} applied, {counts.failed:,} failed, "
         f"{counts.unconfirmed:,} unconfirmed; {changed}"

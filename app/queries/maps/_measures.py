@@ -1,4 +1,4 @@
-"""What a map can show of a recording, and what it says where it cannot."""
+"""What a map can show of a recording, and its message where it cannot."""
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,14 @@ def why_not(recording: Recording, vm: Vm, measure: Measure) -> str | None:
     would not be."""
     if measure is Measure.PRIVATE:
         return None
-    told = {one["capability"]: str(one["costs"]) for one in recording.coverage.get("missing", [])}
+    costs = {one["capability"]: str(one["costs"]) for one in recording.coverage.get("missing", [])}
     if not any(vm.events_by_kind.get(kind.name.lower()) for kind in _KINDS[measure]):
         is_fault = measure is Measure.PAGE_FAULTS
         what = "guest page fault" if is_fault else "conversion"
         capability = "page-faults" if is_fault else "conversions"
-        return told.get(capability, f"This recording has no {what} of this VM.")
+        return costs.get(capability, f"This recording has no {what} of this VM.")
     if measure in _NEEDS_RANGES and recording.coverage.get("conversion_ranges") == "none":
-        return told.get("conversion-ranges")
+        return costs.get("conversion-ranges")
     return _OF_OLD if measure.is_churn and not has_churn(vm) else None
 
 

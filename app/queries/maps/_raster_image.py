@@ -1,4 +1,4 @@
-"""From a raster of numbers to palette indices: what each pixel of the map says."""
+"""From a raster of numbers to palette indices: what each pixel of the map shows."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -129,7 +129,8 @@ def conversion_pixels(raster: Raster, is_open: Mask | None = None) -> Pixels:
 
 
 def return_pixels(churn: Churn) -> Pixels:
-    """Palette indices [height, width] of the number of returns; unknown where nothing is told."""
+    """Palette indices [height, width] of the number of returns; unknown where nothing is
+    recorded."""
     is_present = churn.present > 0
     pixels = density_pixels(churn.returns, is_present)
     hatch_where_unknown(pixels, churn, is_present & (churn.returns == 0))

@@ -228,5 +228,5 @@ def cell_batches(
 
 
 def _known(counts: npt.NDArray[Any], is_open: npt.NDArray[np.bool_]) -> pa.Array:
-    """Without what says nothing: that there were at least 0."""
+    """Without what excludes nothing: that there were at least 0."""
     return pa.array(counts, mask=is_open & (counts == 0))

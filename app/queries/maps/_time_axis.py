@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def stretch_of(
     reader: "Reader", vm_id: int, from_t: int | None, to_t: int | None
 ) -> tuple[int, int]:
-    """The half-open stretch that is meant; what is not said is the VM's whole life.
+    """The half-open stretch that is meant; what is not given is the VM's whole life.
 
     Never empty: a stretch that lies outside its life is taken as it is.
     """

@@ -36,7 +36,7 @@ class TallyRow:
 
 @dataclass(frozen=True, slots=True)
 class TallyTable:
-    """One way to tell conversions apart."""
+    """One way to distinguish conversions."""
 
     dimension: str
     rows: list[TallyRow]
@@ -111,8 +111,8 @@ def filter_text(
             members = To if dimension is Dimension.DIRECTION else Outcome
             return f"{dimension}={members(value).name.lower()}"
         case Dimension.CAUSE:
-            is_told_apart = sum(other >> 8 == value >> 8 for other in values) == 1
-            return f"cause={Cause(value >> 8).name.lower()}" if is_told_apart else None
+            is_distinct = sum(other >> 8 == value >> 8 for other in values) == 1
+            return f"cause={Cause(value >> 8).name.lower()}" if is_distinct else None
         case Dimension.SIZE:
             return f"size={SIZE_NAMES[SizeClass(size_name(value))]}"
         case Dimension.VCPU:

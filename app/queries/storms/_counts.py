@@ -68,9 +68,9 @@ class Statistic:
     of: Callable[[Counted], Any]
     """None where nothing is known of it."""
     is_open: Callable[[Counted], bool] = lambda _: False
-    """Whether it is a lower bound, and says nothing where it is 0."""
+    """Whether it is a lower bound, and excludes nothing where it is 0."""
     words: str | None = None
-    """None: it is told beside others only, in the sentences that name it."""
+    """None: it is shown beside others only, in the sentences that name it."""
     unit: Unit = "count"
     has_line: bool = True
     """In a terminal; not if it is in a sentence there, or nobody misses it."""

@@ -1,7 +1,7 @@
 """What happened in a stretch of time, in one sentence made from its numbers."""
 
 from app.model.stats import Dimension
-from app.queries.figures import AT_LEAST, share, told
+from app.queries.figures import AT_LEAST, figure, share
 from app.queries.storms._breakdowns import TallyRow
 from app.queries.storms._parts import PagesView, PingPongView, StretchView
 
@@ -49,7 +49,7 @@ def _what(facts: StretchView) -> str:
 def _changed(pages: PagesView, moved: int, *, has_memslots: bool) -> str:
     if not moved:
         return "no page in a memslot changed" if has_memslots else "no page changed"
-    text = f"{told(pages, 'changed', '{:,}'.format)} page changes"
+    text = f"{figure(pages, 'changed', '{:,}'.format)} page changes"
     net = pages.net_private_bounds
     if net is None:
         return text
@@ -77,9 +77,9 @@ def _why(facts: StretchView) -> str:
         "VMM": "of the VMM's own accord",
     }
     cause, certainty = main.value.removesuffix(")").split(" (")
-    said = "" if certainty == "seen" else f", {certainty}"
+    in_doubt = "" if certainty == "seen" else f", {certainty}"
     part = "" if main.share == 1 else f"{share(main.share)} of them "
-    return f" ({part}{reasons[cause]}{said})"
+    return f" ({part}{reasons[cause]}{in_doubt})"
 
 
 def _costs(facts: StretchView) -> list[str]:
@@ -92,7 +92,7 @@ def _costs(facts: StretchView) -> list[str]:
         costs.append(f"{least}{left:,} more 2 MiB blocks were left mixed than before")
     threads = next(table.values for table in facts.by if table.dimension == Dimension.THREAD)
     if facts.latency.share_of_threads is not None:
-        spent = told(facts.latency, "share_of_threads", share)
+        spent = figure(facts.latency, "share_of_threads", share)
         whose = "its thread" if threads == 1 else f"its {threads:,} threads"
         costs.append(f"{whose} spent {spent} of the time inside the calls")
     return costs

@@ -1,4 +1,4 @@
-"""A stretch of time in full: what a storm's page, a brushed selection and a report say of it."""
+"""A stretch of time in full: what a storm's page, a brushed selection and a report show of it."""
 
 from collections.abc import Sequence
 

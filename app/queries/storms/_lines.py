@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from app.queries.figures import NOT_RECORDED, THIN_SPACE, duration, plural, rate, share, told
+from app.queries.figures import NOT_RECORDED, THIN_SPACE, duration, figure, plural, rate, share
 from app.queries.storms._counts import Unit
 from app.queries.storms._parts import CallsView, HugePagesView, PagesView, StretchView
 from app.queries.storms._storms import Boot, StormList, StormRow
@@ -46,7 +46,7 @@ def list_lines(found: StormList) -> Iterator[str]:
 def _faults(boot: Boot) -> str:
     if boot.page_faults is None:
         return f"page faults {NOT_RECORDED}"
-    return f"{told(boot, 'page_faults', plain)} page faults"
+    return f"{figure(boot, 'page_faults', plain)} page faults"
 
 
 def storm_line(storm: StormRow) -> str:
@@ -61,7 +61,7 @@ def storm_line(storm: StormRow) -> str:
 
 
 def fact_lines(facts: StretchView) -> Iterator[str]:
-    """What stands out, most telling first."""
+    """What stands out, most of all first."""
     calls, pages, latency = facts.calls, facts.pages, facts.latency
     yield (
         f"{calls.requested:,} requested: {calls.applied:,} applied ({_noop_text(calls)}), "
@@ -72,9 +72,10 @@ def fact_lines(facts: StretchView) -> Iterator[str]:
     yield from _page_lines(pages)
     if latency.p50_ns is not None:
         yield (
-            f"latency p50 {told(latency, 'p50_ns', duration)}, "
-            f"p99 {told(latency, 'p99_ns', duration)}, max {told(latency, 'max_ns', duration)}; "
-            f"{told(latency, 'total_ns', duration)} in all"
+            f"latency p50 {figure(latency, 'p50_ns', duration)}, "
+            f"p99 {figure(latency, 'p99_ns', duration)}, "
+            f"max {figure(latency, 'max_ns', duration)}; "
+            f"{figure(latency, 'total_ns', duration)} in all"
         )
     else:
         yield f"latency {NOT_RECORDED}"
@@ -96,7 +97,7 @@ def fact_lines(facts: StretchView) -> Iterator[str]:
     yield from _block_lines(facts.huge_pages)
     for part, name, statistic in facts.alone():
         if statistic.has_line:
-            yield f"{statistic.words}: {told(part, name, _WRITERS[statistic.unit])}"
+            yield f"{statistic.words}: {figure(part, name, _WRITERS[statistic.unit])}"
     for loss in facts.losses[:MOST_LINES]:
         count = "an unknown number of" if loss.count is None else f"{loss.count:,}"
         yield f"{count} events lost at t+{loss.from_t / 1e9:.6f} s: the numbers are too low"
@@ -105,7 +106,7 @@ def fact_lines(facts: StretchView) -> Iterator[str]:
 def _noop_text(calls: CallsView) -> str:
     if calls.noop is None:
         return f"how many changed nothing is {NOT_RECORDED}"
-    return f"{told(calls, 'noop', plain)} changed nothing"
+    return f"{figure(calls, 'noop', plain)} changed nothing"
 
 
 def _page_lines(pages: PagesView) -> Iterator[str]:
@@ -116,8 +117,8 @@ def _page_lines(pages: PagesView) -> Iterator[str]:
     if pages.net_private is None:
         net = f"{bounds.lower:+,} to {bounds.upper:+,} private" if bounds else "not known"
     yield (
-        f"{told(pages, 'changed', plain)} pages changed ({told(pages, 'to_private', plain)} to "
-        f"private, {told(pages, 'to_shared', plain)} to shared), net {net}"
+        f"{figure(pages, 'changed', plain)} pages changed ({figure(pages, 'to_private', plain)} to "
+        f"private, {figure(pages, 'to_shared', plain)} to shared), net {net}"
     )
 
 
@@ -126,9 +127,9 @@ def _block_lines(huge: HugePagesView) -> Iterator[str]:
         yield f"2 MiB blocks broken or healed: {NOT_RECORDED}"
     elif huge.broken or huge.healed:
         yield (
-            f"2 MiB blocks: times broken {told(huge, 'broken', plain)}, times healed "
-            f"{told(huge, 'healed', plain)}; mixed before {told(huge, 'mixed_before', plain)}, "
-            f"after {told(huge, 'mixed_after', plain)}"
+            f"2 MiB blocks: times broken {figure(huge, 'broken', plain)}, times healed "
+            f"{figure(huge, 'healed', plain)}; mixed before {figure(huge, 'mixed_before', plain)}, "
+            f"after {figure(huge, 'mixed_after', plain)}"
         )
 
 

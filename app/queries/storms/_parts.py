@@ -1,4 +1,4 @@
-"""The parts of what is said of a stretch of time: of a storm, a brushed selection, a report."""
+"""The parts of what is shown of a stretch of time: of a storm, a brushed selection, a report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -224,7 +224,7 @@ class PingPongView:
 
 @dataclass(frozen=True, slots=True)
 class BreakerView:
-    """Conversions of one run of pages that left 2 MiB blocks mixed; told by the first of them."""
+    """Conversions of one run of pages that left 2 MiB blocks mixed; shown by the first of them."""
 
     seq: int
     t: int

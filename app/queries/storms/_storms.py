@@ -177,7 +177,7 @@ class Storms:
         )
 
     def has_facts(self, vm: Vm, from_t: int, to_t: int) -> bool:
-        """Were they counted, so that they are told at once?"""
+        """Were they counted, so that they are there at once?"""
         return self._cache.holds(self._key(vm, from_t, to_t))
 
     def _key(self, vm: Vm, from_t: int, to_t: int) -> tuple[object, ...]:

@@ -32,7 +32,7 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Plain text, and who says so, if they like."""
+    """Plain text, and who wrote it, if they like."""
 
     text: str
     author: str | None = None
@@ -52,7 +52,7 @@ def add_note(engine: Engine, vm_id: int, pinned: Pinned, written: Written) -> in
 def change_note(
     engine: Engine, vm_id: int, note_id: int, revision: int, pinned: Pinned, written: Written
 ) -> None:
-    """Replace what revision `revision` says. Raises NotFound, Conflict if somebody else changed
+    """Replace the note's revision `revision`. Raises NotFound, Conflict if somebody else changed
     the note since, and StoreError."""
     values = asdict(pinned) | asdict(written)
     this = (col(Note.id) == note_id, col(Note.vm_id) == vm_id)
@@ -78,9 +78,9 @@ def delete_note(engine: Engine, vm_id: int, note_id: int) -> None:
 
 @contextmanager
 def _change(engine: Engine, vm_id: int) -> Iterator[Connection]:
-    """A transaction that changes a VM's notes, and tells those who watch the VM that it did."""
+    """A transaction that changes a VM's notes, which those who watch the VM see."""
     kept = select(col(Recording.id)).where(col(Recording.state) != RecordingState.DELETING)
-    tell = (
+    count_up = (
         update(Vm)
         .where(col(Vm.id) == vm_id, col(Vm.recording_id).in_(kept))
         .values(notes_revision=col(Vm.notes_revision) + 1)
@@ -88,7 +88,7 @@ def _change(engine: Engine, vm_id: int) -> Iterator[Connection]:
     # Immediate, for it waits: a transaction that begins to write after others did is refused.
     immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
     with explained(str(engine.url.database)), immediate.begin() as connection:
-        if not _rows(connection.execute(tell)):
+        if not _rows(connection.execute(count_up)):
             raise NotFound(f"there is no VM {vm_id}")
         yield connection
 

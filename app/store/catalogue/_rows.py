@@ -1,4 +1,4 @@
-"""The rows that say what there is: hosts, recordings, VMs, memslots, losses, notes and so on."""
+"""The rows of what there is: hosts, recordings, VMs, memslots, losses, notes and so on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +71,7 @@ class Catalogue:
     ) -> list[Vm]:
         """In the order in which they became known; of all recordings if none is named.
 
-        A recording's unattributed VM holds the events that belong to no VM that could be told.
+        A recording's unattributed VM holds the events that belong to no VM that is known.
         """
         query = (
             select(Vm)
@@ -111,7 +111,7 @@ class Catalogue:
             return read_heads(self._engine)
 
     def writing(self, recording: Recording) -> Writing | None:
-        """Of a recording that is said to be being written; None if it is not."""
+        """Of a recording that is marked as being written; None if it is not."""
         with explained(str(self._engine.url.database)):
             return writing(self._engine, recording)
 
@@ -167,7 +167,7 @@ class Catalogue:
         return _as_written(found)
 
     def losses_by_damage(self, vm_id: int) -> list[Loss]:
-        """Stretches of a VM that damage took, as far as it was met: rows alone tell of none."""
+        """Stretches of a VM that damage took, as far as it was met: rows alone show none."""
         return []
 
     def damaged_rows(self, recording: Recording) -> list[str]:

@@ -88,7 +88,7 @@ def _alive(engine: Engine, rows: list[_Row]) -> set[int | None]:
 
 
 def writing(engine: Engine, recording: Recording) -> Writing | None:
-    """Of a recording that is said to be being written; None if it is not."""
+    """Of a recording that is marked as being written; None if it is not."""
     if recording.state != RecordingState.WRITING:
         return None
     is_alive = is_held_by(engine, recording.writer_pid)

@@ -1,6 +1,6 @@
 """Where stored columns enter: compiled code relies on what passes here, whatever the file held.
 
-Checksums tell what was not stored. Old databases have none, recordings still being written have
+Checksums show what was not stored. Old databases have none, recordings still being written have
 none of all, and who writes a file anew can make them fit.
 """
 
@@ -110,13 +110,13 @@ def find_wrong_change(
     explicit: ChangeArray,
 ) -> int:
     """The first such change; -1 if there is none."""
-    told = 0
+    taken = 0
     for i in range(index.size):
         event = index[i]
         if states[i] & IS_EXPLICIT:
-            row = explicit[told]
+            row = explicit[taken]
             gfn, npages = signed(row.gfn), signed(row.npages)
-            told += 1
+            taken += 1
             if event < 0 or (event >= event_gfn.size and event_gfn.size > 0):
                 return i
         else:

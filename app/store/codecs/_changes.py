@@ -1,7 +1,7 @@
-"""Changes to blob and back, told relative to the events that made them.
+"""Changes to blob and back, relative to the events that made them.
 
 Most changes cover their event's whole range at its time, so most columns are zeros and cost next
-to nothing. Rows that have no event, or whose event tells no range, are told in full ("explicit").
+to nothing. Rows that have no event, or whose event has no range, are stored in full ("explicit").
 """
 
 from dataclasses import dataclass
@@ -66,10 +66,13 @@ def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, fir
     columns = split("event_step", np.diff(index, prepend=0))
     columns |= split("states", states)
     columns |= split("mixed_delta", zigzag(changes["mixed_delta"]))
-    told = np.flatnonzero(is_explicit)
+    explicit_rows = np.flatnonzero(is_explicit)
     t, gfn, npages = np.zeros_like(gfn_offset), zigzag(gfn_offset), zigzag(npages_offset)
-    t[told], gfn[told] = changes["t"][told] - first_t, changes["gfn"][told]
-    npages[told] = changes["npages"][told]
+    t[explicit_rows], gfn[explicit_rows] = (
+        changes["t"][explicit_rows] - first_t,
+        changes["gfn"][explicit_rows],
+    )
+    npages[explicit_rows] = changes["npages"][explicit_rows]
     columns |= split("t", t) | split("gfn", gfn) | split("npages", npages)
     return write_batch(columns)
 
@@ -102,7 +105,7 @@ def _event_index(offsets: Signed, has_no_event: npt.NDArray[np.bool_]) -> Signed
 def _bases(
     events: EventArray, index: Signed, has_no_event: npt.NDArray[np.bool_], first_t: int
 ) -> tuple[Unsigned, Unsigned, Signed, npt.NDArray[np.bool_]]:
-    """(gfn, npages, t, is_explicit) that each row is told against."""
+    """(gfn, npages, t, is_explicit) that each row is relative to."""
     if not len(events):
         nothing = np.zeros(len(index), dtype=np.uint64)
         return nothing, nothing, nothing.view(np.int64), np.ones(len(index), dtype=np.bool_)
@@ -133,13 +136,13 @@ def select_changes(
     A row of no pages (a forgotten default) belongs to every gfn window.
     """
     first_t, end_t, first_gfn, end_gfn = window
-    count, told = 0, 0
+    count, taken = 0, 0
     for i in range(index.size):
         state = states[i]
         if state & IS_EXPLICIT:
-            row = explicit[told]
+            row = explicit[taken]
             t, gfn, npages = row.t, np.int64(row.gfn), np.int64(row.npages)
-            told += 1
+            taken += 1
         else:
             event = index[i]
             t = effect_t[event]

@@ -1,4 +1,4 @@
-"""Events to blob and back. docs/schema.md tells readers without us what the columns mean."""
+"""Events to blob and back. docs/schema.md lists for readers without us what the columns mean."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ def _usual_aux(to: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
 
 
 def _threads(events: EventArray) -> pa.Array:
-    """A dictionary column of tid << 16 | vcpu: a vCPU's thread says both in one index."""
+    """A dictionary column of tid << 16 | vcpu: a vCPU's thread has both in one index."""
     vcpu = events["vcpu"].astype(np.int64) & 0xFFFF
     threads = (events["tid"].astype(np.int64) << 16) | vcpu
     # pyarrow's own encoding would load all of pyarrow.compute: 14 MB, in the agent too.

@@ -76,7 +76,7 @@ class WriterLock:
 
     def mark(self) -> None:
         """Leave the time at which the holder stored something. That of the database's files would
-        not tell: others write notes into them."""
+        not show it: others write notes into them."""
         with suppress(OSError):  # what was stored is stored
             self._sign()
 
@@ -92,7 +92,7 @@ class WriterLock:
 
 
 def is_held_by(engine: Engine, process: int | None) -> bool:
-    """Whether this process holds the writer lock now, as far as can be told: a holder is not named
+    """Whether this process holds the writer lock now, as far as is known: a holder is not named
     in the moment after it took the lock. Databases without such locks, and locks that this user may
     not look at, are taken at their word."""
     if engine.dialect.name != "sqlite":

@@ -110,7 +110,7 @@ def make_file(place: Place) -> None:
 
 
 def _require_writable(path: Path) -> None:
-    """SQLite would say only that it cannot open something."""
+    """SQLite would report only that it cannot open something."""
     os.close(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

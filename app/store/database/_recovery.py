@@ -57,7 +57,7 @@ def _mark_incomplete(session: Session, recording_id: int, word: str | None) -> N
 
 
 def what_is_missing(recording: Recording, word: str | None) -> str:
-    """What a writer that ended without finishing left out, in words; `word`: it said so itself."""
+    """What a writer that ended without finishing left out, in words; `word`: its own."""
     last_s, complete_s = recording.last_t / 1e9, recording.complete_t / 1e9
     ended = word or f"the writer (process {recording.writer_pid}) ended without finishing"
     return (

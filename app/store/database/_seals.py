@@ -56,7 +56,7 @@ class SealChecks:
         self._sound: set[tuple[str, int]] = set()
 
     def is_sound(self, connection: Connection, table: str, key: int) -> bool:
-        """As far as can be told: of the memslots or guest_memfds of a VM, of the losses of a
+        """As far as can be checked: of the memslots or guest_memfds of a VM, of the losses of a
         recording, or of one VM or recording itself with its host's name and which VMs it has."""
         if (table, key) in self._sound:
             return True

@@ -1,7 +1,7 @@
 """Rasters of wide windows from summaries, of narrow ones from changes, of both kinds at once.
 
 A summary draws exactly where the grid's edges are borders of its quanta and blocks. Columns must
-be so throughout; rows that are not (of a memslot smaller than a block, say) are drawn from changes,
+be so throughout; rows that are not (as of a memslot smaller than a block) are drawn from changes,
 while the others need only the summary.
 """
 

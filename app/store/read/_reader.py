@@ -80,7 +80,7 @@ class Reader(EventReader):
         """The grid nearest to the one wanted that `raster` draws fast, and exactly.
 
         It has the same rows and at most as many columns; edges move by less than a cell, and not at
-        all in narrow windows (app.store.read). Say its edges, not those that were asked for.
+        all in narrow windows (app.store.read). Show its edges, not those that were asked for.
         """
         with snapshot(self._engine) as connection:
             return fit_grid(grid, self._segments.of_vm(connection, vm_id))

@@ -23,14 +23,14 @@ EDITION = 3
 WITH_FAULTS = 2
 """From this edition on, summaries hold page faults."""
 WITH_CHURN = 3
-"""From this edition on, changes tell returns, and which 2 MiB block became mixed."""
+"""From this edition on, changes mark returns, and which 2 MiB block became mixed."""
 
 
 class RecordingState(StrEnum):
     WRITING = "writing"
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
-    """Something is missing; incomplete_reason says what."""
+    """Something is missing; incomplete_reason names it."""
     DELETING = "deleting"
     """Its segments are being removed; no reader shows it any more."""
 
@@ -111,7 +111,7 @@ class Vm(SQLModel, table=True):
     failed: int = Field(default=0, sa_type=BigInteger)
     unconfirmed: int = Field(default=0, sa_type=BigInteger)
     to_unknown: int | None = Field(default=None, sa_type=BigInteger)
-    """Applied conversions of which nothing tells the direction. NULL: not counted then."""
+    """Applied conversions whose direction is not recorded. NULL: not counted then."""
     uncertain: int | None = Field(default=None, sa_type=BigInteger)
     """Conversions that leave open what they changed (app.model.events). NULL: not counted then."""
     effective_pages: int = Field(default=0, sa_type=BigInteger)

@@ -32,7 +32,7 @@ from app.store.segments._window import Window
 _COLUMNS = ("effect_step", "gfn", "npages", "kind", "to", "outcome", "range_certainty")
 _BYTE_COLUMNS = ("kind", "to", "outcome", "range_certainty")
 NOWHERE, SOMEWHERE, EVERYWHERE = range(3)
-"""Where an event was: not told, its range, or possibly any page."""
+"""Where an event was: not recorded, its range, or possibly any page."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class SegmentColumns:
         return output[:count]
 
     def narrowed(self, indices: Signed, where: EventFilter) -> Signed:
-        """Those of these events that a filter wants, as far as these columns tell."""
+        """Those of these events that a filter wants, as far as these columns show."""
         if where.lives is not None:
             indices = indices[self._in_any_life(where.lives)[indices]]
         columns: Columns = {"gfn": self.gfn, "npages": self.npages, **self.bytes_}

@@ -60,15 +60,15 @@ def count_their_changes(
     explicit_npages: Unsigned,
 ) -> None:
     """Count the pages that changed from one known state to the other, take back that an event was a
-    no-op, and tell it uncertain where the state before is unknown; see app.store.codecs for
+    no-op, and count it as uncertain where the state before is unknown; see app.store.codecs for
     what the rows are."""
-    column, told, last_event, last_uncertain = ZERO, ZERO, -1, -1
+    column, taken, last_event, last_uncertain = ZERO, ZERO, -1, -1
     width = counts.shape[0]
     for row in range(index.size):
         state, event = states[row], index[row]
         if state & IS_EXPLICIT:
-            npages = signed(explicit_npages[told])
-            told += 1
+            npages = signed(explicit_npages[taken])
+            taken += 1
         else:
             npages = signed(event_npages[event]) + npages_offset[row]
         if state & HAS_NO_EVENT or not is_chosen[event]:
@@ -81,8 +81,8 @@ def count_their_changes(
             counts[column, PAGES_TO_PRIVATE] += npages
         elif before == PRIVATE and after == SHARED:
             counts[column, PAGES_TO_SHARED] += npages
-        is_told = after < STATE_UNKNOWN or before == STATE_UNKNOWN
-        if before != NO_MEMSLOT and is_told and event > last_event:
+        is_known = after < STATE_UNKNOWN or before == STATE_UNKNOWN
+        if before != NO_MEMSLOT and is_known and event > last_event:
             counts[column, NOOP] -= 1
             last_event = event
         if before == STATE_UNKNOWN and event > last_uncertain:

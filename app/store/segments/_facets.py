@@ -26,7 +26,7 @@ class SegmentFacets:
         return sum(column.nbytes for column in columns)
 
     def matching(self, where: EventFilter) -> Mask | None:
-        """Which events match as far as these columns tell; None: all do."""
+        """Which events match as far as these columns show; None: all do."""
         by_call = matching(where, {"cause": self.cause, "errno": self.errno})
         threads = matching(where, {"tid": self.tids, "vcpu": self.vcpus})
         if threads is None:

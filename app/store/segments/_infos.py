@@ -99,7 +99,7 @@ def _query(vm_id: int) -> Select[Any]:
 
 
 def _is_sound(row: Mapping[Any, Any]) -> bool:
-    """Whether a segment's bounds are what was stored, as far as can be told."""
+    """Whether a segment's bounds are what was stored, as far as can be checked."""
     return row["row_checksum"] in (None, segment_row_checksum(row))
 
 

@@ -74,7 +74,7 @@ def mend(
             page_map = _map_before(segments, connection, vm_id, infos[:i])
             story = _Story(page_map, memslots, infos[i - 1].last_t if i else -LIMIT)
         with decoding(info, SEGMENT):  # the times of segments need not fit together
-            events, changes = _told_anew(segments, connection, info, story)
+            events, changes = _made_anew(segments, connection, info, story)
             if info.has_keyframe:
                 known = segments.keyframe(connection, vm_id, info)
                 changes = np.concatenate([changes, story.learn(known, info.last_t)])
@@ -86,14 +86,14 @@ def mend(
     return mended
 
 
-def _told_anew(
+def _made_anew(
     segments: StoredSegments, connection: Connection, info: SegmentInfo, story: "_Story"
 ) -> tuple[EventArray, ChangeArray]:
     if info.is_lost:
         events = _loss(info)
         return events[: info.event_count], story.lose(info, events)
     events = segments.stored_events(connection, info)
-    return events, story.tell(info, events)
+    return events, story.changes_of(info, events)
 
 
 def _map_before(
@@ -144,7 +144,7 @@ class _Story:
             together["event"][together["event"] >= info.first_seq + info.event_count] = -1
         return together
 
-    def tell(self, info: SegmentInfo, events: EventArray) -> ChangeArray:
+    def changes_of(self, info: SegmentInfo, events: EventArray) -> ChangeArray:
         """Take the map through the events of a segment. Returns its changes."""
         painted, at = events.copy(), 0
         times = effect_time(painted)

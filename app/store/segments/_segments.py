@@ -216,7 +216,7 @@ class Segments:
         )
 
     def timeline(self, connection: Connection, info: SegmentInfo) -> TimelineSummary:
-        """The segment must have a summary. One that an earlier gmemscope wrote and that tells less
+        """The segment must have a summary. One that an earlier gmemscope wrote and that holds less
         is made anew from the segment."""
         return self._cache.get(
             ("timeline", info.id),

@@ -47,7 +47,7 @@ class Part:
         return int(both.min()), int(both.max())
 
     def gfns(self) -> tuple[int, int]:
-        """The gfns that its events and changes lie in; (0, 0) if none tells, all if any may."""
+        """The gfns that its events and changes lie in; (0, 0) if none names one, all if any may."""
         places = places_of(self.events["kind"], self.events["range_certainty"])
         if (places == EVERYWHERE).any() or (self.changes["npages"] == 0).any():
             return 0, LIMIT

@@ -64,7 +64,7 @@ class VmTotals:
 
 
 def page_values(page_map: PageMap) -> dict[str, int]:
-    """Those that say what the VM's pages are."""
+    """Those of what the VM's pages are."""
     pages = page_map.totals()
     return {
         "private_pages": pages.private,

@@ -164,7 +164,7 @@ class RecordingWriter:
             self._finish(error)
         except StoreError as failure:
             # Whoever opens the database next marks the recording incomplete; the first error,
-            # if there is one, says more than this consequence of it.
+            # if there is one, explains more than this consequence of it.
             self._lock.leave_word(self._incomplete_reason or reason_of(error or failure))
             if error is None:
                 raise

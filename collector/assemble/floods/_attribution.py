@@ -43,7 +43,7 @@ class Attribution:
             (
                 self.files.strange_calls,
                 "calls of fallocate, on files that are no guest_memfds as "
-                "far as the recording tells",
+                "far as the recording shows",
             ),
             (self.files.strange_pages, "pages of the page cache, of no guest_memfd that is known"),
             (self._unmaps.strange, "unmapped ranges of VMMs, which met no memslot that is known"),
@@ -117,7 +117,7 @@ class Attribution:
         return self._finder.find(caller) or self._vms.known.unattributed
 
     def _of_vcpu(self, caller: Caller) -> tuple[int, int]:
-        """Its VM, and its number if its fd tells."""
+        """Its VM, and its number if its fd is known."""
         tid, fd = caller.tid, caller.fd
         file = self._vms.file(tid, fd) if fd >= 0 else None
         vm = self._finder.of_thread(tid, fd) or self._vms.known.unattributed
@@ -179,7 +179,7 @@ class Attribution:
     def _strays_doubted(
         self, calls: CallArray, rows: EventArray, stray: Mask
     ) -> Iterator[tuple[LiveVm, Extra]]:
-        """Of conversions that are of one of several VMs, none can tell which."""
+        """Of conversions that are of one of several VMs, it is not known which."""
         which = np.flatnonzero(stray)
         on_files = calls["code"][which] == CallCode.SET_ATTRIBUTES2
         fds = np.where(on_files, -1, calls["fd"][which]).astype(np.int64)

@@ -23,7 +23,7 @@ def doubted(conversions: EventArray) -> EventArray:
 
 def lodgers_doubted(rows: EventArray, conversions: Mask) -> Iterator[Extra]:
     """To stand around conversions that are taken for a VM's, so that their pages are unknown
-    afterwards, and none of them is told to have really changed."""
+    afterwards, and none of them counts as really changed."""
     which = np.flatnonzero(conversions)
     if not len(which):
         return

@@ -112,7 +112,7 @@ def find_unread(calls: CallArray, meanings: Codes, unread: npt.NDArray[np.bool_]
 
 
 def event_rows(calls: CallArray, start_ns: int) -> EventArray:
-    """One EVENT per CALL, in the same order. Ranges that a call alone does not tell (of files and
+    """One EVENT per CALL, in the same order. Ranges that a call alone does not give (of files and
     of the VMM's memory) are left unknown.
 
     Codes that are no events (CREATE_VM, CLOSE, ...) give rows of kind 0, which the caller drops.
@@ -195,8 +195,8 @@ def fill_range(events: EventArray, calls: CallArray, i: int, meanings: Codes) ->
     if code == PAGE_FAULT and call.v[1] & np.uint64(uapi.PFERR_PRIVATE_ACCESS) != 0:
         event.to = TO_PRIVATE
     is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
-    is_told = certainty != UNKNOWN or (code == SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0)
-    if is_conversion and is_told and np.int64(call.v[2]) != ATTRIBUTES_UNKNOWN:
+    has_range = certainty != UNKNOWN or (code == SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0)
+    if is_conversion and has_range and np.int64(call.v[2]) != ATTRIBUTES_UNKNOWN:
         is_private = np.int64(call.v[2]) & uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE != 0
         event.to = TO_PRIVATE if is_private else TO_SHARED
 
@@ -212,8 +212,8 @@ def fill_aux(events: EventArray, calls: CallArray, i: int, meanings: Codes) -> N
         if call.v[0] & np.uint64(uapi.FALLOC_FL_PUNCH_HOLE) != 0:
             event.kind = PUNCH_HOLE
     elif meanings[code, IS_CALL] != 0:
-        was_told = event.range_certainty != UNKNOWN or call.flags & SAW_STRUCT != 0
-        if not was_told:
+        had_range = event.range_certainty != UNKNOWN or call.flags & SAW_STRUCT != 0
+        if not had_range:
             aux = np.uint64(0)
     is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
     if is_conversion and np.int64(aux) == ATTRIBUTES_UNKNOWN:

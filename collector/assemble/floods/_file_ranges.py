@@ -29,12 +29,12 @@ from collector.records import CallArray
 
 PAGE_CACHE = (CallCode.PAGE_CACHE_ADD, CallCode.PAGE_CACHE_DELETE)
 Owned = tuple[LiveVm | None, IndexArray]
-"""The calls that are of a VM. None: of one that cannot be told."""
+"""The calls that are of a VM. None: of one that is not known."""
 Placed = tuple[list[Owned], list[tuple[LiveVm, Extra]]]
 
 
 class FileRanges:
-    """Fills in the rows of a flood's calls on guest_memfds, and says whose they are."""
+    """Fills in the rows of a flood's calls on guest_memfds, and finds whose they are."""
 
     def __init__(self, vms: Vms) -> None:
         self._vms = vms
@@ -109,11 +109,11 @@ class FileRanges:
         if not isinstance(file, GuestMemfdFile) or file.stray is not None:
             return [(self._finder.of_thread(tid, -1), members)], []
         extras = self._reveal(file, members, rows)
-        is_told = calls["flags"][members] & SAW_STRUCT != 0
-        told = members[is_told]
-        owned: list[Owned] = [(vm, members[~is_told]) for vm in self._owners(file)]
-        starts, sizes = calls["v"][told, 0], calls["v"][told, 1]
-        placed, further = self._place(file, told, starts, sizes, rows, Certainty.SEEN)
+        was_read = calls["flags"][members] & SAW_STRUCT != 0
+        read = members[was_read]
+        owned: list[Owned] = [(vm, members[~was_read]) for vm in self._owners(file)]
+        starts, sizes = calls["v"][read, 0], calls["v"][read, 1]
+        placed, further = self._place(file, read, starts, sizes, rows, Certainty.SEEN)
         return owned + placed, extras + further
 
     def _reveal(
@@ -178,7 +178,7 @@ def _name_no_page(vm: LiveVm, members: IndexArray, rows: EventArray) -> None:
 
 def _take_gpas(members: IndexArray, calls: CallArray, rows: EventArray) -> None:
     """On a VM, in early posts of the series, the offset is a gpa."""
-    told = members[calls["flags"][members] & SAW_STRUCT != 0]
-    rows["gfn"][told] = calls["v"][told, 0] >> np.uint64(PAGE_SHIFT)
-    rows["npages"][told] = calls["v"][told, 1] >> np.uint64(PAGE_SHIFT)
-    rows["range_certainty"][told] = Certainty.SEEN
+    read = members[calls["flags"][members] & SAW_STRUCT != 0]
+    rows["gfn"][read] = calls["v"][read, 0] >> np.uint64(PAGE_SHIFT)
+    rows["npages"][read] = calls["v"][read, 1] >> np.uint64(PAGE_SHIFT)
+    rows["range_certainty"][read] = Certainty.SEEN

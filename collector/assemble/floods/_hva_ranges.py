@@ -3,7 +3,7 @@ KVM_MEMORY_ENCRYPT_REG_REGION and UNREG_REGION name.
 
 The latter have two dialects. KVM pins an hva range for SEV (arch/x86/kvm/svm/sev.c,
 sev_mem_enc_register_region); in the 2022 private-memory series the same call took a gpa and was
-itself the conversion. Nothing says which a kernel speaks but what it is told: a VM speaks the
+itself the conversion. Only its arguments show which one a kernel speaks: a VM speaks the
 latter if a memslot was set with that series' KVM_MEM_PRIVATE (1 << 2, by the old call, which knows
 no such flag today), or if an address lies in a memslot's gpas and in no memslot's hvas.
 """
@@ -37,8 +37,8 @@ REGIONS = (CallCode.REGISTER_REGION, CallCode.UNREGISTER_REGION)
 
 
 class Unmaps:
-    """KVM reports an unmapped range once for each VM of the process, with nothing to tell them
-    apart: each VM that it meets gets it, and what repeats at once is that report."""
+    """KVM reports an unmapped range once for each VM of the process, with nothing to distinguish
+    them apart: each VM that it meets gets it, and what repeats at once is that report."""
 
     def __init__(self, vms: Vms, processes: Processes) -> None:
         self._vms = vms
@@ -105,23 +105,24 @@ def _unmapped(
 def place_regions(
     vm: LiveVm, which: IndexArray, calls: CallArray, rows: EventArray
 ) -> list[tuple[int, Extra]]:
-    """Say what pages a VM's registrations mean; what several rows replace is returned with them."""
-    told = which[calls["flags"][which] & SAW_STRUCT != 0]
-    starts = calls["v"][told, 0]
-    sizes = calls["v"][told, 1]
+    """Fill in what pages a VM's registrations mean; what several rows replace is returned with
+    them."""
+    read = which[calls["flags"][which] & SAW_STRUCT != 0]
+    starts = calls["v"][read, 0]
+    sizes = calls["v"][read, 1]
     ends = ends_of(starts, sizes)
     mappings = vm.layout.hvas(starts, ends)
     if _speaks_gpa(vm, mappings, starts, ends):
-        _convert(which, told, calls, rows)
+        _convert(which, read, calls, rows)
         return []
     rows["cause"][which], rows["cause_certainty"][which] = Cause.NONE, Certainty.UNKNOWN
     vm.pins_regions |= bool(mappings.meets(starts, ends).any())
-    within = np.zeros(len(told), dtype=bool)
+    within = np.zeros(len(read), dtype=bool)
     if not mappings.is_overlapping:
-        within = place_within_one(mappings, rows, told, starts, sizes, Certainty.INFERRED)
+        within = place_within_one(mappings, rows, read, starts, sizes, Certainty.INFERRED)
     replaced = []
     for i in np.flatnonzero(~within).tolist():
-        at, start = int(told[i]), int(starts[i])
+        at, start = int(read[i]), int(starts[i])
         found = pieces(mappings, rows[at], start, start + int(sizes[i]), Certainty.INFERRED)
         if len(found):
             replaced.append((at, extra(at, found)))
@@ -135,14 +136,14 @@ def _speaks_gpa(vm: LiveVm, hvas: Mappings, starts: Offsets, ends: Offsets) -> b
     return vm.regions_are_gpas
 
 
-def _convert(which: IndexArray, told: IndexArray, calls: CallArray, rows: EventArray) -> None:
+def _convert(which: IndexArray, read: IndexArray, calls: CallArray, rows: EventArray) -> None:
     is_register = calls["code"][which] == CallCode.REGISTER_REGION
     rows["kind"][which] = EventKind.CONVERSION
     rows["to"][which] = np.where(is_register, To.PRIVATE, To.SHARED)
     rows["aux"][which] = np.where(is_register, uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE, 0)
     shift, low = np.uint64(PAGE_SHIFT), np.uint64(PAGE_SIZE - 1)
     for name, at in (("gfn", 0), ("npages", 1)):
-        rows[name][told] = calls["v"][told, at] >> shift
+        rows[name][read] = calls["v"][read, at] >> shift
     for name, at in (("address_low", 0), ("size_low", 1)):
-        rows[name][told] = calls["v"][told, at] & low
-    rows["range_certainty"][told] = Certainty.SEEN
+        rows[name][read] = calls["v"][read, at] & low
+    rows["range_certainty"][read] = Certainty.SEEN

@@ -1,4 +1,4 @@
-"""EVENT rows that say that events of a VM were lost."""
+"""EVENT rows that mark that events of a VM were lost."""
 
 import numpy as np
 import numpy.typing as npt

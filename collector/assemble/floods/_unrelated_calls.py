@@ -72,6 +72,6 @@ class Bystanders:
         """The threads and processes that make calls which floods consist of."""
         mine = self._in_flood[self._calls["code"]]
         threads = set(np.unique(self._calls["tid"][mine]).tolist())
-        told = set(np.unique(self._calls["tgid"][mine]).tolist())
+        recorded = set(np.unique(self._calls["tgid"][mine]).tolist())
         known = map(self._processes.of, threads)
-        return threads | told | {process for process in known if process is not None}
+        return threads | recorded | {process for process in known if process is not None}

@@ -10,7 +10,7 @@ class Finder:
         self._vms = vms
 
     def find(self, caller: Caller, *, was_accepted: bool = False) -> LiveVm | None:
-        """The VM that a VM ioctl went to, if it is known already; `is_certain` says how well.
+        """The VM that a VM ioctl went to, if it is known already; `is_certain`: how well.
 
         KVM refuses calls of other processes than the VM's (kvm_vm_ioctl in virt/kvm/kvm_main.c),
         so a thread whose call it accepted is of the one that has the VM.
@@ -91,8 +91,8 @@ class Finder:
         if caller.kvm or self._vms.hints.has(self._vms.owner(caller.tid), caller.fd):
             return None
         # A process whose VM was made while it was watched has more threads, as a rule: what they
-        # do is taken for its, under doubt. Those of VMs that were there before are not told apart
-        # from others so, and stand alone.
+        # do is taken for its, under doubt. Those of VMs that were there before are not
+        # distinguished from others so, and stand alone.
         candidates = self._vms.rivals.candidates(caller)
         is_one = len(candidates) == 1 and candidates[0].was_made_here
         return candidates[0] if is_one else None

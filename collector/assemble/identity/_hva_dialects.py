@@ -1,4 +1,4 @@
-"""What a recording says of the dialect of its KVM_MEMORY_ENCRYPT_REG_REGION; see hva_ranges."""
+"""What a recording shows of the dialect of its KVM_MEMORY_ENCRYPT_REG_REGION; see hva_ranges."""
 
 REGIONS_CONVERT = (
     "KVM_MEMORY_ENCRYPT_REG_REGION takes guest addresses here: it is the conversion itself, as in"

@@ -1,4 +1,4 @@
-"""All VMs of a recording, as the sink is told of them: made known, named, ended, forgotten."""
+"""All VMs of a recording, as the sink knows them: made known, named, ended, forgotten."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,10 +11,10 @@ from collector.assemble.identity._names import Names
 from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
 
 MAY_BE_SEVERAL = (
-    "Calls of several VMs may stand under one, or those of one under several: nothing tells the "
-    "processes of some threads apart, or events were lost between calls on one descriptor. Pages "
-    "that depend on it are unknown. Beside a trace of VMs that still run, what `gmemscope recipe "
-    "processes` lists tells whose their threads are."
+    "Calls of several VMs may stand under one, or those of one under several: nothing "
+    "distinguishes the processes of some threads, or events were lost between calls on one "
+    "descriptor. Pages that depend on it are unknown. Beside a trace of VMs that still run, what "
+    "`gmemscope recipe processes` lists names whose their threads are."
 )
 
 
@@ -46,7 +46,7 @@ class KnownVms:
 
     @property
     def unattributed(self) -> LiveVm:
-        """Where events go whose VM cannot be told; made when first needed."""
+        """Where events go whose VM is not known; made when first needed."""
         if self._unattributed is None:
             sink_id = self._sink.add_vm(UNATTRIBUTED)
             self._unattributed = LiveVm(
@@ -100,7 +100,7 @@ class KnownVms:
     def settle(
         self, open_memfds: Callable[[], frozenset[GuestMemfdFile]], keeping: LiveVm | None
     ) -> list[LiveVm]:
-        """Between floods: tell the sink what became known of VMs, with names that tell them apart.
+        """Between floods: give the sink what became known of VMs, with names that distinguish them.
         Returns those that ended and are forgotten now: no guest_memfd of theirs is open."""
         self._note_dialects(self._ended)
         for vm in self._ended:

@@ -18,16 +18,16 @@ UNATTRIBUTED = VmIdentity(
     start_state=PageState.UNKNOWN,
     is_unattributed=True,
 )
-"""Holds what belongs to no VM that could be told."""
+"""Holds what belongs to no VM that is known."""
 
 
 @dataclass(eq=False, slots=True)
 class LiveVm:
-    """A VM and what names it now. `told` is what the sink knows of it."""
+    """A VM and what names it now. `reported` is what the sink knows of it."""
 
     sink_id: int
     identity: VmIdentity
-    told: VmIdentity
+    reported: VmIdentity
     process: int | None
     layout: LiveMemslots
     fds: set[int] = field(default_factory=set)
@@ -38,7 +38,7 @@ class LiveVm:
     regions_are_gpas: bool = False  # see hva_ranges
     pins_regions: bool = False  # the other dialect: some were of its memory
     lost_something: bool = False  # since it came to be
-    untold_gaps: int = 0  # losses that were under way when it came to be: no event of it tells yet
+    unreported_gaps: int = 0  # losses under way when it came to be, of which it has no event yet
     may_be_another: bool = False  # events were lost since a call last named it
     has_ended: bool = False
 

@@ -1,4 +1,4 @@
-"""What to call VMs so that people can tell them apart."""
+"""What to call VMs so that people can distinguish them."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,11 @@ RENAMED_YET = 64
 
 
 class Named(Protocol):
-    """`told` is what the sink knows of `identity`."""
+    """`reported` is what the sink knows of `identity`."""
 
     sink_id: int
     identity: VmIdentity
-    told: VmIdentity
+    reported: VmIdentity
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Ended:
 
     sink_id: int
     identity: VmIdentity
-    told: VmIdentity
+    reported: VmIdentity
 
 
 @dataclass(slots=True)
@@ -42,8 +42,8 @@ class Names:
     """Names all VMs of a recording, however many there were.
 
     Those of one process differ by their fd, those of several by their pid; what is left is
-    numbered: a descriptor, and where nothing tells of starts a pid, is used again. The name of a
-    VM that ended long ago stays as it was told.
+    numbered: a descriptor, and where starts are not recorded a pid, is used again. The name of a
+    VM that ended long ago stays as it was reported.
     """
 
     def __init__(self) -> None:
@@ -52,27 +52,27 @@ class Names:
         self._last_number: defaultdict[str, int] = defaultdict(int)  # by stem
         self._process_of: dict[str, Process | None] = {}
         """Of VMs that are kept no longer, by what they are called alike; None: several."""
-        self._are_told = True
+        self._are_current = True
 
     def add(self, vm: Named) -> None:
         self._kept[vm.sink_id] = _Kept(vm)
-        self._are_told = False
+        self._are_current = False
 
     def know_more(self) -> None:
         """A VM has another identity now."""
-        self._are_told = False
+        self._are_current = False
 
     def end(self, vm: Named) -> None:
         """The VM is followed no longer."""
-        self._kept[vm.sink_id].vm = Ended(vm.sink_id, vm.identity, vm.told)
+        self._kept[vm.sink_id].vm = Ended(vm.sink_id, vm.identity, vm.reported)
         self._ended.append(vm.sink_id)
 
     def news(self) -> Iterator[tuple[int, VmIdentity]]:
-        """The VMs, by sink id, that are to be called otherwise than the sink was told, or of which
+        """The VMs, by sink id, that are to be called otherwise than the sink knows, or of which
         more is known; it is taken to know that then."""
-        if not self._are_told:
+        if not self._are_current:
             yield from self._news()
-        self._are_told = True
+        self._are_current = True
         while len(self._ended) > RENAMED_YET:
             vm = self._kept.pop(self._ended.popleft()).vm
             name, process = vm.identity.name, _process(vm.identity)
@@ -89,8 +89,8 @@ class Names:
                 kept.stem, kept.number = stem, self._last_number[stem]
             name = stem if kept.number == 1 else f"{stem} #{kept.number}"
             identity = replace(vm.identity, name=name)
-            if identity != vm.told:
-                vm.told = identity
+            if identity != vm.reported:
+                vm.reported = identity
                 yield vm.sink_id, identity
 
     def _vms_of(self) -> defaultdict[str, Counter[Process]]:

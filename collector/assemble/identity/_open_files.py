@@ -7,7 +7,7 @@ from collector.assemble.identity._live_vm import LiveVm, OpenFile, Vcpu
 from collector.assemble.memslots import GuestMemfdFile, Inode
 
 KERNEL_MINOR_BITS = 20
-"""MINORBITS (include/linux/kdev_t.h): stat(2) tells devices otherwise than kernel events do."""
+"""MINORBITS (include/linux/kdev_t.h): stat(2) encodes devices otherwise than kernel events do."""
 
 
 class OpenFiles:
@@ -75,7 +75,7 @@ class OpenFiles:
         self._memfds[device, inode[1]] = file
 
     def of_inode(self, device: int, ino: int) -> GuestMemfdFile | None:
-        """The guest_memfd with that inode, if it was told; the device as kernel events have it."""
+        """The guest_memfd with that inode, if it is known; the device as kernel events have it."""
         return self._memfds.get((device, ino))
 
     def forget_vm(self, vm: LiveVm) -> None:
@@ -88,7 +88,7 @@ class OpenFiles:
         self._files.pop(owner, None)
 
     def forget_inodes(self, files: Iterable[GuestMemfdFile]) -> None:
-        """Nothing is told of these guest_memfds any more."""
+        """Nothing is reported of these guest_memfds any more."""
         gone = frozenset(files)
         self._memfds = {inode: file for inode, file in self._memfds.items() if file not in gone}
 

@@ -27,12 +27,12 @@ class OpenLosses:
 
     def met(self, vm: LiveVm, late_threads: Iterable[int]) -> None:
         """A VM came to be known while these threads are in calls that may be of it."""
-        vm.untold_gaps += self.gaps
+        vm.unreported_gaps += self.gaps
         if vm.identity.created_t is not None:
             return
         for tid in late_threads:
             self._late[tid].append(vm)
-            vm.untold_gaps += 1
+            vm.unreported_gaps += 1
 
 
 def _may_be_older(vm: LiveVm) -> bool:

@@ -1,4 +1,4 @@
-"""Which process a thread belongs to, as far as a recording tells."""
+"""Which process a thread belongs to, as far as a recording shows."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from collector.kvm import uapi
 class Processes:
     """Thread id -> thread group id, learned from the source, from clone() or from use of a VM.
 
-    A thread of which nothing tells, and the threads that it makes, are a group that stands for
+    A thread whose process nothing names, and the threads that it makes, are a group that stands for
     itself, named by its id: it may be a process, or part of any whose threads are not all known.
-    Numbers are given in turn (kernel/pid.c), so a thread's holds for as long as it was not told to
+    Numbers are given in turn (kernel/pid.c), so a thread's holds for as long as it was not seen to
     have become another's.
     """
 
@@ -29,7 +29,7 @@ class Processes:
     def of(self, tid: int) -> int | None:
         return self._process_of.get(tid)
 
-    def is_told(self, group: int) -> bool:
+    def is_known(self, group: int) -> bool:
         """Whether it is a process, not a thread that stands for itself."""
         return group in self._told
 
@@ -65,7 +65,7 @@ class Processes:
         self._put(tid, group)
 
     def stand_alone(self, tid: int) -> None:
-        """Nothing tells of the thread: from now on those that it makes are of its group."""
+        """Nothing is known of the thread: from now on those that it makes are of its group."""
         if tid not in self._process_of:
             self._put(tid, tid)
 
@@ -97,7 +97,7 @@ class Processes:
     def exited(self, tid: int, group_dead: int) -> int | None:
         """sched:sched_process_exit. Returns the process that ended with this thread, if one did.
 
-        Kernels that do not tell `group_dead` (-1) leave it to the last thread we know of.
+        Kernels that do not record `group_dead` (-1) leave it to the last thread we know of.
         """
         process = self._process_of.get(tid)
         if process is None:

@@ -1,4 +1,4 @@
-"""Did a file descriptor or a struct kvm * get a new VM behind it? What follows, tells."""
+"""Did a file descriptor or a struct kvm * get a new VM behind it? What follows shows it."""
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def is_new_vm(vm: LiveVm, later: CallArray) -> bool | None:
     """Whether another VM than `vm` is behind its name in `later`, the calls that use the name.
 
     A different struct kvm * proves it, and so does a memslot call that `vm` would have refused
-    but a fresh VM accepts; the reverse proves that it is still `vm`. None: nothing tells so far.
+    but a fresh VM accepts; the reverse proves that it is still `vm`. None: it is not known so far.
     """
     calls = later[np.isin(later["code"], _VM_CALLS)]
     if vm.kvm is not None:

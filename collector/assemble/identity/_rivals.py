@@ -1,4 +1,4 @@
-"""VMs that may be one and the same, where nothing tells processes apart."""
+"""VMs that may be one and the same, where nothing distinguishes processes."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from collector.assemble.identity._processes import Processes
 
 
 class Rivals:
-    """`owner` tells the group of a thread, as in Vms."""
+    """`owner` returns the group of a thread, as in Vms."""
 
     def __init__(self, known: KnownVms, processes: Processes, owner: Callable[[int], int]) -> None:
         self._known = known
@@ -17,7 +17,7 @@ class Rivals:
 
     def of(self, vm: LiveVm) -> list[LiveVm]:
         """Other VMs that may be the same one: a descriptor of the same number names them, and
-        nothing tells the processes apart that have it."""
+        nothing distinguishes the processes that have it."""
         if vm.process is None:
             return []
         return [

@@ -7,7 +7,7 @@ from collector.assemble.identity._live_vm import Caller
 from collector.vm_inventory import VmmFacts
 
 VmmOf = Callable[[int], VmmFacts | None]
-"""Tells what a process is, while it lives; None if it is gone."""
+"""What a process is, while it lives; None if it is gone."""
 
 
 class Vmms:
@@ -28,9 +28,9 @@ class Vmms:
     ) -> VmIdentity:
         """Of a VM that becomes known by a call of its process; `created` is when it was made."""
         vmm = self._of(process)
-        told = None if vmm is None else vmm.name or vmm.command
+        named = None if vmm is None else vmm.name or vmm.command
         return VmIdentity(
-            name=told or self._command_names.get(caller.tid) or f"pid {process}",
+            name=named or self._command_names.get(caller.tid) or f"pid {process}",
             pid=process,
             vm_fd=caller.fd if caller.fd >= 0 else None,
             created_t=created[0],

@@ -131,7 +131,7 @@ class Vms:
             vcpu.vm.vcpu_of_thread[tid] = vcpu.vcpu_id
 
     def settle(self) -> None:
-        """Between floods: tell the sink what became known, and forget the VMs that ended (not the
+        """Between floods: give the sink what became known, and forget the VMs that ended (not the
         only one, which is found for as long as the recording goes on)."""
         for vm in self.known.settle(self.files.guest_memfds, keeping=self._only):
             self.files.forget_inodes(vm.files)
@@ -203,7 +203,7 @@ class Vms:
         self.hints.add(self.owner(tid), fd, t)
 
     def distrust_hints(self, caller: Caller) -> None:
-        """The caller uses an fd of which nothing tells that it is its own."""
+        """The caller uses an fd of which nothing shows that it is its own."""
         owner = self.owner(caller.tid)
         self.hints.distrust(owner, caller.fd, self._processes.may_be_one)
 
@@ -232,5 +232,5 @@ class Vms:
 
     def join(self, tid: int, vm: LiveVm) -> None:
         """The thread is of the process that has the VM."""
-        if vm.process is not None and not self._processes.is_told(self.owner(tid)):
+        if vm.process is not None and not self._processes.is_known(self.owner(tid)):
             self._processes.join(tid, vm.process)

@@ -26,10 +26,10 @@ View = Callable[[Memslot], Mapping | None]
 """What a slot shows of something that is not the guest's: [start, end) and the gfn of start."""
 
 Inode = tuple[int, int]
-"""st_dev and st_ino, as stat(2) tells them."""
+"""st_dev and st_ino, as stat(2) returns them."""
 
 InodeOf = Callable[[int, int], Inode | None]
-"""Tells which guest_memfd a process has open under an fd; None if it is gone."""
+"""Which guest_memfd a process has open under an fd; None if it is gone."""
 
 NO_ID = -(1 << 31)
 """Below all ids, those of slots of unknown id too."""
@@ -38,7 +38,7 @@ NO_ID = -(1 << 31)
 @dataclass(eq=False, slots=True)
 class GuestMemfdFile:
     """An open guest_memfd, whichever fd numbers name it. `flags` is None if its creation was not
-    seen, `inode` if nothing told it."""
+    seen, `inode` if nothing named it."""
 
     size: int | None = None
     flags: int | None = None
@@ -47,7 +47,7 @@ class GuestMemfdFile:
     lost_something: bool = False  # events were lost since it was open
     holds_attributes: bool = False  # its pages were converted in place: they are its, not gfns'
     placements: set[int] = field(default_factory=set)  # gfns of its start while it held some
-    stray: GuestMemfd | None = None  # which VM it is of is not known yet: what will be told then
+    stray: GuestMemfd | None = None  # its VM is not known yet: to be reported then
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class LiveMemslots:
         return LayoutChange(gone, new)
 
     def put(self, memslot: Memslot, file: GuestMemfdFile | None) -> None:
-        """Add a slot where `meets` says that none is."""
+        """Add a slot where `meets` finds none."""
         key = memslot.as_id, memslot.slot
         self.slots[key] = BoundSlot(memslot, file)
         insort(self._by_gfn, (memslot.as_id, memslot.base_gfn, memslot.slot))
@@ -140,7 +140,7 @@ class LiveMemslots:
         return bool(self._overlapping(as_id, base_gfn, base_gfn + npages))
 
     def unnamed_id(self) -> int:
-        """A number for a slot whose id nothing told: negative, as no id is."""
+        """A number for a slot whose id is not known: negative, as no id is."""
         return min(0, *(slot for _, slot in self.slots), 0) - 1
 
     def would_refuse(self, region: Region) -> bool:

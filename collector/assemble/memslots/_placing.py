@@ -14,7 +14,7 @@ IndexArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """Rows that calls become besides, or instead of, their own; `keys` say where they go: see
+    """Rows that calls become besides, or instead of, their own; `keys` place them: see
     `keys_before` and `keys_after`."""
 
     keys: IndexArray
@@ -49,7 +49,7 @@ def place_within_one(
     certainty: Certainty,
 ) -> npt.NDArray[np.bool_]:
     """Give the rows of ranges that lie within one of the mappings, which may not overlap, their
-    guest pages; says which did."""
+    guest pages; returns which did."""
     if not len(mappings):
         return np.zeros(len(members), dtype=bool)
     start, end, gfn = mappings.start, mappings.end, mappings.gfn
@@ -72,7 +72,7 @@ def place_within_one(
 def pieces(
     mappings: Mappings, row: np.void, start: int, end: int, certainty: Certainty
 ) -> EventArray:
-    """One row for each mapping that a range meets. Where it began, if aux tells that, becomes where
+    """One row for each mapping that a range meets. Where it began, if aux holds that, becomes where
     the piece begins."""
     at = mappings.touching(start, end)
     first = np.maximum(mappings.start[at], np.uint64(start))

@@ -28,7 +28,7 @@ _NO_CALLS = (CallCode.LOSS_BEGIN, CallCode.LOSS_END, CallCode.LATE_RETURN)
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A finished recording. `problem` says why it ended before it was asked to."""
+    """A finished recording. `problem` is why it ended before it was asked to."""
 
     recording_id: int
     counters: Counters
@@ -44,7 +44,7 @@ class Surroundings:
     notes: tuple[str, ...] = ()  # sentences for people, for the coverage
     vmm_of: VmmOf | None = None
     inode_of: InodeOf | None = None
-    database: Path | None = None  # to tell how large it is
+    database: Path | None = None  # whose size is reported
 
 
 def collect(
@@ -55,19 +55,19 @@ def collect(
     *,
     duration_s: float | None = None,
     report: Callable[[int], None] | None = None,
-    say: Callable[[str], None] = lambda sentence: None,
+    notify: Callable[[str], None] = lambda sentence: None,
 ) -> Collected:
     """Record from a source that was started until `stop` is set or the duration is over.
 
-    A source that fails leaves a recording that is incomplete and says why. `report` is given the
-    recording's id once calls can be recorded, `say` what people should know meanwhile. While the
-    store is slow the source is not read: the kernel's buffers overrun then, and the source counts
-    what was lost.
+    A source that fails leaves a recording that is incomplete, with the reason. `report` is given
+    the recording's id once calls can be recorded, `notify` what people should know meanwhile. While
+    the store is slow the source is not read: the kernel's buffers overrun then, and the source
+    counts what was lost.
     """
     with open_sink(_header(source)) as sink:
         if report is not None:
             report(sink.recording_id)
-        run = _Run(source, sink, around, duration_s, say)
+        run = _Run(source, sink, around, duration_s, notify)
         problem = run.until(stop)
         if problem is not None:
             sink.mark_incomplete(problem)
@@ -81,7 +81,7 @@ class _Run:
         sink: RecordingSink,
         around: Surroundings,
         duration_s: float | None,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self.counters = Counters()
         self._source = source
@@ -91,7 +91,7 @@ class _Run:
         description = source.describe()
         self._assembler = Assembler(sink, description, around.vmm_of, around.inode_of)
         self._clocks = ClockWatch(description.clock)
-        self._lag = Lag(clock_since(description.clock, description.clock_start_ns), say)
+        self._lag = Lag(clock_since(description.clock, description.clock_start_ns), notify)
         self._meter = Meter(around.database)
         began = time.monotonic()
         self._ends = None if duration_s is None else began + duration_s

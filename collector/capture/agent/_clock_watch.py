@@ -1,4 +1,4 @@
-"""Jumps of the host's clocks while a recording runs: told, because its times mean less then."""
+"""Jumps of the host's clocks while a recording runs: reported, because its times mean less then."""
 
 import time
 from collections.abc import Callable

@@ -29,7 +29,7 @@ class Counters:
     waited_s: float = 0.0  # the source waited so long, in all, for its batches to be stored
     max_wait_s: float = 0.0
     cpu_s: float = 0.0  # of this process and its children
-    children_cpu_s: float = 0.0  # of bpftrace, say
+    children_cpu_s: float = 0.0  # of bpftrace, for one
     max_rss_bytes: int = 0  # of this process, the most at once
     children_rss_bytes: int = 0  # the most that was seen
     database_bytes: int | None = None  # with its write-ahead log; None: not a file
@@ -74,7 +74,7 @@ def _cpu_s() -> tuple[float, float]:
 
 
 def _children() -> list[int]:
-    """Empty where the kernel does not tell (CONFIG_PROC_CHILDREN)."""
+    """Empty where the kernel does not list them (CONFIG_PROC_CHILDREN)."""
     lists = Path("/proc/self/task").glob("*/children")
     return [int(pid) for one in lists for pid in one.read_text().split()]
 

@@ -12,18 +12,18 @@ CLOCKS = {"mono": time.CLOCK_MONOTONIC, "boot": time.CLOCK_BOOTTIME}
 
 
 class Lag:
-    """Watches it, in ns of the recording's own time, and says so when it becomes long.
+    """Watches it, in ns of the recording's own time, and notifies when it becomes long.
 
     `visible_t` is the instant before which a reader can see everything. While a batch is worked on
     that stands still, so that its age when the batch is done is the most that it was.
     """
 
-    def __init__(self, now: Callable[[], int], say: Callable[[str], None]) -> None:
-        """`now` tells ns since the recording's start."""
+    def __init__(self, now: Callable[[], int], notify: Callable[[str], None]) -> None:
+        """`now` returns ns since the recording's start."""
         self._now = now
-        self._say = say
+        self._notify = notify
         self._visible_t = 0
-        self._said_ns = 0  # how late it was when it was said last; 0: it is not late
+        self._reported_ns = 0  # how late it was when that was reported last; 0: it is not late
         self.at_t = 0
         self.lag_ns = 0
         self.max_lag_ns = 0
@@ -44,24 +44,24 @@ class Lag:
             return ()
         return (
             f"The collector was up to {_seconds(self.max_lag_ns)} behind what happened: so old was "
-            "what pages could show then. What that lost, if anything, is told as lost.",
+            "what pages could show then. What that lost, if anything, is recorded as lost.",
         )
 
     def _tell(self, most_ns: int) -> None:
         """Once, then each time that it has doubled, and when it is over."""
-        if most_ns >= max(LATE_NS, 2 * self._said_ns):
-            self._said_ns = most_ns
-            self._say(
+        if most_ns >= max(LATE_NS, 2 * self._reported_ns):
+            self._reported_ns = most_ns
+            self._notify(
                 f"{_seconds(most_ns)} behind what happens: pages show what was then, and what is "
                 "lost meanwhile is counted"
             )
-        if self._said_ns and self.lag_ns < CAUGHT_UP_NS:
-            self._said_ns = 0
-            self._say(f"caught up; it was {_seconds(self.max_lag_ns)} behind at most")
+        if self._reported_ns and self.lag_ns < CAUGHT_UP_NS:
+            self._reported_ns = 0
+            self._notify(f"caught up; it was {_seconds(self.max_lag_ns)} behind at most")
 
 
 def clock_since(clock: str, start_ns: int) -> Callable[[], int]:
-    """Tells ns since a live recording's start, on the recording's own clock."""
+    """Returns ns since a live recording's start, on the recording's own clock."""
     return lambda: time.clock_gettime_ns(CLOCKS[clock]) - start_ns
 
 

@@ -1,4 +1,4 @@
-"""Everything that can be told of VMs at one instant, without having watched them."""
+"""Everything that can be known of VMs at one instant, without having watched them."""
 
 import os
 import platform
@@ -35,7 +35,7 @@ ONE_INSTANT = "A snapshot: how it was at one instant, and nothing of what led to
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was found, and where. `notes` of it say what could not be read."""
+    """What was found, and where. `notes` of it name what could not be read."""
 
     found: Found
     host: str

@@ -1,4 +1,4 @@
-"""bpftrace as a supervised child: it starts or says why not, it is alive or known to be dead.
+"""bpftrace as a supervised child: it starts or reports why not, it is alive or known to be dead.
 
 It is woken for every event unless it is busy, which costs it more than the event itself. So its
 pipe is kept small between two readings: full, it makes bpftrace wait in write(2) while the events
@@ -22,7 +22,7 @@ READY = b"# gmemscope.bt"
 """The program's first line. bpftrace prints it when all its probes are attached."""
 START_TIMEOUT_S = 240.0
 SILENCE_S = 20.0
-"""The live program says something four times a second; when silent for so long, it hangs."""
+"""The live program prints something four times a second; when silent for so long, it hangs."""
 WAIT_S = 15.0
 PAGE_BYTES = 4096
 BUFFER_PAGES = 4096
@@ -36,7 +36,7 @@ TICK_S = 0.2
 _PIPE_BYTES = 1 << 20
 _NARROW_BYTES = 1 << 12
 _MOST_BYTES = 1 << 22  # at once
-_DRY_S = 0.003  # nothing comes for so long: it has said what there is
+_DRY_S = 0.003  # nothing comes for so long: it has printed what there is
 _LAST_TICK_S = 0.05  # between readings when it is about to end
 _LAST_WORDS = 4  # lines
 _ENVIRONMENT = {
@@ -73,7 +73,7 @@ class BpftraceChild:
         if path is None:
             raise HostCannot(f"{self._command} is not installed; install the package bpftrace")
         # A session of its own: Ctrl-C at the terminal is for us to hand on. When we are killed,
-        # what it says next ends it, for nobody reads the pipe any more.
+        # what it prints next ends it, for nobody reads the pipe any more.
         self._process = subprocess.Popen(
             [path, "-B", "full", "-e", program],
             stdin=subprocess.DEVNULL,
@@ -116,9 +116,9 @@ class BpftraceChild:
                 )
 
     def read(self, stop: Event) -> bytes:
-        """What it has said since the last time, TICK_S ago at least.
+        """What it has printed since the last time, TICK_S ago at least.
 
-        Raises SourceEnded if the child is dead or hangs, after giving what it had said.
+        Raises SourceEnded if the child is dead or hangs, after giving what it had printed.
         """
         wait = 0.0 if self.is_behind else self._read_at + TICK_S - time.monotonic()
         if stop.wait(max(0.0, wait)):
@@ -139,7 +139,7 @@ class BpftraceChild:
             try:
                 content = self._read_some(_DRY_S)
             except SourceEnded:
-                if size:  # first what it said; it is still dead the next time
+                if size:  # first what it printed; it is still dead the next time
                     break
                 raise
             if not content:
@@ -199,4 +199,4 @@ class BpftraceChild:
         return f"ended with status {status}"
 
     def _words(self) -> str:
-        return " / ".join(self._last_words) or "it said nothing"
+        return " / ".join(self._last_words) or "it printed nothing"

@@ -31,9 +31,9 @@ MARGIN_NS = 20_000_000
 """A CPU may be interrupted between taking an event's time and writing the event down."""
 END_TIMEOUT_S = 15.0
 LEAST_HOLD_NS = 300_000_000
-"""How much longer than for the others to wait for a CPU that says nothing: an idle one may have no
-clock that would make it speak. It is waited for longer when bpftrace itself is behind; and one
-whose buffer was full until it speaks, for only then it tells what it lost."""
+"""How much longer than for the others to wait for a CPU that reports nothing: an idle one may have
+no clock that would make it speak. It is waited for longer when bpftrace itself is behind; and one
+whose buffer was full until it speaks, for only then it reports what it lost."""
 MOST_HOLD_NS = 30_000_000_000
 """But no longer than that: what is not known to be complete by then is a loss."""
 _LARGEST_LINE = 160
@@ -61,7 +61,7 @@ class BpftraceLive:
         self._ended: list[int] = []
         self._reached_ns = self._start.clock_ns
         self._read_ns = self._start.clock_ns  # when the child was read last
-        self._delay_ns = 0  # how long the oldest line of a reading had waited to be said, of late
+        self._delay_ns = 0  # how long the oldest line of a reading had waited, of late
 
     @property
     def bytes_read(self) -> int:
@@ -107,23 +107,23 @@ class BpftraceLive:
                     raise SourceEnded("bpftrace was too far behind to wait for what happened last")
             except SourceEnded as error:
                 problem = error
-            yield self._settled(self._said_ns())
+            yield self._settled(self._reported_ns())
         if problem is not None:
             if len(self._held) or self._reader.loss_since is not None:
                 yield self._incomplete()
             raise problem
 
     def _read(self, stop: Event) -> None:
-        """A bpftrace that is not behind would have said last time what had happened by then."""
+        """A bpftrace that is not behind would have printed last time what had happened by then."""
         self._reader.take(self._child.read(stop))
-        oldest = max(self._reader.oldest_said() or self._read_ns, self._start.clock_ns)
+        oldest = max(self._reader.oldest_printed() or self._read_ns, self._start.clock_ns)
         self._delay_ns = max(int(self._delay_ns * _DELAY_DECAY), self._read_ns - oldest)
         self._read_ns = _now()
         if not self._child.is_behind:
-            self._reader.all_is_said()
+            self._reader.all_is_printed()
 
     def _incomplete(self) -> LiveBatch:
-        """What came of the time of which not every CPU has said everything."""
+        """What came of the time of which not every CPU has reported everything."""
         newest = max(self._reader.newest_ns, self._reached_ns)
         self._reader.end_gap(newest)
         self._held = np.concatenate((self._held, loss(self._reached_ns, newest, UNKNOWN_COUNT)))
@@ -140,17 +140,17 @@ class BpftraceLive:
             raise SourceEnded(f"CPU {unheard[0]} came online, and bpftrace does not listen to it")
         self._cpus = online
 
-    def _said_ns(self) -> int:
+    def _reported_ns(self) -> int:
         """Until when everything was read that happened."""
         newest = self._reader.newest_ns
         idle_since = newest - max(LEAST_HOLD_NS, 2 * self._delay_ns)
-        said = self._reader.said_by(self._cpus, idle_since) - MARGIN_NS
+        reported = self._reader.reported_by(self._cpus, idle_since) - MARGIN_NS
         since = self._reader.loss_since
-        said = max(said if since is None else min(said, since), self._reached_ns)
+        reported = max(reported if since is None else min(reported, since), self._reached_ns)
         latest = newest - MOST_HOLD_NS
-        if said >= latest:
-            return said
-        self._held = np.concatenate((self._held, loss(said, latest, UNKNOWN_COUNT)))
+        if reported >= latest:
+            return reported
+        self._held = np.concatenate((self._held, loss(reported, latest, UNKNOWN_COUNT)))
         return latest
 
     def _settled(self, until_ns: int) -> LiveBatch:

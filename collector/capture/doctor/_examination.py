@@ -1,4 +1,4 @@
-"""All that `gmemscope doctor` says of a host."""
+"""All that `gmemscope doctor` prints of a host."""
 
 import os
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def try_probes(tracefs: Path = TRACEFS) -> Finding:
     return lacks(
         subject,
         f"the kernel takes neither event probes nor kprobes ({probes.reasons})",
-        "tracefs alone does not tell what is in the structs that ioctls point to",
+        "tracefs alone does not show what is in the structs that ioctls point to",
     )
 
 

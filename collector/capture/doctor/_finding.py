@@ -8,7 +8,7 @@ class Status(StrEnum):
     HAS = "has"
     LACKS = "lacks"
     UNKNOWN = "unknown"
-    """This caller may not look; says what would tell."""
+    """This caller may not look; names what would show it."""
 
 
 @dataclass(frozen=True, slots=True)

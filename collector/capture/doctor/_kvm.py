@@ -52,7 +52,7 @@ def capability_findings(kvm: KvmFacts, of: dict[str, int]) -> Iterator[Finding]:
         yield lacks(
             "memory-fault exits",
             "KVM has no KVM_EXIT_MEMORY_FAULT",
-            "implicit conversions cannot be told from those that a guest asked for",
+            "implicit conversions cannot be distinguished from those that a guest asked for",
         )
 
 

@@ -29,7 +29,7 @@ def tool_findings(tools: ToolFacts) -> Iterator[Finding]:
 
 def snapshot(tools: ToolFacts) -> Finding:
     """State of running VMs out of the kernel's memory."""
-    cost = "pages and memslots of VMs that ran before are unknown until calls tell of them"
+    cost = "pages and memslots of VMs that ran before are unknown until calls name them"
     missing = []
     if not tools.has_drgn:
         missing.append("drgn is not installed")

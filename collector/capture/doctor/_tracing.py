@@ -1,4 +1,4 @@
-"""Which events there are to record, and the means to read what they do not tell."""
+"""Which events there are to record, and the means to read what they do not hold."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def lockdown(kernel: KernelFacts) -> Finding:
 
 def event_findings(events: dict[str, bool]) -> Iterator[Finding]:
     there = [name for name, is_there in events.items() if is_there]
-    yield has("events", f"{len(there)} of the {len(events)} that tell of guest memory")
+    yield has("events", f"{len(there)} of the {len(events)} that concern guest memory")
     costs, needed = cost_of_absence(), essential()
     for name, is_there in events.items():
         if not is_there:

@@ -1,4 +1,4 @@
-"""What KVM says it can, and the module parameters that decide where conversions happen."""
+"""What KVM can by its own word, and the module parameters that decide where conversions happen."""
 
 import fcntl
 import os
@@ -37,7 +37,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class KvmFacts:
-    """`problem` says why nothing is known of the capabilities."""
+    """`problem` is why nothing is known of the capabilities."""
 
     modules: tuple[str, ...]
     parameters: dict[str, str]  # "module.parameter" -> value, of those that this kernel has

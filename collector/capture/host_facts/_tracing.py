@@ -1,4 +1,4 @@
-"""What can be traced: the events that tell of guest memory, and the means to record them."""
+"""What can be traced: the events that concern guest memory, and the means to record them."""
 
 from dataclasses import dataclass
 

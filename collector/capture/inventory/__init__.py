@@ -5,16 +5,16 @@ and QMP.
 from collector.capture.inventory._command_lines import guest_called
 from collector.capture.inventory._descriptors import inode_of, kvm_fds
 from collector.capture.inventory._discovery import scan
-from collector.capture.inventory._listing import listing_beside, looks_like_listing, told_beside
+from collector.capture.inventory._listing import list_beside, listing_beside, looks_like_listing
 from collector.capture.inventory._processes import vmm_of
 
 __all__ = [
     "guest_called",
     "inode_of",
     "kvm_fds",
+    "list_beside",
     "listing_beside",
     "looks_like_listing",
     "scan",
-    "told_beside",
     "vmm_of",
 ]

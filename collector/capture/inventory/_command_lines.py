@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 def guest_called(program: str, arguments: Sequence[str]) -> tuple[str | None, str | None]:
-    """The guest's name and uuid by the command line of `program` (its path), None if untold.
+    """The guest's name and uuid by the command line of `program` (its path), None if not named.
 
     cloud-hypervisor, crosvm and libkrun have no option that names a guest.
     """

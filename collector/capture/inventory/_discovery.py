@@ -33,8 +33,8 @@ def scan(
     `qmp` are the monitors of QEMUs that may be asked, `counting_s` is how long the pages of
     guest_memfds may be counted. Nothing raises; what could not be read is a note.
 
-    The VMs were there at the instant that is told: each is looked for once more after it was
-    taken. Memslots are asked for after it too, so that none is told that is gone by then.
+    The VMs were there at the instant that is named: each is looked for once more after it was
+    taken. Memslots are asked for after it too, so that none is reported that is gone by then.
     """
     notes: dict[str, None] = {}
     processes = _look_into(pids or list(process_ids()), notes)

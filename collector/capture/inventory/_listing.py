@@ -1,5 +1,5 @@
 """The list of processes that a recipe writes beside a recording (collector/recipes/_processes.py):
-it tells whose threads are whose, and who had VMs, where the recording itself does not."""
+it names whose threads are whose, and who had VMs, where the recording itself does not."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a list tells a recording."""
+    """What a list adds to a recording."""
 
     thread_groups: dict[int, int] = field(default_factory=dict)
     found: Found | None = None
@@ -63,8 +63,8 @@ def listing_beside(recording: Path) -> Path:
     return recording.with_name(recording.name + ENDING)
 
 
-def told_beside(recording: Path, described: SourceDescription) -> Beside:
-    """What the list beside a recording tells of it; nothing if there is none. Raises nothing: what
+def list_beside(recording: Path, described: SourceDescription) -> Beside:
+    """What the list beside a recording adds to it; nothing if there is none. Raises nothing: what
     is wrong with the list is a note, and then it is not used."""
     path = listing_beside(recording)
     try:
@@ -103,7 +103,7 @@ def _section(at: re.Match[str]) -> Section:
 
 
 def _take(section: Section, line: str) -> None:
-    """Lines that are cut or none of ours tell nothing."""
+    """Lines that are cut or none of ours add nothing."""
     if thread := _THREAD.fullmatch(line):
         start_ns = int(thread[3]) * NS_PER_S // section.ticks_per_s
         section.threads[int(thread[2])] = Thread(
@@ -122,7 +122,7 @@ def _problem(sections: list[Section], described: SourceDescription) -> str | Non
     if described.host not in ("", "unknown", sections[0].host):
         return f"it is of the host {sections[0].host}, the recording of {described.host}"
     if any(section.at(described.clock) is None for section in sections):
-        return f"it tells no time by the recording's clock ({described.clock})"
+        return f"it has no time of the recording's clock ({described.clock})"
     if any(_is_of_another_boot(section, described) for section in sections):
         return "its times are those of another boot of the host"
     return None

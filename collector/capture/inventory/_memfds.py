@@ -35,7 +35,7 @@ class Counting:
         self._notes = notes
 
     def counted(self, pid: int, memfd: FoundMemfd) -> FoundMemfd:
-        """With what exists of it and whether it can be mapped, as far as the kernel tells."""
+        """With what exists of it and whether it can be mapped, as far as the kernel shows it."""
         fd = memfd.fds[0]
         try:
             with borrowed_fd(pid, fd) as ours:

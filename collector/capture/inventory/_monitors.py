@@ -1,4 +1,4 @@
-"""Puts what QEMUs told over QMP beside the VMs that were found."""
+"""Puts what QEMUs answered over QMP beside the VMs that were found."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ from collector.vm_inventory import FoundVm
 def with_monitors(
     vms: Sequence[FoundVm], paths: Iterable[Path], notes: dict[str, None]
 ) -> list[FoundVm]:
-    """The VMs with the names and memslots that the monitors at `paths` told of theirs."""
-    told = dict(vm_and_guest for path in paths if (vm_and_guest := _ask(path, vms, notes)))
-    return [_with(vm, told[at]) if at in told else vm for at, vm in enumerate(vms)]
+    """The VMs with the names and memslots that the monitors at `paths` answered for theirs."""
+    answered = dict(vm_and_guest for path in paths if (vm_and_guest := _ask(path, vms, notes)))
+    return [_with(vm, answered[at]) if at in answered else vm for at, vm in enumerate(vms)]
 
 
 def _ask(

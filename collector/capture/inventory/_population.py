@@ -29,7 +29,7 @@ def population(
     """What exists of a guest_memfd, neighbours of the same density joined.
 
     The kernel walks all pages that exist, some 0.1 us each: what lies beyond `deadline_ns` (of
-    the monotonic clock) is not counted. Raises OSError where the kernel cannot or will not tell,
+    the monotonic clock) is not counted. Raises OSError where the kernel cannot or will not count,
     OtherFileError if it is another file.
     """
     found: list[FoundPopulation] = []

@@ -1,6 +1,6 @@
-"""What a running QEMU tells of its guest over QMP: its name and its memslots.
+"""What a running QEMU answers about its guest over QMP: its name and its memslots.
 
-QEMU tells neither ids nor flags of memslots, nor what is private. It is asked, never told.
+QEMU answers neither ids nor flags of memslots, nor what is private. It is asked, never ordered.
 """
 
 import asyncio

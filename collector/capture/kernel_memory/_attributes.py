@@ -31,7 +31,7 @@ def private_runs(program: Program, kvm: object, slots: Iterable[object]) -> RunA
 
 
 def _where_attributes_are(program: Program) -> str | None:
-    """Kernels with in-place conversion keep both, and a module parameter says which one counts
+    """Kernels with in-place conversion keep both, and a module parameter decides which one counts
     (virt/kvm, the guest_memfd in-place conversion series of 2026)."""
     in_vm = program.type("struct kvm").has_member("mem_attr_array")
     try:

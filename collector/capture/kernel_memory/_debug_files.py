@@ -10,7 +10,7 @@ _DUMPS = (b"KDUMP   ", b"DISKDUMP", b"makedumpfile")
 
 
 class WrongFileError(Exception):
-    """Says which file, and what is wrong with it."""
+    """Names the file, and what is wrong with it."""
 
 
 def check_vmcore(vmcore: Path) -> Elf | None:
@@ -26,7 +26,7 @@ def check_vmcore(vmcore: Path) -> Elf | None:
 
 
 def check_vmlinux(vmlinux: Path, vmcore: Path | None) -> None:
-    """It must be of the kernel that runs, or of the one that left `vmcore`, and tell its types.
+    """It must be of the kernel that runs, or of the one that left `vmcore`, and describe its types.
 
     Raises WrongFileError.
     """
@@ -41,7 +41,8 @@ def check_vmlinux(vmlinux: Path, vmcore: Path | None) -> None:
     if wanted is not None and elf.build_id != wanted:
         whose = "the kernel that runs" if vmcore is None else f"the kernel of {vmcore.name}"
         raise WrongFileError(
-            f"{vmlinux.name} is of another kernel: its build id is {elf.build_id or 'not told'}, "
+            f"{vmlinux.name} is of another kernel: its build id is "
+            f"{elf.build_id or 'not recorded'}, "
             f"that of {whose} {wanted}"
         )
 
@@ -61,7 +62,7 @@ def _build_id_of(vmcore: Path) -> str | None:
 
 
 def _running_build_id() -> str | None:
-    """None: this kernel does not tell."""
+    """None: this kernel does not name it."""
     try:
         return build_id_in(NOTES.read_bytes())
     except OSError:

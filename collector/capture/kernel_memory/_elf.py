@@ -1,4 +1,4 @@
-"""What ELF files say of the kernel they hold: its build id, and whether there is DWARF (elf(5)).
+"""What ELF files record of the kernel they hold: its build id, and whether there is DWARF (elf(5)).
 
 Of 64-bit files, in either order of bytes: KVM runs on no other.
 """
@@ -33,7 +33,7 @@ class NotElfError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """`build_id` in hexadecimal digits; None: the file does not say."""
+    """`build_id` in hexadecimal digits; None: the file does not name it."""
 
     is_core: bool
     build_id: str | None

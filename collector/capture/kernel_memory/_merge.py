@@ -1,4 +1,4 @@
-"""What the kernel holds beside what /proc tells of the same VMs."""
+"""What the kernel holds beside what /proc shows of the same VMs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -9,15 +9,15 @@ from collector.vm_inventory import Found, FoundMemfd, FoundPopulation, FoundVm
 def with_kernel(found: Found, kernel: Sequence[FoundVm], pids: Collection[int]) -> Found:
     """The VMs of `pids`, or all, as the kernel has them; names and page counts are those of /proc.
 
-    A VM that only /proc tells of was made in between, and stays as it is.
+    A VM that only /proc shows was made in between, and stays as it is.
     """
     wanted = [vm for vm in kernel if not pids or vm.process.pid in pids]
-    told = {(vm.process.pid, fd): vm for vm in found.vms for fd in vm.fds}
+    listed = {(vm.process.pid, fd): vm for vm in found.vms for fd in vm.fds}
     counted = _counted(found)
     vms, seen = [], set()
     for vm in wanted:
         same = next(
-            (told[vm.process.pid, fd] for fd in vm.fds if (vm.process.pid, fd) in told), None
+            (listed[vm.process.pid, fd] for fd in vm.fds if (vm.process.pid, fd) in listed), None
         )
         if same is not None:
             seen.add(id(same))
@@ -48,7 +48,7 @@ def _counted(found: Found) -> dict[tuple[int, int], FoundMemfd]:
 
 
 def _population(memfd: FoundMemfd | None) -> tuple[FoundPopulation, ...]:
-    """Where its pages are, if all of it was counted; the kernel tells how many there are."""
+    """Where its pages are, if all of it was counted; the kernel counts how many there are."""
     if memfd is None or sum(one.npages for one in memfd.population) << 12 < memfd.size:
         return ()
     return memfd.population

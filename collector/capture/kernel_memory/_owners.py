@@ -12,7 +12,7 @@ from collector.vm_inventory import FoundMemfd, FoundPopulation, VmmFacts
 
 MINOR_BITS = 20
 TICK_NS = 10_000_000
-"""/proc/PID/stat tells when a process started in ticks of 1/100 s."""
+"""/proc/PID/stat has the start of a process in ticks of 1/100 s."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def _kvm_files(program: Program, task: Program) -> Iterator[tuple[int, str, Prog
 
 
 def _kinds(program: Program) -> Iterator[tuple[int, str]]:
-    """The file operations that tell the files of KVM's."""
+    """The file operations by which files are known to be KVM's."""
     for name, kind in (
         ("kvm_vm_fops", "vm"),
         ("kvm_vcpu_fops", "vcpu"),

@@ -28,7 +28,7 @@ def open_kernel(vmcore: Path | None = None, vmlinux: Path | None = None) -> Prog
     except ImportError:
         reason = "drgn is not installed: pip install 'gmemscope[drgn]'"
         raise NoDrgnError(reason) from None
-    logging.getLogger("drgn").addHandler(logging.NullHandler())  # what matters is said below
+    logging.getLogger("drgn").addHandler(logging.NullHandler())  # what matters is reported below
     program = drgn.Program()
     try:
         if vmcore is not None:

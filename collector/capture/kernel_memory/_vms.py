@@ -17,7 +17,7 @@ TRIES = 5
 
 
 def kernel_vms(program: Program) -> list[FoundVm]:
-    """Raises KernelUnreadableError where memory is not what KVM's structures say.
+    """Raises KernelUnreadableError where memory does not hold KVM's structures.
 
     The kernel goes on meanwhile: what changed while it was read is read again.
     """

@@ -74,11 +74,11 @@ class Walk:
 
     def _node(self, address: int, base: int, shift: int | None) -> Iterator[Entries]:
         raw = self.read(address, self.layout.slots + 8 * self.layout.fanout)
-        told = raw[self.layout.shift]
+        node_shift = raw[self.layout.shift]
         owner = int.from_bytes(raw[self.layout.array : self.layout.array + 8], "little")
-        if owner != self.address or (shift is not None and told != shift):
+        if owner != self.address or (shift is not None and node_shift != shift):
             raise TornError
-        if told == 0:
+        if node_shift == 0:
             self._bases.append(base)
             self._leaves.append(raw[self.layout.slots :])
             if len(self._leaves) == NODES_AT_ONCE:
@@ -86,8 +86,8 @@ class Walk:
             return
         for number, entry in enumerate(self._slots(raw).tolist()):
             if entry & _TAG == _INTERNAL and entry > _LEAST_NODE:
-                child = base + (number << told)
-                yield from self._node(entry - _INTERNAL, child, told - self.layout.bits)
+                child = base + (number << node_shift)
+                yield from self._node(entry - _INTERNAL, child, node_shift - self.layout.bits)
             elif entry not in (0, _ZERO_ENTRY):
                 raise TornError  # KVM stores each index on its own (kvm_vm_set_mem_attributes)
 

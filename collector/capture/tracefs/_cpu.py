@@ -3,7 +3,7 @@
 The kernel flags the sub-buffer that follows a gap (RB_MISSED_EVENTS), but writes the number of lost
 events down only where it finds room; per_cpu/cpu*/stats always has their sum. So each flag is
 counted by the stats as they are when it is met. If the writer overwrote more meanwhile, this gap
-is told too large and the next one that much smaller: the sum is the kernel's.
+is counted too large and the next one that much smaller: the sum is the kernel's.
 """
 
 import errno
@@ -47,7 +47,7 @@ class Lost:
     unflagged: int = 0  # "commit overrun" (the writer ran into what it interrupted) and "dropped"
 
     @classmethod
-    def told_by(cls, stats: str) -> Self:
+    def parsed(cls, stats: str) -> Self:
         numbers = {name: int(number) for name, number in _STAT.findall(stats)}
         others = ("commit overrun", "dropped events")
         return cls(numbers.get("overrun", 0), sum(numbers.get(name, 0) for name in others))
@@ -85,7 +85,7 @@ class TracefsCpu:
     def read(self) -> Read:
         """Ends at a sub-buffer that its writer has not filled, or at one after a gap.
 
-        The first one of all may be the rest of one that was read half full last time, which tells
+        The first one of all may be the rest of one that was read half full last time, which shows
         nothing.
         """
         pages, is_drained, has_gap = 0, False, False
@@ -145,7 +145,7 @@ class TracefsCpu:
     def _lost(self) -> Lost:
         """Raises SourceEnded."""
         try:
-            return Lost.told_by(self._stats.read_text())
+            return Lost.parsed(self._stats.read_text())
         except OSError as error:
             raise SourceEnded(f"{self._stats} is not to be read: {error.strerror}") from error
 
@@ -174,7 +174,7 @@ class TracefsCpu:
         return scratch.rows[:count].copy().view(RECORD).reshape(count)
 
     def unflagged_losses(self, since: int, now: int, *, is_last: bool) -> RecordArray:
-        """What no flag tells of, but the stats: it was lost between the times given.
+        """What no flag marks, but the stats: it was lost between the times given.
 
         At the end that may be sub-buffers that were overwritten, too: no other followed them.
         """

@@ -47,15 +47,15 @@ class TracefsInstance:
             raise HostCannot(f"the tracing instance cannot be set up: {error}") from error
 
     def _set_up(self, pids: Iterable[int]) -> None:
-        self.tell("tracing_on", "0")
-        self.tell("trace_clock", CLOCK)
+        self.write("tracing_on", "0")
+        self.write("trace_clock", CLOCK)
         if (self.path / "buffer_subbuf_size_kb").exists():
-            self.tell("buffer_subbuf_size_kb", str(SUB_BUFFER_KIB))
+            self.write("buffer_subbuf_size_kb", str(SUB_BUFFER_KIB))
         share = ALL_BUFFERS_KIB // max(1, len(self.cpus()))
-        self.tell("buffer_size_kb", str(max(LEAST_BUFFER_KIB, min(BUFFER_KIB, share))))
+        self.write("buffer_size_kb", str(max(LEAST_BUFFER_KIB, min(BUFFER_KIB, share))))
         if threads := [tid for pid in pids for tid in _threads(pid)]:
-            self.tell("options/event-fork", "1")
-            self.tell("set_event_pid", " ".join(map(str, threads)))
+            self.write("options/event-fork", "1")
+            self.write("set_event_pid", " ".join(map(str, threads)))
 
     def _enable(self, wanted: Mapping[str, str | None]) -> None:
         """Events that the kernel does not have are left out."""
@@ -65,8 +65,8 @@ class TracefsInstance:
                 continue
             try:
                 if event_filter is not None:
-                    self.tell(f"events/{name}/filter", event_filter)
-                self.tell(f"events/{name}/enable", "1")
+                    self.write(f"events/{name}/filter", event_filter)
+                self.write(f"events/{name}/enable", "1")
             except OSError as error:
                 self._refused[name.replace("/", ":")] = error.strerror or str(error)
                 continue
@@ -93,7 +93,7 @@ class TracefsInstance:
             raise ValueError("this kernel is not a 64-bit one")
         return layout.size
 
-    def tell(self, file: str, word: str) -> None:
+    def write(self, file: str, word: str) -> None:
         (self.path / file).write_text(word)
 
     def cpus(self) -> list[int]:
@@ -121,10 +121,10 @@ class TracefsInstance:
         return False
 
     def begin(self) -> None:
-        self.tell("tracing_on", "1")
+        self.write("tracing_on", "1")
 
     def stop(self) -> None:
-        self.tell("tracing_on", "0")
+        self.write("tracing_on", "0")
 
     def remove(self) -> None:
         """Its files must be closed. Probes can go when no instance uses them."""

@@ -1,4 +1,4 @@
-"""The name of what a process of ours makes in tracefs: it tells whose it is, for good.
+"""The name of what a process of ours makes in tracefs: it names whose it is, for good.
 
 A process is its id together with its start time; ids alone are given again.
 """

@@ -55,7 +55,7 @@ class Probes:
         return None
 
     def _explanation(self, definition: str) -> str | None:
-        """What the kernel says to the last definition that it could not read."""
+        """What the kernel logs of the last definition that it could not read."""
         try:
             errors = _ERROR.findall((self.root / "error_log").read_text(errors="replace"))
         except OSError:
@@ -87,7 +87,7 @@ class Probes:
             )
         return (
             f"The kernel has neither event probes nor kprobes ({self.reasons}): tracepoints alone "
-            "do not tell what is in the structs that ioctls point to.",
+            "do not hold what is in the structs that ioctls point to.",
         )
 
     def remove(self) -> None:

@@ -27,7 +27,7 @@ Tids = npt.NDArray[np.int32]
 
 
 class Threads:
-    """Told of births and deaths by the kernel, so /proc is asked once for each older thread."""
+    """Learns births and deaths from the kernel, so /proc is asked once for each older thread."""
 
     def __init__(self, root: Path = TRACEFS) -> None:
         self.command_names: dict[int, str] = {}

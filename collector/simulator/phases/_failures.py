@@ -19,7 +19,7 @@ from collector.simulator import (
 
 ERRNOS = (errno.EAGAIN, errno.EINVAL, errno.ENOMEM)
 SHARES = (0.55, 0.3, 0.15)
-"""What KVM says, how often. EINVAL: the range was not aligned to pages (virt/kvm/kvm_main.c)."""
+"""What KVM returns, how often. EINVAL: the range was not aligned to pages (virt/kvm/kvm_main.c)."""
 BYTES_PAST_PAGE = 0x200
 
 

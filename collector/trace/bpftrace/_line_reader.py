@@ -28,7 +28,7 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def is_loss_line(text: bytes) -> bool:
-    """Whether bpftrace says that it lost events, legibly or not."""
+    """Whether bpftrace reports that it lost events, legibly or not."""
     return text.removeprefix(b"WARNING: ").startswith(b"Lost ") and text.endswith(b" events")
 
 
@@ -40,8 +40,8 @@ def is_like_a_call(text: bytes) -> bool:
 class LineReader:
     """Lines -> rows, keeping count of what was lost or could not be read.
 
-    Lines come in bursts, one CPU's buffer after the other, and do not tell whose. So nothing tells
-    until when the CPU had said everything that lost some: such a gap begins with the recording.
+    Lines come in bursts, one CPU's buffer after the other, and do not name it. So it is not known
+    until when the CPU that lost some had reported everything: such a gap begins with the recording.
     Read the file once to learn how many there are, and from when on: `gaps` and `first_ns`.
     """
 
@@ -49,7 +49,7 @@ class LineReader:
     command_names: dict[int, str]
     first_ns: int | None = None  # the earliest entry
     gaps: int = 0  # met so far
-    gaps_ahead: int = 0  # of this file, to be told before the first call
+    gaps_ahead: int = 0  # of this file, to be given before the first call
     offset: int = 0
     unreadable: int = 0
     first_unreadable: int = 0

@@ -71,7 +71,7 @@ Row = tuple[int, int, *tuple[object, ...]]
 
 
 class ParsedCall(NamedTuple):
-    """What a line tells."""
+    """What a line holds."""
 
     name: bytes
     command: bytes

@@ -19,11 +19,11 @@ CPUS = 8192
 """As many as a kernel can be built for."""
 
 # What is known of each CPU.
-SAID = 0  # when it spoke last; 0: never
+REPORTED = 0  # when it reported last; 0: never
 TICKS = 1
-RUN = 2  # how many lines it has said without a pause
+RUN = 2  # how many lines it has printed without a pause
 ROUND = 3  # ROUNDS when it spoke last
-IS_FULL = 4  # in its last words it said as much as its buffer holds: what followed may be lost
+IS_FULL = 4  # it printed as much as its buffer holds at last: what followed may be lost
 CPU_WIDTH = 5
 
 # What all lines share.
@@ -31,10 +31,10 @@ FIRST_NS = 0  # the earliest time of all; 0: none
 STOP_AT_TICK = 1  # return after the next tick
 HAS_CAUSES = 2  # exits to user space are watched
 TICK_NS = 3  # the last tick of this reading; 0: there was none
-ROUNDS = 4  # how often nothing was left to be said
+ROUNDS = 4  # how often nothing was left to be printed
 LAST_CPU = 5  # that spoke, plus one
 BUFFER_LINES = 6  # no buffer with fewer of them is full
-OLDEST_NS = 7  # of what was said since this was 0
+OLDEST_NS = 7  # of what was printed since this was 0
 SHARED = 8
 
 MOST_FIELDS = 16
@@ -125,10 +125,11 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
 
 
 @hot_in_place
-def speaks(cpus: Words, shared: Words, cpu: int, first: int, said: int) -> None:
-    """A CPU said something of the time from `first` on, at `said`.
+def speaks(cpus: Words, shared: Words, cpu: int, first: int, reported: int) -> None:
+    """A CPU reported something of the time from `first` on, at `reported`.
 
-    What a buffer holds is said at once; what was lost when it was full is told before what follows.
+    What a buffer holds is printed at once; what was lost when it was full is reported before the
+    rest.
     """
     if shared[LAST_CPU] != cpu + 1 or cpus[cpu, ROUND] != shared[ROUNDS]:
         cpus[cpu, RUN] = cpus[cpu, IS_FULL] = 0
@@ -136,9 +137,9 @@ def speaks(cpus: Words, shared: Words, cpu: int, first: int, said: int) -> None:
     cpus[cpu, RUN] += 1
     if shared[BUFFER_LINES] > 0 and cpus[cpu, RUN] >= shared[BUFFER_LINES]:
         cpus[cpu, IS_FULL] = 1
-    cpus[cpu, SAID] = max(cpus[cpu, SAID], said)
-    if shared[OLDEST_NS] == 0 or said < shared[OLDEST_NS]:
-        shared[OLDEST_NS] = said
+    cpus[cpu, REPORTED] = max(cpus[cpu, REPORTED], reported)
+    if shared[OLDEST_NS] == 0 or reported < shared[OLDEST_NS]:
+        shared[OLDEST_NS] = reported
     if shared[FIRST_NS] == 0 or first < shared[FIRST_NS]:
         shared[FIRST_NS] = first
 
@@ -157,7 +158,7 @@ def parse(
 ) -> tuple[int, int]:
     """Read lines of text[at:end] into out[n:]; returns (how far it came, rows there are).
 
-    Stops where a line is none of ours, where `out` is full, and after a tick if it was told to.
+    Stops where a line is none of ours, where `out` is full, and after a tick if that is asked for.
     """
     shared[TICK_NS] = 0
     while at < end and n < len(out):
@@ -189,7 +190,7 @@ def parse(
 
 @hot_in_place
 def decide_directions(calls: Words, shared: Words) -> None:
-    """Say of each hypercall, in order of time, what its a2 asks for."""
+    """For each hypercall, in order of time, what its a2 asks for."""
     for i in range(len(calls)):
         if (calls[i, 3] >> 16) & 0xFF == s.HYPERCALL:
             v = s.CALL_V

@@ -1,4 +1,4 @@
-"""What the bpftrace program says, piece by piece -> calls, gaps, names, damage."""
+"""What the bpftrace program prints, piece by piece -> calls, gaps, names, damage."""
 
 import re
 from collections import Counter
@@ -29,7 +29,7 @@ _HOST = re.compile(rb"# host (\S+) (\S+)")
 _LOST = re.compile(rb"(?:WARNING: )?Lost (\d{1,12}) events")
 _NAME = re.compile(NAME + rb" ([0-9a-f]{1,16}) (.{0,15})")
 _NOISE = re.compile(rb"|[#@].*|Attach(?:ing|ed) .*|(?:INFO|WARNING|ERROR): (?!Lost ).*|\^C")
-"""What bpftrace says of itself, of its maps, and what may be between: nothing is lost by it."""
+"""What bpftrace prints of itself, of its maps, and what may be between: nothing is lost by it."""
 _OFFLINE_NS = 30_000_000_000  # a CPU that is silent for so long
 _ROUNDS = 3
 """One CPU may have been read twice before another one was."""
@@ -40,7 +40,7 @@ def is_first_line(line: bytes) -> bool:
 
 
 class Directions:
-    """Says of hypercalls, in order of time, which way they ask for."""
+    """Finds of hypercalls, in order of time, which way they ask for."""
 
     def __init__(self) -> None:
         self._known = np.zeros(s.GAPS_BY_CPU, np.int64)
@@ -71,7 +71,7 @@ class BpftraceReader:
     _newest_call: int = 0  # its return
     _lost: int = 0
     _lost_from: int = 0
-    _lost_said: int = 0  # the newest time known when it was told
+    _loss_reported: int = 0  # the newest time known when it was reported
     _table: Words = field(default_factory=shape_table)
     _shared: Words = field(default_factory=lambda: np.zeros(hot.SHARED, np.int64))
     _cpus: Words = field(default_factory=lambda: np.zeros((hot.CPUS, hot.CPU_WIDTH), np.int64))
@@ -89,40 +89,41 @@ class BpftraceReader:
         found = {shape.name: int(self._table[ord(k), COUNT]) for k, shape in SHAPES.items()}
         return Counter({name: count for name, count in found.items() if count})
 
-    def said_by(self, cpus: list[int], idle_since: int = 0) -> int:
-        """Until when all these CPUs have said everything.
+    def reported_by(self, cpus: list[int], idle_since: int = 0) -> int:
+        """Until when all these CPUs have reported everything.
 
-        One that is silent is taken to have had nothing to say until `idle_since`, unless its buffer
-        was full when it was read last: what it lost it tells only with the next it has to say.
+        One that is silent is taken to have had nothing to report until `idle_since`, unless its
+        buffer was full when it was read last: what it lost it reports only with the next line it
+        prints.
         """
-        told = self._cpus[cpus]
-        said = np.where(told[:, hot.IS_FULL] > 0, 0, idle_since)
-        return max(self.start_ns, int(np.maximum(told[:, hot.SAID], said).min()))
+        rows = self._cpus[cpus]
+        reported = np.where(rows[:, hot.IS_FULL] > 0, 0, idle_since)
+        return max(self.start_ns, int(np.maximum(rows[:, hot.REPORTED], reported).min()))
 
     def expect_buffers_of(self, lines: int) -> None:
         """So many lines fit into each CPU's buffer at least."""
         self._shared[hot.BUFFER_LINES] = lines
 
-    def all_is_said(self) -> None:
-        """Nothing was left to be said: every buffer had been read."""
+    def all_is_printed(self) -> None:
+        """Nothing was left to be printed: every buffer had been read."""
         self._shared[hot.ROUNDS] += 1
 
-    def oldest_said(self) -> int:
-        """The earliest time at which something was said since this was asked; 0: none."""
+    def oldest_printed(self) -> int:
+        """The earliest time of what was printed since this was asked; 0: none."""
         oldest = int(self._shared[hot.OLDEST_NS])
         self._shared[hot.OLDEST_NS] = 0
         return oldest
 
     @property
     def newest_ns(self) -> int:
-        return max(self.start_ns, int(self._cpus[:, hot.SAID].max()))
+        return max(self.start_ns, int(self._cpus[:, hot.REPORTED].max()))
 
     @property
     def complete_ns(self) -> int:
-        """Until when every CPU that ever spoke has said everything."""
+        """Until when every CPU that ever reported has reported everything."""
         is_round = self._cpus[:, hot.TICKS].max() >= _ROUNDS  # all CPUs have spoken
-        heard = np.flatnonzero(self._cpus[:, hot.SAID]).tolist()
-        return self.said_by(heard) if is_round else self.start_ns
+        heard = np.flatnonzero(self._cpus[:, hot.REPORTED]).tolist()
+        return self.reported_by(heard) if is_round else self.start_ns
 
     @property
     def loss_since(self) -> int | None:
@@ -160,7 +161,7 @@ class BpftraceReader:
             )
             self.offset += at - before
             tick = int(self._shared[hot.TICK_NS])
-            if tick > self._lost_said:
+            if tick > self._loss_reported:
                 self.end_gap(self.newest_ns)
             if count == ROWS:
                 self._keep(count)
@@ -208,11 +209,11 @@ class BpftraceReader:
         self.lose(1)
 
     def lose(self, count: int) -> None:
-        """So many calls were lost, later than what all CPUs have said."""
+        """So many calls were lost, later than what all CPUs have reported."""
         if not self._lost:
             self._lost_from = max(self.complete_ns, self.settled_ns)
         self._lost += count
-        self._lost_said = self.newest_ns
+        self._loss_reported = self.newest_ns
 
     def end_gap(self, at_ns: int) -> None:
         """Place what was lost: it was so before `at_ns`."""
@@ -238,11 +239,13 @@ class BpftraceReader:
         """Ended by a signal, bpftrace drops what it has not printed, of one CPU more than of
         another: of the time before the newest call something may be missing."""
         ticked = self._cpus[:, hot.TICKS] >= _ROUNDS
-        online = np.flatnonzero(ticked & (self._cpus[:, hot.SAID] >= self.newest_ns - _OFFLINE_NS))
+        online = np.flatnonzero(
+            ticked & (self._cpus[:, hot.REPORTED] >= self.newest_ns - _OFFLINE_NS)
+        )
         if len(online):
-            said = max(self.said_by(online.tolist()), self.settled_ns)
-            if self._newest_call > said:
-                self._found.append(loss(said, self._newest_call, UNKNOWN_COUNT))
+            reported = max(self.reported_by(online.tolist()), self.settled_ns)
+            if self._newest_call > reported:
+                self._found.append(loss(reported, self._newest_call, UNKNOWN_COUNT))
 
     def raise_if_damaged(self) -> None:
         if self._partial.strip() and self.unreadable == 1:

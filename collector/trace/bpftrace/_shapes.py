@@ -2,8 +2,8 @@
 
     LETTER entry duration tgid<<32|tid cpu<<40|cause<<32|fd result value...
 All numbers are hexadecimal without sign or leading zeros; times are ns of the boot clock. Lines of
-two other kinds: `T now cpu` says that the CPU has said everything up to now, `n tgid<<32|tid comm`
-names the thread whose CREATE_VM follows.
+two other kinds: `T now cpu` reports that the CPU has reported everything up to now, `n tgid<<32|tid
+comm` names the thread whose CREATE_VM follows.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""What a QEMU log tells, line by line -> CALLs. Compiled.
+"""What a QEMU log records, line by line -> CALLs. Compiled.
 
 QEMU prints kvm_convert_memory before it checks anything, and asks KVM afterwards. That KVM took the
 conversion shows in what QEMU does next with the same range: ram_block_attributes_state_change, then
 ram_block_discard_shared_range; that it did not, in a message. Until then a conversion waits, and if
-nothing tells, it stays unconfirmed. Logs of QEMU 11 name no threads: there the range alone says
+nothing shows it, it stays unconfirmed. Logs of QEMU 11 name no threads: there the range alone shows
 what belongs together.
 """
 
@@ -46,7 +46,7 @@ MOST_REQUESTS = 64
 WAITING, ASKED, SLOTS, ROWS, SETUP = range(5)
 SETUP_TID, SETUP_GPA, SETUP_SIZE, SETUP_TS, SETUP_SEQ = range(5, 10)
 CHANGED_START, CHANGED_SIZE = 10, 11
-"""What was told last to have become private, until its memory is freed."""
+"""What became private last, until its memory is freed."""
 SHARED_WIDTH = 12
 SET_UP_EXPECTED, SET_UP_CALLED = 1, 2
 
@@ -62,7 +62,7 @@ _PRIVATE = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
 _STRUCT = s.OBSERVED_WITH_STRUCT
 _ENTERED, _LEFT = s.ENTERED, s.LEFT
 _ANSWERED = constant(int(_STRUCT) & ~int(_ENTERED))
-"""Its entry was not seen at the time that is told: how long it took is not known."""
+"""Its entry was not seen at the time that is recorded: how long it took is not known."""
 _ASKED_ONLY = constant(int(_STRUCT) & ~int(_LEFT))
 _BY_REQUEST = constant(SAW_RANGE_BY_REQUEST)
 _GMEM, _HAS_GMEM = constant(SAW_GMEM), constant(HAS_GMEM)
@@ -112,7 +112,7 @@ def calls_of(
 
 @hot_in_place
 def tid_of(rows: Words, at: int) -> int:
-    """0 if the log does not tell."""
+    """0 if the log does not name it."""
     return rows[at, 1] & 0xFFFFFFFF  # type: ignore[no-any-return]
 
 
@@ -150,7 +150,7 @@ def vcpu_of(vcpus: Words, tid: int) -> int:
 def emit(
     out: Words, n: int, ts: int, seq: int, tid: int, code: int, flags: int, vcpus: Words
 ) -> int:
-    """Write a CALL that tells nothing else yet; returns the next free place."""
+    """Write a CALL that holds nothing else yet; returns the next free place."""
     for k in range(OUT_WORDS):
         out[n, k] = 0
     out[n, 0] = out[n, 1] = ts
@@ -184,7 +184,7 @@ def fill(out: Words, n: int, start: int, size: int, attributes: int, ret: int) -
 def pass_on(
     rows: Words, at: int, code: int, waiting: Words, shared: Words, vcpus: Words, out: Words, n: int
 ) -> int:
-    """What is told as it is: a new VM, pinned memory, gaps."""
+    """What is passed on as it is: a new VM, pinned memory, gaps."""
     kind, flags = s.LOSS_END, s.NONE
     if code == CREATE_VM:
         n = give_up_all(waiting, shared, vcpus, out, n)
@@ -294,7 +294,7 @@ def convert(
 
 @hot_in_place
 def give_up(waiting: Words, i: int, shared: Words, vcpus: Words, out: Words, n: int) -> int:
-    """Nothing told what became of it. What has no whole pages QEMU itself refuses."""
+    """Nothing recorded what became of it. What has no whole pages QEMU itself refuses."""
     ts, seq = waiting[i, TS], waiting[i, SEQ]
     is_whole = (waiting[i, START] | waiting[i, SIZE]) & _LOW == 0 and waiting[i, SIZE] != 0
     flags, ret = (_ASKED_ONLY, s.NONE) if is_whole else (_ANSWERED, -_EINVAL)
@@ -340,7 +340,7 @@ def change(
     out: Words,
     n: int,
 ) -> int:
-    """QEMU tells others that a range of a RAM block is converted."""
+    """QEMU notifies others that a range of a RAM block is converted."""
     tid, offset, size = tid_of(rows, at), rows[at, 2], rows[at, 3]
     fitting, fits = 0, -1
     for i in range(shared[WAITING] - 1, -1, -1):  # nobody goes on with an old one
@@ -408,7 +408,7 @@ def free(rows: Words, at: int, shared: Words, vcpus: Words, out: Words, n: int) 
 def fail(
     rows: Words, at: int, waiting: Words, shared: Words, vcpus: Words, out: Words, n: int
 ) -> int:
-    """QEMU says that a conversion failed. Messages name no thread."""
+    """QEMU reports that a conversion failed. Messages name no thread."""
     i = shared[WAITING] - 1
     while i >= 0:
         is_same = waiting[i, START] == rows[at, 2] and waiting[i, SIZE] == rows[at, 3]

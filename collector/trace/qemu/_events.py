@@ -1,4 +1,4 @@
-"""The trace events of QEMU that tell of guest memory, and how their lines look.
+"""The trace events of QEMU that concern guest memory, and how their lines look.
 
 Their texts are those of the trace-events files of accel/kvm, target/i386/kvm and system (softmmu
 until 8.0) in QEMU 7.2 to 11.
@@ -43,7 +43,7 @@ class QemuCode(IntEnum):
     SET_ATTRIBUTES = 12
     """kvm_vm_ioctl of KVM_SET_MEMORY_ATTRIBUTES, printed before the call: nothing."""
     FAILED = 13
-    """QEMU's message that a conversion failed: start, size, attributes, errno (0: not told)."""
+    """QEMU's message that a conversion failed: start, size, attributes, errno (0: not recorded)."""
     REGISTER_REGION = 14
     """kvm_memcrypt_register_region, printed before the call: hva, length."""
     UNREGISTER_REGION = 15
@@ -110,6 +110,6 @@ _EVENTS: dict[str, tuple[Template, ...]] = {
 
 
 def templates_of(name: str, payload: str) -> tuple[Template, ...]:
-    """How the lines of an event look; none if it tells us nothing."""
-    del payload  # which is as its name says
+    """How the lines of an event look; none if it is not needed."""
+    del payload  # which is as its name has it
     return _EVENTS.get(name, ())

@@ -30,7 +30,7 @@ _DAYS_IN_ERA = 146_097
 
 @hot_in_place
 def read_header(text: Text, at: int, end: int, found: Ints) -> int:
-    """The form of the line text[at:end]; what it says is in `found`."""
+    """The form of the line text[at:end]; what it holds is in `found`."""
     found[TS], found[TID], found[REST] = 0, 0, at
     if at < end and is_digit(text[at]):
         if _read_stamp(text, at, end, found):

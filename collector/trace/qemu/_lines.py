@@ -126,7 +126,7 @@ class QemuLines(EventLines):
         self._state[AT] = line_end + 1
 
     def _take_message(self, line: bytes) -> None:
-        """What QEMU says of itself: that a conversion failed, perhaps."""
+        """A message of QEMU: that a conversion failed, perhaps."""
         failed, refused = _ATTRIBUTES_FAILED.search(line), _REFUSED.search(line)
         if failed is not None:
             start, size, attributes = (int(failed[i], 16) for i in (1, 2, 3))

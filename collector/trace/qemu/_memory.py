@@ -1,4 +1,4 @@
-"""The live memslots that a QEMU log told of, for translating addresses. Compiled.
+"""The live memslots that a QEMU log recorded, for translating addresses. Compiled.
 
 A RAM block with a guest_memfd has that file from its start on: an offset in the block is one in the
 file.

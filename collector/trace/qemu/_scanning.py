@@ -25,7 +25,7 @@ from collector.trace.text import (
 )
 
 MESSAGE = constant(4)
-"""How a scan may end besides: at a line that may be a message we know; state says where it is."""
+"""How a scan may end besides: at a line that may be a message we know; state holds where it is."""
 
 # Places in a scan's state besides those of scanning.
 LINE = KEY + 1  # number of the line at hand, from 1 on
@@ -122,7 +122,7 @@ def is_event(text: Text, at: int, end: int) -> bool:
 
 @hot_in_place
 def is_message(text: Text, at: int, end: int) -> bool:
-    """Whether a line looks as what QEMU says of itself: `name: ...` ."""
+    """Whether a line looks like a message of QEMU: `name: ...` ."""
     while at < end and text[at] != _BLANK:
         at += 1
     return bool(at > 0 and at < end and text[at - 1] == _COLON)
@@ -130,7 +130,7 @@ def is_message(text: Text, at: int, end: int) -> bool:
 
 @hot_in_place
 def take_time(state: Ints, found: Ints, form: int) -> None:
-    """Lines are in the order of what they tell: where the clock steps back, it stands still."""
+    """Lines are in the order of what they record: where the clock steps back, it stands still."""
     if state[HAS_TIMES] == 0:
         state[LAST_TS] = state[LINE] * NS_PER_LINE
     elif form != h.NO_STAMP:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from collector.trace.ring_buffer import _gaps as gaps, _sub_buffer as subbuffer
 from collector.trace.ring_buffer._plan import DecodePlan
 
-_LOOK_AHEAD = 2  # pages held back: their times tell which of two pages that disagree is damaged
+_LOOK_AHEAD = 2  # pages held back: their times show which of two pages that disagree is damaged
 _SLACK = 16  # bytes after the last page, so that compiled code may read whole words
 _LEAST_ROW = 8  # bytes of a page per row at most: an event of 12 bytes or the two rows of a gap
 

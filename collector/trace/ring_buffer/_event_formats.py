@@ -1,7 +1,7 @@
 """Which kernel events mean what: event formats to RecordCodes.
 
 What each event is stands in collector.kvm.catalogue. Tracepoints are known by their names, probes
-only by their fields: everyone names those as he likes. A kprobe is told by __probe_ip, a kretprobe
+only by their fields: everyone names those as he likes. A kprobe is known by __probe_ip, a kretprobe
 by __probe_func. What a return probe or a probe on a system call's exit belongs to is not in its
 format: see collector.trace.tracedat.
 """
@@ -44,7 +44,7 @@ KPROBES = _shapes(event for event in EVENTS if event.functions)
 USER_PROBES = frozenset(
     event.code for event in EVENTS if event.has_event_probe and not event.points
 )
-"""What only event probes tell."""
+"""What only event probes have."""
 
 _DESCRIPTORS = ("fd", "fildes", "oldfd")
 _INT, _LONG = 4, 8

@@ -82,7 +82,7 @@ def parse_fields(text: str) -> tuple[Field, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SubBufferFormat:
-    """What events/header_page tells of the ring buffer's pages."""
+    """What events/header_page describes: the ring buffer's pages."""
 
     commit_offset: int
     commit_size: int

@@ -1,4 +1,4 @@
-"""Values of an event's fields, from 32-bit words to columns, as a plan says. Compiled."""
+"""Values of an event's fields, from 32-bit words to columns, by a plan. Compiled."""
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ def gather_rows(
     first: int,
     end: int,
 ) -> None:
-    """Complete the rows of events: thread, CPU, code, flags, and the values as the plan says."""
+    """Complete the rows of events: thread, CPU, code, flags, and the values by the plan."""
     for n in range(first, end):
         plan = -1 - rows[n, 1]
         if plan < 0:  # a loss, complete already

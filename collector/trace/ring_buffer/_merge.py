@@ -20,7 +20,7 @@ _BATCH_FULL = -2
 
 @dataclass(frozen=True, slots=True)
 class UnplacedLoss:
-    """Events that a CPU lost at a time which nothing tells."""
+    """Events that a CPU lost at a time that is not known."""
 
     cpu: int
     count: int
@@ -158,7 +158,7 @@ def _is_before(
 
 
 def _opening_losses(lanes: _Lanes, start_ts: int, unplaced: Sequence[UnplacedLoss]) -> RecordArray:
-    """Begin the losses that lie before a CPU's first event; tell their ends when they began."""
+    """Begin the losses that lie before a CPU's first event; end them where they began."""
     losses = [loss_row(start_ts, RecordCode.LOSS_BEGIN, u.cpu, u.count, 0) for u in unplaced]
     for lane, stream in enumerate(lanes.streams):
         if not stream.has_events and stream.has_open_gap:

@@ -51,7 +51,7 @@ DAMAGE_TEXT = {
     TIME_ORDER: "the page's time does not fit between its neighbours'",
     EVENT_LENGTH: "an event does not fit into its page",
     EVENT_TIME: "an event's time runs backwards",
-    SHORT_EVENT: "an event is shorter than its format says",
+    SHORT_EVENT: "an event is shorter than its format",
 }
 
 
@@ -72,7 +72,7 @@ def decode_pages(
 ) -> int:
     """Decode `pages` pages of one CPU into `rows` (RECORD as 10 words); returns how many rows.
 
-    `known_pages` >= `pages` pages are in `words`: the times of those beyond tell which of two
+    `known_pages` >= `pages` pages are in `words`: the times of those beyond show which of two
     pages that disagree is the damaged one. `words` is at least two words longer than its pages.
     `plans`, `gathers`, `plan_of`: see collector.trace.ring_buffer. `counts`: events seen, by id.
     """
@@ -236,7 +236,7 @@ def _runs_into_next(words: Words, page: int, known_pages: int, page_words: int, 
 
 @hot_in_place
 def _note_missed(words: Words, base: int, page_words: int, state: Ints) -> None:
-    """Open a gap if the page says that events before it were lost; the count lies after its data
+    """Open a gap if the page has the mark of events lost before it; the count lies after its data
     where the kernel found room for it (ring_buffer_read_page)."""
     flags = word_at(words, base + 2)
     if flags & MISSED_EVENTS == 0:

@@ -23,7 +23,7 @@ UNKNOWN_CPU = 0xFFFF
 _MOST_NAMES = NAME_SLOTS // 2
 
 TemplatesOf = Callable[[str, str], tuple[Template, ...]]
-"""Of an event's name and what its first line says."""
+"""Of an event's name and its first line."""
 Gaps = list[tuple[int, int]]
 """(row that follows, lines that could not be read)"""
 
@@ -61,7 +61,7 @@ class EventLines(ABC):
         return len(self._names) >= _MOST_NAMES
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Lines by event so far: of those that are used, and of those that tell us nothing."""
+        """Lines by event so far: of those that are used, and of those that are not needed."""
         used: dict[str, int] = {}
         unused: dict[str, int] = {}
         for slot, name in self._names.items():

@@ -30,7 +30,7 @@ class KnownEvents:
         self._probes = Probes()
 
     def templates_of(self, name: str, payload: str) -> tuple[Template, ...]:
-        """How the lines of an event look; none if it tells us nothing."""
+        """How the lines of an event look; none if it is not needed."""
         return (
             by_name(name)
             or in_trace_file(name, payload)

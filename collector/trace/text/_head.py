@@ -1,4 +1,4 @@
-"""What a text trace says of itself before its first event."""
+"""What a text trace holds before its first event."""
 
 import re
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ class TextHead:
         """From the lines of `perf script --header`, if there are any."""
         with path.open("rb") as file:
             lines = file.read(_HEAD_BYTES).decode(errors="replace").split("\n")
-        told = dict(
+        facts = dict(
             line.removeprefix("# ").split(":", 1)
             for line in lines
             if line.startswith("# ") and ":" in line
         )
-        told = {key.strip(): value.strip() for key, value in told.items()}
+        facts = {key.strip(): value.strip() for key, value in facts.items()}
         return cls(
-            told.get("hostname", ""),
-            told.get("os release"),
-            _clock(told.get("clockid", "")),
-            _wall_minus_clock(told.get("reference time", "")),
+            facts.get("hostname", ""),
+            facts.get("os release"),
+            _clock(facts.get("clockid", "")),
+            _wall_minus_clock(facts.get("reference time", "")),
             tuple(found[1] for line in lines if (found := _EVENT.match(line))),
         )
 

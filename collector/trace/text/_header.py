@@ -46,7 +46,7 @@ def after_blanks(text: Text, at: int, end: int) -> int:
 
 @hot_in_place
 def read_header(text: Text, at: int, end: int, found: Ints) -> bool:
-    """Whether the line text[at:end] begins as such a line does; what it says is in `found`."""
+    """Whether the line text[at:end] begins as such a line does; what it holds is in `found`."""
     i = min(at + _COMM_WIDTH, end) if text[at] == _BLANK else at
     limit = min(end, at + _LONGEST)
     while i < limit:

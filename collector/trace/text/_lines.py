@@ -22,7 +22,7 @@ _NOISE = re.compile(
     rb"|libtraceevent: |\s+\[\w+:\w+\] bad op token|\s+Error: expected |\s*function \w+ not defined"
     rb"|\[ perf record: |'trace' not valid |" + DROPPED.pattern
 )
-"""What the tools say besides events, and what lands in the file with 2>&1."""
+"""What the tools print besides events, and what lands in the file with 2>&1."""
 
 
 class TextRecords(EventLines):

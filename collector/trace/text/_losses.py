@@ -1,6 +1,6 @@
-"""Where a text trace says that events were lost, found before it is read.
+"""Where a text trace reports that events were lost, found before it is read.
 
-What a line tells of a loss is its end; it began with the last event before it on the same CPU.
+What a line marks is the end of a loss; it began with the last event before it on the same CPU.
 """
 
 import mmap
@@ -29,11 +29,11 @@ _LOST = re.compile(
     rb" PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)\s*$"
 )
 DROPPED = re.compile(rb"CPU:(\d{1,4}) \[(?:LOST )?(?:(\d{1,12}) )?EVENTS(?: DROPPED)?\]\s*$")
-"""What trace-cmd and the tracing file `trace` say; some versions tell no number."""
+"""What trace-cmd and the tracing file `trace` print; some versions print no number."""
 _BEFORE_ALL = 255
 """A LOSS_BEGIN's or LOSS_END's flags: it is older than all that is there."""
 _MARKS = (b"PERF_RECORD_LOST", b" EVENTS]", b"EVENTS DROPPED]")
-_NOT_TOLD = -1
+_UNKNOWN = -1
 _AT_THE_END = 1 << 62
 _TAIL_LINES = 1000
 _TIME = re.compile(rb"\[\d{1,5}\]\s+(?:\S+\s+)??(\d{1,10})\.(\d{1,9}):")
@@ -65,19 +65,19 @@ def find_losses(path: Path, overwritten: int = 0) -> list[TextLoss]:
     if path.stat().st_size == 0:
         return []
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        told = _told(content)
-        if not told and not overwritten:
+        reported = _reported(content)
+        if not reported and not overwritten:
             return []
-        places = np.array([(at, cpu, end_ns) for at, cpu, end_ns, _ in told], np.int64)
+        places = np.array([(at, cpu, end_ns) for at, cpu, end_ns, _ in reported], np.int64)
         text = np.frombuffer(content, np.uint8)
         begun, ended, _ = surroundings(text, places.reshape(-1, 3))
         all_have_begun = _all_have_begun(text) if overwritten else 0
         del text  # which would keep the file mapped
         last_ns = _last_time(content)
     losses = [
-        _loss(begin_ns, last_ns if end_ns in (_NOT_TOLD, _AT_THE_END) else end_ns, cpu, count, at)
+        _loss(begin_ns, last_ns if end_ns in (_UNKNOWN, _AT_THE_END) else end_ns, cpu, count, at)
         for (at, cpu, _, count), begin_ns, end_ns in zip(
-            told, begun.tolist(), ended.tolist(), strict=True
+            reported, begun.tolist(), ended.tolist(), strict=True
         )
     ]
     if overwritten:
@@ -87,7 +87,7 @@ def find_losses(path: Path, overwritten: int = 0) -> list[TextLoss]:
 
 def _all_have_begun(text: Text) -> int:
     """When the CPU whose events begin last has its first one."""
-    first = np.full(MOST_CPUS, _NOT_TOLD, np.int64)
+    first = np.full(MOST_CPUS, _UNKNOWN, np.int64)
     find_first_events(text, first, np.zeros(HEADER_SIZE, np.int64), _PERF_RECORD)
     return max(int(first.max()), 0)
 
@@ -106,17 +106,17 @@ def _last_time(content: mmap.mmap) -> int:
     return 0
 
 
-def _told(content: mmap.mmap) -> list[tuple[int, int, int, int]]:
-    """Of each line that tells of a loss, in order: where it is, CPU, time if it has one, count."""
+def _reported(content: mmap.mmap) -> list[tuple[int, int, int, int]]:
+    """Of each line that reports a loss, in order: where it is, CPU, time if it has one, count."""
     found = {}
     for mark in _MARKS:
         at = content.find(mark)
         while at >= 0:
             begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
             end = len(content) if end < 0 else end
-            told = _of_line(content[begin:end])
-            if told is not None:
-                found[begin] = told
+            reported = _of_line(content[begin:end])
+            if reported is not None:
+                found[begin] = reported
             at = content.find(mark, end)
     return [(at, *found[at]) for at in sorted(found)]
 
@@ -125,19 +125,19 @@ def _of_line(line: bytes) -> tuple[int, int, int] | None:
     lost, dropped = _LOST.search(line), DROPPED.match(line)
     if lost is not None:
         cpu, end_ns = int(lost[1]), _ns(lost[2], lost[3])
-        if b"LOST_SAMPLES" in line:  # a sum, of which perf record tells at its end
+        if b"LOST_SAMPLES" in line:  # a sum, which perf record prints at its end
             end_ns = _AT_THE_END
-        count = int(lost[4]) if len(lost[4]) <= _MOST_DIGITS else _NOT_TOLD
+        count = int(lost[4]) if len(lost[4]) <= _MOST_DIGITS else _UNKNOWN
     elif dropped is not None:
-        cpu, end_ns, count = int(dropped[1]), _NOT_TOLD, int(dropped[2] or 0)
+        cpu, end_ns, count = int(dropped[1]), _UNKNOWN, int(dropped[2] or 0)
     else:
         return None
     return (cpu, end_ns, count) if cpu < MOST_CPUS else None
 
 
 def _loss(begin_ns: int, end_ns: int, cpu: int, count: int, at: int) -> TextLoss:
-    begin = None if begin_ns == _NOT_TOLD else begin_ns
-    damaged_at = at if count == _NOT_TOLD else None
+    begin = None if begin_ns == _UNKNOWN else begin_ns
+    damaged_at = at if count == _UNKNOWN else None
     return TextLoss(begin, max(end_ns, begin or 0), cpu, max(count, 0), damaged_at)
 
 
@@ -148,18 +148,18 @@ def _ns(seconds: bytes, fraction: bytes) -> int:
 def surroundings(text: Text, places: Ints) -> tuple[Ints, Ints, int]:
     """When the last event before each loss was on its CPU, and the first after it.
 
-    places: int64[n, 3] in order: where a line tells of a loss, its CPU, when it ended (-1: as the
+    places: int64[n, 3] in order: where a line reports a loss, its CPU, when it ended (-1: as the
     next event). Returns (times before, -1 if there is none; times after; how many lines it took).
     """
-    begun = np.full(len(places), _NOT_TOLD, np.int64)
+    begun = np.full(len(places), _UNKNOWN, np.int64)
     ended = np.ascontiguousarray(places[:, 2])
     lines = find_surroundings(
         text,
         places,
         begun,
         ended,
-        np.full((2, MOST_CPUS), _NOT_TOLD, np.int64),
-        np.full(len(places), _NOT_TOLD, np.int64),
+        np.full((2, MOST_CPUS), _UNKNOWN, np.int64),
+        np.full(len(places), _UNKNOWN, np.int64),
         np.zeros(HEADER_SIZE, np.int64),
         _PERF_RECORD,
     )
@@ -221,7 +221,7 @@ def end_losses(by_cpu: Ints, others: Ints, ended: Ints, cpu: int, ts: int) -> No
     while waiting >= 0:
         ended[waiting] = ts
         waiting = others[waiting]
-    by_cpu[1, cpu] = _NOT_TOLD
+    by_cpu[1, cpu] = _UNKNOWN
 
 
 @hot_in_place

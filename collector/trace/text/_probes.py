@@ -44,7 +44,7 @@ class Probes:
         return (_template(code, shape, fields, prefix),)
 
     def _return(self, name: str, place: re.Match[str] | None) -> RecordCode | None:
-        if place is None:  # of a system call: the result alone does not tell of which
+        if place is None:  # of a system call: the result alone does not show of which
             is_fallocate = "fallocate" in name
             return RecordCode.FALLOCATE_EXIT if is_fallocate else RecordCode.IOCTL_EXIT
         entry = self._entry_at.get(place[1])

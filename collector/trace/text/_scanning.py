@@ -8,7 +8,7 @@ from collector.trace.text._header import Ints, Text
 DONE = 0
 FULL = 1
 NEW_NAME = 2
-"""An event's name was met for the first time: state says where it is."""
+"""An event's name was met for the first time: state holds where it is."""
 UNREADABLE = 3
 
 # Places in a scan's state: all are offsets in the text, but for ROWS.

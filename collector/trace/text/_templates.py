@@ -31,7 +31,7 @@ class Template:
     """One way in which the lines of an event may look.
 
     `stores` are of the pattern's numbers, in order; by default v[0], v[1], ... `constants` are
-    what the lines do not tell.
+    what the lines do not hold.
     """
 
     code: int

@@ -15,7 +15,8 @@ best, are the rest of each page, but no page without an event is recorded."""
 
 
 class BlockReader:
-    """Reads blocks compressed as the file's head says: "zstd", "zlib", or "none" for no such."""
+    """Reads blocks compressed as the file's head names it: "zstd", "zlib", or "none" for no
+    such."""
 
     def __init__(self, file: BytesFile, compression: str, named_at: int) -> None:
         self.file = file
@@ -51,7 +52,7 @@ class BlockReader:
 
 
 Undo = Callable[[bytes, int], bytes]
-_NOT_TOLD = -1
+_NOT_DECLARED = -1
 
 
 def _zstd() -> Undo:
@@ -59,9 +60,9 @@ def _zstd() -> Undo:
     decompressor = zstandard.ZstdDecompressor()
 
     def undo(block: bytes, size: int) -> bytes:
-        told = zstandard.frame_content_size(block)  # which max_output_size does not limit
-        if told not in (size, _NOT_TOLD):
-            raise zstandard.ZstdError(f"it says that it holds {told} bytes, not {size}")
+        declared = zstandard.frame_content_size(block)  # which max_output_size does not limit
+        if declared not in (size, _NOT_DECLARED):
+            raise zstandard.ZstdError(f"it declares {declared} bytes, not {size}")
         return decompressor.decompress(block, max_output_size=size)
 
     return undo

@@ -1,4 +1,5 @@
-"""What a trace.dat says of its machine and its CPUs, checked before compiled code relies on it."""
+"""What a trace.dat records of its machine and its CPUs, checked before compiled code relies on
+it."""
 
 from dataclasses import replace
 
@@ -31,14 +32,16 @@ def check_cpu_count(file: BytesFile, offset: int, count: int) -> None:
 
 
 def keep_sound_cpus(file: BytesFile, contents: Contents) -> None:
-    """Leave out the CPUs that cannot be, and say so: those of a number that no kernel has, and
+    """Leave out the CPUs that cannot be, and report them: those of a number that no kernel has, and
     those whose data is that of another one, which would be read as often as it is named.
 
     Raises InputError if there are too many."""
-    told = [(number, cpu) for number, buffer in enumerate(contents.buffers) for cpu in buffer.cpus]
+    numbered = [
+        (number, cpu) for number, buffer in enumerate(contents.buffers) for cpu in buffer.cpus
+    ]
     kept: list[list[CpuData]] = [[] for _ in contents.buffers]
     reached = 0
-    for number, cpu in sorted(told, key=lambda one: one[1].offset):
+    for number, cpu in sorted(numbered, key=lambda one: one[1].offset):
         reason = _what_is_wrong(file, cpu, reached)
         if reason is None:
             kept[number].append(cpu)

@@ -20,7 +20,8 @@ one that claims more than this is damage."""
 
 
 def read_chunks(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
-    """Yield what can be read, in order, and say where something cannot. Never raises InputError."""
+    """Yield what can be read, in order, and report where something cannot. Never raises
+    InputError."""
     pieces = _compressed(blocks, cpu) if cpu.is_compressed else _plain(blocks.file, cpu)
     try:
         yield from pieces

@@ -48,7 +48,7 @@ def time_scale(contents: Contents, clock: str) -> TimeScale:
         tsc = None
     if clock == TSC_CLOCK and tsc is None:
         contents.notes.append(
-            "The clock is x86-tsc and the file does not tell its frequency: "
+            "The clock is x86-tsc and the file does not name its frequency: "
             "times are counted in TSC ticks, not in nanoseconds."
         )
     elif clock in ("counter", "uptime"):

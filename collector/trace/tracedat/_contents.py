@@ -1,4 +1,4 @@
-"""What a trace.dat says of itself before its events: the same for both versions of the file."""
+"""What a trace.dat holds before its events: the same for both versions of the file."""
 
 from dataclasses import dataclass, field
 

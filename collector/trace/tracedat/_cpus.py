@@ -42,10 +42,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class PlacedLoss:
-    """What a CPU's stats tell beyond its pages."""
+    """What a CPU's stats hold beyond its pages."""
 
     in_the_gap: int = 0  # the one gap without a count must be this large
-    unplaced: int = 0  # lost, but nothing tells when
+    unplaced: int = 0  # lost, but it is not known when
 
 
 def main_clock(contents: Contents) -> str:
@@ -92,7 +92,7 @@ class Lanes:
         ]
 
     def unplaced_losses(self) -> list[UnplacedLoss]:
-        """Losses that only the stats tell of; known after `open`."""
+        """Losses that only the stats count; known after `open`."""
         return [
             UnplacedLoss(lane.cpu.cpu, loss.unplaced)
             for lane, loss in zip(self._lanes, self._losses or [], strict=True)
@@ -108,7 +108,7 @@ class Lanes:
         return next((stream.first for _ in _run(stream) if stream.has_events), 0)
 
     def _place_losses(self, lane: Lane) -> PlacedLoss:
-        """Look through the pages, if the stats tell of losses at all."""
+        """Look through the pages, if the stats count any loss at all."""
         if not lane.lost.all:
             return PlacedLoss()
         scan = self._quick_stream(lane, LARGEST_BATCH)
@@ -137,7 +137,7 @@ class Lanes:
     def _page_size(self, cpu: CpuData, declared: int, layout: SubBufferFormat) -> int:
         """The size of this CPU's sub-buffers.
 
-        A file that only tells the machine's page size may hold larger sub-buffers
+        A file that only names the machine's page size may hold larger sub-buffers
         (buffer_subbuf_size_kb): then the first one holds more than such a page could.
         """
         first = next((chunk.content for chunk in read_chunks(self._blocks, cpu)), b"")

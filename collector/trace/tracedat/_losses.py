@@ -1,11 +1,11 @@
-"""What per_cpu/cpu*/stats tell of lost events (option CPUSTAT)."""
+"""What per_cpu/cpu*/stats count of lost events (option CPUSTAT)."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 _LINE = re.compile(r"^\s*([A-Za-z ]+?):\s*(\d{1,15})\s*$", re.MULTILINE)
-_OVERRUN = "overrun"  # overwritten before they were read: the next page says so
+_OVERRUN = "overrun"  # overwritten before they were read: the next page is marked
 _UNFLAGGED = (
     "commit overrun",  # written by interrupts while the buffer wrapped around
     "dropped events",  # not written: the buffer was full and may not be overwritten
@@ -14,7 +14,7 @@ _UNFLAGGED = (
 
 @dataclass(frozen=True, slots=True)
 class CpuLosses:
-    """Events that a CPU lost: those that a page tells of, at least that there were any, and those
+    """Events that a CPU lost: those that a page marks, at least that there were any, and those
     that none does (rb_move_tail in kernel/trace/ring_buffer.c counts them and goes on)."""
 
     overrun: int = 0

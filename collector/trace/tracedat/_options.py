@@ -47,7 +47,7 @@ def selected_clock(trace_clock: str) -> str:
 
 
 def apply_option(option: int, cursor: Cursor, contents: Contents) -> None:
-    """Note what one option tells, or that it is damaged: the others are read on. Options that
+    """Note what one option holds, or that it is damaged: the others are read on. Options that
     place sections and buffers are the caller's."""
     reader = _READERS.get(option)
     try:

@@ -1,4 +1,4 @@
-"""Which call a return probe belongs to. Its format tells only `ret`, so its records must.
+"""Which call a return probe belongs to. Its format holds only `ret`, so its records must show it.
 
 A kretprobe's records carry the address of their function: that of a kprobe known by its fields, or
 else a symbol in the recording's kallsyms. A probe on the exit of a system call is fallocate's if
@@ -26,7 +26,7 @@ from collector.trace.tracedat._kallsyms import NEAR, symbols_at
 
 _FIRST_KPROBE = 64  # codes that only the survey uses
 _FIRST_RETURN = 128
-_MOST = 64  # probes of each kind that can be told apart
+_MOST = 64  # probes of each kind that can be distinguished
 
 _ENOUGH_VOTES = 256
 
@@ -128,7 +128,7 @@ class _Survey:
             self._votes[i] += (entries - fallocate, fallocate)
 
     def code_of(self, i: int) -> RecordCode | None:
-        """What the records seen so far say of return probe `i`."""
+        """What the records seen so far show of return probe `i`."""
         if self.returns[i].function is None:
             ioctl, fallocate = self._votes[i].tolist()
             if ioctl == fallocate:

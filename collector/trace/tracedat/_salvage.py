@@ -57,7 +57,7 @@ def find_cpus(file: BytesFile, section: Section, contents: Contents) -> Buffer:
 def _compressed_pieces(
     file: BytesFile, offset: int, end: int, page_size: int
 ) -> Iterator[tuple[int, int]]:
-    """Follow the sizes of the chunks; what is cut short is told when its chunks are read."""
+    """Follow the sizes of the chunks; what is cut short is reported when its chunks are read."""
     while offset + 4 < end:
         at = offset + 4
         for _ in range(_number(file.read(offset, 4))):

@@ -137,7 +137,7 @@ class TraceDat:
 
     @property
     def host(self) -> str:
-        """Node name of the recorded machine, "" if the file does not tell."""
+        """Node name of the recorded machine, "" if the file does not name it."""
         words = self.contents.uname.split()
         return words[1] if len(words) > 1 else ""
 
@@ -162,7 +162,7 @@ class TraceDat:
         return tuple(plan.code for plan in self._plan.events if plan.code in USER_PROBES)
 
     @property
-    def tells_in_place(self) -> bool:
+    def has_in_place_events(self) -> bool:
         """Whether a probe reads which ioctl it met, as only one does that is also for
         KVM_SET_MEMORY_ATTRIBUTES2."""
         return any(
@@ -241,7 +241,7 @@ def _layout(path: Path, contents: Contents) -> SubBufferFormat:
     try:
         layout = parse_header_page(contents.header_page)
     except ValueError as error:
-        raise InputError(path, None, f"the ring buffer's layout is not told: {error}") from error
+        raise InputError(path, None, f"the ring buffer's layout is missing: {error}") from error
     if not layout.is_64_bit:
         raise InputError(
             path,

@@ -1,4 +1,4 @@
-"""What a live host adds: who a VMM is, and facts that nobody told."""
+"""What a live host adds: who a VMM is, and facts that nobody recorded."""
 
 import sqlalchemy as sa
 from alembic import op

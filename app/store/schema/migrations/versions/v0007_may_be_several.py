@@ -14,7 +14,7 @@ def upgrade() -> None:
         "vm",
         sa.Column("may_be_several", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
-    # They were taken without this column (app.store.database): nothing can be told by them.
+    # They were taken without this column (app.store.database): nothing can be checked by them.
     op.execute("UPDATE vm SET row_checksum = NULL")
     op.execute("UPDATE recording SET row_checksum = NULL")
 

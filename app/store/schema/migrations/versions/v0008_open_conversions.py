@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("vm", sa.Column("to_unknown", sa.BigInteger(), nullable=True))
     op.add_column("vm", sa.Column("uncertain", sa.BigInteger(), nullable=True))
-    # They were taken without these columns (app.store.database): nothing can be told by them.
+    # They were taken without these columns (app.store.database): nothing can be checked by them.
     op.execute("UPDATE vm SET row_checksum = NULL")
     op.execute("UPDATE recording SET row_checksum = NULL")
 
