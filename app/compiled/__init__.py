@@ -2,9 +2,11 @@
 
 A module marks its loops with `hot_in_place` or `hot_part` (`_loops`). The first call of one imports
 numba, which compiles it or takes the code that an earlier process kept (`_compiling`). Code is kept
-in one folder for each state of the sources (`_code_folder`).
+in one folder for each state of the sources (`_code_folder`). What several loops need is here, too:
+the hash table (`_hash_table`).
 """
 
+from app.compiled._hash_table import mixed, slot_of
 from app.compiled._loops import constant, hot_in_place, hot_part, signed
 
-__all__ = ["constant", "hot_in_place", "hot_part", "signed"]
+__all__ = ["constant", "hot_in_place", "hot_part", "mixed", "signed", "slot_of"]

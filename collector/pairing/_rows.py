@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import hot_part
+from app.compiled import hot_part, mixed, slot_of
 from collector.pairing import _state as s
 
 Words = npt.NDArray[np.int64]
@@ -11,18 +11,20 @@ Words = npt.NDArray[np.int64]
 
 @hot_part
 def find_thread(table: Words, shared: Words, tid: int) -> int:
-    """The thread's row (open addressing), made if new; -1 if the table is too full."""
-    mask = len(table) - 1
-    at = ((tid * 0x9E3779B1) >> 7) & mask
-    while table[at, s.TID] != 0:
-        if table[at, s.TID] == tid + 1:
-            return at
-        at = (at + 1) & mask
+    """The thread's row, made if new; -1 if the table is too full."""
+    at = int(slot_of(is_row, table, len(table), mixed(tid), tid))
+    if table[at, s.TID] != 0:
+        return at
     if 2 * (shared[s.THREADS] + 1) > len(table):
         return -1
     shared[s.THREADS] += 1
     table[at, s.TID] = tid + 1
     return at
+
+
+@hot_part
+def is_row(table: Words, at: int, tid: int) -> bool:
+    return bool(table[at, s.TID] == 0 or table[at, s.TID] == tid + 1)
 
 
 @hot_part

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, hot_part, signed
+from app.compiled import constant, hot_in_place, hot_part, mixed, signed, slot_of
 from app.model.events import ChangeArray, EventArray
 from app.model.guest import GFN_LIMIT
 from app.model.pagemap import BLOCK_SHIFT, effect
@@ -50,7 +50,7 @@ ROOM = 4
 
 CellArray = npt.NDArray[np.void]
 Slots = npt.NDArray[np.int32]
-"""A hash table of cell numbers, -1 where free. Its size is a power of two."""
+"""A hash table of cell numbers, -1 where free."""
 Shifts = tuple[int, int]
 """Of a quantum and of a block."""
 
@@ -58,18 +58,23 @@ Shifts = tuple[int, int]
 @hot_part
 def cell_at(cells: CellArray, slots: Slots, count: int, quantum: int, block: int) -> int:
     """The number of the cell, `count` if it had to be made."""
-    mixed = np.uint64(quantum) * np.uint64(0x9E37_79B9_7F4A_7C15) + np.uint64(block)
-    mixed *= np.uint64(0xD6E8_FEB8_6659_FD93)
-    slot = signed(mixed >> np.uint64(32)) & (slots.size - 1)
-    while slots[slot] >= 0:
-        cell = cells[slots[slot]]
-        if cell.quantum == quantum and cell.block == block:
-            return int(slots[slot])
-        slot = (slot + 1) & (slots.size - 1)
+    table, key = (slots, cells), (quantum, block)
+    slot = slot_of(is_place, table, slots.size, mixed(quantum, block), key)
+    if slots[slot] >= 0:
+        return int(slots[slot])
     slots[slot] = count
     cells[count].quantum = quantum
     cells[count].block = block
     return count
+
+
+@hot_part
+def is_place(table: tuple[Slots, CellArray], slot: int, key: tuple[int, int]) -> bool:
+    slots, cells = table
+    if slots[slot] < 0:
+        return True
+    cell = cells[slots[slot]]
+    return bool(cell.quantum == key[0] and cell.block == key[1])
 
 
 @hot_in_place

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import hot_in_place
+from app.compiled import hot_in_place, hot_part, mixed, slot_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,17 +25,14 @@ def sums_by_key(keys: Ints, weights: Ints) -> tuple[Ints, Ints]:
 
 @hot_in_place
 def add_up(keys: Ints, weights: Ints, slots: Ints, found: Ints, sums: Ints) -> int:
-    """Fill `found` and `sums`; `slots` is a hash table of places in them, a power of two long.
+    """Fill `found` and `sums`; `slots` is a hash table of places in them.
 
     Returns how many keys there are, -1 if there is no room for them.
     """
     count = 0
-    mask = len(slots) - 1
     for i in range(len(keys)):
         key = keys[i]
-        at = ((key ^ (key >> 17)) * 0x2545F4914F6CDD1D >> 20) & mask
-        while slots[at] >= 0 and found[slots[at]] != key:
-            at = (at + 1) & mask
+        at = slot_of(is_place, (slots, found), len(slots), mixed(key), key)
         place = slots[at]
         if place < 0:
             if count == len(found):
@@ -47,3 +44,9 @@ def add_up(keys: Ints, weights: Ints, slots: Ints, found: Ints, sums: Ints) -> i
         for j in range(weights.shape[1]):
             sums[place, j] += weights[i, j]
     return count
+
+
+@hot_part
+def is_place(table: tuple[Ints, Ints], slot: int, key: int) -> bool:
+    slots, found = table
+    return bool(slots[slot] < 0 or found[slots[slot]] == key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place
+from app.compiled import constant, hot_in_place, hot_part, mixed, signed, slot_of
 from collector.assemble.identity import Caller
 from collector.codes import SAW_EXIT
 from collector.kvm import catalogue
@@ -84,7 +84,7 @@ def number_groups(
 ) -> int:
     """Fill `of`, `first` and `accepted`; returns how many groups, -1 if there was no room.
 
-    `table` is a hash table of group numbers, -1 where free; its size is a power of two.
+    `table` is a hash table of group numbers, -1 where free.
     """
     count = 0
     for i in range(calls.size):
@@ -93,26 +93,31 @@ def number_groups(
         wanted = classes[call.code]
         if wanted == 0:
             continue
-        key = (np.int64(call.tid) << 32) ^ np.int64(call.fd) ^ np.int64(call.kvm >> np.uint64(4))
-        slot = ((key ^ (key >> 29)) * 0x9E3779B1 >> 7) & (table.size - 1)
-        while of[i] < 0:
-            found = table[slot]
-            if found < 0:
-                if count == first.size:
-                    return -1
-                table[slot], first[count] = count, i
-                of[i] = count
-                count += 1
-                break
-            known = calls[first[found]]
-            if (
-                known.tid == call.tid
-                and known.fd == call.fd
-                and known.kvm == call.kvm
-                and classes[known.code] == wanted
-            ):
-                of[i] = found
-            slot = (slot + 1) & (table.size - 1)
+        hashed = mixed(signed(call.tid) << 32 ^ signed(call.fd), signed(call.kvm))
+        slot = slot_of(is_place, (table, first, calls, classes), table.size, hashed, i)
+        if table[slot] < 0:
+            if count == first.size:
+                return -1
+            table[slot], first[count] = count, i
+            count += 1
+        of[i] = table[slot]
         if call.flags & _RETURNED == 0 or call.ret >= 0:
             accepted[of[i]] = True
     return count
+
+
+@hot_part
+def is_place(
+    table: tuple[IndexArray, IndexArray, CallArray, npt.NDArray[np.uint8]], slot: int, i: int
+) -> bool:
+    """Of call `i`."""
+    numbers, first, calls, classes = table
+    if numbers[slot] < 0:
+        return True
+    known, call = calls[first[numbers[slot]]], calls[i]
+    return bool(
+        known.tid == call.tid
+        and known.fd == call.fd
+        and known.kvm == call.kvm
+        and classes[known.code] == classes[call.code]
+    )

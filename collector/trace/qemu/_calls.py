@@ -10,7 +10,7 @@ what belongs together.
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place
+from app.compiled import constant, hot_in_place, hot_part, mixed, slot_of
 from collector.codes import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST
 from collector.kvm import uapi
 from collector.pairing import state as s
@@ -121,12 +121,13 @@ def tid_of(rows: Words, at: int) -> int:
 
 @hot_in_place
 def vcpu_place(vcpus: Words, tid: int) -> int:
-    at = (tid * 0x9E3779B1 >> 7) & (VCPU_SLOTS - 1)
-    for _ in range(VCPU_SLOTS):
-        if vcpus[at, 0] == 0 or vcpus[at, 0] == tid + 1:
-            return at
-        at = (at + 1) & (VCPU_SLOTS - 1)
-    return -1
+    """-1 if there is no room for it."""
+    return int(slot_of(is_vcpu_place, vcpus, VCPU_SLOTS, mixed(tid), tid))
+
+
+@hot_part
+def is_vcpu_place(vcpus: Words, at: int, tid: int) -> bool:
+    return bool(vcpus[at, 0] == 0 or vcpus[at, 0] == tid + 1)
 
 
 @hot_in_place

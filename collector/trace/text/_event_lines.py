@@ -138,9 +138,7 @@ class EventLines(ABC):
         first, end = int(self._state[scanning.NAME]), int(self._state[scanning.NAME_END])
         name = chunk[first:end].decode(errors="replace")
         key = int(self._state[scanning.KEY])
-        slot = key & (NAME_SLOTS - 1)
-        while self._keys[slot]:
-            slot = (slot + 1) & (NAME_SLOTS - 1)
+        slot = scanning.slot_of_key(self._keys, key)
         self._keys[slot], self._names[slot] = key, name
         payload = chunk[int(self._state[scanning.PAYLOAD]) : int(self._state[scanning.LINE_END])]
         templates = self._templates_of(name, payload.decode(errors="replace").strip())

@@ -1,6 +1,6 @@
 """From lines of text to rows of RECORD, by the templates of the events met so far. Compiled."""
 
-from app.compiled import hot_in_place
+from app.compiled import hot_in_place, hot_part, mixed, slot_of
 from collector.trace.text import _header as h, _templates as t
 from collector.trace.text._header import Ints, Text
 
@@ -96,11 +96,18 @@ def name_slot(text: Text, end: int, found: Ints, state: Ints, keys: Ints) -> int
     state[PAYLOAD] = h.after_blanks(text, at, end)
     if key == 0:
         key = 1
-    slot = key & (NAME_SLOTS - 1)
-    while keys[slot] != 0 and keys[slot] != key:
-        slot = (slot + 1) & (NAME_SLOTS - 1)
     state[KEY] = key
-    return slot
+    return slot_of_key(keys, key)
+
+
+@hot_in_place
+def slot_of_key(keys: Ints, key: int) -> int:
+    return int(slot_of(is_place, keys, NAME_SLOTS, mixed(key), key))
+
+
+@hot_part
+def is_place(keys: Ints, slot: int, key: int) -> bool:
+    return bool(keys[slot] == 0 or keys[slot] == key)
 
 
 @hot_in_place
