@@ -1,58 +1,49 @@
-"""Why a thread converts pages: what its guest asked for last. Compiled; see pairing_state."""
-
-import numpy as np
-import numpy.typing as npt
+"""Why a thread converts pages: what its guest asked for last. Compiled; see _state."""
 
 from app.compiled import hot_in_place, hot_part
-from collector.codes import SAW_RANGE_BY_REQUEST, SAW_STRUCT
+from app.model.guest import Cause, Certainty, To
+from collector.codes import SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.kvm.catalogue import PHASE_PORTS
 from collector.pairing import _state as s
-from collector.pairing._rows import emit, set_cause, set_flag, set_vcpu_file
-
-Words = npt.NDArray[np.int64]
+from collector.pairing._rows import emit, set_vcpu_file
+from collector.pairing._state import Request, Row, Tables
 
 
 @hot_part
-def ask(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
-    """Give the conversion out[n] its cause, by the last exit of its thread to user space.
+def ask(tables: Tables, thread: Row, call: Row) -> None:
+    """Give a conversion its cause, by the last exit of its thread to user space.
 
     Where another one may have been missed, before the recording began or in a gap, the cause is
     inferred at most.
     """
-    is_doubtful = table[at, s.IN_DOUBT] != 0
-    cause, certainty = s.CAUSE_NONE, s.CERTAINTY_UNKNOWN
-    by_guest = table[at, s.CAUSE] == s.CAUSE_EXPLICIT or table[at, s.CAUSE] == s.CAUSE_IMPLICIT
-    if shared[s.HAS_USERSPACE_EXITS]:
-        cause = table[at, s.CAUSE] if by_guest else s.CAUSE_VMM
-        certainty = s.CERTAINTY_INFERRED if is_doubtful else s.CERTAINTY_SEEN
-    elif table[at, s.REQUEST] != s.REQUEST_NONE:
-        cause, certainty = s.CAUSE_EXPLICIT, s.CERTAINTY_INFERRED
-    of_guest = cause == s.CAUSE_EXPLICIT or cause == s.CAUSE_IMPLICIT
-    set_cause(out, n, cause, certainty, table[at, s.VCPU] if of_guest else s.NONE)
-    code = (out[n, 3] >> 16) & 0xFF
-    has_attributes = code == s.SET_ATTRIBUTES or code == s.SET_ATTRIBUTES2
-    if has_attributes and not (out[n, 3] >> 24) & (SAW_STRUCT | SAW_RANGE_BY_REQUEST):
-        take_request(table, at, shared, out, n)
+    if tables.shared[0].has_userspace_exits:
+        is_by_guest = thread.cause == Cause.EXPLICIT or thread.cause == Cause.IMPLICIT
+        call.cause = thread.cause if is_by_guest else Cause.VMM
+        call.cause_certainty = Certainty.INFERRED if thread.in_doubt else Certainty.SEEN
+    elif thread.request != Request.NONE:
+        call.cause, call.cause_certainty = Cause.EXPLICIT, Certainty.INFERRED
+    if call.cause == Cause.EXPLICIT or call.cause == Cause.IMPLICIT:
+        call.vcpu = thread.vcpu - 1
+    has_attributes = call.code == CallCode.SET_ATTRIBUTES or call.code == CallCode.SET_ATTRIBUTES2
+    if has_attributes and not call.flags & (SAW_STRUCT | SAW_RANGE_BY_REQUEST):
+        take_request(tables, thread, call)
 
 
 @hot_part
-def take_request(table: Words, at: int, shared: Words, out: Words, n: int) -> None:
+def take_request(tables: Tables, thread: Row, call: Row) -> None:
     """Take the range that the guest asked for, once it was surely passed on to the VMM."""
-    request = table[at, s.REQUEST]
-    is_bare = request == s.REQUEST_HYPERCALL and not shared[s.HAS_USERSPACE_EXITS]
-    if request != s.REQUEST_PASSED_ON and not is_bare:
+    is_bare = thread.request == Request.HYPERCALL and not tables.shared[0].has_userspace_exits
+    if thread.request != Request.PASSED_ON and not is_bare:
         return
-    set_flag(out, n, SAW_RANGE_BY_REQUEST)
-    out[n, s.CALL_V] = table[at, s.GPA]
-    out[n, s.CALL_V + 1] = table[at, s.SIZE]
-    out[n, s.CALL_V + 2] = table[at, s.ATTRIBUTES]
-    if out[n, s.CALL_RET] >= 0:
-        table[at, s.REQUEST] = s.REQUEST_ANSWERED
+    call.flags |= SAW_RANGE_BY_REQUEST
+    call.v[0], call.v[1], call.v[2] = thread.gpa, thread.size, thread.attributes
+    if call.ret >= 0:
+        thread.request = Request.ANSWERED
 
 
 @hot_in_place
-def direction_of(shared: Words, gpa: int, npages: int, a2: int) -> int:
+def direction_of(shared: Row, gpa: int, npages: int, a2: int) -> int:
     """What a2 of KVM_HC_MAP_GPA_RANGE asks for, if its flags are MapGPA's (KVM does not look).
 
     A VMM may define flags of its own (private_mem_conversions_test does): once flags appear that
@@ -71,102 +62,97 @@ def direction_of(shared: Words, gpa: int, npages: int, a2: int) -> int:
         or npages % of_hint
         or (gpa >> 12) % of_hint
     ):
-        shared[s.IS_FOREIGN] = 1
+        shared.is_foreign = 1
     if a2 & uapi.KVM_MAP_GPA_RANGE_ENCRYPTED:
-        shared[s.IS_STANDARD] = 1
-    if shared[s.IS_FOREIGN] or (hint != 0 and not shared[s.IS_STANDARD]):
-        return s.TO_UNKNOWN
-    return s.TO_PRIVATE if a2 & uapi.KVM_MAP_GPA_RANGE_ENCRYPTED else s.TO_SHARED
+        shared.is_standard = 1
+    if shared.is_foreign or (hint != 0 and not shared.is_standard):
+        return To.UNKNOWN
+    return To.PRIVATE if a2 & uapi.KVM_MAP_GPA_RANGE_ENCRYPTED else To.SHARED
 
 
 @hot_in_place
-def hypercall(
-    table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
-) -> int:
+def hypercall(tables: Tables, thread: Row, record: Row) -> None:
     """KVM_HC_MAP_GPA_RANGE: what the guest wants, before KVM has looked at it."""
-    gpa, npages, a2 = records[i, 3], records[i, 4], records[i, 5]
-    to = direction_of(shared, gpa, npages, a2)
-    n = emit(table, at, out, n, s.HYPERCALL, s.ENTERED, ts, ts)
-    set_vcpu_file(table, at, out, n - 1)
-    out[n - 1, s.CALL_V], out[n - 1, s.CALL_V + 1] = gpa, npages
-    out[n - 1, s.CALL_V + 2], out[n - 1, s.CALL_V + 3] = a2, to
-    table[at, s.REQUEST] = s.REQUEST_NONE
-    table[at, s.MAY_RETURN] = 0
+    gpa, npages, a2 = record.v[1], record.v[2], record.v[3]
+    to = direction_of(tables.shared[0], gpa, npages, a2)
+    n = emit(tables, thread, CallCode.HYPERCALL, s.ENTERED, record.ts, record.ts)
+    call = tables.calls[n]
+    set_vcpu_file(thread, call)
+    call.v[0], call.v[1], call.v[2], call.v[3] = gpa, npages, a2, to
+    thread.request = Request.NONE
+    thread.may_return = 0
     if gpa & 0xFFF == 0 and 0 < npages < 1 << 40:  # else KVM answers EINVAL itself
-        table[at, s.REQUEST] = s.REQUEST_HYPERCALL
-        table[at, s.GPA], table[at, s.SIZE] = gpa, npages << 12
-        table[at, s.ATTRIBUTES] = 0
-        if to == s.TO_PRIVATE:
-            table[at, s.ATTRIBUTES] = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
-        elif to == s.TO_UNKNOWN:
-            table[at, s.ATTRIBUTES] = s.ATTRIBUTES_UNKNOWN
-    return n
+        thread.request = Request.HYPERCALL
+        thread.gpa, thread.size = gpa, npages << 12
+        thread.attributes = 0
+        if to == To.PRIVATE:
+            thread.attributes = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
+        elif to == To.UNKNOWN:
+            thread.attributes = s.ATTRIBUTES_UNKNOWN
 
 
 @hot_in_place
-def userspace_exit(
-    table: Words, at: int, shared: Words, out: Words, n: int, ts: int, reason: int, errno: int
-) -> int:
+def userspace_exit(tables: Tables, thread: Row, record: Row) -> None:
     """The end of KVM_RUN: what the VMM is asked to do next on this thread."""
-    shared[s.HAS_USERSPACE_EXITS] = 1
-    table[at, s.IN_DOUBT] = table[at, s.MAY_RETURN] = 0
+    reason, errno = record.v[0], record.v[1]
+    tables.shared[0].has_userspace_exits = 1
+    thread.in_doubt, thread.may_return = 0, 0
     if reason == uapi.KVM_EXIT_HYPERCALL and errno >= 0:
-        asked = table[at, s.REQUEST] == s.REQUEST_HYPERCALL
-        table[at, s.CAUSE] = s.CAUSE_EXPLICIT
-        table[at, s.REQUEST] = s.REQUEST_PASSED_ON if asked else s.REQUEST_NONE
+        was_seen = thread.request == Request.HYPERCALL
+        thread.cause = Cause.EXPLICIT
+        thread.request = Request.PASSED_ON if was_seen else Request.NONE
     elif reason == uapi.KVM_EXIT_MEMORY_FAULT and errno < 0:
-        table[at, s.CAUSE] = s.CAUSE_IMPLICIT
-        n = memory_fault(table, at, out, n, ts, errno)
+        thread.cause = Cause.IMPLICIT
+        memory_fault(tables, thread, record.ts, errno)
     else:
-        table[at, s.CAUSE], table[at, s.REQUEST] = s.CAUSE_VMM, s.REQUEST_NONE
-    table[at, s.FAULT_GPA] = 0
-    return n
+        thread.cause, thread.request = Cause.VMM, Request.NONE
+    thread.fault_gpa = 0
 
 
 @hot_in_place
-def memory_fault(table: Words, at: int, out: Words, n: int, ts: int, errno: int) -> int:
+def memory_fault(tables: Tables, thread: Row, ts: int, errno: int) -> None:
     """KVM_EXIT_MEMORY_FAULT has no range; x86 reports the one page that was touched."""
-    n = emit(table, at, out, n, s.MEMORY_FAULT, s.ENTERED, ts, ts)
-    set_vcpu_file(table, at, out, n - 1)
-    out[n - 1, s.CALL_RET] = errno
-    table[at, s.REQUEST] = s.REQUEST_NONE
-    if table[at, s.FAULT_GPA] != 0:
-        table[at, s.REQUEST] = s.REQUEST_PASSED_ON
-        table[at, s.GPA] = (table[at, s.FAULT_GPA] - 1) & ~0xFFF
-        table[at, s.SIZE], table[at, s.ATTRIBUTES] = 4096, s.ATTRIBUTES_UNKNOWN
-        set_flag(out, n - 1, SAW_RANGE_BY_REQUEST)
-        out[n - 1, s.CALL_V], out[n - 1, s.CALL_V + 1] = table[at, s.GPA], table[at, s.SIZE]
-    return n
+    n = emit(tables, thread, CallCode.MEMORY_FAULT, s.ENTERED, ts, ts)
+    call = tables.calls[n]
+    set_vcpu_file(thread, call)
+    call.ret = errno
+    thread.request = Request.NONE
+    if thread.fault_gpa != 0:
+        thread.request = Request.PASSED_ON
+        thread.gpa = (thread.fault_gpa - 1) & ~0xFFF
+        thread.size, thread.attributes = 4096, s.ATTRIBUTES_UNKNOWN
+        call.flags |= SAW_RANGE_BY_REQUEST
+        call.v[0], call.v[1] = thread.gpa, thread.size
 
 
 @hot_in_place
-def fault(table: Words, at: int, out: Words, n: int, ts: int, records: Words, i: int) -> int:
+def fault(tables: Tables, thread: Row, record: Row) -> None:
     """kvm_page_fault and kvm_rmp_fault."""
-    vcpu = records[i, 2]
-    table[at, s.VCPU] = vcpu + 1 if -1 <= vcpu <= s.MOST_VCPU else s.NO_VCPU_AT_ALL
-    table[at, s.MAY_RETURN] = 0
-    if (records[i, 1] >> 48) & 0xFF == s.R_PAGE_FAULT:
-        gpa = records[i, 4]
-        n = emit(table, at, out, n, s.PAGE_FAULT, s.ENTERED, ts, ts)
-        out[n - 1, s.CALL_V] = gpa
+    vcpu = record.v[0]
+    thread.vcpu = vcpu + 1 if -1 <= vcpu <= s.MOST_VCPU else s.NO_VCPU_AT_ALL
+    thread.may_return = 0
+    if record.code == RecordCode.PAGE_FAULT:
+        gpa = record.v[2]
+        n = emit(tables, thread, CallCode.PAGE_FAULT, s.ENTERED, record.ts, record.ts)
+        call = tables.calls[n]
+        call.v[0] = gpa
         # TDX puts the shared bit (47 or 51) into the address: no page of the guest's.
-        table[at, s.FAULT_GPA] = gpa + 1 if 0 <= gpa < 1 << 46 else 0
+        thread.fault_gpa = gpa + 1 if 0 <= gpa < 1 << 46 else 0
     else:
-        n = emit(table, at, out, n, s.RMP_FAULT, s.ENTERED, ts, ts)
-        out[n - 1, s.CALL_V] = records[i, 3]
-        out[n - 1, s.CALL_V + 2] = records[i, 6]
-    out[n - 1, s.CALL_V + 1] = records[i, 5]
-    set_vcpu_file(table, at, out, n - 1)
-    return n
+        n = emit(tables, thread, CallCode.RMP_FAULT, s.ENTERED, record.ts, record.ts)
+        call = tables.calls[n]
+        call.v[0], call.v[2] = record.v[1], record.v[4]
+    call.v[1] = record.v[3]
+    set_vcpu_file(thread, call)
 
 
 @hot_in_place
-def port_written(table: Words, at: int, out: Words, n: int, ts: int, records: Words, i: int) -> int:
+def port_written(tables: Tables, thread: Row, record: Row) -> None:
     """kvm_pio: of what a guest writes to ports, the marks of its firmware and boot."""
-    if records[i, 3] != uapi.KVM_PIO_OUT or (records[i, 2] >> 32) & 0xFFFF not in PHASE_PORTS:
-        return n
-    table[at, s.MAY_RETURN] = 0
-    n = emit(table, at, out, n, s.PHASE_MARK, s.ENTERED, ts, ts)
-    out[n - 1, s.CALL_V] = records[i, 2]
-    set_vcpu_file(table, at, out, n - 1)
-    return n
+    port, direction = record.v[0] >> 32 & 0xFFFF, record.v[1]
+    if direction != uapi.KVM_PIO_OUT or port not in PHASE_PORTS:
+        return
+    thread.may_return = 0
+    n = emit(tables, thread, CallCode.PHASE_MARK, s.ENTERED, record.ts, record.ts)
+    tables.calls[n].v[0] = record.v[0]
+    set_vcpu_file(thread, tables.calls[n])

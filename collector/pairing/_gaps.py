@@ -1,83 +1,92 @@
-"""What a gap leaves of what is known of a thread. Compiled; see pairing_state for names."""
-
-import numpy as np
-import numpy.typing as npt
+"""What a gap leaves of what is known of a thread. Compiled; see _state for names."""
 
 from app.compiled import hot_in_place, hot_part
+from app.model.guest import Cause, Certainty
+from collector.codes import CallCode, RecordCode
 from collector.pairing import _state as s
 from collector.pairing._rows import emit
-
-Words = npt.NDArray[np.int64]
+from collector.pairing._state import Request, Row, Tables
 
 
 @hot_part
-def may_have_lost(table: Words, at: int, shared: Words, cpu: int, since: int) -> bool:
+def may_have_lost(tables: Tables, thread: Row, cpu: int, since: int) -> bool:
     """Whether something of the thread may be missing since a record of it on `cpu`.
 
     A thread that is still on the same CPU is taken to have stayed there: only that CPU's gaps
     count then, and those of which the CPU is not known.
     """
-    if cpu != table[at, s.CPU]:
-        return bool(shared[s.OPEN_GAPS] > 0 or shared[s.LAST_GAP_END] > since)
-    own, any_cpu = s.GAPS_BY_CPU + 2 * cpu, s.GAPS_BY_CPU + 2 * s.UNKNOWN_CPU
-    is_open = shared[own] > 0 or shared[any_cpu] > 0
-    return bool(is_open or shared[own + 1] > since or shared[any_cpu + 1] > since)
+    if cpu != thread.cpu:
+        shared = tables.shared[0]
+        return bool(shared.open_gaps > 0 or shared.last_gap_end > since)
+    own, any_cpu = tables.gaps[cpu], tables.gaps[s.UNKNOWN_CPU]
+    is_open = own.open > 0 or any_cpu.open > 0
+    return bool(is_open or own.last_end > since or any_cpu.last_end > since)
 
 
 @hot_part
-def meet(table: Words, at: int, shared: Words, ts: int, cpu: int) -> None:
+def may_lack_exit(tables: Tables, thread: Row) -> bool:
+    """Whether the exit of the open call may have been lost."""
+    return may_have_lost(tables, thread, thread.enter_cpu, thread.ts_enter)
+
+
+@hot_part
+def meet(tables: Tables, thread: Row, record: Row) -> None:
     """A record of the thread comes: forget what a gap before it leaves uncertain.
 
     Why the thread is in user space is certain only if no CPU has lost anything: it may have been
     anywhere meanwhile. So it is before its first record.
     """
-    last_cpu = table[at, s.CPU]
-    table[at, s.CPU] = cpu
-    if table[at, s.GAPS_SEEN] != shared[s.GAPS_PASSED] or shared[s.OPEN_GAPS] > 0:
-        lose_track(table, at, shared, last_cpu)
-    table[at, s.LAST_TS] = ts
+    shared = tables.shared[0]
+    last_cpu = thread.cpu
+    thread.cpu = record.cpu
+    if thread.gaps_seen != shared.gaps_passed or shared.open_gaps > 0:
+        lose_track(tables, thread, last_cpu)
+    thread.last_ts = record.ts
 
 
 @hot_in_place
-def lose_track(table: Words, at: int, shared: Words, last_cpu: int) -> None:
-    table[at, s.IN_DOUBT], table[at, s.REQUEST], table[at, s.FAULT_GPA] = 1, s.REQUEST_NONE, 0
-    if table[at, s.GAPS_SEEN] != shared[s.GAPS_PASSED]:
-        table[at, s.MAY_RETURN] = 1
-    table[at, s.GAPS_SEEN] = shared[s.GAPS_PASSED]
-    if may_have_lost(table, at, shared, last_cpu, table[at, s.LAST_TS]):
-        table[at, s.RUN_FD] = table[at, s.VCPU] = 0
+def lose_track(tables: Tables, thread: Row, last_cpu: int) -> None:
+    thread.in_doubt, thread.request, thread.fault_gpa = 1, Request.NONE, 0
+    if thread.gaps_seen != tables.shared[0].gaps_passed:
+        thread.may_return = 1
+    thread.gaps_seen = tables.shared[0].gaps_passed
+    if may_have_lost(tables, thread, last_cpu, thread.last_ts):
+        thread.run_fd, thread.vcpu = 0, 0
 
 
 @hot_in_place
-def pass_gap(shared: Words, out: Words, n: int, records: Words, i: int) -> int:
+def pass_gap(tables: Tables, record: Row) -> None:
     """LOSS_BEGIN and LOSS_END belong to a CPU, not to a thread."""
-    cpu, ts = (records[i, 1] >> 32) & 0xFFFF, records[i, 0]
-    by_cpu = s.GAPS_BY_CPU + 2 * cpu
-    code, change = s.LOSS_BEGIN, 1
-    if (records[i, 1] >> 48) & 0xFF == s.R_LOSS_END:
-        code, change = s.LOSS_END, -1
-        shared[s.LAST_GAP_END] = ts
-        shared[by_cpu + 1] = ts
-    shared[s.GAPS_PASSED] += 1
-    shared[s.OPEN_GAPS] += change
-    shared[by_cpu] += change
-    for k in range(s.CALL_WORDS):
-        out[n, k] = 0
-    out[n, 0], out[n, 1] = ts, ts
-    out[n, 3] = cpu | code << 16 | 0xFFFF << 48
-    out[n, 5] = 0xFFFFFFFF
-    out[n, s.CALL_V], out[n, s.CALL_V + 1] = records[i, 2], records[i, 3]
-    return n + 1
+    shared, gaps = tables.shared[0], tables.gaps[record.cpu]
+    call = tables.calls[shared.calls]
+    shared.calls += 1
+    call.code = CallCode.LOSS_BEGIN
+    change = 1
+    if record.code == RecordCode.LOSS_END:
+        call.code = CallCode.LOSS_END
+        change = -1
+        shared.last_gap_end = record.ts
+        gaps.last_end = record.ts
+    shared.gaps_passed += 1
+    shared.open_gaps += change
+    gaps.open += change
+    call.ts_enter, call.ts_exit = record.ts, record.ts
+    call.tid, call.tgid, call.cpu, call.flags = 0, 0, record.cpu, 0
+    call.cause, call.cause_certainty = Cause.NONE, Certainty.UNKNOWN
+    call.vcpu, call.fd, call.cmd = -1, -1, 0
+    call.kvm, call.ret = 0, 0
+    for k in range(7):
+        call.v[k] = record.v[k] if k < 2 else 0
 
 
 @hot_part
-def return_late(table: Words, at: int, shared: Words, out: Words, n: int, ts: int) -> int:
+def return_late(tables: Tables, thread: Row, ts: int) -> None:
     """A return that belongs to no entry: if that was lost in a gap, or lies before the recording,
     the call may have changed something since. (While a gap is open, its end will show that.)"""
-    since = shared[s.LAST_GAP_END]
-    is_possible = shared[s.GAPS_PASSED] > 1 or ts - since < s.IN_FLIGHT_NS
-    if table[at, s.MAY_RETURN] and shared[s.OPEN_GAPS] == 0 and is_possible:
-        n = emit(table, at, out, n, s.LATE_RETURN, s.ENTERED, since, since)
-        n = emit(table, at, out, n, s.LATE_RETURN, s.LEFT, ts, ts)
-    table[at, s.MAY_RETURN] = 0
-    return n
+    shared = tables.shared[0]
+    since = shared.last_gap_end
+    is_possible = shared.gaps_passed > 1 or ts - since < s.IN_FLIGHT_NS
+    if thread.may_return and shared.open_gaps == 0 and is_possible:
+        emit(tables, thread, CallCode.LATE_RETURN, s.ENTERED, since, since)
+        emit(tables, thread, CallCode.LATE_RETURN, s.LEFT, ts, ts)
+    thread.may_return = 0

@@ -1,7 +1,7 @@
 """Kernel records -> calls, in compiled code: which exit belongs to which entry, thread by thread.
 
-`records` are RECORD rows and `out` CALL rows, both as 64-bit words; `table` holds one row a thread,
-`shared` what all threads share. See pairing_state for every name.
+Records and calls are rows of RECORD and CALL, their 64-bit numbers taken as signed ones. See
+_state for the tables.
 
 A call may be met several times on its way in: by the system call's entry, an event probe that
 reads its struct, kprobes deeper down. It is closed by the outermost return that is recorded. Where
@@ -9,15 +9,14 @@ the exit does not follow (another call of the same thread comes first, or events
 between), the call is unconfirmed: no exit is ever given to a call it may not belong to.
 """
 
-import numpy as np
-import numpy.typing as npt
-
-from app.compiled import hot_in_place, hot_part
+from app.compiled import constant, hot_in_place, hot_part
+from app.model.guest import Cause
+from collector.codes import CallCode, RecordCode
 from collector.kvm import uapi
 from collector.pairing import _state as s
 from collector.pairing._calls import abandon, enter, leave, read_copy
 from collector.pairing._causes import fault, hypercall, port_written, userspace_exit
-from collector.pairing._gaps import may_have_lost, meet, pass_gap, return_late
+from collector.pairing._gaps import may_lack_exit, meet, pass_gap, return_late
 from collector.pairing._probes import (
     attributes_changed,
     attributes_requested,
@@ -28,198 +27,201 @@ from collector.pairing._probes import (
     vm_ioctl,
 )
 from collector.pairing._rows import emit, find_thread
+from collector.pairing._state import Met, Request, Row, Rows, Tables
 
-Words = npt.NDArray[np.int64]
+_CLOSE = constant(CallCode.CLOSE)
 
 
 @hot_part
-def syscall_enter(
-    table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
-) -> int:
+def syscall_enter(tables: Tables, thread: Row, record: Row) -> None:
     """The entries of ioctl, fallocate, close, close_range and dup."""
-    record = (records[i, 1] >> 48) & 0xFF
-    fd, cmd = records[i, 2], records[i, 3]
-    code = s.CLOSE
-    if record == s.R_IOCTL_ENTER:
+    fd, cmd = record.v[0], record.v[1]
+    code = _CLOSE
+    if record.code == RecordCode.IOCTL_ENTER:
         code = code_of(cmd)
-    elif record == s.R_FALLOCATE_ENTER:
-        code = s.FALLOCATE
-    elif record == s.R_DUP_ENTER:
-        code = s.DUP
-    elif record == s.R_CLOSE_RANGE_ENTER:
-        code = s.CLOSE_RANGE
-    is_met = table[at, s.MET] == s.MET_USER and table[at, s.FD] == fd
-    if is_met and may_be(table[at, s.CODE], code):
-        table[at, s.CODE] = code
-    n = enter(table, at, shared, out, n, ts, code, s.MET_SYS_ENTER, fd, s.NONE)
-    if record == s.R_FALLOCATE_ENTER:
-        read_copy(table, at, records, i, 1, 3)
-    elif record == s.R_CLOSE_RANGE_ENTER:
-        read_copy(table, at, records, i, 1, 2)
-    elif record == s.R_IOCTL_ENTER:
-        table[at, s.CMD] = cmd
-        if code == s.CREATE_VM or code == s.CREATE_VCPU:
-            read_copy(table, at, records, i, 2, 1)
+    elif record.code == RecordCode.FALLOCATE_ENTER:
+        code = CallCode.FALLOCATE
+    elif record.code == RecordCode.DUP_ENTER:
+        code = CallCode.DUP
+    elif record.code == RecordCode.CLOSE_RANGE_ENTER:
+        code = CallCode.CLOSE_RANGE
+    if thread.met == Met.USER and thread.fd == fd and may_be(thread.code, code):
+        thread.code = code
+    enter(tables, thread, record.ts, code, Met.SYS_ENTER, fd, s.NONE)
+    if record.code == RecordCode.FALLOCATE_ENTER:
+        read_copy(thread, record, 1, 3)
+    elif record.code == RecordCode.CLOSE_RANGE_ENTER:
+        read_copy(thread, record, 1, 2)
+    elif record.code == RecordCode.IOCTL_ENTER:
+        thread.cmd = cmd
+        if code == CallCode.CREATE_VM or code == CallCode.CREATE_VCPU:
+            read_copy(thread, record, 2, 1)
         elif cmd & 0xFFFFFFFF == uapi.KVM_RUN:
-            if table[at, s.RUN_FD] != fd + 1:
-                n = emit(table, at, out, n, s.VCPU_RUN, s.OBSERVED, ts, ts)
-                out[n - 1, 5] = (fd & 0xFFFFFFFF) | uapi.KVM_RUN << 32
-            table[at, s.RUN_FD] = fd + 1
-            table[at, s.CAUSE], table[at, s.REQUEST] = s.CAUSE_VMM, s.REQUEST_NONE
-            table[at, s.IN_DOUBT] = table[at, s.FAULT_GPA] = 0
-    return n
+            run_vcpu(tables, thread, record)
 
 
 @hot_part
-def is_explained(table: Words, at: int, shared: Words) -> bool:
+def run_vcpu(tables: Tables, thread: Row, record: Row) -> None:
+    """The thread enters the guest: what it knew of the guest's last request is over."""
+    fd = record.v[0]
+    if thread.run_fd != fd + 1:
+        n = emit(tables, thread, CallCode.VCPU_RUN, s.SEEN, record.ts, record.ts)
+        tables.calls[n].fd, tables.calls[n].cmd = fd, uapi.KVM_RUN
+    thread.run_fd = fd + 1
+    thread.cause, thread.request = Cause.VMM, Request.NONE
+    thread.in_doubt, thread.fault_gpa = 0, 0
+
+
+@hot_part
+def is_explained(tables: Tables, thread: Row) -> bool:
     """Whether a return is that of the open call."""
-    lost = may_have_lost(table, at, shared, table[at, s.ENTER_CPU], table[at, s.TS_ENTER])
-    return table[at, s.CODE] != 0 and not lost
+    return bool(thread.code != 0 and not may_lack_exit(tables, thread))
 
 
 @hot_part
-def ioctl_exit(table: Words, at: int, shared: Words, out: Words, n: int, ts: int, ret: int) -> int:
-    shared[s.HAS_IOCTL_EXITS] = 1
-    code = table[at, s.CODE]
-    if code == s.FALLOCATE or code == s.CLOSE or code == s.DUP or code == s.CLOSE_RANGE:
-        n = abandon(table, at, shared, out, n)
-        code = 0
-    since = ts - table[at, s.LAST_EXIT_TS]
-    if ret == 0 and not is_explained(table, at, shared):
-        n = return_late(table, at, shared, out, n, ts)
-    table[at, s.MAY_RETURN] = 0
-    if code != 0:
-        n = leave(table, at, shared, out, n, ts, ret)
-    elif 2 < ret < 1 << 31 and (table[at, s.LAST_EXIT_RET] != ret or since > s.DUPLICATE_NS):
-        n = emit(table, at, out, n, s.UNKNOWN_IOCTL, s.LEFT, ts, ts)
-        out[n - 1, s.CALL_RET] = ret
-    table[at, s.LAST_EXIT_TS], table[at, s.LAST_EXIT_RET] = ts, ret
-    return n
-
-
-@hot_part
-def inner_return(table: Words, at: int, shared: Words, ts: int, record: int, ret: int) -> None:
-    """A return below the system call's own: remembered until that, or the next call, comes."""
-    needed = s.MET_INNER
-    if record == s.R_VM_IOCTL_RETURN:
-        needed = s.MET_VM_IOCTL
-        if table[at, s.CODE] == s.OTHER and not table[at, s.MET] & s.MET_SYS_ENTER:
-            table[at, s.CODE] = 0
-    if table[at, s.CODE] == 0 or table[at, s.CODE] == s.OTHER or not table[at, s.MET] & needed:
-        return
-    if not may_have_lost(table, at, shared, table[at, s.ENTER_CPU], table[at, s.TS_ENTER]):
-        table[at, s.MET] |= s.MET_RETURN
-        table[at, s.RET], table[at, s.TS_RET] = ret, ts
-
-
-@hot_in_place
-def observed(
-    table: Words, at: int, out: Words, n: int, ts: int, how: Words, records: Words, i: int
-) -> int:
-    """A record that is an event of its own, of which the call has some values: `how` names
-    which."""
-    record = (records[i, 1] >> 48) & 0xFF
-    first = s.RECORD_V + how[record, s.OBSERVED_FIRST]
-    n = emit(table, at, out, n, how[record, s.OBSERVED_CODE], s.OBSERVED, ts, ts)
-    for k in range(how[record, s.OBSERVED_COUNT]):
-        out[n - 1, s.CALL_V + k] = records[i, first + k]
-    return n
-
-
-@hot_in_place
-def other_record(
-    table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
-) -> int:
-    """The less frequent records."""
-    record, value = (records[i, 1] >> 48) & 0xFF, records[i, 2]
-    open_code = table[at, s.CODE]
-    if record == s.R_USER_REGION or record == s.R_USER_GUEST_MEMFD or record == s.R_USER_ENC_REGION:
-        n = user_probe(table, at, shared, out, n, ts, records, i)
-    elif record == s.R_SET_MEMSLOT or record == s.R_GMEM_CREATE or record == s.R_GMEM_FALLOCATE:
-        n = inner_probe(table, at, shared, out, n, ts, records, i)
-    elif (
-        record == s.R_SET_MEMSLOT_RETURN
-        or record == s.R_GMEM_CREATE_RETURN
-        or record == s.R_GMEM_FALLOCATE_RETURN
-    ):
-        inner_return(table, at, shared, ts, record, value)
-    elif (
-        (record == s.R_FALLOCATE_EXIT and open_code == s.FALLOCATE)
-        or (record == s.R_CLOSE_EXIT and open_code == s.CLOSE)
-        or (record == s.R_DUP_EXIT and open_code == s.DUP)
-        or (record == s.R_CLOSE_RANGE_EXIT and open_code == s.CLOSE_RANGE)
-    ):
-        n = leave(table, at, shared, out, n, ts, value)
-    return n
-
-
-@hot_part
-def take_record(
-    table: Words, at: int, shared: Words, out: Words, n: int, ts: int, records: Words, i: int
-) -> int:
-    record = (records[i, 1] >> 48) & 0xFF
-    if record == s.R_IOCTL_EXIT:
-        return ioctl_exit(table, at, shared, out, n, ts, records[i, 2])
-    if record == s.R_USER_SET_ATTRIBUTES:
-        return user_probe(table, at, shared, out, n, ts, records, i)
+def ioctl_exit(tables: Tables, thread: Row, ts: int, ret: int) -> None:
+    tables.shared[0].has_ioctl_exits = 1
     if (
-        record == s.R_IOCTL_ENTER
-        or record == s.R_FALLOCATE_ENTER
-        or record == s.R_CLOSE_ENTER
-        or record == s.R_DUP_ENTER
-        or record == s.R_CLOSE_RANGE_ENTER
+        thread.code == CallCode.FALLOCATE
+        or thread.code == CallCode.CLOSE
+        or thread.code == CallCode.DUP
+        or thread.code == CallCode.CLOSE_RANGE
     ):
-        return syscall_enter(table, at, shared, out, n, ts, records, i)
-    if record == s.R_VM_IOCTL:
-        return vm_ioctl(table, at, shared, out, n, ts, records, i)
-    if record == s.R_VM_IOCTL_RETURN:
-        if records[i, 2] == 0 and not is_explained(table, at, shared):
-            n = return_late(table, at, shared, out, n, ts)
-        inner_return(table, at, shared, ts, record, records[i, 2])
-        return n
-    if record == s.R_SET_ATTRIBUTES:
-        return attributes_requested(table, at, shared, out, n, ts, records, i)
-    if record == s.R_POST_ATTRIBUTES:
-        return attributes_changed(table, at, shared, out, n, ts, records, i)
-    if record == s.R_PAGE_FAULT or record == s.R_RMP_FAULT:
-        return fault(table, at, out, n, ts, records, i)
-    if record == s.R_PIO:
-        return port_written(table, at, out, n, ts, records, i)
-    is_map_gpa = record == s.R_HYPERCALL and records[i, 2] == uapi.KVM_HC_MAP_GPA_RANGE
-    if is_map_gpa or record == s.R_USERSPACE_EXIT:
-        if table[at, s.CODE] != s.OTHER:
-            # The thread is in KVM_RUN: it has left any other call, which keeps the cause it had.
-            n = abandon(table, at, shared, out, n)
-        if is_map_gpa:
-            return hypercall(table, at, shared, out, n, ts, records, i)
-        return userspace_exit(table, at, shared, out, n, ts, records[i, 2], records[i, 3])
-    return other_record(table, at, shared, out, n, ts, records, i)
+        abandon(tables, thread)
+    since = ts - thread.last_exit_ts
+    if ret == 0 and not is_explained(tables, thread):
+        return_late(tables, thread, ts)
+    thread.may_return = 0
+    if thread.code != 0:
+        leave(tables, thread, ts, ret)
+    elif 2 < ret < 1 << 31 and (thread.last_exit_ret != ret or since > s.DUPLICATE_NS):
+        n = emit(tables, thread, CallCode.UNKNOWN_IOCTL, s.LEFT, ts, ts)
+        tables.calls[n].ret = ret
+    thread.last_exit_ts, thread.last_exit_ret = ts, ret
+
+
+@hot_part
+def inner_return(tables: Tables, thread: Row, record: Row) -> None:
+    """A return below the system call's own: remembered until that, or the next call, comes."""
+    needed = Met.INNER
+    if record.code == RecordCode.VM_IOCTL_RETURN:
+        needed = Met.VM_IOCTL
+        if thread.code == s.OTHER and not thread.met & Met.SYS_ENTER:
+            thread.code = 0
+    if thread.code == 0 or thread.code == s.OTHER or not thread.met & needed:
+        return
+    if not may_lack_exit(tables, thread):
+        thread.met |= Met.RETURN
+        thread.ret, thread.ts_ret = record.v[0], record.ts
 
 
 @hot_in_place
-def pair(
-    records: Words, start: int, table: Words, shared: Words, out: Words, n: int, how: Words
-) -> tuple[int, int]:
-    """Pair records[start:], writing calls from out[n] on; returns (how far it came, the next n).
+def observe(tables: Tables, thread: Row, record: Row) -> None:
+    """A record that is an event of its own, of which the call has some values."""
+    how = tables.observed[record.code]
+    n = emit(tables, thread, how.code, s.SEEN, record.ts, record.ts)
+    for k in range(how.count):
+        tables.calls[n].v[k] = record.v[how.first + k]
 
-    `how` (int64[256, 3]) marks which records are observations, and what their calls have of them.
 
-    Stops early when `out` is full or the table has to grow: the caller sees to that and goes on.
-    A record yields MOST_CALLS calls at most.
+@hot_in_place
+def other_record(tables: Tables, thread: Row, record: Row) -> None:
+    """The less frequent records."""
+    code = record.code
+    if (
+        code == RecordCode.USER_REGION
+        or code == RecordCode.USER_GUEST_MEMFD
+        or code == RecordCode.USER_ENC_REGION
+    ):
+        user_probe(tables, thread, record)
+    elif (
+        code == RecordCode.SET_MEMSLOT
+        or code == RecordCode.GMEM_CREATE
+        or code == RecordCode.GMEM_FALLOCATE
+    ):
+        inner_probe(tables, thread, record)
+    elif (
+        code == RecordCode.SET_MEMSLOT_RETURN
+        or code == RecordCode.GMEM_CREATE_RETURN
+        or code == RecordCode.GMEM_FALLOCATE_RETURN
+    ):
+        inner_return(tables, thread, record)
+    elif (
+        (code == RecordCode.FALLOCATE_EXIT and thread.code == CallCode.FALLOCATE)
+        or (code == RecordCode.CLOSE_EXIT and thread.code == CallCode.CLOSE)
+        or (code == RecordCode.DUP_EXIT and thread.code == CallCode.DUP)
+        or (code == RecordCode.CLOSE_RANGE_EXIT and thread.code == CallCode.CLOSE_RANGE)
+    ):
+        leave(tables, thread, record.ts, record.v[0])
+
+
+@hot_part
+def take_record(tables: Tables, thread: Row, record: Row) -> None:
+    code = record.code
+    if code == RecordCode.IOCTL_EXIT:
+        ioctl_exit(tables, thread, record.ts, record.v[0])
+    elif code == RecordCode.USER_SET_ATTRIBUTES:
+        user_probe(tables, thread, record)
+    elif (
+        code == RecordCode.IOCTL_ENTER
+        or code == RecordCode.FALLOCATE_ENTER
+        or code == RecordCode.CLOSE_ENTER
+        or code == RecordCode.DUP_ENTER
+        or code == RecordCode.CLOSE_RANGE_ENTER
+    ):
+        syscall_enter(tables, thread, record)
+    elif code == RecordCode.VM_IOCTL:
+        vm_ioctl(tables, thread, record)
+    elif code == RecordCode.VM_IOCTL_RETURN:
+        if record.v[0] == 0 and not is_explained(tables, thread):
+            return_late(tables, thread, record.ts)
+        inner_return(tables, thread, record)
+    elif code == RecordCode.SET_ATTRIBUTES:
+        attributes_requested(tables, thread, record)
+    elif code == RecordCode.POST_ATTRIBUTES:
+        attributes_changed(tables, thread, record)
+    elif code == RecordCode.PAGE_FAULT or code == RecordCode.RMP_FAULT:
+        fault(tables, thread, record)
+    elif code == RecordCode.PIO:
+        port_written(tables, thread, record)
+    elif code == RecordCode.USERSPACE_EXIT:
+        leave_for_guest(tables, thread)
+        userspace_exit(tables, thread, record)
+    elif code == RecordCode.HYPERCALL and record.v[0] == uapi.KVM_HC_MAP_GPA_RANGE:
+        leave_for_guest(tables, thread)
+        hypercall(tables, thread, record)
+    else:
+        other_record(tables, thread, record)
+
+
+@hot_part
+def leave_for_guest(tables: Tables, thread: Row) -> None:
+    """The thread is in KVM_RUN: it has left any other call, which keeps the cause it had."""
+    if thread.code != s.OTHER:
+        abandon(tables, thread)
+
+
+@hot_in_place
+def pair(tables: Tables, records: Rows, start: int) -> int:
+    """Pair records[start:] into `tables.calls`; returns how far it came.
+
+    Stops early when the calls are full or the threads have to grow: the caller sees to that and
+    goes on. A record yields MOST_CALLS calls at most.
     """
     for i in range(start, len(records)):
-        if n + s.MOST_CALLS > len(out):
-            return i, n
-        record = (records[i, 1] >> 48) & 0xFF
-        if record == s.R_LOSS_BEGIN or record == s.R_LOSS_END:
-            n = pass_gap(shared, out, n, records, i)
+        record = records[i]
+        if tables.shared[0].calls + s.MOST_CALLS > len(tables.calls):
+            return i
+        if record.code == RecordCode.LOSS_BEGIN or record.code == RecordCode.LOSS_END:
+            pass_gap(tables, record)
             continue
-        at = find_thread(table, shared, records[i, 1] & 0xFFFFFFFF)
+        at = find_thread(tables.threads, tables.shared, record.tid & 0xFFFFFFFF)
         if at < 0:
-            return i, n
-        meet(table, at, shared, records[i, 0], (records[i, 1] >> 32) & 0xFFFF)
-        if how[record, s.OBSERVED_CODE] != 0:
-            n = observed(table, at, out, n, records[i, 0], how, records, i)
+            return i
+        thread = tables.threads[at]
+        meet(tables, thread, record)
+        if tables.observed[record.code].code != 0:
+            observe(tables, thread, record)
         else:
-            n = take_record(table, at, shared, out, n, records[i, 0], records, i)
-    return len(records), n
+            take_record(tables, thread, record)
+    return len(records)

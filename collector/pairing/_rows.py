@@ -1,64 +1,50 @@
 """Rows of the thread table and of the calls, as compiled code makes them."""
 
-import numpy as np
-import numpy.typing as npt
-
 from app.compiled import hot_part, mixed, slot_of
-from collector.pairing import _state as s
-
-Words = npt.NDArray[np.int64]
+from app.model.guest import Cause, Certainty
+from collector.pairing._state import Row, Rows, Tables
 
 
 @hot_part
-def find_thread(table: Words, shared: Words, tid: int) -> int:
-    """The thread's row, made if new; -1 if the table is too full."""
-    at = int(slot_of(is_row, table, len(table), mixed(tid), tid))
-    if table[at, s.TID] != 0:
+def find_thread(threads: Rows, shared: Rows, tid: int) -> int:
+    """The place of the thread's row, made if new; -1 if the table is too full."""
+    at = int(slot_of(is_row, threads, len(threads), mixed(tid), tid))
+    if threads[at].tid != 0:
         return at
-    if 2 * (shared[s.THREADS] + 1) > len(table):
+    if 2 * (shared[0].threads + 1) > len(threads):
         return -1
-    shared[s.THREADS] += 1
-    table[at, s.TID] = tid + 1
+    shared[0].threads += 1
+    threads[at].tid = tid + 1
     return at
 
 
 @hot_part
-def is_row(table: Words, at: int, tid: int) -> bool:
-    return bool(table[at, s.TID] == 0 or table[at, s.TID] == tid + 1)
+def is_row(threads: Rows, at: int, tid: int) -> bool:
+    return bool(threads[at].tid == 0 or threads[at].tid == tid + 1)
 
 
 @hot_part
-def emit(
-    table: Words, at: int, out: Words, n: int, code: int, flags: int, ts_enter: int, ts_exit: int
-) -> int:
-    """Write a CALL of the thread that holds nothing else yet; returns the next free place."""
-    out[n, 0] = ts_enter
-    out[n, 1] = ts_exit
-    out[n, 2] = (table[at, s.TID] - 1) & 0xFFFFFFFF
-    out[n, 3] = (table[at, s.CPU] & 0xFFFF) | code << 16 | flags << 24 | 0xFFFF << 48
-    out[n, 4] = 0
-    out[n, 5] = 0xFFFFFFFF  # fd -1
-    for k in range(s.CALL_RET, s.CALL_WORDS):
-        out[n, k] = 0
-    return n + 1
+def emit(tables: Tables, thread: Row, code: int, flags: int, ts_enter: int, ts_exit: int) -> int:
+    """Write a CALL of the thread that holds nothing else yet; returns its place."""
+    n = tables.shared[0].calls
+    call = tables.calls[n]
+    call.ts_enter, call.ts_exit = ts_enter, ts_exit
+    call.tid, call.tgid = thread.tid - 1, 0
+    call.cpu, call.code, call.flags = thread.cpu, code, flags
+    call.cause, call.cause_certainty = Cause.NONE, Certainty.UNKNOWN
+    call.vcpu, call.fd, call.cmd = -1, -1, 0
+    call.kvm, call.ret = 0, 0
+    for k in range(7):
+        call.v[k] = 0
+    tables.shared[0].calls = n + 1
+    return int(n)
 
 
 @hot_part
-def set_flag(out: Words, n: int, flag: int) -> None:
-    out[n, 3] |= flag << 24
-
-
-@hot_part
-def set_cause(out: Words, n: int, cause: int, certainty: int, vcpu_plus_one: int) -> None:
-    low = out[n, 3] & 0xFFFFFFFF
-    out[n, 3] = low | cause << 32 | certainty << 40 | ((vcpu_plus_one - 1) & 0xFFFF) << 48
-
-
-@hot_part
-def set_vcpu_file(table: Words, at: int, out: Words, n: int) -> None:
+def set_vcpu_file(thread: Row, call: Row) -> None:
     """What the thread's last KVM_RUN and page fault show of the vCPU it runs."""
-    out[n, 5] = (table[at, s.RUN_FD] - 1) & 0xFFFFFFFF
-    set_cause(out, n, s.NONE, s.NONE, table[at, s.VCPU])
+    call.fd, call.cmd = thread.run_fd - 1, 0
+    call.vcpu = thread.vcpu - 1
 
 
 @hot_part

@@ -1,75 +1,134 @@
-"""Names for what the compiled pairing keeps: columns, bits and kernel numbers, as plain integers.
+"""What the compiled pairing keeps: the rows of its tables, and names for what they hold.
 
 A row of the thread table is the call that a thread is in, and why it may convert pages next.
 """
 
-from app.compiled import constant
-from app.model.guest import Cause, Certainty, To
-from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
+from enum import IntEnum
+from typing import Any, NamedTuple
 
-# Columns of the thread table.
-TID = 0  # plus one; 0: the row is free
-CODE = 1  # CallCode of the open call, OTHER, or 0
-MET = 2  # MET_* bits
-TS_ENTER = 3
-CPU = 4  # of the record at hand
-FD = 5
-CMD = 6
-KVM = 7
-FLAGS = 8  # SAW_* of the CALL
-RET = 9  # valid with MET_RETURN
-TS_RET = 10
-V = 11  # seven columns
-CAUSE = 18  # Cause by the thread's last exit to user space
-REQUEST = 19  # REQUEST_*
-GPA = 20
-SIZE = 21
-ATTRIBUTES = 22
-FAULT_GPA = 23  # plus one; of the last page fault since the last exit
-VCPU = 24  # plus one
-RUN_FD = 25  # plus one; of the last KVM_RUN
-LAST_EXIT_TS = 26
-LAST_EXIT_RET = 27
-ENTER_CPU = 28
-GAPS_SEEN = 29  # GAPS_PASSED at the thread's last record; 0: there was none yet
-LAST_TS = 30  # of that record
-IN_DOUBT = 31  # since CAUSE was learnt, another exit to user space may have been missed
-MAY_RETURN = 32  # after a gap: the thread may be in a call whose entry was lost
-WIDTH = 33
+import numpy as np
+import numpy.typing as npt
+
+from app.compiled import constant
+from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT
+from collector.records import CALL, RECORD
+
+THREAD = np.dtype(
+    [
+        ("tid", "<i8"),  # plus one; 0: the row is free
+        ("code", "<i8"),  # CallCode of the open call, OTHER, or 0
+        ("met", "<i8"),  # Met, or'ed
+        ("ts_enter", "<i8"),
+        ("enter_cpu", "<i8"),
+        ("cpu", "<i8"),  # of the record at hand
+        ("fd", "<i8"),
+        ("cmd", "<i8"),
+        ("kvm", "<i8"),
+        ("flags", "<i8"),  # SAW_* of the CALL
+        ("ret", "<i8"),  # valid with Met.RETURN
+        ("ts_ret", "<i8"),
+        ("v", "<i8", (7,)),
+        ("cause", "<i8"),  # Cause by the thread's last exit to user space
+        ("request", "<i8"),  # Request
+        ("gpa", "<i8"),  # that the guest asked for, as size and attributes
+        ("size", "<i8"),
+        ("attributes", "<i8"),
+        ("fault_gpa", "<i8"),  # plus one; of the last page fault since the last exit
+        ("vcpu", "<i8"),  # plus one
+        ("run_fd", "<i8"),  # plus one; of the last KVM_RUN
+        ("last_exit_ts", "<i8"),
+        ("last_exit_ret", "<i8"),
+        ("gaps_seen", "<i8"),  # gaps_passed at the thread's last record; 0: there was none yet
+        ("last_ts", "<i8"),  # of that record
+        ("in_doubt", "<i8"),  # since `cause` was learnt, another exit may have been missed
+        ("may_return", "<i8"),  # after a gap: it may be in a call whose entry was lost
+    ]
+)
+SHARED = np.dtype(
+    [
+        ("calls", "<i8"),  # that were written so far
+        ("threads", "<i8"),
+        ("has_ioctl_exits", "<i8"),
+        ("has_userspace_exits", "<i8"),
+        ("is_foreign", "<i8"),  # an a2 of hypercall 12 was seen that MapGPA's flags cannot be
+        ("is_standard", "<i8"),  # an a2 with the ENCRYPTED bit was seen
+        ("open_gaps", "<i8"),  # on any CPU
+        ("last_gap_end", "<i8"),
+        ("gaps_passed", "<i8"),  # begins and ends of gaps so far, and the recording's own begin
+    ]
+)
+GAPS = np.dtype([("open", "<i8"), ("last_end", "<i8")])
+"""Of a CPU."""
+CPUS = 1 << 16
+UNKNOWN_CPU = 0xFFFF
+OBSERVED = np.dtype([("code", "<i8"), ("first", "<i8"), ("count", "<i8")])
+"""What becomes of a record that is an event of its own: its CallCode (0: it is none), the first of
+its v that the call has, and how many."""
+
+
+def _signed(row: np.dtype[Any]) -> np.dtype[Any]:
+    """The same row; its 64-bit numbers are signed, as numba would make floats of both kinds."""
+    fields = [(name, *row.fields[name]) for name in row.names or ()] if row.fields else []
+    return np.dtype(
+        {
+            "names": [name for name, *_ in fields],
+            "formats": [
+                np.dtype(("<i8", kind.shape)) if kind.base == np.dtype("<u8") else kind
+                for _, kind, *_ in fields
+            ],
+            "offsets": [offset for _, _, offset, *_ in fields],
+            "itemsize": row.itemsize,
+        }
+    )
+
+
+SIGNED_RECORD = _signed(RECORD)
+SIGNED_CALL = _signed(CALL)
+
+Rows = npt.NDArray[np.void]
+Row = Any
+"""One of `Rows` in compiled code, whose fields are attributes."""
+
+
+class Tables(NamedTuple):
+    """What all of the pairing works on."""
+
+    threads: Rows  # [a power of two] THREAD
+    shared: Rows  # [1] SHARED
+    gaps: Rows  # [CPUS] GAPS
+    observed: Rows  # [256] OBSERVED, by RecordCode
+    calls: Rows  # SIGNED_CALL: `shared.calls` of them are written
+
+
+class Met(IntEnum):
+    """Which records of the open call were met, outermost first."""
+
+    SYS_ENTER = 1
+    USER = 2
+    VM_IOCTL = 4
+    INNER = 8
+    TRACEPOINT = 16
+    POST = 32
+    RETURN = 64
+
+
+class Request(IntEnum):
+    """What the guest is known to have asked for."""
+
+    NONE = 0
+    HYPERCALL = 1
+    """kvm_hypercall was seen; whether KVM passed it on is not known yet."""
+    PASSED_ON = 2
+    """The exit to user space followed: the VMM has been asked."""
+    ANSWERED = 3
+    """A conversion carried it out; the ranges of further ones are unknown."""
+
 
 # SAW_* of a CALL, to hand on.
 ENTERED = constant(SAW_ENTER)
 LEFT = constant(SAW_EXIT)
-OBSERVED = constant(SAW_ENTER | SAW_EXIT)
-OBSERVED_WITH_STRUCT = constant(SAW_ENTER | SAW_EXIT | SAW_STRUCT)
-
-# Which records of the open call were met, outermost first.
-MET_SYS_ENTER = constant(1)
-MET_USER = constant(2)
-MET_VM_IOCTL = constant(4)
-MET_INNER = constant(8)
-MET_TRACEPOINT = constant(16)
-MET_POST = constant(32)
-MET_RETURN = constant(64)
-
-# What the guest is known to have asked for.
-REQUEST_NONE = 0
-REQUEST_HYPERCALL = 1  # kvm_hypercall was seen; whether KVM passed it on is not known yet
-REQUEST_PASSED_ON = 2  # the exit to user space followed: the VMM has been asked
-REQUEST_ANSWERED = 3  # a conversion carried it out; the ranges of further ones are unknown
-
-# What all threads share, followed by two columns a CPU: its open gaps, the end of its last one.
-HAS_IOCTL_EXITS = 0
-HAS_USERSPACE_EXITS = 1
-THREADS = 2
-IS_FOREIGN = 3  # an a2 of hypercall 12 was seen that MapGPA's flags cannot be
-IS_STANDARD = 4  # an a2 with the ENCRYPTED bit was seen
-OPEN_GAPS = 5  # on any CPU
-LAST_GAP_END = 6
-GAPS_PASSED = 7  # begins and ends of gaps so far, and the recording's own begin
-GAPS_BY_CPU = 8
-UNKNOWN_CPU = 0xFFFF
-SHARED_WIDTH = GAPS_BY_CPU + 2 * (1 << 16)
+SEEN = constant(SAW_ENTER | SAW_EXIT)
+SEEN_WITH_STRUCT = constant(SAW_ENTER | SAW_EXIT | SAW_STRUCT)
 
 IN_FLIGHT_NS = 1_000_000_000
 """How long after a gap to wait for the returns of calls whose entries it swallowed; and how long
@@ -80,17 +139,8 @@ SOME_REGION = constant(254)
 OTHER = constant(255)
 """In place of a CallCode: a system call that is none of ours."""
 
-# What becomes of an observation, by its RecordCode: its CallCode (0: it is none), the first of its
-# v that the call has, and how many.
-OBSERVED_CODE, OBSERVED_FIRST, OBSERVED_COUNT = range(3)
-
 MOST_CALLS = 4
 """That one record may yield."""
-RECORD_WORDS = 10
-RECORD_V = 2  # the word in which v begins
-CALL_WORDS = 14
-CALL_RET = 6
-CALL_V = 7
 NONE = constant(0)
 NO_FD = constant(-1)
 MOST_VCPU = (1 << 15) - 1  # see collector.assemble
@@ -101,70 +151,8 @@ DUPLICATE_NS = 50_000
 
 ATTRIBUTES_UNKNOWN = -1  # all bits set
 
-# Compiled code takes integers from a module, not members of an enum, where it has to store them.
-SET_ATTRIBUTES = constant(CallCode.SET_ATTRIBUTES)
-SET_REGION = constant(CallCode.SET_REGION)
-CREATE_GUEST_MEMFD = constant(CallCode.CREATE_GUEST_MEMFD)
-CREATE_VM = constant(CallCode.CREATE_VM)
-CREATE_VCPU = constant(CallCode.CREATE_VCPU)
-FALLOCATE = constant(CallCode.FALLOCATE)
-CLOSE = constant(CallCode.CLOSE)
-DUP = constant(CallCode.DUP)
-UNKNOWN_IOCTL = constant(CallCode.UNKNOWN_IOCTL)
-HYPERCALL = constant(CallCode.HYPERCALL)
-MEMORY_FAULT = constant(CallCode.MEMORY_FAULT)
-PAGE_FAULT = constant(CallCode.PAGE_FAULT)
-UNMAP = constant(CallCode.UNMAP)
-RMP_FAULT = constant(CallCode.RMP_FAULT)
-PHASE_MARK = constant(CallCode.PHASE_MARK)
-LOSS_BEGIN = constant(CallCode.LOSS_BEGIN)
-LOSS_END = constant(CallCode.LOSS_END)
-SET_ATTRIBUTES2 = constant(CallCode.SET_ATTRIBUTES2)
-REGISTER_REGION = constant(CallCode.REGISTER_REGION)
-UNREGISTER_REGION = constant(CallCode.UNREGISTER_REGION)
-VCPU_RUN = constant(CallCode.VCPU_RUN)
-CLOSE_RANGE = constant(CallCode.CLOSE_RANGE)
-LATE_RETURN = constant(CallCode.LATE_RETURN)
-
-R_IOCTL_ENTER = constant(RecordCode.IOCTL_ENTER)
-R_IOCTL_EXIT = constant(RecordCode.IOCTL_EXIT)
-R_FALLOCATE_ENTER = constant(RecordCode.FALLOCATE_ENTER)
-R_FALLOCATE_EXIT = constant(RecordCode.FALLOCATE_EXIT)
-R_USER_SET_ATTRIBUTES = constant(RecordCode.USER_SET_ATTRIBUTES)
-R_USER_REGION = constant(RecordCode.USER_REGION)
-R_USER_GUEST_MEMFD = constant(RecordCode.USER_GUEST_MEMFD)
-R_VM_IOCTL = constant(RecordCode.VM_IOCTL)
-R_VM_IOCTL_RETURN = constant(RecordCode.VM_IOCTL_RETURN)
-R_SET_MEMSLOT = constant(RecordCode.SET_MEMSLOT)
-R_SET_MEMSLOT_RETURN = constant(RecordCode.SET_MEMSLOT_RETURN)
-R_POST_ATTRIBUTES = constant(RecordCode.POST_ATTRIBUTES)
-R_GMEM_FALLOCATE = constant(RecordCode.GMEM_FALLOCATE)
-R_GMEM_FALLOCATE_RETURN = constant(RecordCode.GMEM_FALLOCATE_RETURN)
-R_GMEM_CREATE = constant(RecordCode.GMEM_CREATE)
-R_GMEM_CREATE_RETURN = constant(RecordCode.GMEM_CREATE_RETURN)
-R_SET_ATTRIBUTES = constant(RecordCode.SET_ATTRIBUTES)
-R_HYPERCALL = constant(RecordCode.HYPERCALL)
-R_USERSPACE_EXIT = constant(RecordCode.USERSPACE_EXIT)
-R_PAGE_FAULT = constant(RecordCode.PAGE_FAULT)
-R_RMP_FAULT = constant(RecordCode.RMP_FAULT)
-R_PIO = constant(RecordCode.PIO)
-R_CLOSE_ENTER = constant(RecordCode.CLOSE_ENTER)
-R_CLOSE_EXIT = constant(RecordCode.CLOSE_EXIT)
-R_DUP_ENTER = constant(RecordCode.DUP_ENTER)
-R_DUP_EXIT = constant(RecordCode.DUP_EXIT)
-R_LOSS_BEGIN = constant(RecordCode.LOSS_BEGIN)
-R_LOSS_END = constant(RecordCode.LOSS_END)
-R_USER_ENC_REGION = constant(RecordCode.USER_ENC_REGION)
-R_CLOSE_RANGE_ENTER = constant(RecordCode.CLOSE_RANGE_ENTER)
-R_CLOSE_RANGE_EXIT = constant(RecordCode.CLOSE_RANGE_EXIT)
-
-CAUSE_NONE = constant(Cause.NONE)
-CAUSE_EXPLICIT = constant(Cause.EXPLICIT)
-CAUSE_IMPLICIT = constant(Cause.IMPLICIT)
-CAUSE_VMM = constant(Cause.VMM)
-CERTAINTY_UNKNOWN = constant(Certainty.UNKNOWN)
-CERTAINTY_INFERRED = constant(Certainty.INFERRED)
-CERTAINTY_SEEN = constant(Certainty.SEEN)
-TO_SHARED = constant(To.SHARED)
-TO_PRIVATE = constant(To.PRIVATE)
-TO_UNKNOWN = constant(To.UNKNOWN)
+# RECORD and CALL as 64-bit words, for what reads text.
+RECORD_WORDS = 10
+CALL_WORDS = 14
+CALL_RET = 6
+CALL_V = 7

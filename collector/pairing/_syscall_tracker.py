@@ -15,12 +15,11 @@ MOST_HELD_CALLS = 1 << 19
 """Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""
 
 _FIRST_CAPACITY = 1 << 10
-_HOW = np.zeros((256, 3), np.int64)
-"""Which records are observations; columns are named in pairing_state."""
+_OBSERVED = np.zeros(256, s.OBSERVED)
 for _event in EVENTS:
     for _call in _event.calls:
         if _call.copies:
-            _HOW[_event.code] = _call.code, *_call.copies
+            _OBSERVED[_event.code] = _call.code, *_call.copies
 _NEVER = 1 << 62
 
 
@@ -28,9 +27,10 @@ class Pairing:
     """The pairing of one recording; state is carried across batches of any size."""
 
     def __init__(self) -> None:
-        self._table = np.zeros((_FIRST_CAPACITY, s.WIDTH), dtype=np.int64)
-        self._shared = np.zeros(s.SHARED_WIDTH, dtype=np.int64)
-        self._shared[s.GAPS_PASSED] = 1
+        self._threads = np.zeros(_FIRST_CAPACITY, s.THREAD)
+        self._shared = np.zeros(1, s.SHARED)
+        self._shared["gaps_passed"] = 1
+        self._gaps = np.zeros(s.CPUS, s.GAPS)
         self._held = np.zeros(0, dtype=CALL)
         self._last_ts = 0
         self._ended: set[int] = set()  # threads, since the table was made anew
@@ -39,47 +39,59 @@ class Pairing:
 
     def expect_userspace_exits(self) -> None:
         """kvm_userspace_exit is recorded, even where no thread has come to one yet."""
-        self._shared[s.HAS_USERSPACE_EXITS] = 1
+        self._shared["has_userspace_exits"] = 1
 
     def add(self, records: RecordArray) -> CallArray:
         """Take the next records, in order of time; returns the calls whose order is settled.
 
         The records may be changed: 32-bit values in them are sign-extended.
         """
-        words = np.ascontiguousarray(records, dtype=RECORD).view(np.int64)
-        words = words.reshape(len(records), s.RECORD_WORDS)
-        if len(words) and not self._last_ts:
-            self._shared[s.LAST_GAP_END] = words[0, 0]
-        at, count = 0, len(self._held)
-        out = np.empty((count + len(words) + s.MOST_CALLS, s.CALL_WORDS), dtype=np.int64)
-        out[:count] = _words_of(self._held)
-        while at < len(words):
-            at, count = pair(words, at, self._table, self._shared, out, count, _HOW)
-            if at < len(words):
-                if count + s.MOST_CALLS > len(out):
-                    out = np.concatenate((out[:count], np.empty_like(out)))
+        rows = np.ascontiguousarray(records, dtype=RECORD).view(s.SIGNED_RECORD)
+        if len(rows) and not self._last_ts:
+            self._shared["last_gap_end"] = rows["ts"][0]
+        held = len(self._held)
+        calls = np.empty(held + len(rows) + s.MOST_CALLS, CALL)
+        calls[:held] = self._held
+        self._shared["calls"] = held
+        at = 0
+        while at < len(rows):
+            at = pair(self._tables(calls), rows, at)
+            if at < len(rows):
+                if self._count + s.MOST_CALLS > len(calls):
+                    calls = np.concatenate((calls[: self._count], np.empty_like(calls)))
                 else:
-                    self._note_ends(_calls_of(out[:count]))
+                    self._note_ends(calls[: self._count])
                     self._make_room()
-        if len(words):
-            self._last_ts = int(words[-1, 0])
-        calls = _calls_of(out[:count])
+        if len(rows):
+            self._last_ts = int(rows["ts"][-1])
+        calls = calls[: self._count]
         self._note_ends(calls)
-        if not self._shared[s.HAS_IOCTL_EXITS]:
+        if not self._shared["has_ioctl_exits"][0]:
             calls = np.concatenate((calls, self._swept(0)))
         return self._settled(calls)
+
+    def _tables(self, calls: CallArray) -> s.Tables:
+        """`calls` is where calls are written to."""
+        signed = calls.view(s.SIGNED_CALL)
+        return s.Tables(self._threads, self._shared, self._gaps, _OBSERVED, signed)
+
+    @property
+    def _count(self) -> int:
+        """Of the calls that were written."""
+        return int(self._shared["calls"][0])
 
     @property
     def open_since(self) -> int:
         """Since when calls wait for the return of one; far away if they do not."""
-        return min(int(oldest_open(self._table)), self._gap_waited_for)
+        return min(int(oldest_open(self._threads)), self._gap_waited_for)
 
     @property
     def _gap_waited_for(self) -> int:
         """The end of the last gap, while calls of the time after it may still prove doubtful."""
-        if self._shared[s.GAPS_PASSED] == 1 or self._shared[s.OPEN_GAPS] > 0:
+        shared = self._shared[0]
+        if shared["gaps_passed"] == 1 or shared["open_gaps"] > 0:
             return _NEVER
-        end = int(self._shared[s.LAST_GAP_END])
+        end = int(shared["last_gap_end"])
         is_over = self._last_ts >= end + s.IN_FLIGHT_NS or end < self._waited_to
         return _NEVER if is_over else end
 
@@ -123,9 +135,10 @@ class Pairing:
                 calls[name][late] = np.maximum(calls[name][late], self._given_to)
 
     def _swept(self, before: int) -> CallArray:
-        rows = np.zeros((len(self._table), s.CALL_WORDS), dtype=np.int64)
-        count = sweep(self._table, self._shared, rows, before)
-        return _calls_of(rows[:count].copy())
+        calls = np.empty(len(self._threads), CALL)
+        self._shared["calls"] = 0
+        sweep(self._tables(calls), before)
+        return calls[: self._count].copy()
 
     def _note_ends(self, calls: CallArray) -> None:
         """Threads come and go, of the whole host: what ended needs no row."""
@@ -137,17 +150,18 @@ class Pairing:
 
     def _make_room(self) -> None:
         """Take the threads that ended out of the table, and double it if it is rather full yet."""
-        old = self._table
-        rows: npt.NDArray[np.int64] = old[old[:, s.TID] != 0]
+        old = self._threads
+        rows: npt.NDArray[np.void] = old[old["tid"] != 0]
         ended = np.fromiter(self._ended, np.int64, len(self._ended))
-        is_idle = (rows[:, s.CODE] == 0) | (rows[:, s.CODE] == s.OTHER)
-        rows = rows[~(is_idle & np.isin(rows[:, s.TID] - 1, ended))]
+        is_idle = (rows["code"] == 0) | (rows["code"] == s.OTHER)
+        rows = rows[~(is_idle & np.isin(rows["tid"] - 1, ended))]
         self._ended.clear()
         is_full = 4 * len(rows) > len(old)
-        self._table = np.zeros((len(old) << is_full, s.WIDTH), dtype=np.int64)
-        self._shared[s.THREADS] = 0
+        self._threads = np.zeros(len(old) << is_full, s.THREAD)
+        self._shared["threads"] = 0
         for row in rows:
-            self._table[find_thread(self._table, self._shared, int(row[s.TID]) - 1)] = row
+            at = find_thread(self._threads, self._shared, int(row["tid"]) - 1)
+            self._threads[at] = row
 
 
 def _in_order(calls: CallArray) -> tuple[CallArray, npt.NDArray[np.uint64]]:
@@ -157,11 +171,3 @@ def _in_order(calls: CallArray) -> tuple[CallArray, npt.NDArray[np.uint64]]:
         return calls, ends
     order = np.argsort(ends, kind="stable")
     return calls[order], ends[order]
-
-
-def _words_of(calls: CallArray) -> npt.NDArray[np.int64]:
-    return calls.view(np.int64).reshape(len(calls), s.CALL_WORDS)
-
-
-def _calls_of(words: npt.NDArray[np.int64]) -> CallArray:
-    return words.view(CALL).reshape(len(words))

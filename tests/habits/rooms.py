@@ -219,8 +219,8 @@ ROOMS = {
     ),
     "collector.trace": "",
     "collector.trace.bpftrace": (
-        "app.compiled collector.codes collector.coverage collector.kvm.catalogue "
-        "collector.pairing collector.records collector.trace.errors"
+        "app.compiled app.model.guest collector.codes collector.coverage "
+        "collector.kvm.catalogue collector.pairing collector.records collector.trace.errors"
     ),
     "collector.trace.qemu": (
         "app.compiled app.model.guest collector.codes collector.kvm.uapi collector.pairing "

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.compiled import constant, hot_in_place, signed
-from collector.codes import SAW_EXIT, SAW_GMEM
+from app.model.guest import Cause, Certainty
+from collector.codes import SAW_EXIT, SAW_GMEM, CallCode
 from collector.pairing import direction_of, sign_extended, state as s
 from collector.trace.bpftrace import _shapes as shapes
 
@@ -97,15 +98,15 @@ def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Word
     if table[letter, shapes.FLAGS] & SAW_EXIT == 0 and leave != enter:
         return False  # what is only observed takes no time
     cause, certainty, vcpu = (where >> 32) & 0xFF, signed(0), signed(-1)
-    if cause > s.CAUSE_VMM:
+    if cause > Cause.VMM:
         return False
     count = table[letter, shapes.FIELDS] - shapes.HEAD_FIELDS
     if table[letter, shapes.IS_CAUSED] and shared[HAS_CAUSES]:
-        certainty = s.CERTAINTY_SEEN
-        if cause == s.CAUSE_NONE:  # what it came back with was not watched yet, if it ran a vCPU
-            cause, certainty = s.CAUSE_VMM, s.CERTAINTY_INFERRED
+        certainty = Certainty.SEEN
+        if cause == Cause.NONE:  # what it came back with was not watched yet, if it ran a vCPU
+            cause, certainty = Cause.VMM, Certainty.INFERRED
     else:
-        cause = s.CAUSE_NONE
+        cause = Cause.NONE
     if table[letter, shapes.HAS_VCPU]:
         count -= 1
         vcpu = fields[shapes.HEAD_FIELDS + count]
@@ -189,9 +190,9 @@ def parse(
 
 
 @hot_in_place
-def decide_directions(calls: Words, shared: Words) -> None:
-    """For each hypercall, in order of time, what its a2 asks for."""
+def decide_directions(calls: s.Rows, shared: s.Rows) -> None:
+    """For each hypercall, in order of time, what its a2 asks for. `shared`: [1] SHARED."""
     for i in range(len(calls)):
-        if (calls[i, 3] >> 16) & 0xFF == s.HYPERCALL:
-            v = s.CALL_V
-            calls[i, v + 3] = direction_of(shared, calls[i, v], calls[i, v + 1], calls[i, v + 2])
+        call = calls[i]
+        if call.code == CallCode.HYPERCALL:
+            call.v[3] = direction_of(shared[0], call.v[0], call.v[1], call.v[2])

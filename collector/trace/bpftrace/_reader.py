@@ -43,12 +43,11 @@ class Directions:
     """Finds of hypercalls, in order of time, which way they ask for."""
 
     def __init__(self) -> None:
-        self._known = np.zeros(s.GAPS_BY_CPU, np.int64)
+        self._known = np.zeros(1, s.SHARED)
 
     def decide(self, calls: CallArray) -> None:
         if (calls["code"] == CallCode.HYPERCALL).any():
-            words = calls.view(np.int64).reshape(len(calls), s.CALL_WORDS)
-            hot.decide_directions(words, self._known)
+            hot.decide_directions(calls.view(s.SIGNED_CALL), self._known)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.compiled import constant, hot_in_place, hot_part, mixed, slot_of
-from collector.codes import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST
+from app.model.guest import Cause, Certainty, To
+from collector.codes import HAS_GMEM, SAW_GMEM, SAW_RANGE_BY_REQUEST, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.pairing import state as s
 from collector.trace.qemu import _memory as memory
@@ -32,7 +33,7 @@ SET_ATTRIBUTES = constant(QemuCode.SET_ATTRIBUTES)
 FAILED = constant(QemuCode.FAILED)
 REGISTER_REGION = constant(QemuCode.REGISTER_REGION)
 UNREGISTER_REGION = constant(QemuCode.UNREGISTER_REGION)
-GAP_BEGIN, GAP_END = s.R_LOSS_BEGIN, s.R_LOSS_END
+GAP_BEGIN, GAP_END = RecordCode.LOSS_BEGIN, RecordCode.LOSS_END
 
 # Columns of `waiting`, conversions that were asked for, and of `asked`, what the guest did to want
 # them; both oldest first.
@@ -59,7 +60,7 @@ VCPU_SLOTS = 1 << 13
 """Of a hash table from thread + 1 to vCPU + 1."""
 
 _PRIVATE = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
-_STRUCT = s.OBSERVED_WITH_STRUCT
+_STRUCT = s.SEEN_WITH_STRUCT
 _ENTERED, _LEFT = s.ENTERED, s.LEFT
 _ANSWERED = constant(int(_STRUCT) & ~int(_ENTERED))
 """Its entry was not seen at the time that is recorded: how long it took is not known."""
@@ -168,9 +169,9 @@ def emit_conversion(
     table: Words, i: int, ts: int, seq: int, flags: int, ret: int, vcpus: Words, out: Words, n: int
 ) -> int:
     """The conversion in row `i` of `waiting`."""
-    n = emit(out, n, ts, seq, table[i, TID], s.SET_ATTRIBUTES, flags, vcpus)
-    if table[i, CAUSE] != s.CAUSE_NONE:
-        out[n - 1, 3] |= table[i, CAUSE] << 32 | s.CERTAINTY_SEEN << 40
+    n = emit(out, n, ts, seq, table[i, TID], CallCode.SET_ATTRIBUTES, flags, vcpus)
+    if table[i, CAUSE] != Cause.NONE:
+        out[n - 1, 3] |= table[i, CAUSE] << 32 | Certainty.SEEN << 40
     fill(out, n - 1, table[i, START], table[i, SIZE], table[i, ATTRIBUTES], ret)
     return n
 
@@ -186,17 +187,17 @@ def pass_on(
     rows: Words, at: int, code: int, waiting: Words, shared: Words, vcpus: Words, out: Words, n: int
 ) -> int:
     """What is passed on as it is: a new VM, pinned memory, gaps."""
-    kind, flags = s.LOSS_END, s.NONE
+    kind, flags = CallCode.LOSS_END, s.NONE
     if code == CREATE_VM:
         n = give_up_all(waiting, shared, vcpus, out, n)
-        kind, flags = s.CREATE_VM, _ANSWERED
+        kind, flags = CallCode.CREATE_VM, _ANSWERED
         shared[SLOTS] = shared[SETUP] = 0
     elif code == REGISTER_REGION:
-        kind, flags = s.REGISTER_REGION, _ASKED_ONLY
+        kind, flags = CallCode.REGISTER_REGION, _ASKED_ONLY
     elif code == UNREGISTER_REGION:
-        kind, flags = s.UNREGISTER_REGION, _ASKED_ONLY
+        kind, flags = CallCode.UNREGISTER_REGION, _ASKED_ONLY
     elif code == GAP_BEGIN:
-        kind = s.LOSS_BEGIN
+        kind = CallCode.LOSS_BEGIN
     elif code != GAP_END:
         return n
     n = emit(out, n, rows[at, 0], shared[ROWS], tid_of(rows, at), kind, flags, vcpus)
@@ -214,7 +215,7 @@ def put(table: Words, count: int, rows: Words, at: int, seq: int, attributes: in
     table[count, TID] = tid_of(rows, at)
     table[count, START], table[count, SIZE] = rows[at, 2], rows[at, 3]
     table[count, ATTRIBUTES] = attributes
-    table[count, CAUSE] = s.CAUSE_NONE
+    table[count, CAUSE] = Cause.NONE
     table[count, IS_CALLED] = 0
 
 
@@ -252,14 +253,14 @@ def ask(
         remove(asked, shared, ASKED, 0)
     count = shared[ASKED]
     put(asked, count, rows, at, shared[ROWS], _PRIVATE if is_private else 0)
-    asked[count, CAUSE] = s.CAUSE_EXPLICIT if is_explicit else s.CAUSE_IMPLICIT
+    asked[count, CAUSE] = Cause.EXPLICIT if is_explicit else Cause.IMPLICIT
     shared[ASKED] += 1
-    kind = s.HYPERCALL if is_explicit else s.MEMORY_FAULT
+    kind = CallCode.HYPERCALL if is_explicit else CallCode.MEMORY_FAULT
     n = emit(out, n, rows[at, 0], shared[ROWS], tid, kind, _ASKED_ONLY, vcpus)
     fill(out, n - 1, rows[at, 2], rows[at, 3], rows[at, 4], 0)
     if is_explicit:
         out[n - 1, s.CALL_V + 1] = rows[at, 3] >> _PAGE_SHIFT
-        out[n - 1, s.CALL_V + 3] = s.TO_PRIVATE if is_private else s.TO_SHARED
+        out[n - 1, s.CALL_V + 3] = To.PRIVATE if is_private else To.SHARED
     return n
 
 
@@ -360,7 +361,7 @@ def change(
         return confirm(rows, at, waiting, fits, shared, vcpus, out, n)
     start = memory.gpa_of_offset(slots, shared[SLOTS], offset, size)
     flags = _LEFT | _BY_REQUEST if start >= 0 else _LEFT
-    n = emit(out, n, rows[at, 0], shared[ROWS], tid, s.SET_ATTRIBUTES, flags, vcpus)
+    n = emit(out, n, rows[at, 0], shared[ROWS], tid, CallCode.SET_ATTRIBUTES, flags, vcpus)
     if start >= 0:
         fill(out, n - 1, start, size, rows[at, 4], 0)
     return n
@@ -400,7 +401,7 @@ def free(rows: Words, at: int, shared: Words, vcpus: Words, out: Words, n: int) 
     tid, hva, size = tid_of(rows, at), rows[at, 2], rows[at, 3]
     was_freed = rows[at, 6] == 0 and rows[at, 4] | rows[at, 5] != 0
     if was_freed:
-        n = emit(out, n, rows[at, 0], shared[ROWS], tid, s.UNMAP, _ENTERED, vcpus)
+        n = emit(out, n, rows[at, 0], shared[ROWS], tid, CallCode.UNMAP, _ENTERED, vcpus)
         out[n - 1, s.CALL_V], out[n - 1, s.CALL_V + 1] = hva, hva + size
     return n
 
@@ -436,7 +437,7 @@ def set_slot(
     has_gmem = (rows[at, 1] >> 56) & _HAS_GMEM != 0
     flags = _ANSWERED | _GMEM if has_gmem else _ANSWERED
     tid = tid_of(rows, at)
-    n = emit(out, n, rows[at, 0], shared[ROWS], tid, s.SET_REGION, flags, vcpus)
+    n = emit(out, n, rows[at, 0], shared[ROWS], tid, CallCode.SET_REGION, flags, vcpus)
     for k in range(6):
         out[n - 1, s.CALL_V + k] = rows[at, 2 + k]
     out[n - 1, s.CALL_RET] = rows[at, 8]
@@ -464,15 +465,15 @@ def call(
         if waiting[i, TID] == tid and waiting[i, IS_CALLED] == 0:
             waiting[i, IS_CALLED] = 1
             return n
-    return emit(out, n, rows[at, 0], shared[ROWS], tid, s.SET_ATTRIBUTES, _ENTERED, vcpus)
+    return emit(out, n, rows[at, 0], shared[ROWS], tid, CallCode.SET_ATTRIBUTES, _ENTERED, vcpus)
 
 
 @hot_in_place
 def set_up(shared: Words, vcpus: Words, out: Words, n: int, flags: int) -> int:
     """A memslot was made private: had that failed, QEMU would have ended."""
     ts, seq, tid = shared[SETUP_TS], shared[SETUP_SEQ], shared[SETUP_TID]
-    n = emit(out, n, ts, seq, tid, s.SET_ATTRIBUTES, flags | _BY_REQUEST, vcpus)
-    out[n - 1, 3] |= s.CAUSE_VMM << 32 | s.CERTAINTY_SEEN << 40
+    n = emit(out, n, ts, seq, tid, CallCode.SET_ATTRIBUTES, flags | _BY_REQUEST, vcpus)
+    out[n - 1, 3] |= Cause.VMM << 32 | Certainty.SEEN << 40
     fill(out, n - 1, shared[SETUP_GPA], shared[SETUP_SIZE], _PRIVATE, 0)
     shared[SETUP] = 0
     return n
