@@ -13,7 +13,13 @@ from app.main import create_app
 from app.settings import Settings
 
 HEADER = "/** What the server answers: made by scripts/rest_types.py from its OpenAPI. */"
-SCALARS = {"integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+SCALARS = {
+    "integer": "number",
+    "number": "number",
+    "string": "string",
+    "boolean": "boolean",
+    "null": "null",
+}
 
 
 def openapi() -> dict[str, Any]:
@@ -36,17 +42,20 @@ def type_of(schema: dict[str, Any]) -> str:
             return f"[{', '.join(map(type_of, items))}]"
         case {"type": "array", "items": items}:
             return array_of(type_of(items))
-        case {"type": "object", "additionalProperties": dict() as values}:
-            return f"Record<string, {type_of(values)}>"
-        case {"type": "object", "properties": _}:
-            return "\n".join(["{", *fields_of(schema), "}"])
         case {"type": "object"}:
-            return "Record<string, unknown>"
-        case {"type": "string"}:
-            return "string"
+            return object_of(schema)
         case {"type": str() as scalar}:
             return SCALARS[scalar]
     return "unknown"
+
+
+def object_of(schema: dict[str, Any]) -> str:
+    match schema:
+        case {"additionalProperties": dict() as values}:
+            return f"Record<string, {type_of(values)}>"
+        case {"properties": _}:
+            return "\n".join(["{", *fields_of(schema), "}"])
+    return "Record<string, unknown>"
 
 
 def array_of(item: str) -> str:

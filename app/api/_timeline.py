@@ -78,7 +78,7 @@ def show_timeline(
     """
     vm = reader.vm(vm_id)
     stretch = (times.first, times.end)
-    timeline = timeline_of(reader, vm_id, *stretch, buckets, (gfns.first, gfns.end), where)
+    timeline = timeline_of(reader, vm_id, stretch, buckets, (gfns.first, gfns.end), where)
     table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
     if wanted is not Format.JSON:
         return table_response(request, wanted, [table], TIMELINE)

@@ -5,7 +5,7 @@ cut out, firmware under 4 GiB, the rest of RAM from 4 GiB on, 64-bit device memo
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -185,7 +185,8 @@ class Machine:
     def _device_slot(self) -> Memslot:
         first = self._region(Region.DEVICE).first_gfn
         flags = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED
-        return _gmem_slot(5, first, DEVICE_PAGES, DEVICE_FD, 0, 0x7E00 << 32, flags)
+        slot = _gmem_slot(5, first, DEVICE_PAGES, DEVICE_FD, 0, 0x7E00 << 32)
+        return replace(slot, backing=backing_of(KVM_MEM_GUEST_MEMFD, flags))
 
     def _region(self, region: Region) -> Area:
         ram_end = FOUR_GIB_GFN + self.npages - LOW_RAM_END_GFN
@@ -220,15 +221,13 @@ def _ram_slot(slot: int, first: int, npages: int, ram_page: int) -> Memslot:
     return _gmem_slot(slot, first, npages, RAM_FD, ram_page << PAGE_SHIFT, hva)
 
 
-def _gmem_slot(
-    slot: int, first: int, npages: int, fd: int, offset: int, hva: int, fd_flags: int = 0
-) -> Memslot:
+def _gmem_slot(slot: int, first: int, npages: int, fd: int, offset: int, hva: int) -> Memslot:
     return Memslot(
         slot=slot,
         base_gfn=first,
         npages=npages,
         flags=KVM_MEM_GUEST_MEMFD,
-        backing=backing_of(KVM_MEM_GUEST_MEMFD, fd_flags),
+        backing=backing_of(KVM_MEM_GUEST_MEMFD, 0),
         backing_certainty=Certainty.SEEN,
         userspace_addr=hva,
         guest_memfd=fd,

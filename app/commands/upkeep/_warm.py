@@ -72,8 +72,8 @@ def look_at_everything(engine: "Engine") -> None:
         layout = map_layout(reader, vm, whole)
         Rasters(reader).draw(vm, layout)
         Rasters(reader).draw_churn(vm, layout)
-        timeline_of(reader, vm.id or 0, middle, None, buckets=10)
-        timeline_of(reader, vm.id or 0, None, None, 10, (1, None))
+        timeline_of(reader, vm.id or 0, (middle, None), buckets=10)
+        timeline_of(reader, vm.id or 0, (None, None), 10, (1, None))
         for what in What:
             for _ in export_batches(reader, vm, Export(what, at=middle)):
                 pass

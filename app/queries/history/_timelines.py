@@ -44,14 +44,13 @@ TIMELINE = pa.schema([("from", pa.int64()), ("to", pa.int64()), *((n, pa.int64()
 def timeline_of(
     reader: Reader,
     vm_id: int,
-    from_t: int | None,
-    to_t: int | None,
+    stretch: tuple[int | None, int | None],
     buckets: int,
     gfns: tuple[int | None, int | None] = (None, None),
     where: EventFilter = ANY,
 ) -> Timeline:
     """At most so many buckets of a stretch; what is not given is the VM's whole life."""
-    start, end = stretch_of(reader, vm_id, from_t, to_t)
+    start, end = stretch_of(reader, vm_id, *stretch)
     edges = reader.fit_edges(vm_id, edges_of(start, end, buckets))
     return reader.timeline(vm_id, edges, gfn_from=gfns[0], gfn_to=gfns[1], where=where)
 

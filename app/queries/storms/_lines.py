@@ -5,7 +5,13 @@ from typing import Any
 
 from app.queries.figures import NOT_RECORDED, THIN_SPACE, duration, figure, plural, rate, share
 from app.queries.storms._counts import Unit
-from app.queries.storms._parts import CallsView, HugePagesView, PagesView, StretchView
+from app.queries.storms._parts import (
+    CallsView,
+    HugePagesView,
+    LatencyView,
+    PagesView,
+    StretchView,
+)
 from app.queries.storms._storms import Boot, StormList, StormRow
 
 MOST_LINES = 3
@@ -62,7 +68,7 @@ def storm_line(storm: StormRow) -> str:
 
 def fact_lines(facts: StretchView) -> Iterator[str]:
     """What stands out, most of all first."""
-    calls, pages, latency = facts.calls, facts.pages, facts.latency
+    calls, pages = facts.calls, facts.pages
     yield (
         f"{calls.requested:,} requested: {calls.applied:,} applied ({_noop_text(calls)}), "
         f"{calls.failed:,} failed, {calls.unconfirmed:,} unconfirmed"
@@ -70,15 +76,7 @@ def fact_lines(facts: StretchView) -> Iterator[str]:
     if calls.unplaced:
         yield f"ranges of {calls.unplaced:,} are {NOT_RECORDED}"
     yield from _page_lines(pages)
-    if latency.p50_ns is not None:
-        yield (
-            f"latency p50 {figure(latency, 'p50_ns', duration)}, "
-            f"p99 {figure(latency, 'p99_ns', duration)}, "
-            f"max {figure(latency, 'max_ns', duration)}; "
-            f"{figure(latency, 'total_ns', duration)} in all"
-        )
-    else:
-        yield f"latency {NOT_RECORDED}"
+    yield _latency_line(facts.latency)
     for table in facts.by:
         if table.dimension in ("cause", "size", "thread"):
             shares = ", ".join(f"{row.value} {share(row.share)}" for row in table.rows[:MOST_LINES])
@@ -144,3 +142,13 @@ def plain_plural(number: int, noun: str) -> str:
 
 def plain_rate(per_second: float) -> str:
     return rate(per_second).replace(THIN_SPACE, ",")
+
+
+def _latency_line(latency: LatencyView) -> str:
+    if latency.p50_ns is None:
+        return f"latency {NOT_RECORDED}"
+    return (
+        f"latency p50 {figure(latency, 'p50_ns', duration)}, "
+        f"p99 {figure(latency, 'p99_ns', duration)}, max {figure(latency, 'max_ns', duration)}; "
+        f"{figure(latency, 'total_ns', duration)} in all"
+    )
