@@ -44,7 +44,7 @@ def parts(*names: str, first: int = 0) -> tuple[Part, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Fields that tell what a probe, or a tracepoint that was renamed, is: any name may be its."""
+    """Fields that show what a probe, or a tracepoint that was renamed, is: any name may be its."""
 
     parts: tuple[Part, ...]
     flags: int = 0
@@ -73,7 +73,7 @@ def constant(index: int, value: int) -> Store:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One way in which TP_printk prints the event; collector.trace.text says what the marks of
+    """One way in which TP_printk prints the event; collector.trace.text defines what the marks of
     a pattern mean. `stores` are of the pattern's numbers in order, by default v[0], v[1], ..."""
 
     pattern: str
@@ -200,7 +200,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelEvent:
-    """One row. `points` are tracepoints ("system:name") that tell the same, the usual one first;
+    """One row. `points` are tracepoints ("system:name") that record the same, the usual one first;
     `gives` what a recording that has the event can answer, `without` what a kernel that lacks it
     costs ("": nothing worth a word)."""
 

@@ -1,11 +1,12 @@
-"""The events of the kernel that tell of guest memory: one row each, from which the rest follows.
+"""The events of the kernel that concern guest memory: one row each, from which the rest follows.
 
-A row says which tracepoint or probe it is and which of its fields matter, how text traces print it,
-what the kernel may filter out, the record, the call and the kind of event that it becomes, what a
-recording with it can answer, and what its absence costs. Recognition (collector.trace.ring_buffer),
-text patterns (collector.trace.text), recipes, live filters, coverage and doctor take it from here.
-The patterns are the TP_printk of arch/x86/kvm/trace.h and include/trace/events/{kvm,task,sched,
-filemap}.h, and what kernel/trace/trace_syscalls.c prints of system calls.
+A row names which tracepoint or probe it is and which of its fields matter, how text traces print
+it, what the kernel may filter out, the record, the call and the kind of event that it becomes, what
+a recording with it can answer, and what its absence costs. Recognition
+(collector.trace.ring_buffer), text patterns (collector.trace.text), recipes, live filters, coverage
+and doctor take it from here. The patterns are the TP_printk of arch/x86/kvm/trace.h and
+include/trace/events/{kvm,task,sched, filemap}.h, and what kernel/trace/trace_syscalls.c prints of
+system calls.
 """
 
 import os

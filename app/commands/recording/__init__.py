@@ -1,4 +1,4 @@
-"""Commands that make a recording, or tell how to: `collect`, `simulate`, `import`, `snapshot`,
+"""Commands that make a recording, or show how to: `collect`, `simulate`, `import`, `snapshot`,
 `recipe`.
 """
 

@@ -1,4 +1,4 @@
-"""What kinds of events are called, and what may be said of them."""
+"""What kinds of events are called, and which columns mean something of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

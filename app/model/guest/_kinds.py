@@ -68,7 +68,7 @@ class EventKind(IntEnum):
     of its range that were not so anyway are unknown from then on; without a range, all are. Always
     UNCONFIRMED: whether it was of this VM is not known."""
     PHASE_MARK = 20
-    """kvm:kvm_pio: the guest wrote to a port by which firmware and boot say how far they have come
+    """kvm:kvm_pio: the guest wrote to a port by which firmware and boot show how far they have come
     (0x80, 0x402, 0xf4); aux: value | port << 32 | count << 48 | bytes of one value << 61. A count
     over 1 is that of a string instruction, of which the first value is known. Of no page."""
 

@@ -42,7 +42,7 @@ class Counted:
 
     @property
     def was_open(self) -> bool:
-        """Before it, nobody can say whether a block is mixed of which some pages are unknown."""
+        """Before it, a block of which some pages are unknown may be mixed or not."""
         return not self.layout_is_known or self.before.totals().unknown > 0
 
     @property
