@@ -10,7 +10,7 @@ from conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, read_truth
 from memory_sink import MemorySink, RecordedVm
 
 from app.model.events import EventArray, effect_time
-from app.model.guest import PageState
+from app.model.guest import EventKind, PageState
 from app.model.pagemap import PageMap
 
 SLACK_NS = 2_000
@@ -18,6 +18,8 @@ SLACK_NS = 2_000
 INSTANTS = 60
 NOT_NAMED = 255
 """In place of a page's state."""
+NAMING = (EventKind.CONVERSION, EventKind.DOUBT)
+"""Kinds of events that say something of pages."""
 
 
 def of_truths(sink: MemorySink, paths: list[Path], start_ns: int) -> Counter[str]:
@@ -29,7 +31,7 @@ def of_truths(sink: MemorySink, paths: list[Path], start_ns: int) -> Counter[str
     found: Counter[str] = Counter()
     for vm in sink.named():
         ours = [t for t in true if (t.pid, t.fd) == (vm.identity.pid, vm.identity.vm_fd)]
-        pages = Pages.named_by(vm.conversions, ours)
+        pages = Pages.named_by(vm.events[np.isin(vm.events["kind"], NAMING)], ours)
         lives = [Life(one, pages) for one in ours]
         for t, states in _states(vm, sink.reached, pages):
             alive = [life for life in lives if life.holds(t + start_ns)]
@@ -40,13 +42,13 @@ def of_truths(sink: MemorySink, paths: list[Path], start_ns: int) -> Counter[str
 
 @dataclass(frozen=True)
 class Pages:
-    """All gfns that some conversion of a VM names, ascending. Arrays of pages are in this order."""
+    """All gfns that a conversion of a VM, or a doubt, names, ascending. Arrays of pages are so."""
 
     gfns: np.ndarray
 
     @staticmethod
-    def named_by(conversions: EventArray, true: list[TrueVm]) -> "Pages":
-        ranges = set(conversions[["gfn", "npages"]].tolist())
+    def named_by(events: EventArray, true: list[TrueVm]) -> "Pages":
+        ranges = set(events[["gfn", "npages"]].tolist())
         ranges |= {gfns_of(call) for vm in true for call in applied(vm)}
         named = [np.arange(first, first + npages, dtype=np.uint64) for first, npages in ranges]
         return Pages(np.unique(np.concatenate([np.zeros(0, np.uint64), *named])))
