@@ -14,6 +14,7 @@ from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
 LIBRARIES = ROOT / "static" / "vendor"
+NAMES = ("plotly.min.js", "htmx.min.js", "hx-sse.min.js")
 RESOURCES = {
     "templates": ROOT / "templates",
     "static": ROOT / "static",
@@ -23,7 +24,9 @@ RESOURCES = {
 
 def bring_libraries() -> None:
     """Without npm what is built serves an agent; commands with pages say what they lack."""
-    if (LIBRARIES / "plotly.min.js").is_file() and (LIBRARIES / "htmx.min.js").is_file():
+    if all(
+        (LIBRARIES / name).is_file() for name in ("plotly.min.js", "htmx.min.js", "hx-sse.min.js")
+    ):
         return
     if shutil.which("npm") is None:
         print("gmemscope: npm is not installed, so this is built without what pages need")

@@ -37,7 +37,12 @@ def show_coverage(reader: ReaderOf, recording_id: RecordingId) -> Response:
 @router.get("/recordings/{recording_id}/coverage/now", include_in_schema=False)
 def show_counters(reader: ReaderOf, recording_id: RecordingId) -> Response:
     """The part of the page that changes while a recording is made, for htmx."""
-    return page("coverage_now.html", **shown(reader, recording_id))
+    context = shown(reader, recording_id)
+    response = page("coverage_now.html", **context)
+    if not context["recording"].is_live:
+        # It has ended: the rest of the page, badges above all, shows it only when read anew.
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def shown(reader: Reader, recording_id: int) -> dict[str, Any]:

@@ -9,18 +9,19 @@ SCRIPTS = Path(__file__).parents[2] / "static" / "js"
 SHOWN = {"charts", "view", "shared"}
 MAY_IMPORT = {
     "shared": {"shared"},
+    "news": {"news", "shared"},
     "view": {"view", "shared"},
     "charts": SHOWN,
-    "pages": SHOWN | {"pages"},
-    "explorer": SHOWN | {"explorer"},
+    "pages": SHOWN | {"news", "pages"},
+    "explorer": SHOWN | {"news", "explorer"},
     "explorer/cursor": SHOWN | {"explorer/cursor"},
     "explorer/events": SHOWN | {"explorer/events"},
-    "explorer/notes": SHOWN | {"explorer/notes"},
+    "explorer/notes": SHOWN | {"news", "explorer/notes"},
 }
 OWN_ROOMS = {"explorer": {"explorer/cursor", "explorer/events", "explorer/notes"}}
 """The room that puts the others of a page together may import them."""
 
-MOST_FILES = 16
+MOST_FILES = 14
 LOADED = re.compile(r"""(?:\bfrom\s+|\bimport\s+|new URL\(\s*)["'](\.[^"']+)["']""")
 TYPED = re.compile(r"""\bimport\(\s*["'](\.[^"']+)["']""")
 """Of comments that name a type; no module is loaded for one."""

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { NewsSource } from "../../static/js/shared/news_source.js";
+import { NewsSource } from "../../static/js/news/news_source.js";
 
 /** What a browser's EventSource does, as far as it is used. */
 class FakeEventSource extends EventTarget {

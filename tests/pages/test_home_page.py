@@ -54,6 +54,30 @@ def test_empty_database_shows_three_ways_in_until_something_arrives(
         expect(page.get_by_role("link", name="demo-cvm")).to_be_visible()
 
 
+HIDE = """isHidden => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_hidden_page_asks_for_nothing_until_it_is_seen(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    database = tmp_path / "hidden.db"
+    with dashboard_over(database) as dashboard:
+        page = open_page(dashboard.url)
+        expect(page.get_by_role("heading", name="Simulate")).to_be_visible()
+        other = open_page(dashboard.url)
+        page.evaluate(HIDE, True)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        assert simulate(database, "--events", "100").wait() == 0
+        expect(other.get_by_role("link", name="demo-cvm")).to_be_visible()
+        assert asked == []
+        page.evaluate(HIDE, False)
+        expect(page.get_by_role("link", name="demo-cvm")).to_be_visible()
+
+
 def test_live_recording_without_vms_says_why_it_is_empty(
     open_page: OpenPage, tmp_path: Path
 ) -> None:

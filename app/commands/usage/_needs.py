@@ -2,7 +2,7 @@
 
 from app.errors import HostError
 
-LIBRARIES = ("plotly.min.js", "htmx.min.js")
+LIBRARIES = ("plotly.min.js", "htmx.min.js", "hx-sse.min.js")
 WEB_PARTS = frozenset({"fastapi", "jinja2", "pydantic_settings", "starlette", "uvicorn"})
 """Top-level modules that the extra `web` brings."""
 

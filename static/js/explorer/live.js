@@ -3,7 +3,7 @@
  * data: the page then asks for exactly what it shows, seldom enough to leave the server in peace.
  */
 
-import { listenForNews } from "../shared/news.js";
+import { listenForNews } from "../news/news.js";
 import { PacedTask } from "../shared/paced_task.js";
 import { ServerGone } from "../shared/rest.js";
 
@@ -43,7 +43,7 @@ export class LiveReader {
 
   /**
    * The VM's recording reaches further, or something else about it changed.
-   * @param {import("../shared/news.js").ChangeNews} news
+   * @param {import("../news/news.js").ChangeNews} news
    */
   take({ up_to, isOnlyTime }) {
     const end = endOf(up_to);

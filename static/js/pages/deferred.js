@@ -1,6 +1,6 @@
-/** What takes the server a while to count: asked for when the page is there, and put into it. */
+/** What takes the server a while to count: htmx puts it into the page; here is how long that takes. */
 
-import { byId } from "../shared/dom.js";
+import { byId, made } from "../shared/dom.js";
 
 const place = byId("deferred");
 const waited = byId("waited");
@@ -10,23 +10,16 @@ const ticking = setInterval(() => {
   waited.textContent = `${Math.round((performance.now() - since) / 1000)} s so far.`;
 }, 1000);
 
-try {
-  const answer = await fetch(place.dataset.url ?? "");
-  const text = await answer.text();
-  if (answer.ok) place.innerHTML = text;
-  else tell(`The server could not count it (${answer.status}).`);
-} catch {
-  tell("The server does not answer. Reload to try again.");
-} finally {
-  clearInterval(ticking);
-}
+place.addEventListener("htmx:finally:request", () => clearInterval(ticking));
+place.addEventListener("htmx:response:error", (event) => {
+  const { ctx } = /** @type {CustomEvent<Htmx.Detail>} */ (event).detail;
+  say(`The server could not count it (${ctx.response?.status}).`);
+});
+place.addEventListener("htmx:error", () => say("The server does not answer. Reload to try again."));
 
 /** @param {string} words */
-function tell(words) {
-  const line = Object.assign(document.createElement("p"), {
-    className: "failed",
-    textContent: words,
-  });
+function say(words) {
+  const line = made("p", words, "failed");
   line.setAttribute("role", "alert");
   place.replaceChildren(line);
 }

@@ -6,7 +6,7 @@
  */
 
 import { byId, closest, made } from "../../shared/dom.js";
-import { listenForNews } from "../../shared/news.js";
+import { listenForNews } from "../../news/news.js";
 import { NoteDialog } from "./note_dialog.js";
 import { NotePins } from "./note_pins.js";
 import { placeText, searchFor } from "./note_place.js";

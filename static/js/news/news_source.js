@@ -2,7 +2,7 @@
 
 /**
  * What the server says of a VM; `isOnlyTime`: nothing happened but that time has passed.
- * @typedef {{kind: "changed", isOnlyTime: boolean} & import("./rest_types.d.ts").Changed} ChangeNews
+ * @typedef {{kind: "changed", isOnlyTime: boolean} & import("../shared/rest_types.d.ts").Changed} ChangeNews
  * And whether it can be reached.
  * @typedef {ChangeNews | {kind: "up" | "down"}} News
  */
