@@ -52,8 +52,8 @@ types: $(dev_stamp) $(tested_stamp) ## mypy, and tsc of the browser's scripts, b
 	@$(NODE)/tsc --project .
 
 fuzz: $(dev_stamp) ## mutated recordings and databases, others each time (FUZZ=2000 of them, twice)
-	@for checked in 1 0; do NUMBA_BOUNDSCHECK=$$checked PYTHONPATH=. $(BIN)/python -X faulthandler \
-		tests/fuzz/campaign.py --cases $(FUZZ) --keep build/fuzz || exit; done
+	@for checked in 1 0; do NUMBA_BOUNDSCHECK=$$checked $(BIN)/python -X faulthandler \
+		-m tests.fuzz.campaign --cases $(FUZZ) --keep build/fuzz || exit; done
 
 bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full sizes)
 	@for benchmark in import_trace store many explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done

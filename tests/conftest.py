@@ -1,8 +1,5 @@
 """What holds for every test."""
 
-import sys
-from pathlib import Path
+PLUGINS = ("acting", "parallel", "patience", "skips", "small_guest", "unpacked")
 
-sys.path.append(str(Path(__file__).parent))
-
-pytest_plugins = ("acting", "parallel", "patience", "skips", "small_guest", "unpacked")
+pytest_plugins = tuple(f"tests.{name}" for name in PLUGINS)

@@ -16,7 +16,7 @@ AGAIN_S = min(30.0, PATIENCE_S)
 
 
 def _give_up(number: int, frame: FrameType | None) -> None:
-    faulthandler.dump_traceback(sys.__stderr__)
+    faulthandler.dump_traceback(sys.__stderr__ or 2)
     pytest.fail(f"it was not over after {PATIENCE_S:g} s")
 
 

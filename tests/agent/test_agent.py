@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy
-from live_double import LiveDouble, call, conversion, created_vm, loss
 from sqlalchemy import Engine
 
 from app.model.events import EventArray
@@ -26,6 +25,7 @@ from collector.capture.live import LiveBatch, SourceEnded
 from collector.codes import SAW_ENTER, CallCode
 from collector.records import CallArray
 from collector.vm_inventory import Found
+from tests.agent.live_double import LiveDouble, call, conversion, created_vm, loss
 
 NOTHING = conversion(0, 0)[:0]
 SECOND = 1_000_000_000

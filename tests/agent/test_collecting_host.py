@@ -11,7 +11,17 @@ from threading import Event
 
 import numpy as np
 import pytest
-from collecting import (
+
+from app.model.events import EventArray
+from app.store.database import open_database
+from app.store.protocol import RecordingHeader
+from app.store.read import Reader
+from app.store.write import RecordingWriter
+from collector.capture.agent import Surroundings, collect
+from collector.capture.live import Wishes
+from collector.capture.privileges import capability_mask
+from collector.capture.tracefs import TracefsLive
+from tests.live.collecting import (
     PATIENCE_S,
     TRACEFS,
     Collecting,
@@ -23,16 +33,6 @@ from collecting import (
     wait_until,
 )
 
-from app.model.events import EventArray
-from app.store.database import open_database
-from app.store.protocol import RecordingHeader
-from app.store.read import Reader
-from app.store.write import RecordingWriter
-from collector.capture.agent import Surroundings, collect
-from collector.capture.live import Wishes
-from collector.capture.privileges import capability_mask
-from collector.capture.tracefs import TracefsLive
-
 NOBODY = 65534
 KEPT = 1 << 19 | 1 << 2
 DAC_OVERRIDE = 1 << 1
@@ -42,7 +42,7 @@ BURST = 800_000
 STORM = """
 import sys, time
 sys.path.append(sys.argv[1])
-from kvm_calls import K4, PRIVATE, Vmm
+from tests.live.kvm_calls import K4, PRIVATE, Vmm
 vmm = Vmm(open("/dev/null", "w"), "mono")
 vm = vmm.create_vm()
 vmm.region(vm, 0, 0, 512 * K4)
@@ -163,7 +163,7 @@ def test_store_that_is_too_slow_loses_nothing_unsaid(
 @pytest.fixture
 def storm() -> Iterator[subprocess.Popen[str]]:
     """A process that asks for one conversion after the other; this kernel may refuse them."""
-    command = [sys.executable, "-c", STORM, str(Path(__file__).parents[1] / "live")]
+    command = [sys.executable, "-c", STORM, str(Path(__file__).parents[2])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "storm\n"

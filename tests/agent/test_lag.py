@@ -1,11 +1,11 @@
 """How far behind a collector says that it is, and when."""
 
 import numpy as np
-from live_double import conversion, created_vm
 
 from collector.assemble import parts_of
 from collector.assemble._assembler import MOST_RARE_CALLS
 from collector.capture.agent._lag import Lag
+from tests.agent.live_double import conversion, created_vm
 
 SECOND = 1_000_000_000
 

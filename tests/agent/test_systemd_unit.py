@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from collecting import PATIENCE_S, need_bpftrace, need_kvm, need_tracefs
 
 from app.cli import app
+from tests.live.collecting import PATIENCE_S, need_bpftrace, need_kvm, need_tracefs
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "contrib" / "systemd" / "gmemscope-collect.service"

@@ -1,14 +1,14 @@
 """A dashboard that really listens, over the small recording."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
-from serving import serving
 
 from app.settings import Settings
+from tests.serving import serving
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +19,11 @@ def client(small_database: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def serve() -> Callable[[Settings], "contextmanager[httpx.Client]"]:
+def serve() -> Callable[[Settings], AbstractContextManager[httpx.Client]]:
     return serving
 
 
 @pytest.fixture(scope="module")
-def serve_module() -> Callable[[Settings], "contextmanager[httpx.Client]"]:
+def serve_module() -> Callable[[Settings], AbstractContextManager[httpx.Client]]:
     """The same for what a whole module asks."""
     return serving

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import serving
 
 from app.queries.storms import fact_lines, stretch_view
 from app.settings import Settings
@@ -19,6 +18,7 @@ from app.store.database import open_database
 from app.store.read import Reader
 from app.store.write import RecordingWriter
 from collector.importing import import_file
+from tests.serving import serving
 
 ANSWERS = Path(__file__).parent / "answers"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "convwork.dat"

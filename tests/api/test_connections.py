@@ -362,7 +362,7 @@ async def refuse_to_accept(
         paused += 1
 
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", fail)
-    monkeypatch.setattr(accepting.asyncio, "sleep", pause)
+    monkeypatch.setattr(asyncio, "sleep", pause)
     with bind("127.0.0.1", 0) as listener, contextlib.suppress(asyncio.CancelledError):
         await Acceptor(listener, lambda: None, tuple, 1).accept()  # type: ignore[arg-type, return-value]
     return tried, paused

@@ -54,7 +54,8 @@ def test_the_answer_is_what_openapi_says(client: httpx.Client) -> None:
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(client: httpx.Client) -> None:
-    seen, after = [], None
+    seen: list[object] = []
+    after: str | None = None
     while after is not None or not seen:
         params = {"limit": "2"} | ({"after": after} if after else {})
         page = client.get("/api/v1/vms/1/events", params=params).json()

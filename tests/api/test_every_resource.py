@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from small_guest import write_small_recording
 
 from app import api
 from app.api import describe
 from app.http.answers import Problem
 from app.http.answers._problems import PROBLEM_TYPE
 from app.settings import Settings
+from tests.small_guest import write_small_recording
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import importing
 
 from app.settings import Settings
+from tests.serving import importing
 
 UNDER_WAY = ("receiving", "waiting", "running")
 LINE = b"1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"

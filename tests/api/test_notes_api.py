@@ -9,12 +9,12 @@ import httpx
 import pyarrow as pa
 import pytest
 from pydantic import SecretStr
-from small_guest import write_small_recording
 
 from app.api._notes import LONGEST_TEXT
 from app.http.parameters._bodies import LONGEST_BODY
 from app.settings import Settings
 from app.store.database import _connecting as connecting
+from tests.small_guest import write_small_recording
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 SESAME = "sesame-sesame-sesame"

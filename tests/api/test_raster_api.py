@@ -140,7 +140,14 @@ def test_a_picture_is_sent_again_only_if_it_changed(client: httpx.Client) -> Non
 def test_a_cell_is_told_exactly(
     client: httpx.Client, t: int, gpa: str, expected: dict[str, float]
 ) -> None:
-    query = {"from": 0, "to": 1000, "width": 10, "height": 2, "t": t, "gpa": gpa}
+    query: dict[str, str | int] = {
+        "from": 0,
+        "to": 1000,
+        "width": 10,
+        "height": 2,
+        "t": t,
+        "gpa": gpa,
+    }
     query |= (
         {"gpa_from": "0x0", "gpa_to": "0x100000"} if gpa == "0x0" else {"gpa_from": "4294967296"}
     )
@@ -194,9 +201,9 @@ def test_a_measure_that_was_not_recorded_says_so_in_the_words_of_the_recording(
 ) -> None:
     ways = {m: client.get(f"/api/v1/vms/1/raster?measure={m}").json() for m in Measure}
 
-    assert ways["page_faults"]["unavailable"] == "no faults"
-    assert ways["conversions"]["unavailable"] is None
-    assert ways["private"]["unavailable"] is None
+    assert ways[Measure("page_faults")]["unavailable"] == "no faults"
+    assert ways[Measure("conversions")]["unavailable"] is None
+    assert ways[Measure("private")]["unavailable"] is None
 
 
 def test_too_many_cells_are_refused(client: httpx.Client) -> None:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import httpx
 import pytest
-from small_guest import write_guest_a
 
 from app.http import feed
 from app.http.feed import ChangeFeed
@@ -20,6 +19,7 @@ from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
 from app.store.write import RecordingWriter
+from tests.small_guest import write_guest_a
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 T = TypeVar("T")

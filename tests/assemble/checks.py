@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, Truth
-from memory_sink import MemorySink, Pages, RecordedVm
-
 from app.model.events import EventArray, effect_time
 from app.model.guest import Certainty, EventKind, Outcome, PageState, To
 from app.store.protocol import RecordingHeader
 from collector.importing import Imported, format_of, import_file
+from tests.assemble.conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, Truth
+from tests.assemble.memory_sink import MemorySink, Pages, RecordedVm
 
 SLACK_NS = 2_000
 """The recorders' clocks agree with the truth's within this."""

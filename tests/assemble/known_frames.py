@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from checks import Imports
-from conversion_truth import TrueVm, Truth, private_pages
-from memory_sink import Pages, RecordedVm
 
 from app.model.events import effect_time
 from app.model.guest import PageState
+from tests.assemble.checks import Imports
+from tests.assemble.conversion_truth import TrueVm, Truth, private_pages
+from tests.assemble.memory_sink import Pages, RecordedVm
 
 
 @dataclass

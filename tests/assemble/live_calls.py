@@ -1,7 +1,6 @@
 """CALLs as a live source gives them, told to an assembler one by one or in one batch."""
 
 import numpy as np
-from memory_sink import MemorySink, RecordedVm
 
 from app.model.events import EventArray
 from app.model.guest import EventKind
@@ -12,6 +11,7 @@ from collector.codes import SAW_ENTER, SAW_EXIT, SAW_GMEM, SAW_STRUCT, CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.records import CALL, CallArray
+from tests.assemble.memory_sink import MemorySink, RecordedVm
 
 ALL = SAW_ENTER | SAW_EXIT | SAW_STRUCT
 KVM_MEM_GUEST_MEMFD = 4

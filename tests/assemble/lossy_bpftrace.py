@@ -5,11 +5,10 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lossy_guest import MAIN, PRIVATE, START_NS, VM_FD, Guest, TrueCall
-
 from collector.recipes import FIRST_LINE
 from collector.records import CallArray
 from collector.trace.bpftrace import SHAPES
+from tests.assemble.lossy_guest import MAIN, PRIVATE, START_NS, VM_FD, Guest, TrueCall
 
 UNIT_NS = 1_000_000
 """How long what takes a nanosecond in a Guest takes here."""
@@ -103,7 +102,7 @@ def lines_of_guest(true: Guest, seed: int, cpus: int) -> Iterator[Line]:
 
 def lines_of_calls(calls: CallArray, process_of: Mapping[int, int]) -> Iterator[Line]:
     """Those of any calls that system calls make, as the recipe's program writes them."""
-    letters = {shape.code: letter for letter, shape in SHAPES.items() if letter != "R"}
+    letters = {int(shape.code): letter for letter, shape in SHAPES.items() if letter != "R"}
     for call in calls:
         letter = letters.get(int(call["code"]))
         if letter is None or letter not in "AVUMSFC":

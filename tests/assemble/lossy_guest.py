@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from memory_sink import RecordedVm
-from record_streams import record
 
 from app.model.events import EventArray, effect_time
 from app.model.guest import PageState
@@ -16,6 +14,8 @@ from app.model.pagemap._tree import DEFAULT
 from collector.codes import RecordCode
 from collector.kvm import uapi
 from collector.records import RECORD, RecordArray
+from tests.assemble.memory_sink import RecordedVm
+from tests.assemble.record_streams import record
 
 PAGES, FIRST_GFN = 6, 0x100
 VM_FD, MAIN = 5, 100

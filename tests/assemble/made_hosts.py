@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
-from record_streams import record
 
 from collector.codes import RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
 from collector.records import RecordArray
+from tests.assemble.record_streams import record
 
 CREATE_VM, SET_ATTRIBUTES = KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
 FDS, PAGES, STEP_NS = (5, 6), 8, 1_000_000

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from memory_sink import MemorySink
 
 from collector.assemble import Assembler
 from collector.assemble.identity import VmmOf
@@ -15,6 +14,7 @@ from collector.importing import capabilities
 from collector.pairing import Pairing
 from collector.records import RECORD, RecordArray
 from collector.trace.tracedat import open_trace_dat
+from tests.assemble.memory_sink import MemorySink
 
 EVENT_PROBES = frozenset(
     {

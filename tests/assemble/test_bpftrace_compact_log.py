@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import imported
 
 from app.model.guest import Cause, Certainty, EventKind, To
 from app.store.protocol import Loss
@@ -17,6 +16,7 @@ from collector.records import CALL, CallArray
 from collector.trace.bpftrace import SHAPES, BpftraceReader, in_order
 from collector.trace.bpftrace._lines import parsed
 from collector.trace.errors import InputError
+from tests.assemble.checks import imported
 
 SEES = "causes conversions conversion-ranges fd-lifetimes hypercalls vm-creation"
 HEADER = f"# host silver 6.12.0\nAttaching 6 probes...\n{FIRST_LINE}; times\n# watches {SEES}\n"

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import imported
 
 from app.model.guest import EventKind, Outcome, PageState
 from app.store.protocol import Loss
@@ -13,6 +12,7 @@ from collector.importing import format_of
 from collector.importing._bpftrace_log import BpftraceLog
 from collector.records import CALL, CallArray
 from collector.trace.errors import InputError
+from tests.assemble.checks import imported
 
 HEADER = "Attaching 6 probes...\n# conv.bt v1; times are bpftrace nsecs (boot clock)\n"
 CREATE = "1000 1100 7 7 CPU 0/KVM CREATE_VM fd=4 type=1 ret=5\n"

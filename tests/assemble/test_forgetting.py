@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_calls import call, create_vm
-from memory_sink import MemorySink
 from sqlalchemy import Engine
 
 from app.model.pagemap import PageMap
@@ -27,6 +25,8 @@ from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.records import CallArray
 from collector.vm_inventory import VmmFacts
+from tests.assemble.live_calls import call, create_vm
+from tests.assemble.memory_sink import MemorySink
 
 FD, VCPU_FD, MEMFD = 9, 10, 12
 STEP_NS = 1_000

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from memory_sink import MemorySink, RecordedVm
 
 from app.model.events import RUN, RunArray
 from app.model.guest import GFN_LIMIT, Backing, Certainty, EventKind, PageState, To
@@ -21,6 +20,7 @@ from collector.vm_inventory import (
     FoundVm,
     VmmFacts,
 )
+from tests.assemble.memory_sink import MemorySink, RecordedVm
 
 START, AT = 1_000, 5_000
 PID, VM_FD, MEMFD = 70, 9, 12

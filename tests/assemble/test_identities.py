@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import imported
-from conversion_truth import read_truth
 from hypothesis import given, settings, strategies as st
-from known_frames import compare
-from made_hosts import PAGES, STEP_NS, Host, Recording, hosts, recordings
-from memory_sink import MemorySink, Pages, RecordedVm
-from record_streams import assembled, record
-from test_vm_identity import closed, converted, ioctl
 
 from app.model.events import effect_time
 from app.model.guest import EventKind, PageState
 from collector.codes import RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM
+from tests.assemble.checks import imported
+from tests.assemble.conversion_truth import read_truth
+from tests.assemble.known_frames import compare
+from tests.assemble.made_hosts import PAGES, STEP_NS, Host, Recording, hosts, recordings
+from tests.assemble.memory_sink import MemorySink, Pages, RecordedVm
+from tests.assemble.record_streams import assembled, record
+from tests.assemble.test_vm_identity import closed, converted, ioctl
 
 CREATE_VM = KVM_CREATE_VM
 
@@ -62,7 +62,7 @@ def test_no_known_page_is_wrong_whoever_was_recorded(data: st.DataObject) -> Non
             private = host.states[step].get(key)  # type: ignore[arg-type]
             for gfn in range(PAGES) if private is not None else ():
                 state = pages.at(gfn)
-                is_right = (state == PageState.PRIVATE) == (gfn in private)
+                is_right = (state == PageState.PRIVATE) == (gfn in (private or ()))
                 assert state == PageState.UNKNOWN or is_right, (step, gfn, vm.identity)
 
 

@@ -1,12 +1,22 @@
 """KVM_SET_MEMORY_ATTRIBUTES2: attributes that belong to file offsets, shown at gfns."""
 
 import numpy as np
-from live_calls import ALL, MEMFD, VM_FD, Live, call, create_memfd, create_vm, ranges, region
 
 from app.model.guest import Certainty, EventKind, Outcome, PageState, To, Totals
 from app.model.pagemap import PageMap
 from collector.codes import SAW_ENTER, SAW_EXIT, SAW_RANGE_BY_REQUEST, CallCode
 from collector.records import CallArray
+from tests.assemble.live_calls import (
+    ALL,
+    MEMFD,
+    VM_FD,
+    Live,
+    call,
+    create_memfd,
+    create_vm,
+    ranges,
+    region,
+)
 
 EAGAIN, PRIVATE, INIT_SHARED, MIB = 11, 8, 2, 1 << 20
 TWO_SLOTS = (

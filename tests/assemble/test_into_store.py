@@ -4,13 +4,13 @@ import itertools
 from pathlib import Path
 
 import pytest
-from conversion_truth import K4, private_pages, read_truth
 
 from app.model.guest import PageState
 from app.store.database import open_database
 from app.store.read import Reader
 from app.store.write import RecordingWriter
 from collector.importing import format_of, import_file
+from tests.assemble.conversion_truth import K4, private_pages, read_truth
 
 Pages = set[int]
 

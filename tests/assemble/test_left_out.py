@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_calls import HVA, MEMFD, PID, VM_FD, Live, call, create_memfd, create_vm, region
 
 from app.model.guest import EventKind
 from app.store.database import open_database
@@ -15,6 +14,17 @@ from collector.assemble import Assembler
 from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
+from tests.assemble.live_calls import (
+    HVA,
+    MEMFD,
+    PID,
+    VM_FD,
+    Live,
+    call,
+    create_memfd,
+    create_vm,
+    region,
+)
 
 SIZE, PUNCH = 1 << 16, 3
 LIFE = (
@@ -46,7 +56,7 @@ def test_a_guest_memfd_that_outlives_its_vm_is_still_its(is_one_batch: bool) -> 
 def test_once_it_is_closed_too_the_vm_is_forgotten() -> None:
     run = Live()
     forgotten: list[int] = []
-    run.sink.forget_vm = forgotten.append  # type: ignore[method-assign]
+    run.sink.forget_vm = forgotten.append  # type: ignore[method-assign, assignment]
     run.tell(*LIFE).tell(*AFTER)
     assert forgotten == []
     run.tell(CLOSED).tell(call(900, CallCode.CLOSE, 99))

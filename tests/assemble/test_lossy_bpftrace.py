@@ -7,8 +7,15 @@ from threading import Event
 
 import numpy as np
 import pytest
-from checks import imported
-from lossy_bpftrace import (
+
+from collector.assemble import Assembler
+from collector.capture.bpftrace import BpftraceLive, _live as bpftrace_live
+from collector.capture.bpftrace._host import HostProgram
+from collector.capture.live import Start, Wishes
+from collector.pairing import Pairing
+from collector.recipes._bpftrace import recipe
+from tests.assemble.checks import imported
+from tests.assemble.lossy_bpftrace import (
     BEGIN_NS,
     HEADER,
     TICK_NS,
@@ -18,18 +25,11 @@ from lossy_bpftrace import (
     slow,
     with_ticks,
 )
-from lossy_guest import guest
-from memory_sink import MemorySink
-from test_lossy_recordings import known_and_wrong
-from truth_check import of_truths
-from truth_stream import processes_of, truth_records
-
-from collector.assemble import Assembler
-from collector.capture.bpftrace import BpftraceLive, _live as bpftrace_live
-from collector.capture.bpftrace._host import HostProgram
-from collector.capture.live import Start, Wishes
-from collector.pairing import Pairing
-from collector.recipes._bpftrace import recipe
+from tests.assemble.lossy_guest import guest
+from tests.assemble.memory_sink import MemorySink
+from tests.assemble.test_lossy_recordings import known_and_wrong
+from tests.assemble.truth_check import of_truths
+from tests.assemble.truth_stream import processes_of, truth_records
 
 SEEDS = range(30)
 CPUS, LINES = 3, 6

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import imported
-from lossy_guest import FIRST_GFN, MAIN, START_NS, Guest, guest, lossy, said
-from memory_sink import MemorySink, RecordedVm
-from record_streams import assembled
-from truth_check import of_truths
-from truth_stream import truth_records
 
 from app.model.guest import Cause, Certainty, Outcome, PageState, To
+from tests.assemble.checks import imported
+from tests.assemble.lossy_guest import FIRST_GFN, MAIN, START_NS, Guest, guest, lossy, said
+from tests.assemble.memory_sink import MemorySink, RecordedVm
+from tests.assemble.record_streams import assembled
+from tests.assemble.truth_check import of_truths
+from tests.assemble.truth_stream import truth_records
 
 SEEDS = range(60)
 PROCESS = dict.fromkeys(range(MAIN, MAIN + 4), MAIN)

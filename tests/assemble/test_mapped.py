@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from live_calls import MEMFD, VM_FD, Live, call, create_memfd, create_vm, region
 
 from app.model.guest import EventKind
 from collector.assemble.memslots import Mappings, _mapped as mapped
 from collector.assemble.memslots._mapped import LOOKUPS_PER_MAPPING, Mapped, Mapping
 from collector.codes import CallCode
 from collector.records import CallArray
+from tests.assemble.live_calls import MEMFD, VM_FD, Live, call, create_memfd, create_vm, region
 
 PAGE, HVA = 4096, 1 << 40
 places = st.integers(0, 60)

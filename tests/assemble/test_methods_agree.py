@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks import Imports, imported
-from conversion_truth import K4, PRIVATE, private_pages, read_truth
-from memory_sink import Pages
-from qemu_lines import QemuText
 
 from app.model.guest import Certainty, EventKind, Outcome, PageState, To
+from tests.assemble.checks import Imports, imported
+from tests.assemble.conversion_truth import K4, PRIVATE, private_pages, read_truth
+from tests.assemble.memory_sink import Pages
+from tests.assemble.qemu_lines import QemuText
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 WORKLOADS = {
@@ -129,7 +129,9 @@ def test_qemu_would_tell_the_same(recordings: Path, tmp_path: Path) -> None:
     recorded. What KVM refused is unconfirmed: only QEMU's message would tell."""
     (vm, *_) = read_truth(recordings / "convwork/probes.truth.jsonl").vms
     log = QemuText().say("kvm_slots_grow 0 -> 16").slot(size=1 << 33, is_set_up=False)
-    calls: list[Any] = [c for c in vm.conversions if c.size and not (c.gpa | c.size) % K4]
+    calls: list[Any] = [
+        c for c in vm.conversions if c.size and c.gpa is not None and not (c.gpa | c.size) % K4
+    ]
     for call in calls:
         private = bool(call.attributes & PRIVATE)
         log.convert(call.gpa, call.size, private=private, tid=call.tid)

@@ -1,11 +1,20 @@
 """The page cache of guest_memfds: pages that really exist."""
 
 import numpy as np
-from live_calls import MEMFD, PID, Live, call, create_memfd, create_vm, ranges, region
 
 from app.model.guest import Certainty, EventKind
 from collector.codes import CallCode
 from collector.records import CallArray
+from tests.assemble.live_calls import (
+    MEMFD,
+    PID,
+    Live,
+    call,
+    create_memfd,
+    create_vm,
+    ranges,
+    region,
+)
 
 MIB, INO, DEVICE, ST_DEV = 1 << 20, 777, 0x12, 0x12
 SLOT = region(3, 0, 16 * MIB, MIB, memfd=MEMFD, offset=MIB)

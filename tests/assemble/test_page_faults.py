@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from record_streams import record
 
 from app.model.guest import EventKind, To
 from collector.assemble.floods import event_rows
 from collector.codes import RecordCode
 from collector.pairing import Pairing
+from tests.assemble.record_streams import record
 
 SNP_PRIVATE = 1 << 49 | 1 << 34 | 1 << 32 | 1 << 1
 ENCRYPTED_ONLY = 1 << 34 | 1 << 1

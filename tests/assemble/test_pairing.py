@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from record_streams import record
 
 from app.model.guest import Cause, Certainty
 from collector.codes import SAW_EXIT, SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.pairing import Pairing, _syscall_tracker as pairing
 from collector.records import CallArray, RecordArray
+from tests.assemble.record_streams import record
 
 SET_ATTRIBUTES, KVM_RUN = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_RUN
 CREATE_VM = uapi.KVM_CREATE_VM

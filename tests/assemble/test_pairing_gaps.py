@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
-from record_streams import assembled, record
-from test_pairing import (
+
+from app.model.guest import Cause, Certainty, EventKind
+from collector.codes import SAW_RANGE_BY_REQUEST, CallCode, RecordCode
+from collector.pairing import Pairing, _state as pairing_state
+from collector.records import CallArray, RecordArray
+from tests.assemble.record_streams import assembled, record
+from tests.assemble.test_pairing import (
     CREATE_VM,
     KVM_RUN,
     conversions,
@@ -15,11 +20,6 @@ from test_pairing import (
     paired,
     probe,
 )
-
-from app.model.guest import Cause, Certainty, EventKind
-from collector.codes import SAW_RANGE_BY_REQUEST, CallCode, RecordCode
-from collector.pairing import Pairing, _state as pairing_state
-from collector.records import CallArray, RecordArray
 
 VMM_SEEN, VMM_INFERRED = (Cause.VMM, Certainty.SEEN), (Cause.VMM, Certainty.INFERRED)
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from record_streams import record
 
 from app.model.guest import Cause
 from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.pairing import Pairing
 from collector.records import CallArray, RecordArray
+from tests.assemble.record_streams import record
 
 SET_ATTRIBUTES, SET_ATTRIBUTES2 = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_SET_MEMORY_ATTRIBUTES2
 REGISTER, KVM_RUN = uapi.KVM_MEMORY_ENCRYPT_REG_REGION, uapi.KVM_RUN

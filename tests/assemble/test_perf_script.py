@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checks import Imports, imported
 
 from app.model.guest import EventKind, Outcome
 from collector.codes import CallCode
@@ -13,6 +12,7 @@ from collector.importing import format_of
 from collector.importing._perf_script import PerfScript
 from collector.records import CallArray
 from collector.trace.errors import InputError
+from tests.assemble.checks import Imports, imported
 
 HEADER = b"""# ========
 # captured on    : Sun Nov 22 20:59:08 2026

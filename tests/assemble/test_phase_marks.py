@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from checks import Imports, imported
 
 from app.model.events import EventArray
 from app.model.guest import Certainty, EventKind, Outcome
 from collector.kvm.catalogue import PHASE_PORTS
+from tests.assemble.checks import Imports, imported
 
 POST, DEBUG, EXIT = PHASE_PORTS
 WRITTEN = "SecCoreStartup\nEnd of boot\n"
@@ -20,7 +20,7 @@ HEADER = "# tracer: nop\n#\n#           TASK-PID     CPU#  |||||  TIMESTAMP  FUN
 class Mark(NamedTuple):
     port: int
     value: int
-    count: int
+    count: int  # type: ignore[assignment]
     size: int
 
 

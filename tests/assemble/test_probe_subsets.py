@@ -3,10 +3,16 @@
 from pathlib import Path
 
 import pytest
-from checks import Imports, check_conversions, check_memslots, check_state
-from conversion_truth import TrueVm, Truth, read_truth
-from memory_sink import MemorySink, RecordedVm
-from record_streams import (
+
+from app.model.guest import Cause, Certainty, EventKind, Outcome, PageState
+from app.store.protocol import RecordingHeader
+from collector.codes import RecordCode
+from collector.importing import Imported
+from collector.records import RecordArray
+from tests.assemble.checks import Imports, check_conversions, check_memslots, check_state
+from tests.assemble.conversion_truth import TrueVm, Truth, read_truth
+from tests.assemble.memory_sink import MemorySink, RecordedVm
+from tests.assemble.record_streams import (
     EVENT_PROBES,
     GUEST_EVENTS,
     KPROBES,
@@ -14,12 +20,6 @@ from record_streams import (
     only,
     records_of,
 )
-
-from app.model.guest import Cause, Certainty, EventKind, Outcome, PageState
-from app.store.protocol import RecordingHeader
-from collector.codes import RecordCode
-from collector.importing import Imported
-from collector.records import RecordArray
 
 SYSCALL_EXITS = {RecordCode.IOCTL_EXIT, RecordCode.FALLOCATE_EXIT}
 SUBSETS = {

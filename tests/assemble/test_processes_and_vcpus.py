@@ -1,7 +1,6 @@
 """Who runs which vCPU, and when a VM is over: exec, exits, pids and descriptors used again."""
 
 import numpy as np
-from live_calls import MEMFD, PID, VM_FD, Live, call, create_memfd, create_vm, ranges, region
 
 from app.model.events import EventArray
 from app.model.guest import Certainty, EventKind
@@ -9,6 +8,17 @@ from collector.codes import CallCode
 from collector.kvm.uapi import CLONE_THREAD
 from collector.records import CallArray
 from collector.vm_inventory import VmmFacts
+from tests.assemble.live_calls import (
+    MEMFD,
+    PID,
+    VM_FD,
+    Live,
+    call,
+    create_memfd,
+    create_vm,
+    ranges,
+    region,
+)
 
 MIB = 1 << 20
 VCPU_FD, VCPU_THREAD = 30, 71

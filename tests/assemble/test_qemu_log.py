@@ -6,9 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checks import Imports, imported
-from memory_sink import Pages, RecordedVm
-from qemu_lines import FORMS, MIB, SECOND_UA, SET_ATTRIBUTES, START_S, UA, QemuText
 
 from app.model.guest import (
     UNKNOWN_LATENCY,
@@ -23,6 +20,9 @@ from app.model.guest import (
 from collector.importing import format_of
 from collector.trace.errors import InputError
 from collector.trace.text import _event_lines as event_lines
+from tests.assemble.checks import Imports, imported
+from tests.assemble.memory_sink import Pages, RecordedVm
+from tests.assemble.qemu_lines import FORMS, MIB, SECOND_UA, SET_ATTRIBUTES, START_S, UA, QemuText
 
 REAL = ("qemu/7.2.log", "qemu/7.2.stamped.log", "qemu/11.1.log", "qemu/11.1.stamped.log")
 PAGE = 4096

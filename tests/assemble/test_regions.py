@@ -3,14 +3,23 @@
 from pathlib import Path
 
 import numpy as np
-from checks import imported
-from live_calls import HVA, VM_FD, Live, call, create_memfd, create_vm, ranges, region
-from record_streams import assembled, record
 
 from app.model.guest import Cause, Certainty, EventKind, Outcome, To
 from collector.codes import SAW_ENTER, SAW_EXIT, CallCode, RecordCode
 from collector.kvm import uapi
 from collector.records import CallArray
+from tests.assemble.checks import imported
+from tests.assemble.live_calls import (
+    HVA,
+    VM_FD,
+    Live,
+    call,
+    create_memfd,
+    create_vm,
+    ranges,
+    region,
+)
+from tests.assemble.record_streams import assembled, record
 
 MIB, ENOMEM = 1 << 20, 12
 OTHER_HVA = 0x7E00_0000_0000

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import Imports, check_conversions, check_memslots, check_state
-from conversion_truth import Truth, read_truth
-from memory_sink import Pages, RecordedVm
-from record_streams import (
+
+from app.model.guest import EventKind, PageState
+from app.store.protocol import RecordingHeader
+from collector.codes import RecordCode
+from collector.importing import Imported, import_file
+from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
+from collector.records import RecordArray
+from tests.assemble.checks import Imports, check_conversions, check_memslots, check_state
+from tests.assemble.conversion_truth import Truth, read_truth
+from tests.assemble.memory_sink import Pages, RecordedVm
+from tests.assemble.record_streams import (
     EVENT_PROBES,
     assembled,
     mixed,
@@ -16,13 +23,6 @@ from record_streams import (
     record,
     records_of,
 )
-
-from app.model.guest import EventKind, PageState
-from app.store.protocol import RecordingHeader
-from collector.codes import RecordCode
-from collector.importing import Imported, import_file
-from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
-from collector.records import RecordArray
 
 LATER_NS, OTHER_TIDS = 40_000_000, 1000
 
@@ -125,7 +125,7 @@ def test_thread_that_nobody_saw_is_taken_for_one_of_the_process_that_made_its_vm
 
 
 def test_two_vmms_in_one_bpftrace_log(recordings: Path, tmp_path: Path) -> None:
-    from memory_sink import MemorySink
+    from tests.assemble.memory_sink import MemorySink
 
     lines = (recordings / "convwork" / "bpf.txt").read_text().splitlines()
     other = [moved_line(line) for line in lines if line[0].isdigit()]
@@ -134,7 +134,12 @@ def test_two_vmms_in_one_bpftrace_log(recordings: Path, tmp_path: Path) -> None:
     truth = read_truth(recordings / "convwork" / "bpf.truth.jsonl")
     sink = MemorySink()
     headers: list[RecordingHeader] = []
-    result = import_file(path, "bpftrace", lambda h: headers.append(h) or sink)
+
+    def open_sink(header: RecordingHeader) -> MemorySink:
+        headers.append(header)
+        return sink
+
+    result = import_file(path, "bpftrace", open_sink)
     assert result.damage is None
     for pid, later in ((229, 0), (229 + OTHER_TIDS, LATER_NS)):
         vms = [vm for vm in sink.named() if vm.identity.pid == pid]

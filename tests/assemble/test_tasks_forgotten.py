@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from record_streams import record
 
 from collector.assemble.identity import Processes
 from collector.capture.tracefs import _threads as tracefs_threads
@@ -11,6 +10,7 @@ from collector.codes import CallCode, RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_RUN
 from collector.pairing import Pairing
 from collector.records import RecordArray
+from tests.assemble.record_streams import record
 
 TASKS, PER_BATCH = 20_000, 500
 FIRST = 1000

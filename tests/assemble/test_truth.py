@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from checks import (
+
+from app.model.guest import Cause, Certainty, EventKind, Outcome, To
+from tests.assemble.checks import (
     SLACK_NS,
     Imports,
     check_conversions,
@@ -12,9 +14,7 @@ from checks import (
     imported,
     matched,
 )
-from conversion_truth import PRIVATE, Truth, read_truth
-
-from app.model.guest import Cause, Certainty, EventKind, Outcome, To
+from tests.assemble.conversion_truth import PRIVATE, Truth, read_truth
 
 EVERYTHING = ("convwork/bpf.txt", "convwork/probes.dat", "convwork/probes.report.txt")
 RANGES = (

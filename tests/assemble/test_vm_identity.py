@@ -1,14 +1,14 @@
 """Which VM: fd numbers and kernel addresses that are used again, duplicates, ends."""
 
 import numpy as np
-from memory_sink import MemorySink
-from record_streams import assembled, record
 
 from app.model.guest import KVM_MEM_GUEST_MEMFD, Backing, Certainty, PageState
 from collector.codes import HAS_GMEM, RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_CREATE_VM
 from collector.records import RecordArray
 from collector.vm_inventory import VmmFacts
+from tests.assemble.memory_sink import MemorySink
+from tests.assemble.record_streams import assembled, record
 
 CREATE_VM, GMEM_FLAG = KVM_CREATE_VM, KVM_MEM_GUEST_MEMFD
 Records = list[RecordArray]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, read_truth
-from memory_sink import MemorySink, RecordedVm
 
 from app.model.events import EventArray, effect_time
 from app.model.guest import EventKind, PageState
 from app.model.pagemap import PageMap
+from tests.assemble.conversion_truth import K4, PRIVATE, TrueConversion, TrueVm, read_truth
+from tests.assemble.memory_sink import MemorySink, RecordedVm
 
 SLACK_NS = 2_000
 """The recorders' clocks agree with the truth's within this."""

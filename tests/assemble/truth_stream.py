@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record_streams import record
 
 from collector.codes import HAS_GMEM, RecordCode
 from collector.kvm import uapi
 from collector.records import RecordArray
+from tests.assemble.record_streams import record
 
 _CMD = {
     "create_vm": uapi.KVM_CREATE_VM,

@@ -4,10 +4,10 @@ import gc
 from pathlib import Path
 
 from numba.core.dispatcher import Dispatcher
-from small_guest import write_small_recording
 
 from app.commands.upkeep import _warm as warm
 from app.store.database import open_database
+from tests.small_guest import write_small_recording
 
 
 def compiled_functions() -> int:

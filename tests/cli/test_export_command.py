@@ -3,11 +3,11 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from small_guest import write_small_recording
 from typer.testing import CliRunner
 
 from app import cli
@@ -15,6 +15,7 @@ from app.commands.usage import parse_instant
 from app.store.catalogue import Pinned, Written, add_note
 from app.store.database import open_database
 from app.store.read import Reader
+from tests.small_guest import write_small_recording
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ class Export:
         assert result.exit_code == 0, result.output
         return result.stdout_bytes
 
-    def rows(self, *arguments: str) -> list[dict[str, object]]:
+    def rows(self, *arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self(*arguments).splitlines()]
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from acting import NOBODY, as_nobody, only_root
 
 from app.commands.usage import opened_output
 from app.errors import CommandError
+from tests.acting import NOBODY, as_nobody, only_root
 
 
 def write(path: Path, text: str = "new") -> None:

@@ -70,7 +70,7 @@ def test_arrays_of_every_layout_are_read_as_they_are() -> None:
             for by in (3, np.int64(-4), 1 << 40):
                 args = rows, one, (-5, 12), by, True
                 in_python = weigh.__wrapped__(rows.view(np.recarray), *args[1:])  # type: ignore[attr-defined]
-                assert weigh(*args) == in_python
+                assert weigh(*args) == in_python  # type: ignore[arg-type]
 
 
 def test_what_a_function_returns_is_python() -> None:
@@ -85,7 +85,7 @@ def test_what_a_function_returns_is_python() -> None:
 def test_fractions_and_unsigned_numbers_are_taken_as_they_are() -> None:
     assert half(5) == 2.5
     assert bounds(np.array([2.5, -1.0])) == (-1.0, 2.5)
-    assert ratio(np.uint64(1 << 63), np.uint64(2)) == 1 << 62
+    assert ratio(np.uint64(1 << 63), np.uint64(2)) == 1 << 62  # type: ignore[arg-type]
 
 
 def test_a_division_by_zero_is_an_error() -> None:

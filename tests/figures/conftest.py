@@ -5,7 +5,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import serving
 from sqlalchemy import Engine
 
 from app.settings import Settings
@@ -13,6 +12,7 @@ from app.store.database import open_database
 from app.store.read import Reader
 from app.store.write import RecordingWriter
 from collector.importing import format_of, import_file
+from tests.serving import serving
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from page_text import PageText
 from typer.testing import CliRunner
 
 from app import cli
@@ -23,6 +22,7 @@ from app.queries.storms import headline, stretch_view
 from app.report import build_report
 from app.store.read import Reader
 from app.store.schema import Vm
+from tests.page_text import PageText
 
 EASY = "min_calls=1&min_rate=0.1&over_baseline=1&min_boot_calls=1"
 CHANGES = ("changed", "to_private", "to_shared")
@@ -78,7 +78,7 @@ Get = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def get(client: httpx.Client) -> Get:
-    def ask(path: str, **query: object) -> Any:  # noqa: ANN401 -- JSON
+    def ask(path: str, **query: str | int) -> Any:  # noqa: ANN401 -- JSON
         answer = client.get(f"/api/v1{path}", params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()

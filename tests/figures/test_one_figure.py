@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from page_text import PageText
-from serving import serving
 from typer.testing import CliRunner
 
 from app import cli
 from app.queries.figures import _text as text
 from app.settings import Settings
+from tests.page_text import PageText
+from tests.serving import serving
 
 EASY = {"min_calls": "20", "min_rate": "10", "over_baseline": "1", "min_boot_calls": "20"}
 OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in EASY.items()]
@@ -73,7 +73,7 @@ def told(
     request: pytest.FixtureRequest, recordings: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:  # noqa: ANN401 -- a generator of Told
     database = tmp_path_factory.mktemp("told") / "gmemscope.db"
-    what = ("simulate", "boot-and-storm", "--seed", "5")
+    what: tuple[str, ...] = ("simulate", "boot-and-storm", "--seed", "5")
     if request.param != "simulated":
         what = ("import", str(recordings / request.param))
     command = (sys.executable, "-m", "app.cli", *what, "--json", "--database", str(database))

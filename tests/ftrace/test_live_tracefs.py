@@ -3,15 +3,16 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tracefile import TraceFile
 
 from collector.codes import RecordCode
 from collector.records import RecordArray
 from collector.trace.tracedat import open_trace_dat
+from tests.ftrace.tracefile import TraceFile
 
 TRACEFS = Path("/sys/kernel/tracing")
 CALLS = 20_000
@@ -61,7 +62,7 @@ def raw_pages(instance: Path, size: int) -> dict[int, list[bytes]]:
         pipe = instance / "per_cpu" / f"cpu{cpu}" / "trace_pipe_raw"
         descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            pages[cpu] = list(iter(lambda d=descriptor: read_page(d, size), b""))
+            pages[cpu] = list(iter(partial(read_page, descriptor, size), b""))
         finally:
             os.close(descriptor)
     return pages

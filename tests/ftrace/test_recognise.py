@@ -1,10 +1,10 @@
 """Which events mean what, whatever they are called."""
 
 import pytest
-from tracefile import event_format
 
 from collector.codes import HAS_GMEM, RecordCode
 from collector.trace.ring_buffer import EventFormat, parse_event_format, recognise
+from tests.ftrace.tracefile import event_format
 
 IP = "unsigned long __probe_ip"
 FUNC = "unsigned long __probe_func"

@@ -2,9 +2,15 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tracefile import (
+
+from collector.codes import RecordCode
+from collector.records import RecordArray
+from collector.trace.tracedat import open_trace_dat
+from collector.trace.tracedat._tracedat import TraceDat
+from tests.ftrace.tracefile import (
     COMMON,
     FORMATS,
     OTHER_ID,
@@ -21,19 +27,22 @@ from tracefile import (
     word,
 )
 
-from collector.codes import RecordCode
-from collector.records import RecordArray
-from collector.trace.tracedat import open_trace_dat
-from collector.trace.tracedat._tracedat import TraceDat
 
-
-def decode(folder: Path, *pages: bytes, **more: object) -> tuple[list[tuple[int, int]], TraceDat]:
+def decode(
+    folder: Path,
+    *pages: bytes,
+    **more: Any,  # noqa: ANN401 -- of TraceFile
+) -> tuple[list[tuple[int, int]], TraceDat]:
     """Write the pages as CPU 0 of a file; returns (ts, v[0]) of its rows and the trace."""
     rows, trace = decode_rows(folder, *pages, **more)
     return [(int(row["ts"]), int(row["v"].view("<i8")[0])) for row in rows], trace
 
 
-def decode_rows(folder: Path, *pages: bytes, **more: object) -> tuple[list[RecordArray], TraceDat]:
+def decode_rows(
+    folder: Path,
+    *pages: bytes,
+    **more: Any,  # noqa: ANN401 -- of TraceFile
+) -> tuple[list[RecordArray], TraceDat]:
     path = folder / "made.dat"
     path.write_bytes(TraceFile({0: pages}, **more).version7())
     with open_trace_dat(path) as trace:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit, page
 
 from collector.codes import RecordCode
 from collector.importing._trace_dat import TraceDatFile
 from collector.trace.errors import InputError
 from collector.trace.tracedat import open_trace_dat
 from collector.trace.tracedat._tracedat import TraceDat
+from tests.ftrace.tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit, page
 
 PAGES = [page(100, ioctl_exit(1), ioctl_exit(2, 50)), page(300, ioctl_exit(3))]
 

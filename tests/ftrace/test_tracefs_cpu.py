@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tracefile import EXIT_ID, FORMATS, ioctl_exit, page
 
 from collector.capture.live import SourceEnded
 from collector.capture.tracefs._cpu import Scratch, TracefsCpu
 from collector.codes import RecordCode
 from collector.records import RecordArray
 from collector.trace.ring_buffer import decode_plan, parse_event_format, recognise
+from tests.ftrace.tracefile import EXIT_ID, FORMATS, ioctl_exit, page
 
 START = 500
 LOSSES = (RecordCode.LOSS_BEGIN, RecordCode.LOSS_END)

@@ -1,6 +1,6 @@
 """Mutated recordings and databases, one after another: each is read, refused or kept in part.
 
-    python tests/fuzz/campaign.py --cases 1000 --seed 7 --keep FOLDER
+    python -m tests.fuzz.campaign --cases 1000 --seed 7 --keep FOLDER
 
 Prints the number of each case before it is tried, so that one which kills the process is known;
 what failed is kept in FOLDER. With NUMBA_BOUNDSCHECK=1 compiled code checks each index.
@@ -19,7 +19,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from mutations import BINARY, EDGES, TEXT, mutated
 
 from app.model.raster import Grid
 from app.store.database import open_database
@@ -28,6 +27,7 @@ from app.store.read import Reader
 from app.store.write import RecordingWriter
 from collector.importing import format_of, import_file
 from collector.trace.errors import InputError
+from tests.fuzz.mutations import BINARY, EDGES, TEXT, mutated
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 EXPECTED = (InputError, StoreError)

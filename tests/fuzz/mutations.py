@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 Mutation = Callable[[random.Random, bytearray], bytearray]
 
-EDGES = (0, 1, (1 << 15) - 1, 1 << 15, (1 << 16) - 1, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
+EDGES: tuple[int, ...] = (
+    0,
+    1,
+    (1 << 15) - 1,
+    1 << 15,
+    (1 << 16) - 1,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 32) - 1,
+)
 EDGES += ((1 << 40) - 1, 1 << 40, 1 << 52, (1 << 62) - 1, 1 << 63, (1 << 64) - 1, (1 << 64) - 4096)
 _NUMBER = re.compile(rb"0x[0-9a-f]+|\d+|\b[0-9a-f]{2,16}\b")
 _LONG = b"9" * 5_000

@@ -21,7 +21,7 @@ def test_whatever_is_read_no_more_than_an_error_comes_of_it(tmp_path: Path, chec
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     if checked:
         environment["NUMBA_BOUNDSCHECK"] = "1"
-    command = [sys.executable, "-X", "faulthandler", "tests/fuzz/campaign.py"]
+    command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.campaign"]
     ended = subprocess.run(
         [*command, "--cases", str(CASES), "--seed", str(SEED), "--keep", str(tmp_path / "failed")],
         cwd=ROOT,

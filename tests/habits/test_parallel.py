@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from parallel import FIRST, MACHINE, SHARE_A_FIXTURE, WATCH_THE_MACHINE, unit_of
+
+from tests.parallel import FIRST, MACHINE, SHARE_A_FIXTURE, WATCH_THE_MACHINE, unit_of
 
 ROOT = Path(__file__).parents[2]
 TESTS = sorted(path.relative_to(ROOT) for path in ROOT.glob("tests/*/test_*.py"))

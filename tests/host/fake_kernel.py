@@ -79,8 +79,8 @@ class Kernel:
         self.members.setdefault("struct kvm_gmem", set())
         for name, at in (("vm", VM_FOPS), ("vcpu", VCPU_FOPS), ("gmem", GMEM_FOPS)):
             self.variables[f"kvm_{name}_fops"] = Number(at)
-        name = Struct(address=1, release=Text(RELEASE), nodename=Text(HOST))
-        self.variables["init_uts_ns"] = Struct(address=1, name=name)
+        names = Struct(address=1, release=Text(RELEASE), nodename=Text(HOST))
+        self.variables["init_uts_ns"] = Struct(address=1, name=names)
 
     def __getitem__(self, name: str) -> object:
         return Struct(address=1, vms=self.vms) if name == "vm_list" else self.variables[name]
@@ -157,7 +157,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """`import drgn` finds what the reader uses of it."""
     root = ModuleType("drgn")
     offsets = {"shift": SHIFT, "array": ARRAY, "slots": SLOTS}
-    parts = {
+    parts: dict[str, dict[str, Any]] = {
         "drgn": {
             "FaultError": FaultError,
             "offsetof": lambda type_, name: offsets[name],
@@ -181,7 +181,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, names in parts.items():
         module = root if name == "drgn" else ModuleType(name)
-        module.__dict__.update(names)
+        vars(module).update(names)
         monkeypatch.setitem(sys.modules, name, module)
     for name in ("drgn.helpers", "drgn.helpers.linux"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))

@@ -1,6 +1,6 @@
 """A VMM that sets up VMs, writes down what it has, and holds still.
 
-    python holding_vmm.py TRUTH.json one|two [--name NAME]
+    python -m tests.host.holding_vmm TRUTH.json one|two [--name NAME]
 
 one: a VM with a slot of each backing, three guest_memfds, a vCPU that sleeps in KVM_RUN, and a
 second number for the VM and for a guest_memfd; a child holds them too. two: two VMs, one of which
@@ -16,9 +16,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1] / "live"))
-
-from kvm_calls import (
+from collector.kvm import uapi
+from tests.live.kvm_calls import (
     K4,
     KEEP_SIZE,
     M2,
@@ -26,8 +25,6 @@ from kvm_calls import (
     Vmm,
     libc,
 )
-
-from collector.kvm import uapi
 
 SLEEPING_VCPU = 3
 """With an irqchip any vCPU but 0 waits inside KVM_RUN until vCPU 0 starts it."""
@@ -64,7 +61,7 @@ def two(vmm: Vmm) -> dict[str, Any]:
 
 def go_on(vmm: Vmm, held: dict[str, Any]) -> None:
     """A slot of the last VM gets a guest_memfd that it had before, of which a page is allocated."""
-    vm, memfd = held["vm_fds"][-1], held.get("memfd", held.get("large_fd"))
+    vm, memfd = held["vm_fds"][-1], held["memfd" if "memfd" in held else "large_fd"]
     vmm.region2(vm, 9, 0x2_0000_0000, M2, memfd)
     vmm.fallocate(memfd, KEEP_SIZE, 2 * K4, K4)
 

@@ -12,15 +12,17 @@ from typing import Any
 from collector.capture.inventory import scan
 from collector.vm_inventory import FoundVm
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def holding_vmm(folder: Path, scene: str) -> Iterator[dict[str, Any]]:
     """The process and what it holds, by its own account."""
     truth = folder / f"{scene}.json"
-    command = [sys.executable, str(HERE / "holding_vmm.py"), str(truth), scene]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "tests.host.holding_vmm", str(truth), scene]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None and process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         try:

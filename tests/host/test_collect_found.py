@@ -7,13 +7,13 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from collecting import need_bpftrace, need_kvm, started
-from hosting import holding_vmm
 
 from app.model.guest import Certainty, EventKind
 from app.store.database import open_database
 from app.store.read import Reader
 from app.store.schema import Vm
+from tests.host.hosting import holding_vmm
+from tests.live.collecting import need_bpftrace, need_kvm, started
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import fake_kernel as fake
 import numpy as np
 import pytest
-from fake_kernel import Kernel, Number, Struct
 
 from app.model.guest import PageState
 from collector.capture.kernel_memory import KernelUnreadableError, kernel_vms
 from collector.vm_inventory import FoundMemfd, FoundPopulation
+from tests.host import fake_kernel as fake
+from tests.host.fake_kernel import Kernel, Number, Struct
 
 RECORDED = json.loads((Path(__file__).parent / "kernel_vms.json").read_text())
 """What drgn read on a 6.12 host with software-protected VMs of two programs."""

@@ -2,28 +2,24 @@
 
 import lzma
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from collecting import need_kvm
-from hosting import holding_vmm
-
-sys.path.append(str(Path(__file__).parents[1] / "assemble"))
-
-from checks import Imports, imported
-from conversion_truth import read_truth
-from known_frames import compare
 
 from collector.capture.inventory import list_beside
-from collector.capture.inventory._listing import ENDING
 from collector.description import SourceDescription
 from collector.importing import format_of
 from collector.recipes import _processes as processes
+from collector.recipes._processes import ENDING
 from collector.trace.errors import InputError
 from collector.vm_inventory import FoundVm
+from tests.assemble.checks import Imports, imported
+from tests.assemble.conversion_truth import read_truth
+from tests.assemble.known_frames import compare
+from tests.host.hosting import holding_vmm
+from tests.live.collecting import need_kvm
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 BEGAN_NS = 27_035_300_822

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from collecting import need_kvm
 
 from collector.capture.inventory import scan
 from collector.capture.inventory._qmp import QmpError, ask_qemu
 from collector.vm_inventory import Found, FoundVm
+from tests.live.collecting import need_kvm
 
 QEMU = "qemu-system-x86_64"
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from collecting import need_kvm
-from hosting import HERE, found_of, holding_vmm, open_files
 
 from collector.capture.inventory import _discovery as discovery, inode_of, scan
+from collector.capture.inventory._threads import vcpu_threads
 from collector.vm_inventory import FoundPopulation
+from tests.host.hosting import ROOT, found_of, holding_vmm, open_files
+from tests.live.collecting import need_kvm
 
 
 @pytest.fixture(autouse=True)
@@ -110,12 +111,11 @@ def test_vm_that_ends_while_it_is_looked_at_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with holding_vmm(tmp_path, "one") as held:
-        looked = discovery.vcpu_threads
 
         def end_it(vcpus: dict[int, dict[int, int]]) -> dict[int, dict[int, int]]:
             held["process"].kill()
             held["process"].wait()
-            return looked(vcpus)
+            return vcpu_threads(vcpus)
 
         monkeypatch.setattr(discovery, "vcpu_threads", end_it)
         assert found_of(held["pid"]) == []
@@ -130,6 +130,6 @@ def test_user_who_may_not_look_gets_a_note(tmp_path: Path) -> None:
     script += "print(len(found.vms), *found.notes)\n"
     with holding_vmm(tmp_path, "one") as held:
         command = [sys.executable, "-c", script, str(held["pid"])]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parents[1])
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.stderr == ""
     assert done.stdout.startswith("0 1 processes may not be looked into")

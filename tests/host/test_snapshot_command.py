@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fake_kernel
 import pytest
-from collecting import need_kvm
-from elf_files import vmcore
-from hosting import holding_vmm
-from test_kernel_vms import RECORDED, kernel_of
-from test_qemu import UUID, qemu
 
 from app.cli import main
 from app.store.database import open_database
 from app.store.read import Reader
 from collector.capture.agent import _snapshot as snapshots
 from collector.capture.kernel_memory import KernelUnreadableError
+from tests.host import fake_kernel
+from tests.host.elf_files import vmcore
+from tests.host.hosting import holding_vmm
+from tests.host.test_kernel_vms import RECORDED, kernel_of
+from tests.host.test_qemu import UUID, qemu
+from tests.live.collecting import need_kvm
 
 Snap = Callable[..., dict[str, Any]]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from fake_kernel import ARRAY, FANOUT, SHIFT, SLOTS, FaultError, Kernel
 from hypothesis import given, strategies as st
 
 from collector.capture.kernel_memory._xarrays import NodeLayout, TornError, Walk
+from tests.host.fake_kernel import ARRAY, FANOUT, SHIFT, SLOTS, FaultError, Kernel
 
 LAYOUT = NodeLayout(SHIFT, ARRAY, SLOTS, FANOUT)
 AT = 0xFFFF_8880_1234_5678

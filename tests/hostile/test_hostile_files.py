@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from importing import HOSTILE, ROOT, check, imported, unpacked
 
 from app.store.database import open_database
 from app.store.read import Reader
+from tests.hostile.importing import HOSTILE, ROOT, check, imported, unpacked
 
 NAMES = [path.stem for path in sorted(HOSTILE.glob("*.xz"))]
 SAID = {

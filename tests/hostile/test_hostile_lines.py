@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from importing import check, imported
+
+from tests.hostile.importing import check, imported
 
 LONG = "9" * 5_000
 VMM = "7 7 qemu"

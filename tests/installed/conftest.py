@@ -1,14 +1,11 @@
 """gmemscope as somebody installs it."""
 
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-
-from installing import Installation, build, checkout, install
+from tests.installed.installing import Installation, build, checkout, install
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def install(wheel: Path, folder: Path) -> Installation:
     made = Installation(folder / "environment", folder / "home")
     made.home.mkdir()
     venv.create(made.environment, with_pip=False)
-    pip = [sys.executable, "-m", "pip", "--python", made.environment / "bin" / "python"]
+    pip = [sys.executable, "-m", "pip", "--python", str(made.environment / "bin" / "python")]
     quietly = ("--quiet", "--disable-pip-version-check")
     subprocess.run([*pip, "install", "--no-deps", "--no-index", *quietly, wheel], check=True)
     # A folder named in a .pth file brings its packages, but not what its own .pth files bring:

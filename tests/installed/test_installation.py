@@ -11,9 +11,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from browsing import CHROMIUM_ARGUMENTS, wait_until_drawn
-from installing import BUILT_FROM, ROOT, Installation
 from playwright.sync_api import sync_playwright
+
+from tests.browsing import CHROMIUM_ARGUMENTS, wait_until_drawn
+from tests.installed.installing import BUILT_FROM, ROOT, Installation
 
 WEB_PARTS = ("fastapi", "jinja2", "pydantic_settings", "starlette", "uvicorn")
 

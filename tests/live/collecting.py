@@ -134,8 +134,10 @@ def started(
 
 
 def start_vmm(truth: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(HERE / "vmm.py"), str(truth), *options]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.live.vmm", str(truth), *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def run_vmm(truth: Path, *options: str) -> None:

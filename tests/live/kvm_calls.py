@@ -147,11 +147,11 @@ class Vmm:
         ret = result(libc.syscall(SYS_CLOSE_RANGE, fd, fd, 0))
         self._write("close", begin, fd, ret, {})
 
-    def exec(self, program: str, *arguments: str) -> None:
+    def exec(self, module: str, *arguments: str) -> None:
         """Become another VMM, which goes on writing. All of KVM's file descriptors are closed."""
         self._write("exec", self._now(), -1, None, {})
         self._truth.flush()
-        command = [sys.executable, program, self._truth.name, "--clock", self._clock_name]
+        command = [sys.executable, "-m", module, self._truth.name, "--clock", self._clock_name]
         os.execv(sys.executable, [*command, *arguments])
 
     def _ioctl(self, op: str, fd: int, request: int, content: bytes | None, **told: int) -> int:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kvm_calls import K4, PRIVATE, PUNCH_HOLE
 
 from app.model.events import EventArray
-from app.model.guest import Backing, Certainty, EventKind, Outcome, To
+from app.model.guest import Backing, Certainty, EventKind, Memslot, Outcome, To
 from app.store.read import Reader
-from app.store.schema import MemslotRow, Vm
+from app.store.schema import Vm
 from collector.kvm import uapi
+from tests.live.kvm_calls import K4, PRIVATE, PUNCH_HOLE
 
 Call = dict[str, Any]
 
@@ -175,7 +175,7 @@ def check_outcome(event: EventArray, call: Call, start_ns: int) -> None:
     assert event["tid"] == call["tid"]
     assert call["t0"] <= begin
     if ret is None:  # killed while it was under way: its end was not seen, or was its interruption
-        told = (event["outcome"], event["errno"])
+        told = int(event["outcome"]), int(event["errno"])
         assert told in ((Outcome.UNCONFIRMED, 0), (Outcome.FAILED, EINTR))
         return
     assert begin <= begin + int(event["latency_ns"]) <= call["t1"]
@@ -213,7 +213,7 @@ def check_contents(event: EventArray, call: Call) -> None:
             assert event["aux"] == call["addr"]
 
 
-def check_slot(slot: MemslotRow, expected: TrueSlot, start_ns: int, vm_ended_t: int | None) -> None:
+def check_slot(slot: Memslot, expected: TrueSlot, start_ns: int, vm_ended_t: int | None) -> None:
     call = expected.call
     assert (slot.slot, slot.flags, slot.userspace_addr) == (
         call["slot"],

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from collecting import (
+
+from app.store.database import open_database
+from app.store.read import Reader
+from tests.live.collecting import (
     Collecting,
     need_bpftrace,
     need_kvm,
@@ -16,10 +19,7 @@ from collecting import (
     started,
     wait_until,
 )
-from live_truth import check_vm, read_truth
-
-from app.store.database import open_database
-from app.store.read import Reader
+from tests.live.live_truth import check_vm, read_truth
 
 
 @pytest.fixture(autouse=True)

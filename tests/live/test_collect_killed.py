@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import pytest
-from collecting import (
+
+from app.model.guest import EventKind, Outcome
+from app.store.database import open_database
+from app.store.read import Reader
+from app.store.schema import RecordingState, Vm
+from tests.live.collecting import (
     TRACEFS,
     Collecting,
     need_bpftrace,
@@ -13,11 +18,6 @@ from collecting import (
     started,
     wait_until,
 )
-
-from app.model.guest import EventKind, Outcome
-from app.store.database import open_database
-from app.store.read import Reader
-from app.store.schema import RecordingState, Vm
 
 STORM = 100_000_000
 """More calls than are made until the VMM is ended; none is well-formed."""

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from collecting import need_bpftrace, need_kvm, need_tracefs, started, wait_until
 
-from app.model.guest import EventKind
+from app.model.guest import EventKind, Memslot
 from app.store.database import open_database
 from app.store.read import Reader
-from app.store.schema import MemslotRow, Vm
+from app.store.schema import Vm
 from collector.capture.inventory._qmp import QmpError, ask_qemu
+from tests.live.collecting import need_bpftrace, need_kvm, need_tracefs, started, wait_until
 
 QEMU = "qemu-system-x86_64"
 NAME, UUID = "proof", "5f3c0d9e-2b6a-4b58-9c55-0d9a6f2b7e11"
@@ -62,7 +62,7 @@ def recorded(database: Path, pid: int) -> Iterator[tuple[Reader, Vm | None]]:
     engine.dispose()
 
 
-def places(slots: list[MemslotRow]) -> set[Place]:
+def places(slots: list[Memslot]) -> set[Place]:
     """Where memslots are at the end."""
     return {(slot.base_gfn, slot.npages) for slot in slots if slot.to_t is None}
 

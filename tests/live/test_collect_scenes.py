@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from collecting import (
+
+from app.model.guest import Certainty, EventKind
+from app.store.database import open_database
+from app.store.read import Reader
+from app.store.schema import Vm
+from collector.coverage import Capability
+from tests.live.collecting import (
     PATIENCE_S,
     Collecting,
     need_bpftrace,
@@ -20,13 +26,14 @@ from collecting import (
     start_vmm,
     started,
 )
-from live_truth import TrueVm, assert_within, check_calls, check_pages, check_vm, read_truth
-
-from app.model.guest import Certainty, EventKind
-from app.store.database import open_database
-from app.store.read import Reader
-from app.store.schema import Vm
-from collector.coverage import Capability
+from tests.live.live_truth import (
+    TrueVm,
+    assert_within,
+    check_calls,
+    check_pages,
+    check_vm,
+    read_truth,
+)
 
 CLOCK_OF = {"bpftrace": "boot", "tracefs": "mono"}
 NEED = {"bpftrace": need_bpftrace, "tracefs": need_tracefs}

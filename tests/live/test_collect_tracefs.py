@@ -14,15 +14,6 @@ from threading import Event
 
 import numpy as np
 import pytest
-from collecting import (
-    PATIENCE_S,
-    TRACEFS,
-    Collecting,
-    need_kvm,
-    need_tracefs,
-    start_vmm,
-    started,
-)
 
 from app.store.database import open_database
 from app.store.read import Reader
@@ -38,6 +29,15 @@ from collector.capture.tracefs._owner import Owner, start_of
 from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.records import RECORD, CallArray
+from tests.live.collecting import (
+    PATIENCE_S,
+    TRACEFS,
+    Collecting,
+    need_kvm,
+    need_tracefs,
+    start_vmm,
+    started,
+)
 
 BURST = 100_000
 TOO_MUCH = 800_000

@@ -1,7 +1,7 @@
 """A small VMM that does to guest memory what a VMM can do, and writes down each call.
 
-    python vmm.py TRUTH.jsonl [--scene NAME]... [--floods N] [--burst N] [--hold S] [--wait]
-                              [--clock boot|mono]
+    python -m tests.live.vmm TRUTH.jsonl [--scene NAME]... [--floods N] [--burst N] [--hold S]
+                              [--wait] [--clock boot|mono]
 
 See kvm_calls for what is written. No guest code runs.
 """
@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kvm_calls import (
+from collector.kvm import uapi
+from tests.live.kvm_calls import (
     CLOCKS,
     K4,
     KEEP_SIZE,
@@ -24,8 +25,6 @@ from kvm_calls import (
     Vmm,
     libc,
 )
-
-from collector.kvm import uapi
 
 LONG_CALL = 2 << 30
 """Bytes whose allocation takes long enough to be killed at it."""
@@ -123,7 +122,7 @@ def exec_(vmm: Vmm) -> int:
     """The process becomes another VMM, whose VM has the same number."""
     vm = vmm.create_vm()
     vmm.region(vm, 0, 0, M2)
-    vmm.exec(__file__, "--scene", "descriptors")
+    vmm.exec("tests.live.vmm", "--scene", "descriptors")
     return vm
 
 

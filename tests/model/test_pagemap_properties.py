@@ -2,11 +2,21 @@
 
 import numpy as np
 from hypothesis import assume, given, settings, strategies as st
-from stories import SEGMENTS, BruteMap, Step, is_in_doubt, starts, steps, tell, tell_all, tell_brute
 
 from app.model.events import CHANGE, EVENT, ChangeArray
 from app.model.guest import GFN_LIMIT, PAGES_PER_2M, EventKind, PageState
 from app.model.pagemap import PageMap
+from tests.model.stories import (
+    SEGMENTS,
+    BruteMap,
+    Step,
+    is_in_doubt,
+    starts,
+    steps,
+    tell,
+    tell_all,
+    tell_brute,
+)
 
 
 def redraw(drawn: dict[tuple[int, int], PageState], changes: ChangeArray) -> None:

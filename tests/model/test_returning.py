@@ -4,7 +4,13 @@ import tracemalloc
 
 import numpy as np
 from hypothesis import given, settings
-from stories import (
+
+from app.model.events import CHANGE, ChangeArray
+from app.model.guest import GFN_LIMIT, EventKind, PageState
+from app.model.pagemap import PageMap
+from app.model.stats import FlipHistory
+from app.model.stats._ping_pong import mixed_runs
+from tests.model.stories import (
     LEAF,
     SEGMENTS,
     BruteMap,
@@ -14,12 +20,6 @@ from stories import (
     tell,
     tell_brute,
 )
-
-from app.model.events import CHANGE, ChangeArray
-from app.model.guest import GFN_LIMIT, EventKind, PageState
-from app.model.pagemap import PageMap
-from app.model.stats import FlipHistory
-from app.model.stats._ping_pong import mixed_runs
 
 BOTH = {PageState.SHARED, PageState.PRIVATE}
 

@@ -3,9 +3,12 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from browsing import (
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.browsing import (
     CHROMIUM_ARGUMENTS,
     OPENED,
     PATIENCE_S,
@@ -15,7 +18,6 @@ from browsing import (
     simulate,
     wait_until_drawn,
 )
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 WIDE = {"width": 1440, "height": 900}
 
@@ -83,7 +85,7 @@ def open_page(
         one.close()
 
 
-def new_context(browser: Browser, **options: object) -> BrowserContext:
+def new_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: ANN401 -- Playwright's
     context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
     context.set_default_timeout(PATIENCE_S * 1000)
     return context

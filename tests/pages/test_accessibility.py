@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from browsing import Dashboard, dashboard_over, simulate, wait_until_drawn
 from playwright.sync_api import Page
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from app import cli
 from app.settings import Settings
+from tests.browsing import Dashboard, dashboard_over, simulate, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 

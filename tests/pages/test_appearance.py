@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from browsing import Dashboard, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import Dashboard, settled, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import Dashboard, dashboard_over
 from playwright.sync_api import Page, expect
 
 from app.pages import _backing as backing
+from tests.browsing import Dashboard, dashboard_over
 
 
 def test_it_says_what_may_lie_twice(open_page: Callable[..., Page], dashboard: Dashboard) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import Complaints, Dashboard, dashboard_over, eventually
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
@@ -17,6 +16,7 @@ from app.store.write import RecordingWriter
 from collector.capture.agent._counters import Counters
 from collector.capture.doctor._finding import Finding, has, lacks
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
+from tests.browsing import Complaints, Dashboard, dashboard_over, eventually
 
 OpenPage = Callable[..., Page]
 FINDINGS: list[Finding] = [

@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from browsing import Complaints, Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import Complaints, Dashboard, dashboard_over, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import Dashboard, dashboard_over, wait_until_drawn
 
 Explorer = Callable[..., Page]
 THIN = "\u2009"

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from browsing import query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 from app.queries.maps import Measure
+from tests.browsing import query_of, settled, wait_until_drawn
 
 MEASURES = tuple(Measure)
 Explorer = Callable[..., Page]

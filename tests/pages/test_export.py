@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import query_of, settled
 from playwright.sync_api import Page, Response, expect
+
+from tests.browsing import query_of, settled
 
 Explorer = Callable[..., Page]
 WINDOWED = "?from=16000000000&to=20000000000&gpa_from=0x300000000&gpa_to=0x480000000"

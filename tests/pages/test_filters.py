@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from browsing import Dashboard, eventually, query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, Request, expect
+
+from tests.browsing import Dashboard, eventually, query_of, settled, wait_until_drawn
 
 Explorer = Callable[..., Page]
 NARROW = {"width": 390, "height": 844}

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from browsing import Dashboard, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import Dashboard, wait_until_drawn
 
 
 def test_a_diff_leads_to_the_life_of_a_page(

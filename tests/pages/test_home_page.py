@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from browsing import Dashboard, dashboard_over, simulate
 from playwright.sync_api import Page, expect
 
 from app.model.events import EVENT, EventArray
@@ -15,6 +14,7 @@ from app.model.guest import Certainty, EventKind, PageState, VmIdentity
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.write import RecordingWriter, _writer as writer_module
+from tests.browsing import Dashboard, dashboard_over, simulate
 
 OpenPage = Callable[..., Page]
 

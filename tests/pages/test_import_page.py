@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import dashboard_over
 from playwright.sync_api import Page, expect
-from serving import importing
+
+from tests.browsing import dashboard_over
+from tests.serving import importing
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from browsing import Dashboard, dashboard_over
 from playwright.sync_api import Page, expect
 
 from app.model.guest import Certainty, PageState, VmIdentity
@@ -15,6 +14,7 @@ from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.write import RecordingWriter
 from collector.capture.agent._counters import Counters
+from tests.browsing import Dashboard, dashboard_over
 
 OpenPage = Callable[..., Page]
 SECOND = 10**9

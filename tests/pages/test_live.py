@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from browsing import (
+from playwright.sync_api import Page, expect
+
+from tests.browsing import (
     Complaints,
     dashboard_over,
     eventually,
@@ -17,8 +19,7 @@ from browsing import (
     simulate,
     wait_until_drawn,
 )
-from cutting_proxy import link_to
-from playwright.sync_api import Page, expect
+from tests.cutting_proxy import link_to
 
 OpenPage = Callable[..., Page]
 

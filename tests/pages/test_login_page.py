@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Complaints, Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from app.settings import Settings
+from tests.browsing import Complaints, Dashboard, dashboard_over, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 TOKEN = "correct-horse-battery-staple"

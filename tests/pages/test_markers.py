@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from browsing import eventually, query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import eventually, query_of, settled, wait_until_drawn
 
 Explorer = Callable[..., Page]
 

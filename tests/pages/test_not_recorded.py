@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 from app.store.database import open_database
 from app.store.write import RecordingWriter
 from collector.importing import import_file
+from tests.browsing import Dashboard, dashboard_over, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 NOWHERE = 3

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import (
+from playwright.sync_api import Page, expect
+
+from app.store.database import _connecting as connecting
+from tests.browsing import (
     Complaints,
     Dashboard,
     dashboard_over,
@@ -18,9 +21,6 @@ from browsing import (
     settled,
     wait_until_drawn,
 )
-from playwright.sync_api import Page, expect
-
-from app.store.database import _connecting as connecting
 
 OpenPage = Callable[..., Page]
 

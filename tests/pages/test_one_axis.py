@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from browsing import (
+from playwright.sync_api import Page, Route, expect
+
+from tests.browsing import (
     Complaints,
     Dashboard,
     dashboard_over,
@@ -16,8 +18,7 @@ from browsing import (
     simulate,
     wait_until_drawn,
 )
-from cutting_proxy import link_to
-from playwright.sync_api import Page, Route, expect
+from tests.cutting_proxy import link_to
 
 Explorer = Callable[..., Page]
 OpenPage = Callable[..., Page]

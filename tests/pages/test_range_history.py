@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from browsing import Dashboard, query_of, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import Dashboard, query_of, wait_until_drawn
 
 Explorer = Callable[..., Page]
 SELECTED = "?from=16000000000&to=17000000000&gpa_from=0x372000000&gpa_to=0x374000000"

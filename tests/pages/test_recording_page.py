@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 from app.model.events import EVENT
@@ -16,6 +15,7 @@ from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
 from app.store.write import RecordingWriter
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
+from tests.browsing import Dashboard, dashboard_over, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 

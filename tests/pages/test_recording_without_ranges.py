@@ -6,12 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import Dashboard, dashboard_over
 from playwright.sync_api import Page, expect
 
 from app.store.database import open_database
 from app.store.write import RecordingWriter
 from collector.importing import import_file
+from tests.browsing import Dashboard, dashboard_over
 
 OpenPage = Callable[..., Page]
 NARROW = {"width": 390, "height": 844}

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from browsing import Dashboard, dashboard_over, wait_until_drawn
 from playwright.sync_api import Page, expect
 
 from app.store.database import open_database
 from app.store.write import RecordingWriter
 from collector.importing import import_file
+from tests.browsing import Dashboard, dashboard_over, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 SLOT = (

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import Dashboard, eventually
 from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from app import cli
+from tests.browsing import Dashboard, eventually
 
 
 @pytest.fixture

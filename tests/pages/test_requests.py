@@ -6,8 +6,9 @@ from collections.abc import Callable
 from urllib.parse import urlparse
 
 import pytest
-from browsing import eventually, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import eventually, wait_until_drawn
 
 Explorer = Callable[..., Page]
 

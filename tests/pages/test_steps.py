@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from browsing import Dashboard, eventually, query_of, settled, wait_until_drawn
 from playwright.sync_api import Page, Route, expect
+
+from tests.browsing import Dashboard, eventually, query_of, settled, wait_until_drawn
 
 Explorer = Callable[..., Page]
 Events = Callable[..., list[dict[str, object]]]
@@ -16,7 +17,7 @@ CHOSEN = "#events-body tr[aria-current=true]"
 
 @pytest.fixture
 def events(dashboard: Dashboard) -> Events:
-    def ask(**parameters: object) -> list[dict[str, object]]:
+    def ask(**parameters: str | int) -> list[dict[str, object]]:
         answer = httpx.get(f"{dashboard.url}/api/v1/vms/1/events", params=parameters)
         items: list[dict[str, object]] = answer.json()["items"]
         return items

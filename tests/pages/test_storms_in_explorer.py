@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from browsing import query_of, settled
 from playwright.sync_api import Page, expect
+
+from tests.browsing import query_of, settled
 
 Explorer = Callable[..., Page]
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from browsing import Dashboard, wait_until_drawn
 from playwright.sync_api import Page, expect
+
+from tests.browsing import Dashboard, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 

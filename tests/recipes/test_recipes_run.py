@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from collecting import TRACEFS, need_bpftrace, need_kvm, need_tracefs, run_vmm, wait_until
-from live_truth import TrueVm, check_calls, check_pages, check_vm, read_truth
 
 from app.model.guest import Certainty
 from app.store.database import open_database
@@ -21,8 +19,17 @@ from app.store.write import RecordingWriter
 from collector.capture.tracefs import _probes as tracefs_probes
 from collector.importing import format_of, import_file
 from collector.recipes import _bpftrace as bpftrace, _perf as perf, _trace_cmd as trace_cmd
+from tests.live.collecting import (
+    TRACEFS,
+    need_bpftrace,
+    need_kvm,
+    need_tracefs,
+    run_vmm,
+    wait_until,
+)
+from tests.live.live_truth import TrueVm, check_calls, check_pages, check_vm, read_truth
 
-VMM = Path(__file__).parents[1] / "live" / "vmm.py"
+ROOT = Path(__file__).parents[2]
 TRUTH = "truth.jsonl"
 SCENES = ("--scene", "backings", "--scene", "vcpus")
 
@@ -57,9 +64,10 @@ def recorded(script: str, recording: Path) -> subprocess.CompletedProcess[str]:
     """Let a recipe's script record the VMM, which writes its truth beside the recording."""
     program, truth = recording.with_name("record.sh"), recording.with_name(TRUTH)
     program.write_text(script)
-    vmm = [sys.executable, str(VMM), str(truth), "--clock", "mono", *SCENES]
+    vmm = [sys.executable, "-m", "tests.live.vmm", str(truth), "--clock", "mono", *SCENES]
     return subprocess.run(
         ["sh", str(program), *vmm],
+        cwd=ROOT,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "OUTPUT": str(recording)},
         capture_output=True,
         text=True,

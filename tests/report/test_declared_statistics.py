@@ -65,6 +65,7 @@ def test_a_new_statistic_is_counted_with_what_is_known_of_it(facts: StretchView)
 
 
 def test_rest_answers_it_by_its_name(facts: StretchView) -> None:
+    assert isinstance(facts.huge_pages, Wider)
     answer = TypeAdapter(Wider).dump_python(facts.huge_pages)
     assert answer["looked_at"] == 1_234_567
 

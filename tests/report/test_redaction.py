@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import update
 
 from app.model.guest import PAGE_SHIFT
-from app.queries.inventory import LossView
+from app.queries.inventory import LossView, RecordingView
 from app.queries.storms import StormRow
 from app.report import _build as build, _redaction as redacting
 from app.report._allowed import RULES
@@ -191,7 +191,7 @@ def told_on(stormy: Path, tmp_path: Path) -> Reader:
     spot = {"capability": "zz-capability", "costs": "zz-costs"}
     named = {"capability": "unmaps", "costs": "on host zz-host"}
     coverage = {"missing": [spot, named], "conversion_ranges": "zz-ranges", "notes": ["zz-note"]}
-    everywhere = {
+    everywhere: dict[Any, dict[str, Any]] = {
         Host: {"name": "zz-host"},
         Recording: {
             "name": "zz-recording",
@@ -290,7 +290,7 @@ def composed(stormy: Path) -> Report:
 
 
 def test_a_name_cannot_ride_on_a_text_that_may_stay() -> None:
-    release = RULES[redacting.RecordingView]["kernel_release"]
+    release = RULES[RecordingView]["kernel_release"]
     assert isinstance(release, re.Pattern)
     kept = {
         "6.12.117-acme7": "6.12.117",

@@ -24,6 +24,7 @@ class Heard:
     """A RecordingSink that checks the order of time and keeps everything."""
 
     recording_id: int = 1
+    visible_t: int = 0
     batches: list[EventArray] = field(default_factory=list)
     memslots: list[Memslot] = field(default_factory=list)
     guest_memfds: list[GuestMemfd] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Heard:
         pass
 
     def add_guest_memfd(self, vm_id: int, guest_memfd: GuestMemfd) -> None:
+        assert guest_memfd.created_t is not None
         self._reach(guest_memfd.created_t)
         self.guest_memfds.append(guest_memfd)
 
@@ -110,8 +112,11 @@ class Performance:
         return [planted for planted in self.played.planted if planted.kind == kind]
 
 
+Perform = Callable[..., Performance]
+
+
 @pytest.fixture
-def perform() -> Callable[..., Performance]:
+def perform() -> Perform:
     """Play a scenario: its own timeline, on its own machine, with seed 1 unless told otherwise."""
 
     def performed(

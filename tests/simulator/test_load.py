@@ -1,17 +1,16 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from app.model.events import EventArray
 from app.model.guest import EventKind, Outcome, To
 from collector.simulator import Limits
+from tests.simulator.conftest import Perform
 
 COUNT = 600_000
 
 
 @pytest.fixture
-def calls(perform: Callable) -> EventArray:
+def calls(perform: Perform) -> EventArray:
     performance = perform("load", limits=Limits(conversions=COUNT))
     conversions = performance.heard.of_kind(EventKind.CONVERSION)
     return conversions[3:]  # without those of set-up

@@ -56,7 +56,7 @@ def test_only_mixed_pages_have_a_half_to_free() -> None:
     gfns = np.array([slot.base_gfn + 1 for slot in slots], np.uint64)
     found = machine.backings(gfns)
     assert found.is_mixed.tolist() == [slot.backing is Backing.MIXED for slot in slots]
-    assert found.hvas.tolist() == [slot.userspace_addr + 4096 for slot in slots]
+    assert found.hvas.tolist() == [(slot.userspace_addr or 0) + 4096 for slot in slots]
     assert found.offsets.tolist() == [
         0 if slot.guest_memfd_offset is None else slot.guest_memfd_offset + 4096 for slot in slots
     ]

@@ -1,5 +1,6 @@
 from threading import Event, Thread
 
+import numpy as np
 import pytest
 
 from app.model.events import EventArray
@@ -36,7 +37,7 @@ def rows(*times: int) -> EventArray:
 
 def test_events_come_out_in_the_tick_after_their_time(clock: Clock) -> None:
     pieces = paced(iter([rows(10_000_000, 400_000_000)]), 1.0, clock)
-    said = [(piece["t"].tolist(), clock.now) for piece in pieces if not isinstance(piece, Advance)]
+    said = [(piece["t"].tolist(), clock.now) for piece in pieces if isinstance(piece, np.ndarray)]
     assert said == [([10_000_000], TICK_SECONDS), ([400_000_000], 2 * TICK_SECONDS)]
 
 
@@ -59,7 +60,7 @@ def test_advance_never_passes_what_is_yet_to_come(clock: Clock) -> None:
     for piece in paced(iter([rows(1, 2), rows(5_000_000_000)]), 20.0, clock):
         if isinstance(piece, Advance):
             reached = piece.t
-        else:
+        elif isinstance(piece, np.ndarray):
             assert piece["t"][0] >= reached
 
 

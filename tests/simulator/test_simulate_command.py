@@ -128,7 +128,7 @@ def test_live_and_at_once_store_the_same_events(database: Path) -> None:
     for summary in (at_once, live):
         batches = [rows for rows, _ in reader.iter_events(summary["vms"][0]["id"])]
         events.append(np.concatenate(batches))
-    assert np.array_equal(*events)
+    assert np.array_equal(events[0], events[1])
     assert not reader.recording(at_once["recording"]).is_live
     assert reader.recording(live["recording"]).is_live
 

@@ -1,7 +1,5 @@
 """What holds for the rows of every scenario."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -9,14 +7,17 @@ from app.model.events import effect_time
 from app.model.guest import Backing, Cause, Certainty, EventKind, Outcome, PageState, To
 from collector.simulator import Limits
 from collector.simulator.scenarios import SCENARIOS
+from tests.simulator.conftest import Perform
 
 EVERY = pytest.mark.parametrize("name", SCENARIOS)
 FEW = Limits(conversions=2000)
 
 
 @EVERY
-def test_set_up_is_seen_from_the_creation_on(name: str, perform: Callable) -> None:
+def test_set_up_is_seen_from_the_creation_on(name: str, perform: Perform) -> None:
     heard = perform(name, limits=FEW).heard
+    assert heard.identity is not None
+    assert heard.identity.created_t is not None
     assert heard.identity.created_certainty == Certainty.SEEN
     assert heard.identity.start_state == PageState.SHARED
     assert heard.identity.created_t < min(slot.from_t for slot in heard.memslots)
@@ -25,7 +26,7 @@ def test_set_up_is_seen_from_the_creation_on(name: str, perform: Callable) -> No
 
 
 @EVERY
-def test_all_ram_is_made_private_in_one_call_per_slot(name: str, perform: Callable) -> None:
+def test_all_ram_is_made_private_in_one_call_per_slot(name: str, perform: Perform) -> None:
     heard = perform(name, limits=FEW).heard
     calls = heard.of_kind(EventKind.CONVERSION)[:3]
     mixed = sorted((s.base_gfn, s.npages) for s in heard.memslots if s.backing is Backing.MIXED)
@@ -37,7 +38,7 @@ def test_all_ram_is_made_private_in_one_call_per_slot(name: str, perform: Callab
 
 
 @EVERY
-def test_every_row_is_plausible(name: str, perform: Callable) -> None:
+def test_every_row_is_plausible(name: str, perform: Perform) -> None:
     limits = Limits(conversions=50_000) if name == "load" else None
     events = perform(name, limits=limits).heard.events
     assert events["t"].min() >= 0
@@ -53,7 +54,7 @@ def test_every_row_is_plausible(name: str, perform: Callable) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"load"}))
-def test_each_asked_for_conversion_follows_its_request(name: str, perform: Callable) -> None:
+def test_each_asked_for_conversion_follows_its_request(name: str, perform: Perform) -> None:
     events = perform(name).heard.events
     lost = events[np.isin(events["kind"], (EventKind.LOSS_BEGIN, EventKind.LOSS_END))]["t"]
     for cause, kind in (
@@ -75,7 +76,7 @@ def test_each_asked_for_conversion_follows_its_request(name: str, perform: Calla
 
 
 @pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"load"}))
-def test_a_thread_does_one_thing_at_a_time(name: str, perform: Callable) -> None:
+def test_a_thread_does_one_thing_at_a_time(name: str, perform: Perform) -> None:
     two_cycles_and_more = Limits(until_t=150_000_000_000)
     events = perform(name, limits=two_cycles_and_more).heard.events
     calls = np.sort(events[events["latency_ns"] > 0], order=["tid", "t"])
@@ -84,7 +85,7 @@ def test_a_thread_does_one_thing_at_a_time(name: str, perform: Callable) -> None
     assert np.all(returned[is_same_thread] <= calls["t"][1:][is_same_thread])
 
 
-def test_punched_holes_follow_conversions_to_shared(perform: Callable) -> None:
+def test_punched_holes_follow_conversions_to_shared(perform: Perform) -> None:
     performance = perform("balloon")
     heard = performance.heard
     calls = heard.of_kind(EventKind.CONVERSION)
@@ -97,13 +98,13 @@ def test_punched_holes_follow_conversions_to_shared(perform: Callable) -> None:
     assert np.array_equal(above["aux"], expected)
 
 
-def test_every_kind_of_event_is_in_the_demo(perform: Callable) -> None:
+def test_every_kind_of_event_is_in_the_demo(perform: Perform) -> None:
     """But those of hosts that it is not: of SEV, and of VMs that were found running already."""
     kinds = set(perform("boot-and-storm").heard.events["kind"].tolist())
     assert kinds == {int(kind) for kind in EventKind if kind < EventKind.REGISTER_REGION}
 
 
-def test_calm_is_calm(perform: Callable) -> None:
+def test_calm_is_calm(perform: Perform) -> None:
     performance = perform("calm")
     assert not performance.planted("storm")
     assert not performance.heard.losses
@@ -115,7 +116,7 @@ def test_calm_is_calm(perform: Callable) -> None:
     assert np.all(steady["npages"] == 1)
 
 
-def test_storms_stand_out_from_steady_traffic(perform: Callable) -> None:
+def test_storms_stand_out_from_steady_traffic(perform: Perform) -> None:
     performance = perform("boot-and-storm")
     storm = performance.planted("storm")[0]
     moments = effect_time(performance.heard.of_kind(EventKind.CONVERSION))
@@ -125,7 +126,7 @@ def test_storms_stand_out_from_steady_traffic(perform: Callable) -> None:
     assert inside / length > 200 * before / (length // 2)
 
 
-def test_mmio_hole_calls_meet_no_memslot(perform: Callable) -> None:
+def test_mmio_hole_calls_meet_no_memslot(perform: Perform) -> None:
     heard = perform("mmio-hole").heard
     calls = heard.of_kind(EventKind.CONVERSION)
     beyond = calls[calls["gfn"] >= 1 << 24]
@@ -136,14 +137,14 @@ def test_mmio_hole_calls_meet_no_memslot(perform: Callable) -> None:
         assert np.all(outside)
 
 
-def test_implicit_only_guests_never_ask(perform: Callable) -> None:
+def test_implicit_only_guests_never_ask(perform: Perform) -> None:
     heard = perform("implicit-only").heard
     calls = heard.of_kind(EventKind.CONVERSION)
     assert not len(heard.of_kind(EventKind.HYPERCALL))
     assert set(calls["cause"].tolist()) == {int(Cause.IMPLICIT), int(Cause.VMM)}
 
 
-def test_kexec_takes_every_shared_page_back(perform: Callable) -> None:
+def test_kexec_takes_every_shared_page_back(perform: Perform) -> None:
     performance = perform("kexec")
     storm, reboot = performance.planted("storm")
     assert storm.to_t < reboot.from_t
@@ -159,7 +160,7 @@ def test_kexec_takes_every_shared_page_back(perform: Callable) -> None:
     assert shared == set()
 
 
-def test_smaller_and_larger_guests_play_the_demo(perform: Callable) -> None:
+def test_smaller_and_larger_guests_play_the_demo(perform: Perform) -> None:
     for memory, vcpus in ((4 << 30, 1), (64 << 30, 200)):
         performance = perform("boot-and-storm", memory=memory, vcpus=vcpus)
         assert len(performance.planted("ping-pong")) == 3

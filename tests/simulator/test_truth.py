@@ -11,9 +11,11 @@ from app.model.guest import EventKind, Outcome, To
 from collector.simulator import Limits
 from collector.simulator.phases import LoseEvents
 from collector.simulator.scenarios import SCENARIOS
+from tests.simulator.conftest import Perform
 
 DEMO = "boot-and-storm"
 ONE_CYCLE_MORE = Limits(until_t=100_000_000_000)
+Chosen = Callable[[EventArray], EventArray]
 
 
 class BruteForce:
@@ -56,7 +58,7 @@ def within(calls: EventArray, from_t: int, to_t: int) -> EventArray:
     return calls[(moments >= from_t) & (moments <= to_t)]
 
 
-def test_each_flip_of_a_ping_pong_is_effective(perform: Callable, applied_calls: Callable) -> None:
+def test_each_flip_of_a_ping_pong_is_effective(perform: Perform, applied_calls: Chosen) -> None:
     performance = perform(DEMO, limits=ONE_CYCLE_MORE)
     calls = applied_calls(performance.heard.events)
     runs = performance.planted("ping-pong")
@@ -76,7 +78,7 @@ def test_each_flip_of_a_ping_pong_is_effective(perform: Callable, applied_calls:
         assert flips == run.count
 
 
-def test_ping_pong_keeps_its_beat(perform: Callable) -> None:
+def test_ping_pong_keeps_its_beat(perform: Perform) -> None:
     performance = perform(DEMO)
     calls = performance.heard.of_kind(EventKind.CONVERSION)
     for run in performance.planted("ping-pong"):
@@ -87,9 +89,7 @@ def test_ping_pong_keeps_its_beat(perform: Callable) -> None:
         assert np.all(np.diff(flips["t"]) == run.details["period_ns"])
 
 
-def test_blocks_are_broken_and_healed_as_counted(
-    perform: Callable, applied_calls: Callable
-) -> None:
+def test_blocks_are_broken_and_healed_as_counted(perform: Perform, applied_calls: Chosen) -> None:
     performance = perform(DEMO, limits=ONE_CYCLE_MORE)
     calls = applied_calls(performance.heard.events)
     all_broken, all_healed = map(performance.planted, ("broken blocks", "healed blocks"))
@@ -106,7 +106,7 @@ def test_blocks_are_broken_and_healed_as_counted(
         assert (healed.count, pages.mixed_blocks) == (480, 720)
 
 
-def test_no_ops_change_nothing(perform: Callable, applied_calls: Callable) -> None:
+def test_no_ops_change_nothing(perform: Perform, applied_calls: Chosen) -> None:
     performance = perform(DEMO)
     calls = applied_calls(performance.heard.events)
     (planted,) = performance.planted("no-ops")
@@ -120,7 +120,7 @@ def test_no_ops_change_nothing(perform: Callable, applied_calls: Callable) -> No
     assert noops == planted.count == 520
 
 
-def test_failures_are_counted_by_errno(perform: Callable) -> None:
+def test_failures_are_counted_by_errno(perform: Perform) -> None:
     performance = perform(DEMO)
     calls = performance.heard.of_kind(EventKind.CONVERSION)
     failed = calls[calls["outcome"] == Outcome.FAILED]
@@ -134,7 +134,7 @@ def test_failures_are_counted_by_errno(perform: Callable) -> None:
     assert min(planted.values()) > 0
 
 
-def test_one_call_is_never_confirmed(perform: Callable) -> None:
+def test_one_call_is_never_confirmed(perform: Perform) -> None:
     performance = perform(DEMO)
     calls = performance.heard.of_kind(EventKind.CONVERSION)
     (call,) = calls[calls["outcome"] == Outcome.UNCONFIRMED]
@@ -142,7 +142,7 @@ def test_one_call_is_never_confirmed(perform: Callable) -> None:
     assert (planted.from_t, planted.details["gfn"]) == (call["t"], call["gfn"])
 
 
-def test_loss_counts_what_is_missing(perform: Callable) -> None:
+def test_loss_counts_what_is_missing(perform: Perform) -> None:
     demo = SCENARIOS[DEMO]
     kept = tuple(phase for phase in demo.phases if not isinstance(phase, LoseEvents))
     full = perform(replace(demo, phases=kept)).heard
@@ -157,7 +157,7 @@ def test_loss_counts_what_is_missing(perform: Callable) -> None:
     assert lost_calls == planted.details["lost_conversions"] > 0
 
 
-def test_the_forgetful_vmm_punches_nothing_there(perform: Callable) -> None:
+def test_the_forgetful_vmm_punches_nothing_there(perform: Perform) -> None:
     performance = perform(DEMO)
     (planted,) = performance.planted("not punched")
     heard = performance.heard
@@ -169,7 +169,7 @@ def test_the_forgetful_vmm_punches_nothing_there(perform: Callable) -> None:
     assert len(set(applied["gfn"].tolist()) - holes) == planted.count == 720
 
 
-def test_the_hot_plugged_memslot_lives_as_long_as_planted(perform: Callable) -> None:
+def test_the_hot_plugged_memslot_lives_as_long_as_planted(perform: Perform) -> None:
     performance = perform(DEMO)
     (planted,) = performance.planted("hot-plug")
     (slot,) = [slot for slot in performance.heard.memslots if slot.to_t is not None]

@@ -1,6 +1,5 @@
 """Databases to put histories in."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,7 @@ from app.model.events import EventArray
 from app.model.guest import Memslot
 from app.store.database import open_database
 from app.store.write import RecordingWriter
-
-sys.path.append(str(Path(__file__).parent))
-
-from histories import HEADER, IDENTITY, Write, Written, memslot
+from tests.store.histories import HEADER, IDENTITY, Write, Written, memslot
 
 
 @pytest.fixture

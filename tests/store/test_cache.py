@@ -14,7 +14,11 @@ def test_what_was_used_least_lately_goes_first() -> None:
     loaded: list[str] = []
 
     def get(key: str) -> str:
-        return cache.get(key, lambda: loaded.append(key) or key, lambda _: 10)
+        def load() -> str:
+            loaded.append(key)
+            return key
+
+        return cache.get(key, load, lambda _: 10)
 
     for key in "abacab":
         assert get(key) == key

@@ -1,7 +1,6 @@
 """Changes survive their blob, whether they belong to events or not."""
 
 import numpy as np
-from histories import memslot, random_events
 from hypothesis import given, settings, strategies as st
 
 from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
@@ -10,6 +9,7 @@ from app.model.pagemap import PageMap
 from app.store.codecs import decode_changes, encode_changes, encode_events
 from app.store.segments import Window
 from app.store.segments._columns import decode_columns
+from tests.store.histories import memslot, random_events
 
 FIRST_SEQ = 1_000
 

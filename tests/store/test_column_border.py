@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import text
 
 from app.model.events import CHANGE
@@ -23,13 +22,14 @@ from app.store.codecs._border import check_blocks, check_quanta
 from app.store.database import open_database
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 EVENTS = random_events(50)
 CHANGES = PageMap(PageState.SHARED).apply(EVENTS.copy(), 0)
 STORED = decode_changes(encode_changes(CHANGES, EVENTS, 0, 0), 0)
 
 
-def check(**columns: np.ndarray) -> None:  # type: ignore[type-arg]
+def check(**columns: np.ndarray) -> None:
     check_changes(replace(STORED, **columns), EVENTS["gfn"].copy(), EVENTS["npages"].copy())
 
 

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import effect_time
@@ -17,11 +16,12 @@ from app.queries.inventory import recording_views
 from app.store.database import open_database
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 WRITE_FOREVER = """
 import sys
 sys.path.append(sys.argv[2])
-from histories import HEADER, IDENTITY, memslot, random_events
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 from app.store.database import open_database
 from app.store.write import RecordingWriter
 
@@ -39,7 +39,7 @@ with RecordingWriter(open_database(sys.argv[1]), HEADER, segment_events=500) as 
 def killed_while_writing(path: Path) -> int:
     """Kill a writer in full flight; returns its process id."""
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITE_FOREVER, str(path), str(Path(__file__).parent)],
+        [sys.executable, "-c", WRITE_FOREVER, str(path), str(Path(__file__).parents[2])],
         stdout=subprocess.PIPE,
         text=True,
     )

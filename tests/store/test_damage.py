@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from histories import HEADER, IDENTITY, memslot, random_events
 
 from app.model.events import EventArray, effect_time
 from app.model.guest import Certainty, EventKind, GuestMemfd, PageState
@@ -27,6 +27,7 @@ from app.store.errors import StoreError
 from app.store.protocol import Loss
 from app.store.read import DAMAGE, Reader, check
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 VM = 1
 SEGMENT_EVENTS = 100
@@ -309,7 +310,8 @@ def test_every_view_of_a_damaged_history_agrees(path: Path) -> None:
         counts = timeline.private[i], timeline.shared[i], timeline.unknown[i]
         assert counts == (totals.private, totals.shared, totals.unknown)
     raster = reader.raster(VM, grid())
-    assert all((share >= 0).all() and (share <= 1.0001).all() for share in vars_of(raster)[:3])
+    shares: list[Any] = list(vars_of(raster)[:3])
+    assert all((share >= 0).all() and (share <= 1.0001).all() for share in shares)
     seqs = np.concatenate([part for _, part in reader.iter_events(VM)])
     assert (np.diff(seqs) > 0).all()
     kinds = np.concatenate([part["kind"] for part, _ in reader.iter_events(VM)])

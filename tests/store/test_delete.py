@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from histories import HEADER, Write, random_events
 from sqlalchemy import Engine
 
 from app.store.database import open_database
 from app.store.errors import NotFound, StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, Write, random_events
 
 TABLES = (
     "recording",
@@ -74,7 +74,7 @@ def test_a_deletion_cut_short_is_finished_by_the_next_opening(
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE recording SET state = 'deleting'")
     reader = Reader(engine)
-    assert reader.recordings() == reader.vms() == []
+    assert (reader.recordings(), reader.vms()) == ([], [])
     with pytest.raises(NotFound):
         reader.recording(written.recording_id)
     open_database(path).dispose()

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pyarrow.ipc
-from histories import random_events
 from hypothesis import given, strategies as st
 
 from app.model.events import EVENT, EventArray, effect_time
 from app.model.guest import Outcome
 from app.store.codecs import decode_events, encode_events
+from tests.store.histories import random_events
 
 U64 = st.integers(0, (1 << 64) - 1)
 GFN = st.integers(0, (1 << 52) - 1)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Engine
 
 from app.model.events import EventArray, effect_time
@@ -15,6 +14,7 @@ from app.model.stats import ANY, EventFilter, EventQuery, SizeClass, SlotLife
 from app.store.read import Reader
 from app.store.segments import _segments as segments
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, LOSSES, Write, random_events
 
 COUNT = 400
 LIVES = (SlotLife(0, 1500, 2000, 5000), SlotLife(3000, 3600, 4000, 1 << 62))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, LOSSES, Write, random_events
 from sqlalchemy import Connection, Engine
 
 from app.model.events import EVENT, effect_time
@@ -11,8 +10,9 @@ from app.model.stats import EventFilter, EventQuery
 from app.store.errors import NotFound
 from app.store.read import Reader
 from app.store.segments import SegmentColumns, Segments
-from app.store.segments._segments import SegmentInfo
+from app.store.segments._infos import SegmentInfo
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, LOSSES, Write, random_events
 
 
 @pytest.mark.parametrize("limit", [1, 7, 64, 1000])
@@ -110,7 +110,7 @@ def test_an_event_of_unknown_range_is_in_a_gfn_window_only_if_it_may_change_it(
     events = np.zeros(3, dtype=EVENT)
     events["t"] = [10, 20, 30]
     events["kind"] = [EventKind.CONVERSION, EventKind.MEMORY_FAULT, EventKind.LOSS_END]
-    assert Certainty.UNKNOWN == 0
+    assert int(Certainty.UNKNOWN) == 0
     with RecordingWriter(engine, HEADER) as writer:
         vm_id = writer.add_vm(IDENTITY)
         writer.append(vm_id, events)

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, LOSSES, memslot, random_events
 from sqlalchemy import Engine, text
 
 from app.model.events import last_effect_time
 from app.queries.inventory._vms import last_totals
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, LOSSES, memslot, random_events
 
 
 def written(engine: Engine, ends_after: int, *, then_commits: bool) -> int:

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import effect_time
 from app.store.read import Reader
 from app.store.write import RecordingWriter, _writer as writer_module
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 
 @pytest.fixture

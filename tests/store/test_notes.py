@@ -5,7 +5,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from histories import HEADER, IDENTITY, Write, random_events
 from sqlalchemy import Engine
 
 from app.store.catalogue import Pinned, Written, add_note, change_note, delete_note
@@ -13,6 +12,7 @@ from app.store.database import _connecting as connecting, lock_path, open_databa
 from app.store.errors import Conflict, NotFound, StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, Write, random_events
 
 HERE = Pinned(100)
 SAID = Written("slow from here on", "ann")

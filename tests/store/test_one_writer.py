@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from histories import HEADER, IDENTITY, random_events
 from sqlalchemy import Engine
 
 from app.store.database import _connecting as connecting, _lock as lock, open_database
@@ -14,6 +13,7 @@ from app.store.errors import WriterBusy
 from app.store.read import Reader
 from app.store.schema import RecordingState
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, random_events
 
 HOLD = """
 import sys

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from acting import NOBODY, as_nobody, only_root
-from histories import HEADER, IDENTITY, random_events
 
 from app.store.database import WriterLock, acting_as, find_place, open_database, stay_able_to_act_as
 from app.store.database._place import Owner
 from app.store.errors import StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.acting import NOBODY, as_nobody, only_root
+from tests.store.histories import HEADER, IDENTITY, random_events
 
 OF_ROOTS_GROUPS = 12_345
 ENDINGS = ["", "-wal", "-shm", "-journal", ".lock"]

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, Write, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import ChangeArray, EventArray, effect_time
@@ -15,6 +14,7 @@ from app.store.protocol import Loss
 from app.store.read import Reader
 from app.store.schema import RecordingState
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, Write, memslot, random_events
 
 
 def read_events(engine: Engine, vm_id: int) -> EventArray:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from histories import Write, random_events
 from sqlmodel import SQLModel
 
 from app.model.events import effect_time
 from app.model.guest import EventKind
 from app.store.schema import SCHEMA_VERSION
+from tests.store.histories import Write, random_events
 
 TEXT = (Path(__file__).parents[2] / "docs" / "schema.md").read_text()
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from histories import Write, random_events
 from sqlalchemy import Engine, event, update
 
 from app.model.raster import Grid
 from app.store.errors import NotFound
 from app.store.read import Reader
 from app.store.schema import Recording, RecordingState
+from tests.store.histories import Write, random_events
 
 
 @dataclass

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from histories import HEADER, IDENTITY, Write, memslot, random_events
 from hypothesis import given, settings, strategies as st
 from sqlalchemy import Engine
 
@@ -15,6 +14,7 @@ from app.model.pagemap import PageMap
 from app.store.database import open_database
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, Write, memslot, random_events
 
 GUEST_PAGES = 4096
 STATE_CHANGING = (EventKind.CONVERSION, EventKind.STATE_READ)

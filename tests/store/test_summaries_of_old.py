@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine, text
 
 from app.model.guest import Certainty, EventKind, Outcome, To
@@ -12,6 +11,7 @@ from app.store.codecs._arrow import write_batch
 from app.store.read import Reader
 from app.store.read._raster import is_on_quanta
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 COUNTED_LATER = ("to_unknown", "uncertain", "unplaced", "doubts")
 

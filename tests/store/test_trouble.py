@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy
-from histories import HEADER, IDENTITY, random_events
 from sqlalchemy import Connection, Engine
 
 from app.store.database import _connecting as connecting, open_database
@@ -16,6 +15,7 @@ from app.store.errors import StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
 from app.store.write._vm_writer import VmWriter
+from tests.store.histories import HEADER, IDENTITY, random_events
 
 
 @pytest.fixture

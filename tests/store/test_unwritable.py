@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from acting import as_nobody, only_root
-from histories import HEADER, IDENTITY, random_events
 from typer.testing import CliRunner
 
 from app import cli
@@ -23,6 +21,8 @@ from app.store.database import open_database, open_or_make
 from app.store.errors import NotWritable, StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
+from tests.acting import as_nobody, only_root
+from tests.store.histories import HEADER, IDENTITY, random_events
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_REMOUNT, MNT_DETACH = 1, 32, 2
@@ -155,7 +155,7 @@ def test_a_read_only_mount_is_read(disk: Path, reads: Callable[..., object]) -> 
 WRITE = """
 import sys
 sys.path.append(sys.argv[2])
-from histories import HEADER, IDENTITY, random_events
+from tests.store.histories import HEADER, IDENTITY, random_events
 from app.store.database import open_database
 from app.store.write import RecordingWriter
 engine = open_database(sys.argv[1])
@@ -172,7 +172,7 @@ with RecordingWriter(engine, HEADER, is_live=True, segment_events=500) as writer
 def live(disk: Path) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
     """A database that another process writes, with its latest commits in the log beside it."""
     path = disk / "live.db"
-    arguments = [sys.executable, "-c", WRITE, str(path), str(Path(__file__).parent)]
+    arguments = [sys.executable, "-c", WRITE, str(path), str(Path(__file__).parents[2])]
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as writer:

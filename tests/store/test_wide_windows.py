@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from histories import HEADER, IDENTITY, memslot, random_events
 from sqlalchemy import Engine
 
 from app.model.events import EventArray, effect_time
@@ -17,6 +16,7 @@ from app.store.errors import StoreError
 from app.store.read import Reader, _grid_snapping as fitting, _raster as drawing
 from app.store.read._raster import is_on_quanta
 from app.store.write import RecordingWriter
+from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 GUEST_PAGES = 1 << 20
 

@@ -42,5 +42,5 @@ def test_doubts_leave_open_what_changed_without_being_conversions() -> None:
 
 
 def test_without_conversions_nothing_is_open() -> None:
-    empty = Vm(requested=0, uncertain=None, effective_pages=0)
+    empty = Vm.model_construct(requested=0, uncertain=None, effective_pages=0)
     assert conversion_counts([empty]).effective_pages == 0

@@ -1,6 +1,7 @@
 """Event filters are declared once: REST, commands and what reads them agree by name."""
 
 from types import ModuleType
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -25,7 +26,8 @@ def test_each_declared_filter_is_a_field_of_the_query_model() -> None:
 
 
 def test_each_declared_filter_is_an_option_of_export() -> None:
-    options = get_command(cli.app).commands["export"].params
+    commands: Any = get_command(cli.app)
+    options = commands.commands["export"].params
     in_panel = [option for option in options if getattr(option, "rich_help_panel", None) == PANEL]
     assert [option.name for option in in_panel] == NAMES
     assert [option.help for option in in_panel] == [one.option_help for one in EVENT_PARAMETERS]

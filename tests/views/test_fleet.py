@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_guest import event
 
 from app.model.guest import Backing, Certainty, Memslot, PageState, To, VmIdentity
 from app.queries.home import Overviews
@@ -15,6 +14,7 @@ from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
 from app.store.read import Reader
 from app.store.write import RecordingWriter, _writer as writer_module
+from tests.small_guest import event
 
 VMS = 50
 SECOND = 10**9

@@ -10,9 +10,10 @@ OTHERS = (Measure.CONVERSIONS, Measure.PAGE_FAULTS, Measure.PING_PONG, Measure.M
 
 
 def reasons(kinds: dict[str, int], coverage: dict[str, object], edition: int) -> list[str | None]:
-    vm = Vm(events_by_kind=kinds, edition=edition)
-    assert why_not(Recording(coverage=coverage), vm, Measure.PRIVATE) is None
-    return [why_not(Recording(coverage=coverage), vm, measure) for measure in OTHERS]
+    vm = Vm.model_construct(events_by_kind=kinds, edition=edition)
+    recording = Recording.model_construct(coverage=coverage)
+    assert why_not(recording, vm, Measure.PRIVATE) is None
+    return [why_not(recording, vm, measure) for measure in OTHERS]
 
 
 def test_what_was_recorded_needs_no_excuse() -> None:
@@ -23,7 +24,7 @@ def test_what_was_recorded_needs_no_excuse() -> None:
 
 
 def test_conversions_without_ranges_are_nowhere_on_a_map() -> None:
-    coverage = {"conversion_ranges": "none", "missing": [RANGES]}
+    coverage: dict[str, object] = {"conversion_ranges": "none", "missing": [RANGES]}
     found = reasons({"conversion": 7, "page_fault": 1}, coverage, EDITION)
     assert found == ["no ranges", None, "no ranges", "no ranges"]
 

@@ -102,7 +102,9 @@ def test_nothing_differs_from_itself(simulated: Simulated) -> None:
     one = moment(reader, vm, None, None)
     found = diff(one, one, rows_between(reader, one, one))
     assert found.transitions == []
-    assert found.same_pages == one.totals.private + one.totals.shared + one.totals.unknown
+    assert found.same_pages == (one.totals.private or 0) + (one.totals.shared or 0) + (
+        one.totals.unknown or 0
+    )
 
 
 def test_steps_of_a_range_tell_the_state_that_the_map_has(simulated: Simulated) -> None:
@@ -123,7 +125,7 @@ def test_a_range_counts_what_its_pages_count(simulated: Simulated) -> None:
     gfn = next(p for p in planted if p["kind"] == "ping-pong" and p["npages"] > 512)["gfn"] - 2
     alone = [page_history(reader, vm, gfn + i, -1, 10_000) for i in range(4)]
     together = page_history(reader, vm, Pages(gfn, gfn + 4), -1, 10_000)
-    assert together.flips == sum(life.flips for life in alone)
+    assert together.flips == sum(life.flips or 0 for life in alone)
     seqs = {step.seq for life in alone for step in life.steps}
     assert {step.seq for step in together.steps} == seqs
     changed: dict[int | None, int] = {}

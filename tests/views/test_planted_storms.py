@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from planting import Recorded, Recount, record, recount
 
 from app.model.guest import Cause, To
 from app.queries.storms import StormRow, Storms, StretchView
@@ -19,6 +18,7 @@ from collector.simulator.phases import (
     PingPong,
 )
 from collector.simulator.scenarios._boot import BOOT, BOOTED, DMA
+from tests.planting import Recorded, Recount, record, recount
 
 MILLISECOND = 1_000_000
 HIGH = Region.HIGH_RAM
@@ -73,7 +73,8 @@ def counted(facts: StretchView) -> Recount:
     """The same numbers as a recount has."""
     calls, pages, huge = facts.calls, facts.pages, facts.huge_pages
     outcomes = (calls.requested, calls.applied, calls.failed, calls.noop)
-    return Recount(*outcomes, pages.to_private, pages.to_shared, huge.broken, huge.healed)
+    found = (*outcomes, pages.to_private, pages.to_shared, huge.broken, huge.healed)
+    return Recount(*(known for known in found if known is not None))
 
 
 @pytest.mark.parametrize("rate", [0.0, 3.0, 30.0])
@@ -103,7 +104,7 @@ def test_a_storm_is_found_where_it_was_planted(tmp_path: Path, storms: tuple[Sto
 def test_everything_at_once_is_counted_as_one_by_one(
     tmp_path: Path, seed: int, start: float
 ) -> None:
-    phases = (*BOOT, Flips(BOOTED, 14.0, 6.0, DMA), all_at_once(start))
+    phases: list[Phase | Storm] = [*BOOT, Flips(BOOTED, 14.0, 6.0, DMA), all_at_once(start)]
     recorded = record(tmp_path / "planted.db", phases, duration=20, seed=seed)
     found = found_in(recorded)
     agree(found, recorded)
@@ -147,7 +148,7 @@ def test_page_faults_alone_may_be_a_storm(tmp_path: Path) -> None:
 
 def test_a_boot_is_told_apart_and_may_hold_a_storm(tmp_path: Path) -> None:
     storm = flips(2.0, 3.0, 25_000)
-    phases = (*BOOT, Flips(BOOTED, 14.0, 6.0, DMA), storm)
+    phases: list[Phase | Storm] = [*BOOT, Flips(BOOTED, 14.0, 6.0, DMA), storm]
     recorded = record(tmp_path / "boot.db", phases, duration=20)
     (planted,) = recorded.of_kind("storm")
     listed = Storms(recorded.reader).list(recorded.vm)

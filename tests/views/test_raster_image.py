@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,9 +28,11 @@ def raster(
     page_faults: int | list[list[int]] = 0,
 ) -> Raster:
     shape = np.shape(private)
-    floats = (np.broadcast_to(np.float32(part), shape) for part in (private, unknown, present))
+    floats: list[Any] = [
+        np.broadcast_to(np.asarray(part, np.float32), shape) for part in (private, unknown, present)
+    ]
     parts = (conversions, failed, page_faults, 0)
-    counts = (np.broadcast_to(np.uint32(part), shape) for part in parts)
+    counts: list[Any] = [np.broadcast_to(np.asarray(part, np.uint32), shape) for part in parts]
     return Raster(*floats, *counts)
 
 
@@ -165,7 +169,7 @@ def test_the_highest_gfn_is_at_the_top(measure: Measure, theme: Theme) -> None:
 def churn_like(one: Raster) -> Churn:
     """Where a raster has conversions, a churn has returns and mixed blocks."""
     returns = one.conversions.astype(np.int64)
-    return Churn(np.float32(returns > 0), one.unknown, one.present, returns)
+    return Churn((returns > 0).astype(np.float32), one.unknown, one.present, returns)
 
 
 def test_share_of_mixed_blocks_is_on_a_straight_scale() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from planting import record
 
 from app.queries.maps import MapQuery, Rasters, cell_batches, map_layout
 from app.queries.maps._rasters import BATCH_CELLS
@@ -13,6 +12,7 @@ from app.store.read import Reader
 from app.store.schema import Vm
 from collector.simulator.phases import Flips
 from collector.simulator.scenarios._boot import DMA
+from tests.planting import record
 
 WIDTH, HEIGHT = 64, 4096
 

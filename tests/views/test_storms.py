@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from app.model.events import EVENT
-from app.model.guest import UNKNOWN_VCPU, Certainty, EventKind, PageState
+from app.model.guest import UNKNOWN_VCPU, Certainty, EventKind, PageState, VmIdentity
 from app.model.raster import Timeline
 from app.queries.figures import Bounds
 from app.queries.storms import StormRules, Storms, _storms as storms_module, fact_lines, list_lines
 from app.store.database import open_database
 from app.store.errors import NotFound
-from app.store.protocol import RecordingHeader, VmIdentity
+from app.store.protocol import RecordingHeader
 from app.store.read import Reader
 from app.store.schema import Vm
 from app.store.write import RecordingWriter
@@ -90,7 +90,7 @@ def test_sums_close(simulated: Path) -> None:
     facts = storms.facts(vm, storms.list(vm).storms[0])
     calls, pages = facts.calls, facts.pages
     assert calls.requested == calls.applied + calls.failed + calls.unconfirmed
-    assert pages.asked == pages.asked_to_private + pages.asked_to_shared
+    assert pages.asked == (pages.asked_to_private or 0) + (pages.asked_to_shared or 0)
     for table in facts.by:
         if table.values == len(table.rows):
             assert sum(row.calls for row in table.rows) == calls.requested

@@ -1,6 +1,0 @@
-"""What the tests of hostile files share."""
-
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parent))
