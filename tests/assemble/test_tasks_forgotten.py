@@ -45,10 +45,10 @@ def test_the_thread_table_is_as_large_as_many_threads_live(per_batch: int) -> No
         records["tid"][own] = tids[own]
         calls = pairing.add(records)
         found += int((calls["code"] == CallCode.CLOSE).sum())
-        assert len(pairing._table) <= 8 * max(per_batch, 1024)
+        assert len(pairing._threads) <= 8 * max(per_batch, 1024)
     assert found == TASKS, "each close was paired"
     if per_batch < TASKS:
-        assert len(pairing._table) <= 4096
+        assert len(pairing._threads) <= 4096
 
 
 def test_a_thread_whose_number_is_given_anew_keeps_its_row() -> None:

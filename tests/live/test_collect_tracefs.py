@@ -187,7 +187,7 @@ def test_meddling_is_noticed(file: str, word: str, problem: str) -> None:
     with TracefsLive(Wishes((os.getpid(),))) as source:
         batches = source.batches(Event())
         next(batches)
-        source._instance.tell(file, word)
+        source._instance.write(file, word)
         with pytest.raises(SourceEnded, match=problem):
             for _ in batches:
                 pass

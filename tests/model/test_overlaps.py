@@ -6,8 +6,8 @@ import pytest
 from app.model.events import CHANGE
 from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap import GROUP_SHIFT, LEAF_SHIFT, PageMap
-from app.model.stats import ANYTHING, RunSet, told
-from app.model.stats._halves import UNTOLD, count_both
+from app.model.stats import ANYTHING, RunSet, put_into
+from app.model.stats._halves import NEVER_NAMED, count_both
 
 STATES = (PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN)
 LEAF, GROUP = 1 << LEAF_SHIFT, 1 << GROUP_SHIFT
@@ -42,12 +42,12 @@ def test_counts_are_those_of_runs(seed: int) -> None:
     for place in (within, everywhere):
         for state in STATES:
             runs = told_runs(one, state).meet(place)
-            assert count_both(one, told(state), other, ANYTHING, place) == runs.pages
+            assert count_both(one, put_into(state), other, ANYTHING, place) == runs.pages
             for second in STATES:
                 both = runs.meet(told_runs(other, second)).pages
-                assert count_both(one, told(state), other, told(second), place) == both
+                assert count_both(one, put_into(state), other, put_into(second), place) == both
         rest = place.pages - sum(told_runs(one, state).meet(place).pages for state in STATES)
-        assert count_both(one, UNTOLD, other, ANYTHING, place) == rest
+        assert count_both(one, NEVER_NAMED, other, ANYTHING, place) == rest
 
 
 def test_nothing_is_counted_nowhere() -> None:
@@ -55,5 +55,5 @@ def test_nothing_is_counted_nowhere() -> None:
     nowhere = RunSet(np.zeros(0, np.int64), np.zeros(0, np.int64))
     whole = RunSet(np.array([0]), np.array([GFN_LIMIT]))
     assert count_both(page_map, ANYTHING, page_map, ANYTHING, nowhere) == 0
-    assert count_both(page_map, UNTOLD, page_map, ANYTHING, whole) == GFN_LIMIT
-    assert count_both(page_map, told(*STATES), page_map, ANYTHING, whole) == 0
+    assert count_both(page_map, NEVER_NAMED, page_map, ANYTHING, whole) == GFN_LIMIT
+    assert count_both(page_map, put_into(*STATES), page_map, ANYTHING, whole) == 0
