@@ -24,9 +24,7 @@ RESOURCES = {
 
 def bring_libraries() -> None:
     """Without npm what is built serves an agent; commands with pages say what they lack."""
-    if all(
-        (LIBRARIES / name).is_file() for name in ("plotly.min.js", "htmx.min.js", "hx-sse.min.js")
-    ):
+    if all((LIBRARIES / name).is_file() for name in NAMES):
         return
     if shutil.which("npm") is None:
         print("gmemscope: npm is not installed, so this is built without what pages need")
