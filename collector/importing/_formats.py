@@ -37,19 +37,19 @@ def _bpftrace() -> FileFormat:
 
 
 def _perf_script() -> FileFormat:
-    from collector.importing._perf_script import PerfScript
+    from collector.importing._text_trace import PerfScript
 
     return PerfScript
 
 
 def _trace_report() -> FileFormat:
-    from collector.importing._trace_text import TraceReport
+    from collector.importing._text_trace import TraceReport
 
     return TraceReport
 
 
 def _trace_file() -> FileFormat:
-    from collector.importing._trace_text import TraceFile
+    from collector.importing._text_trace import TraceFile
 
     return TraceFile
 

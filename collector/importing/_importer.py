@@ -1,7 +1,9 @@
 """From a file to a recording: source -> assembly -> whatever takes recordings."""
 
 import hashlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +16,26 @@ from collector.capture.inventory import list_beside
 from collector.codes import CallCode
 from collector.coverage import describe_coverage
 from collector.description import SourceDescription
-from collector.importing._ahead import ahead
 from collector.importing._formats import FORMATS
 from collector.importing._imported_file import ImportedFile
 from collector.records import CallArray
 from collector.trace.errors import InputError, readable, shown_name
 from collector.vm_inventory import Found
+
+BATCHES_AHEAD = 2
+
+
+def ahead(batches: Iterator[CallArray]) -> Generator[CallArray]:
+    """The same batches, each made by another thread while the caller works on those before it.
+
+    What making one raises is raised in its place. Close it: that waits for the thread.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        made = deque(thread.submit(next, batches, None) for _ in range(BATCHES_AHEAD))
+        while (batch := made.popleft().result()) is not None:
+            made.append(thread.submit(next, batches, None))
+            yield batch
+
 
 _LOSSES = (CallCode.LOSS_BEGIN, CallCode.LOSS_END)
 

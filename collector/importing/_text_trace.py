@@ -1,5 +1,6 @@
-"""A text trace: its lines paired to calls, and described by what is really in it."""
+"""Text traces, each as an imported file: of `perf script`, of ftrace and of `trace-cmd report`."""
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -103,3 +104,49 @@ class TextTrace:
             tids, which = np.unique(calls["tid"], return_inverse=True)
             calls["tgid"] = np.array([groups.get(tid, 0) for tid in tids.tolist()], np.int32)[which]
         return calls
+
+
+_REPORT = re.compile(rb"cpus=\d+\s*$|\s*\S.{0,40}?-\d+ +\[\d+\] +(?:\S+ +)?\d+\.\d+: \w+: ")
+_TRACE_FILE = re.compile(rb"# tracer: ")
+_LINES = 200
+
+
+class TraceReport(TextTrace):
+    """One output of trace-cmd report."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """Its lines are as those of the tracing file `trace`, which begins otherwise."""
+        lines = head.split(b"\n")[:_LINES]
+        return not TraceFile.recognises(head) and any(_REPORT.match(line) for line in lines)
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "trace-report", TextHead())
+
+
+class TraceFile(TextTrace):
+    """One copy of the tracing file `trace`, with or without the column TGID."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        return _TRACE_FILE.match(head) is not None
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "trace", TextHead.of_trace_file(path))
+
+
+_EVENT = re.compile(rb"\s*\S.{0,40}? +-?\d+(?:/-?\d+)? +\[\d+\] +\d+\.\d+: +[\w-]+:\w+: ")
+_HEAD_LINE = re.compile(rb"# (?:captured on|cmdline) +: ")
+_LINES = 200
+
+
+class PerfScript(TextTrace):
+    """One output of perf script."""
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        lines = head.split(b"\n")[:_LINES]
+        return any(_EVENT.match(line) or _HEAD_LINE.match(line) for line in lines)
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "perf-script", TextHead.of_perf_script(path))

@@ -3,13 +3,45 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import hot_in_place
 from collector.codes import CallCode
 from collector.kvm.catalogue import EVENTS
 from collector.pairing import _state as s
+from collector.pairing._calls import abandon
 from collector.pairing._loop import pair
 from collector.pairing._rows import find_thread
-from collector.pairing._waiting import oldest_open, sweep
+from collector.pairing._state import Met, Rows, Tables
 from collector.records import CALL, RECORD, CallArray, RecordArray
+
+
+@hot_in_place
+def oldest_open(threads: Rows) -> int:
+    """Since when the oldest call of ours has been waiting for its exit; 2^62 if none is."""
+    oldest = 1 << 62
+    for at in range(len(threads)):
+        thread = threads[at]
+        if thread.tid != 0 and thread.code != 0 and thread.code != s.OTHER:
+            returned = thread.met & Met.RETURN
+            oldest = min(oldest, thread.ts_ret if returned else thread.ts_enter)
+    return oldest
+
+
+@hot_in_place
+def sweep(tables: Tables, before: int) -> None:
+    """Write down open calls whose return is known from below, and those entered `before`.
+
+    The latter stay unconfirmed even if their exit comes after all. There is room for all threads.
+    """
+    for at in range(len(tables.threads)):
+        thread = tables.threads[at]
+        if thread.tid == 0 or thread.code == 0 or thread.code == s.OTHER:
+            continue
+        if thread.met & Met.RETURN:
+            abandon(tables, thread)
+        elif thread.ts_enter < before:
+            abandon(tables, thread)
+            thread.code, thread.met = s.OTHER, Met.SYS_ENTER
+
 
 MOST_HELD_CALLS = 1 << 19
 """Calls kept waiting for one that does not return; beyond that it is given up as unconfirmed."""

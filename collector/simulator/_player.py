@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
+from time import monotonic
 
 import numpy as np
 
@@ -10,15 +11,42 @@ from app.model.events import effect_time
 from app.model.guest import Certainty, PageState, VmIdentity
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.coverage import Capability, describe_coverage
-from collector.simulator._facts import Advance, Piece
+from collector.simulator._facts import Advance, Piece, split_at
 from collector.simulator._limits import Limits, limited
 from collector.simulator._loss import lose
 from collector.simulator._machine import VM_TYPE_SNP
 from collector.simulator._merge import in_time_order
-from collector.simulator._pace import paced
 from collector.simulator._scenario import Showing
 from collector.simulator._setup import VM_CREATED_NS
+from collector.simulator._stage import NS_PER_SECOND
 from collector.simulator._truth import Ledger, Planted
+
+TICK_SECONDS = 0.25
+"""Four commits a second: a page sees an event within a second of its simulated time."""
+
+
+def paced(pieces: Iterator[Piece], speed: float, stop: Event) -> Iterator[Piece]:
+    """Yield the pieces of each tick when it is over, then `Advance`; return once `stop` is set.
+
+    `speed` is simulated seconds per real one. Contents stay what they are, only cut where ticks
+    end; a tick that began late is made up for.
+    """
+    tick = max(round(TICK_SECONDS * speed * NS_PER_SECOND), 1)
+    started = monotonic()
+    now = 0
+    for piece in pieces:
+        rest: Piece | None = piece
+        while rest is not None:
+            due, rest = split_at(rest, now)
+            if due is not None:
+                yield due
+            if rest is not None:
+                yield Advance(now)
+                now += tick
+                is_over_at = started + now / (speed * NS_PER_SECOND)
+                if stop.wait(max(is_over_at - monotonic(), 0.0)):
+                    return
+
 
 SOURCE = "simulator"
 HOST = "simulated-host"

@@ -9,7 +9,7 @@ import pytest
 from app.model.guest import EventKind, Outcome
 from collector.codes import CallCode
 from collector.importing import format_of
-from collector.importing._perf_script import PerfScript
+from collector.importing._text_trace import PerfScript
 from collector.records import CallArray
 from collector.trace.errors import InputError
 from tests.assemble.checks import Imports, imported

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.capture.inventory._qemu_memory import memslots_of
+from collector.capture.inventory._qmp import memslots_of
 from collector.vm_inventory import FoundMemslot
 
 TREE = """\

@@ -5,9 +5,9 @@ import pytest
 
 from app.model.events import EventArray
 from app.model.guest import EventKind
-from collector.simulator import _pace as pace, blank
+from collector.simulator import _player as pace, blank
 from collector.simulator._facts import Advance
-from collector.simulator._pace import TICK_SECONDS, paced
+from collector.simulator._player import TICK_SECONDS, paced
 
 
 class Clock(Event):

@@ -3,7 +3,7 @@ import zlib
 
 import numpy as np
 
-from app.queries.maps._png import SIGNATURE, encode_png
+from app.queries.maps._raster_image import SIGNATURE, encode_png
 
 
 def chunks(png: bytes) -> dict[bytes, bytes]:

@@ -8,8 +8,17 @@ import numpy.typing as npt
 
 from app.model.guest import GFN_LIMIT, PAGES_PER_2M, Memslot
 from app.model.intervals import Interval, united
-from app.model.pagemap._distinct import distinct
 from app.model.pagemap._rules import Place
+
+
+def distinct(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Ascending. Like np.unique, which imports numpy.ma: a twentieth of a second at every start."""
+    ordered = np.sort(numbers)
+    is_first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    result: npt.NDArray[np.int64] = ordered[is_first]
+    return result
+
 
 FIRST, END, PLACE = range(3)
 """Columns of a cover: first gfn, end gfn (exclusive), transitions.Place."""

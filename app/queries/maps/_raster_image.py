@@ -1,5 +1,7 @@
 """From a raster of numbers to palette indices: what each pixel of the map shows."""
 
+import struct
+import zlib
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -10,7 +12,35 @@ import numpy.typing as npt
 from app.model.raster import Churn, Raster
 from app.queries.maps import _palette as palette
 from app.queries.maps._palette import Theme
-from app.queries.maps._png import encode_png
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+COLOUR_TYPE_PALETTE = 3
+COMPRESSION_LEVEL = 1
+
+
+def encode_png(pixels: npt.NDArray[np.uint8], colours: npt.NDArray[np.uint8]) -> bytes:
+    """Encode palette indices [height, width], row 0 at the top, with RGBA colours [n <= 256, 4]."""
+    height, width = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPE_PALETTE, 0, 0, 0)
+    # Every scan line begins with its filter type; 0 (none) suits indices, which are no gradients.
+    lines = np.zeros((height, width + 1), np.uint8)
+    lines[:, 1:] = pixels
+    return b"".join(
+        (
+            SIGNATURE,
+            chunk(b"IHDR", header),
+            chunk(b"PLTE", colours[:, :3].tobytes()),
+            chunk(b"tRNS", colours[:, 3].tobytes()),
+            chunk(b"IDAT", zlib.compress(lines.data, COMPRESSION_LEVEL)),
+            chunk(b"IEND", b""),
+        )
+    )
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(body, zlib.crc32(kind))
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
+
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

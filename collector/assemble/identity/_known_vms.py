@@ -5,10 +5,20 @@ from dataclasses import replace
 
 from app.model.guest import Certainty, VmIdentity
 from app.store.protocol import RecordingSink
-from collector.assemble.identity._hva_dialects import REGIONS_CONVERT, REGIONS_PIN
-from collector.assemble.identity._live_vm import UNATTRIBUTED, LiveVm
+from collector.assemble.identity._live_vm import UNATTRIBUTED, Caller, LiveVm
 from collector.assemble.identity._names import Names
+from collector.assemble.identity._processes import Processes
 from collector.assemble.memslots import GuestMemfdFile, LiveMemslots
+
+REGIONS_CONVERT = (
+    "KVM_MEMORY_ENCRYPT_REG_REGION takes guest addresses here: it is the conversion itself, as in"
+    " the private-memory series of 2022."
+)
+REGIONS_PIN = (
+    "KVM_MEMORY_ENCRYPT_REG_REGION takes the VMM's own addresses here: it pins memory, as for SEV,"
+    " and converts none."
+)
+
 
 MAY_BE_SEVERAL = (
     "Calls of several VMs may stand under one, or those of one under several: nothing "
@@ -115,3 +125,49 @@ class KnownVms:
         for vm in forgotten:
             self._sink.forget_vm(vm.sink_id)
         return forgotten
+
+
+class Rivals:
+    """`owner` returns the group of a thread, as in Vms."""
+
+    def __init__(self, known: KnownVms, processes: Processes, owner: Callable[[int], int]) -> None:
+        self._known = known
+        self._processes = processes
+        self._owner = owner
+
+    def of(self, vm: LiveVm) -> list[LiveVm]:
+        """Other VMs that may be the same one: a descriptor of the same number names them, and
+        nothing distinguishes the processes that have it."""
+        if vm.process is None:
+            return []
+        return [
+            other
+            for other in self._on_fds(vm.process, vm.fds)
+            if vm.kvm is None or other.kvm is None
+        ]
+
+    def candidates(self, caller: Caller) -> list[LiveVm]:
+        """The VMs, known by calls of others, that a thread may mean by an fd: those of processes
+        that it may be of. Without an fd any of these, and of its own."""
+        if caller.fd >= 0:
+            return self._on_fds(self._owner(caller.tid), {caller.fd})
+        return self.of_whom(caller.tid)
+
+    def of_whom(self, tid: int) -> list[LiveVm]:
+        """The VMs of the thread's process, and of those that it may be of."""
+        return [vm for vm in self._known.live() if self.may_have(tid, vm.process)]
+
+    def may_have(self, tid: int, process: int | None) -> bool:
+        """Whether a VM of that process may be of the thread's."""
+        return process is None or self._processes.may_be_one(self._owner(tid), process)
+
+    def _on_fds(self, owner: int, fds: set[int]) -> list[LiveVm]:
+        """VMs behind one of these numbers in groups of threads that may be of that process."""
+        return [
+            vm
+            for vm in self._known.live()
+            if vm.process is not None
+            and vm.process != owner
+            and not vm.fds.isdisjoint(fds)
+            and self._processes.may_be_one(owner, vm.process)
+        ]

@@ -5,13 +5,11 @@ from dataclasses import replace
 
 from app.model.guest import UNKNOWN_VCPU, Certainty, PageState, VmIdentity
 from app.store.protocol import RecordingSink
-from collector.assemble.identity._creation_hints import CreationHints
-from collector.assemble.identity._known_vms import KnownVms
+from collector.assemble.identity._known_vms import KnownVms, Rivals
 from collector.assemble.identity._live_vm import Caller, LiveVm, OpenFile, Vcpu
-from collector.assemble.identity._open_files import OpenFiles
+from collector.assemble.identity._open_files import CreationHints, OpenFiles
 from collector.assemble.identity._open_losses import OpenLosses
 from collector.assemble.identity._processes import Processes
-from collector.assemble.identity._rivals import Rivals
 from collector.assemble.identity._vmms import VmmOf, Vmms
 
 ONLY_PROCESS = 0

@@ -10,8 +10,8 @@ from pathlib import Path
 from collector.capture.inventory._descriptors import KvmFds, is_vm, kvm_fds
 from collector.capture.inventory._kernel_calls import same_file
 from collector.capture.inventory._memfds import Counting, memfds_of
-from collector.capture.inventory._monitors import with_monitors
 from collector.capture.inventory._processes import is_still, process_ids, vmm_of
+from collector.capture.inventory._qmp import with_monitors
 from collector.capture.inventory._threads import vcpu_threads
 from collector.vm_inventory import Found, FoundStrays, FoundVm, VmmFacts
 

@@ -1,7 +1,9 @@
 """The CPUs of a trace.dat as streams: which are read, from when on, and where they lost events."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from struct import Struct
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ from collector.trace.ring_buffer import (
     EVENT_IDS,
     HEADER,
     ROW_WORDS,
+    Chunk,
     CpuStream,
     DecodePlan,
     SubBufferFormat,
@@ -20,9 +23,85 @@ from collector.trace.ring_buffer import (
 )
 from collector.trace.tracedat._blocks import BlockReader
 from collector.trace.tracedat._border import LARGEST_PAGE, SMALLEST_PAGE
-from collector.trace.tracedat._chunks import read_chunks
+from collector.trace.tracedat._bytes_file import BytesFile
 from collector.trace.tracedat._contents import Contents, CpuData
-from collector.trace.tracedat._losses import CpuLosses, losses_by_cpu
+
+_LINE = re.compile(r"^\s*([A-Za-z ]+?):\s*(\d{1,15})\s*$", re.MULTILINE)
+_OVERRUN = "overrun"  # overwritten before they were read: the next page is marked
+_UNFLAGGED = (
+    "commit overrun",  # written by interrupts while the buffer wrapped around
+    "dropped events",  # not written: the buffer was full and may not be overwritten
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CpuLosses:
+    """Events that a CPU lost: those that a page marks, at least that there were any, and those
+    that none does (rb_move_tail in kernel/trace/ring_buffer.c counts them and goes on)."""
+
+    overrun: int = 0
+    unflagged: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.overrun + self.unflagged
+
+
+def losses_by_cpu(stats: Iterable[str]) -> dict[int, CpuLosses]:
+    """From one stats text per CPU as trace-cmd saves them."""
+    lost: dict[int, CpuLosses] = {}
+    for text in stats:
+        numbers = {name: int(number) for name, number in _LINE.findall(text)}
+        if "CPU" in numbers:
+            unflagged = sum(numbers.get(name, 0) for name in _UNFLAGGED)
+            lost[numbers["CPU"]] = CpuLosses(numbers.get(_OVERRUN, 0), unflagged)
+    return lost
+
+
+PLAIN_PIECE = 1 << 18  # bytes read at once
+
+_COUNT = Struct("<I")  # of chunks
+_SIZES = Struct("<II")  # of a chunk in the file, and of what it holds
+
+MAX_CHUNK = 1 << 27
+"""trace-cmd writes chunks of a few sub-buffers, of which none is larger than 8 MiB (LARGEST_PAGE):
+one that claims more than this is damage."""
+
+
+def read_chunks(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
+    """Yield what can be read, in order, and report where something cannot. Never raises
+    InputError."""
+    pieces = _compressed(blocks, cpu) if cpu.is_compressed else _plain(blocks.file, cpu)
+    try:
+        yield from pieces
+    except InputError as error:
+        yield Chunk(error.offset or cpu.offset, b"", error.reason)
+
+
+def _plain(file: BytesFile, cpu: CpuData) -> Iterator[Chunk]:
+    end = min(cpu.offset + cpu.size, file.size)
+    for offset in range(cpu.offset, end, PLAIN_PIECE):
+        yield Chunk(offset, file.read(offset, min(PLAIN_PIECE, end - offset)))
+    missing = cpu.offset + cpu.size - max(end, cpu.offset)
+    if missing > 0:
+        yield Chunk(file.size, b"", f"the file ends {missing} bytes before the end of CPU data")
+
+
+def _compressed(blocks: BlockReader, cpu: CpuData) -> Iterator[Chunk]:
+    file, offset = blocks.file, cpu.offset + 4
+    (count,) = _COUNT.unpack(file.read(cpu.offset, _COUNT.size))
+    for _ in range(count):
+        packed, unpacked = _SIZES.unpack(file.read(offset, _SIZES.size))
+        if unpacked > MAX_CHUNK:
+            raise InputError(file.path, offset, "the size of a compressed chunk cannot be right")
+        if offset + 8 + packed > file.size:
+            raise InputError(file.path, file.size, "the file ends within a compressed chunk")
+        try:
+            yield Chunk(offset, blocks.read(offset + 8, packed, unpacked))
+        except InputError as error:
+            yield Chunk(offset, b"", error.reason)
+        offset += 8 + packed
+
 
 ALL_BATCHES = 1 << 25  # bytes of sub-buffers held at once, over all CPUs
 LARGEST_BATCH = 1 << 19
