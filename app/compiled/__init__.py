@@ -7,6 +7,14 @@ the hash table (`_hash_table`).
 """
 
 from app.compiled._hash_table import mixed, slot_of
-from app.compiled._loops import constant, hot_in_place, hot_part, signed
+from app.compiled._loops import constant, hot_in_place, hot_part, load_compiler, signed
 
-__all__ = ["constant", "hot_in_place", "hot_part", "mixed", "signed", "slot_of"]
+__all__ = [
+    "constant",
+    "hot_in_place",
+    "hot_part",
+    "load_compiler",
+    "mixed",
+    "signed",
+    "slot_of",
+]

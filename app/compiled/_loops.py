@@ -76,6 +76,12 @@ def hot_part(function: F) -> F:
     return cast(F, HotLoop(function, forceinline=True))
 
 
+def load_compiler() -> None:
+    """Import numba now, for who cannot wait for the first call of a loop: what is imported under a
+    limit on memory may fail in the middle, and ends the process or leaves half a library."""
+    from app.compiled import _compiling  # noqa: F401 -- it imports numba
+
+
 def constant(value: int) -> int:
     """A number that compiled functions hand to each other.
 

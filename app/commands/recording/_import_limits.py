@@ -41,7 +41,10 @@ class Limits:
         before = [(kind, resource.getrlimit(kind)) for kind in kinds]
         if self.memory_bytes:
             # With its libraries: where these find no room, the loader ends the process (ld.so(8)).
-            import_module("app.store.write._writer")
+            from app.compiled import load_compiler
+
+            import_module("app.store.write")
+            load_compiler()
             _lower(resource.RLIMIT_DATA, self.memory_bytes)
         if self.cpu_s:
             signal.signal(signal.SIGXCPU, self._note)
