@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.cli import main
+from collector.capture import doctor
 from collector.capture.choice import Choice
-from collector.capture.doctor import _examination as examination
 from collector.capture.doctor._finding import has, lacks, unknown
 from collector.capture.host_facts import gather
 
@@ -33,9 +33,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 -- a function 
         refused: dict[str, tuple[str, ...]] = {}
         if choice is None:
             refused = {"tracefs": ("CAP_DAC_OVERRIDE",), "bpftrace": ("CAP_BPF",)}
-        result = examination.Examination(gather(), findings, choice, refused)
-        monkeypatch.setattr(examination, "examine", lambda: result)
-        monkeypatch.setattr(examination, "what_is_left", lambda: list(left))
+        result = doctor.Examination(gather(), findings, choice, refused)
+        monkeypatch.setattr(doctor, "examine", lambda: result)
+        monkeypatch.setattr(doctor, "what_is_left", lambda: list(left))
 
     return tell
 
@@ -104,7 +104,7 @@ def test_clean_says_what_it_removed(
     assert "left behind: event probe a/b of process 7, which is gone" in output
     assert "gmemscope doctor --clean removes" in output
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(examination, "clean", lambda: (["tracing instance x"], ["probe y: busy"]))
+    monkeypatch.setattr(doctor, "clean", lambda: (["tracing instance x"], ["probe y: busy"]))
     output = run(monkeypatch, capsys, "--clean")[1]
     assert "removed: tracing instance x" in output
     assert "could not be removed: probe y: busy" in output
