@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from app.queries.inventory import recording_views
+from app.model.guest import Capability
+from app.queries.inventory import coverage_view, recording_views
 from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.read import Reader
@@ -36,3 +37,28 @@ def test_a_recording_of_a_new_host_may_begin_meanwhile(tmp_path: Path) -> None:
     reader.record()
     assert [view.host for view in recording_views(reader)] == ["host-0"]
     engine.dispose()
+
+
+def test_what_an_earlier_version_did_not_ask_for_is_missing(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "gmemscope.db")
+    asked = {one.value: True for one in Capability if one is not Capability.PHASE_MARKS}
+    coverage = {"sees": asked, "missing": []}
+    header = RecordingHeader("old", "simulator", "old", "mono", 0, coverage=coverage)
+    with RecordingWriter(engine, header) as writer:
+        recording_id = writer.recording_id
+    view = coverage_view(Reader(engine), recording_id)
+    engine.dispose()
+    assert view.sees == asked | {"phase-marks": False}
+    (missing,) = view.missing or []
+    assert missing["capability"] == "phase-marks"
+    assert "did not ask" in missing["costs"]
+
+
+def test_a_recording_that_does_not_say_what_it_sees_is_not_made_to(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "gmemscope.db")
+    with RecordingWriter(engine, RecordingHeader("x", "simulator", "x", "mono", 0)) as writer:
+        recording_id = writer.recording_id
+    view = coverage_view(Reader(engine), recording_id)
+    engine.dispose()
+    assert view.sees is None
+    assert view.missing is None

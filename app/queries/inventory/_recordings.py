@@ -6,11 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.model.guest import Capability
 from app.queries.figures import row_id
 from app.store.catalogue import Catalogue, Writing
 from app.store.database import what_is_missing
 from app.store.protocol import Loss
 from app.store.schema import Recording, RecordingState
+
+NOT_ASKED = "The gmemscope that made this recording did not ask for it yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,21 @@ def recording_view(
         lost_events=recording.lost_events + sum(loss.count or 0 for loss in lost),
         losses=recording.losses + len(lost),
         vms=vms,
-        coverage=recording.coverage,
+        coverage=with_later_questions(recording.coverage),
     )
+
+
+def with_later_questions(kept: dict[str, Any]) -> dict[str, Any]:
+    """A recording's coverage; what its gmemscope did not ask for yet is missing, too."""
+    seen: dict[str, bool] = kept.get("sees", {})
+    later = [one.value for one in Capability if one.value not in seen] if "sees" in kept else []
+    if not later:
+        return kept
+    missing = [{"capability": one, "costs": NOT_ASKED} for one in later]
+    return kept | {
+        "sees": seen | dict.fromkeys(later, False),
+        "missing": [*kept.get("missing", ()), *missing],
+    }
 
 
 def behind_ms(recording: Recording) -> int | None:
