@@ -32,8 +32,8 @@ ROOMS = {
         "app.store.catalogue app.store.read app.store.schema"
     ),
     "app.commands.recording": (
-        "app.commands.usage app.compiled app.errors app.queries.inventory app.store.database "
-        "app.store.errors app.store.protocol app.store.read app.store.schema app.store.write "
+        "app.commands.usage app.errors app.queries.inventory app.store.database app.store.errors "
+        "app.store.protocol app.store.read app.store.schema app.store.write "
         "collector.capture.agent collector.capture.choice collector.capture.doctor "
         "collector.capture.host_facts collector.capture.inventory collector.capture.kernel_memory "
         "collector.capture.live collector.capture.privileges collector.importing "
@@ -138,9 +138,9 @@ ROOMS = {
         "app.store.database app.store.errors app.store.schema"
     ),
     "app.store.write": (
-        "app.model.events app.model.guest app.model.pagemap app.model.stats app.store.checksums "
-        "app.store.codecs app.store.database app.store.errors app.store.protocol app.store.schema "
-        "app.store.segments"
+        "app.compiled app.model.events app.model.guest app.model.pagemap app.model.stats "
+        "app.store.checksums app.store.codecs app.store.database app.store.errors "
+        "app.store.protocol app.store.schema app.store.segments"
     ),
     "collector": "app.model.events app.model.guest collector.kvm.catalogue",
     "collector.assemble": (

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
@@ -41,9 +40,8 @@ class Limits:
         before = [(kind, resource.getrlimit(kind)) for kind in kinds]
         if self.memory_bytes:
             # With its libraries: where these find no room, the loader ends the process (ld.so(8)).
-            from app.compiled import load_compiler
+            from app.store.write import load_compiler
 
-            import_module("app.store.write")
             load_compiler()
             _lower(resource.RLIMIT_DATA, self.memory_bytes)
         if self.cpu_s:

@@ -3,8 +3,10 @@ segments and stored in one transaction. Small segments of a live recording are m
 ones.
 """
 
+from app.compiled import load_compiler
 from app.store.write._writer import RecordingWriter
 
 __all__ = [
     "RecordingWriter",
+    "load_compiler",
 ]
