@@ -1,4 +1,4 @@
-"""Connections that say nothing, too little, or take nothing: none of them keeps others out."""
+"""Connections that send nothing, too little, or take nothing: none of them keeps others out."""
 
 import asyncio
 import contextlib
@@ -142,7 +142,7 @@ def test_headers_that_never_end_end_the_connection(hasty: Served) -> None:
     assert answer.startswith(b"HTTP/1.1 408 ") or answer == b""
 
 
-def test_half_a_request_is_told_that_it_came_too_late(hasty: Served) -> None:
+def test_half_a_request_is_answered_with_a_timeout(hasty: Served) -> None:
     with hasty.connect(b"GET /healthz HT") as client:
         assert rest_of(client).startswith(b"HTTP/1.1 408 ")
 
@@ -252,7 +252,7 @@ def test_a_stream_of_news_outlives_every_limit(hasty: Served) -> None:
         assert len(hasty.server.server_state.connections) == 1
 
 
-def test_beyond_the_limit_is_told_so_and_room_is_used_again(serve: Callable[..., Served]) -> None:
+def test_beyond_the_limit_is_refused_and_room_is_used_again(serve: Callable[..., Served]) -> None:
     served = serve(connection_limit=4)
     request = f"GET {STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     streams = [served.connect(request) for _ in range(3)]
@@ -448,7 +448,7 @@ def child(small_database: Path, tmp_path: Path) -> Iterator[Child]:
             process.terminate()
 
 
-def test_a_server_out_of_descriptors_says_so_once_and_goes_on_when_it_has_some(
+def test_a_server_out_of_descriptors_reports_it_once_and_goes_on_when_it_has_some(
     child: Child,
 ) -> None:
     pid = child.process.pid

@@ -27,13 +27,13 @@ LOSSES = (
 
 
 @pytest.fixture
-def told(tmp_path: Path, serve: Serve) -> dict[str, Any]:
-    """What is told of a live recording with counters, host facts and losses."""
+def coverage(tmp_path: Path, serve: Serve) -> dict[str, Any]:
+    """What REST answers of a live recording with counters, host facts and losses."""
     path = tmp_path / "live.db"
     engine = open_database(path)
-    coverage = describe_coverage({Capability.CONVERSIONS: True}, events={"kvm:x": 3})
-    coverage |= {"host": {"kernel": {"release": "6.0"}}, "collector": {"events": 4}}
-    header = RecordingHeader("live", "tracefs", "h", "mono", 0, coverage=coverage)
+    described = describe_coverage({Capability.CONVERSIONS: True}, events={"kvm:x": 3})
+    described |= {"host": {"kernel": {"release": "6.0"}}, "collector": {"events": 4}}
+    header = RecordingHeader("live", "tracefs", "h", "mono", 0, coverage=described)
     with RecordingWriter(engine, header, is_live=True) as writer:
         for loss in LOSSES:
             writer.add_loss(loss)
@@ -45,20 +45,20 @@ def told(tmp_path: Path, serve: Serve) -> dict[str, Any]:
         return dict(answer.json())
 
 
-def test_what_was_recorded_is_known(told: dict[str, Any]) -> None:
-    assert (told["recording"], told["source"], told["is_live"]) == (1, "tracefs", False)
-    assert told["sees"]["conversions"] is True
-    costs = {spot["capability"]: spot["costs"] for spot in told["missing"]}
+def test_what_was_recorded_is_known(coverage: dict[str, Any]) -> None:
+    assert (coverage["recording"], coverage["source"], coverage["is_live"]) == (1, "tracefs", False)
+    assert coverage["sees"]["conversions"] is True
+    costs = {spot["capability"]: spot["costs"] for spot in coverage["missing"]}
     assert costs["memslots"] == COST_OF_MISSING[Capability.MEMSLOTS]
-    assert told["events"] == {"kvm:x": 3}
-    assert told["host"]["kernel"]["release"] == "6.0"
-    assert told["collector"] == {"events": 4}
+    assert coverage["events"] == {"kvm:x": 3}
+    assert coverage["host"]["kernel"]["release"] == "6.0"
+    assert coverage["collector"] == {"events": 4}
 
 
-def test_losses_are_summed_by_source_and_cpu(told: dict[str, Any]) -> None:
-    assert told["lost_events"] == 12
+def test_losses_are_summed_by_source_and_cpu(coverage: dict[str, Any]) -> None:
+    assert coverage["lost_events"] == 12
     keys = ("source", "cpu", "stretches", "events", "uncounted", "from", "to")
-    assert [tuple(loss[key] for key in keys) for loss in told["losses"]] == [
+    assert [tuple(loss[key] for key in keys) for loss in coverage["losses"]] == [
         ("bpftrace", None, 1, 0, 1, 50, 60),
         ("tracefs", 0, 1, 7, 0, 300, 400),
         ("tracefs", 1, 2, 5, 1, 100, 600),
@@ -66,11 +66,11 @@ def test_losses_are_summed_by_source_and_cpu(told: dict[str, Any]) -> None:
 
 
 def test_what_a_recording_does_not_say_is_null(client: httpx.Client) -> None:
-    told = client.get("/api/v1/recordings/1/coverage").json()
-    assert told["missing"] == [{"capability": "page-faults", "costs": "no faults"}]
-    unsaid = ("sees", "conversion_ranges", "events", "unused_events", "host", "collector")
-    assert {key: told[key] for key in unsaid} == dict.fromkeys(unsaid)
-    assert told["losses"] == [
+    coverage = client.get("/api/v1/recordings/1/coverage").json()
+    assert coverage["missing"] == [{"capability": "page-faults", "costs": "no faults"}]
+    not_described = ("sees", "conversion_ranges", "events", "unused_events", "host", "collector")
+    assert {key: coverage[key] for key in not_described} == dict.fromkeys(not_described)
+    assert coverage["losses"] == [
         {
             "source": "ring buffer",
             "cpu": 1,
@@ -101,7 +101,7 @@ def test_counters_of_who_records_now_are_metrics(tmp_path: Path, serve: Serve) -
 def test_a_collector_that_works_on_is_behind_by_as_long_as_it_tells_nothing(
     tmp_path: Path, serve: Serve
 ) -> None:
-    """It told a minute ago, at 5 s of the recording, whose first 2 s had been stored by then."""
+    """It reported a minute ago, at 5 s of the recording; the first 2 s had been stored by then."""
     path = tmp_path / "late.db"
     engine = open_database(path)
     minute_ago_ms = time.time_ns() // 10**6 - 60_000
@@ -115,8 +115,8 @@ def test_a_collector_that_works_on_is_behind_by_as_long_as_it_tells_nothing(
             assert coverage["behind_ms"] >= 63_000
             assert client.get("/api/v1/recordings/1").json()["behind_ms"] >= 63_000
             lines = client.get("/metrics").text.splitlines()
-            told = [line for line in lines if line.startswith("gmemscope_collector_lag_seconds{")]
-            assert float(told[0].rpartition(" ")[2]) >= 63
+            lags = [line for line in lines if line.startswith("gmemscope_collector_lag_seconds{")]
+            assert float(lags[0].rpartition(" ")[2]) >= 63
             page = client.get("/recordings/1/coverage/now").text
             assert "behind what happens" in page
             assert 'class="bad"' in page

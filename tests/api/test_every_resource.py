@@ -118,7 +118,7 @@ def test_a_resource_answers_to_get_and_head_alike(every: httpx.Client, path: str
     }
     head = every.head(filled(path), params=query)
     assert (head.status_code, head.content) == (200, b"")
-    if path not in ("/metrics", "/api/v1/vms", "/api/v1/vms/{vm_id}"):  # tell the time
+    if path not in ("/metrics", "/api/v1/vms", "/api/v1/vms/{vm_id}"):  # depend on the time
         assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
 
 
@@ -146,7 +146,7 @@ def test_pages_files_and_the_description_answer_to_head(every: httpx.Client, pat
     assert head.headers["content-type"] == got.headers["content-type"]
 
 
-def test_head_of_what_is_not_there_says_so(every: httpx.Client) -> None:
+def test_head_of_what_is_not_there_is_not_found(every: httpx.Client) -> None:
     for path in ("/api/v1/vms/99", "/nothing", "/static/nothing"):
         assert every.head(path).status_code == 404
 

@@ -147,7 +147,7 @@ def test_one_that_waits_is_cancelled_without_its_turn(client: httpx.Client) -> N
     assert ended(client, first)["state"] == "done"
 
 
-def test_a_process_that_is_killed_says_what_was_kept(client: httpx.Client) -> None:
+def test_a_process_that_is_killed_reports_what_was_kept(client: httpx.Client) -> None:
     location = send(client, "killed.txt", LONG)
     os.kill(process_of(client, location), signal.SIGKILL)
     job = ended(client, location)

@@ -10,7 +10,7 @@ import pytest
 CLOCK_START = "1000000000000"
 
 
-def test_a_recording_says_what_it_is(client: httpx.Client) -> None:
+def test_a_recording_is_described(client: httpx.Client) -> None:
     answer = client.get("/api/v1/recordings").json()
 
     (recording,) = answer["items"]
@@ -43,7 +43,7 @@ def test_a_recording_says_what_it_is(client: httpx.Client) -> None:
     assert client.get("/api/v1/recordings/1").json() == {**recording, "uuid": uuid}
 
 
-def test_losses_are_told_where_they_were(client: httpx.Client) -> None:
+def test_losses_have_the_times_they_were_met(client: httpx.Client) -> None:
     loss = {"from": 850, "to": 860, "count": 3, "cpu": 1, "source": "ring buffer"}
 
     assert client.get("/api/v1/recordings/1/losses").json()["items"] == [loss]

@@ -187,7 +187,7 @@ def test_wrong_tokens_are_slowed_down_and_right_ones_never(
         assert enter(client).status_code == 303
 
 
-def test_only_a_proxy_that_is_trusted_says_who_asks_and_that_there_is_tls(
+def test_only_a_trusted_proxy_states_who_asks_and_that_there_is_tls(
     serve: Serve, guarded: Settings
 ) -> None:
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}

@@ -1,4 +1,4 @@
-"""Two VMMs that ran before the trace, both with VM fd 5: it is said wherever their VMs stand."""
+"""Two VMMs that ran before the trace, both with VM fd 5: what names their VMs states it."""
 
 import lzma
 from collections.abc import Callable, Iterator
@@ -34,14 +34,14 @@ def client(serve_module: Serve, database: str) -> Iterator[httpx.Client]:
         yield opened
 
 
-def test_list_says_so(database: str) -> None:
+def test_list_states_it(database: str) -> None:
     result = CliRunner().invoke(cli.app, ["list", "--database", database])
     lines = [line for line in result.output.splitlines() if " vm " in line]
     assert len(lines) == 2
     assert all(WORDS in line for line in lines)
 
 
-def test_rest_says_so(client: httpx.Client) -> None:
+def test_rest_states_it(client: httpx.Client) -> None:
     assert [vm["may_be_several"] for vm in client.get("/api/v1/vms").json()["items"]] == [True] * 2
     doubts = client.get("/api/v1/vms/1/events", params={"kind": "doubt"}).json()["items"]
     assert {event["outcome"] for event in doubts} == {"unconfirmed"}
@@ -49,7 +49,7 @@ def test_rest_says_so(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("page", ["/", "/recordings/1", "/vms/1", "/vms/1/report"])
-def test_pages_say_so(client: httpx.Client, page: str) -> None:
+def test_pages_state_it(client: httpx.Client, page: str) -> None:
     answer = client.get(page)
     assert answer.status_code == 200
     assert f"{WORDS} VMs" in answer.text

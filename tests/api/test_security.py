@@ -79,7 +79,9 @@ def test_without_the_token_only_the_health_is_known(serve: Serve, guarded: Setti
         assert wrong.status_code == 401
 
 
-def test_with_the_token_everything_is_told_under_any_name(serve: Serve, guarded: Settings) -> None:
+def test_with_the_token_everything_is_answered_under_any_name(
+    serve: Serve, guarded: Settings
+) -> None:
     with serve(guarded) as client:
         asked = client.get("/api/v1/vms", headers={**BEARER, "Host": "dashboard.example"})
         assert asked.status_code == 200

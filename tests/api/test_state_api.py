@@ -80,7 +80,7 @@ def test_where_no_memslot_is_known_the_pages_named_are_shown(client: httpx.Clien
     assert answer["runs"] == [{"gfn": 0x10, "npages": 2, "gpa": "0x10000", "state": "private"}]
 
 
-def test_the_answer_is_what_openapi_says(client: httpx.Client) -> None:
+def test_the_answer_is_what_openapi_describes(client: httpx.Client) -> None:
     State.model_validate_json(client.get("/api/v1/vms/1/state").text, strict=True)
 
 

@@ -35,7 +35,7 @@ def test_buckets_count_calls_and_end_with_states(client: httpx.Client) -> None:
 
 
 def test_a_filter_and_a_gpa_window_leave_counts_of_what_they_leave(client: httpx.Client) -> None:
-    def told(query: str) -> dict[str, list[int]]:
+    def answer_to(query: str) -> dict[str, list[int]]:
         url = f"/api/v1/vms/1/timeline?from=0&to=1000&buckets=5&{query}"
         answer: dict[str, list[int]] = client.get(url).json()
         del answer["losses"]
@@ -48,13 +48,13 @@ def test_a_filter_and_a_gpa_window_leave_counts_of_what_they_leave(client: httpx
         name: EXPECTED[name] for name in ("edges", "private", "shared", "unknown", "mixed_2m")
     }
     shared = {"to_shared": [0, 2, 0, 0, 0], "noop": [0, 1, 0, 0, 0]}
-    assert told("direction=shared&outcome=applied&kind=conversion") == (
+    assert answer_to("direction=shared&outcome=applied&kind=conversion") == (
         nothing | states | shared | {"pages_to_shared": [0, 16, 0, 0, 0]}
     )
-    assert told("gpa_from=0x2_0000_0000") == (
+    assert answer_to("gpa_from=0x2_0000_0000") == (
         nothing | states | {"to_private": [0, 0, 0, 1, 0], "pages_to_private": [0, 0, 0, 2, 0]}
     )
-    assert told("tid=9") == nothing | states
+    assert answer_to("tid=9") == nothing | states
 
 
 def test_by_default_it_is_the_whole_life(client: httpx.Client) -> None:

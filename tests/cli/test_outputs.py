@@ -1,4 +1,4 @@
-"""Files that a command writes where it is told to."""
+"""Files that a command writes where it is asked to."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One figure, wherever it appears: pages, reports, commands, JSON and metrics say the same."""
+"""One figure, wherever it appears: the same on pages, in reports, commands, JSON and metrics."""
 
 import json
 import re
@@ -29,8 +29,8 @@ FILES = (
 )
 
 
-class Told:
-    """What every way to ask says of one recording."""
+class Answers:
+    """The answers of every interface about one recording."""
 
     summary: dict[str, Any]
 
@@ -69,38 +69,38 @@ Made = Callable[[Path], None]
 
 
 @pytest.fixture(scope="module", params=(*FILES, "simulated"))
-def told(
+def answers(
     request: pytest.FixtureRequest, recordings: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Any:  # noqa: ANN401 -- a generator of Told
-    database = tmp_path_factory.mktemp("told") / "gmemscope.db"
+) -> Any:  # noqa: ANN401 -- a generator of Answers
+    database = tmp_path_factory.mktemp("answers") / "gmemscope.db"
     what: tuple[str, ...] = ("simulate", "boot-and-storm", "--seed", "5")
     if request.param != "simulated":
         what = ("import", str(recordings / request.param))
     command = (sys.executable, "-m", "app.cli", *what, "--json", "--database", str(database))
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     with serving(Settings(database_url=str(database))) as client:
-        told = Told(database, client)
-        told.summary = json.loads(made.stdout)
-        yield told
+        answers = Answers(database, client)
+        answers.summary = json.loads(made.stdout)
+        yield answers
 
 
-def plain(said: str) -> str:
+def plain(printed_text: str) -> str:
     """Without thin spaces and commas between digits."""
-    return re.sub(r"(?<=\d)[\u2009,](?=\d)", "", said)
+    return re.sub(r"(?<=\d)[\u2009,](?=\d)", "", printed_text)
 
 
 def known(part: dict[str, Any], name: str, write: Callable[[Any], str]) -> str:
-    """A figure of JSON as pages must say it."""
+    """A figure of JSON as pages must show it."""
     if part[name] is None:
         return "not recorded"
     return ("at least " if name in part["at_least"] else "") + write(part[name])
 
 
-def test_a_storm_is_the_same_on_its_page_in_lists_reports_and_commands(told: Told) -> None:
-    for vm in told.vms():
-        listed = told.page(f"/vms/{vm['id']}/storms?{QUERY}")
-        lines = plain(told.run("storms", str(vm["id"]), *OPTIONS)).splitlines()
-        for storm in told.storms(vm["id"]):
+def test_a_storm_is_the_same_on_its_page_in_lists_reports_and_commands(answers: Answers) -> None:
+    for vm in answers.vms():
+        listed = answers.page(f"/vms/{vm['id']}/storms?{QUERY}")
+        lines = plain(answers.run("storms", str(vm["id"]), *OPTIONS)).splitlines()
+        for storm in answers.storms(vm["id"]):
             length = text.duration(storm["to"] - storm["from"])
             rate, peak = (text.rate(storm[name]) for name in ("per_second", "peak_per_second"))
             changed = known(storm, "pages_changed", text.count)
@@ -116,14 +116,14 @@ def test_a_storm_is_the_same_on_its_page_in_lists_reports_and_commands(told: Tol
             line = next(line for line in lines if f" {storm['id']} " in line)
             assert f"  {length}  {storm['calls']} {storm['kind']}, {plain(rate)}" in line
             assert f"(peak {plain(peak)} in 134 ms)" in line
-            check_in_full(told, vm["id"], storm, peak)
+            check_in_full(answers, vm["id"], storm, peak)
 
 
-def check_in_full(told: Told, vm: int, storm: dict[str, Any], peak: str) -> None:
-    page = told.page(f"/vms/{vm}/storms/{storm['id']}?{QUERY}")
-    report = told.page(f"/vms/{vm}/report?storm={storm['id']}&{QUERY}")
-    answer = told.rest(f"/vms/{vm}/storms/{storm['id']}?{QUERY}")
-    printed = json.loads(told.run("storms", str(vm), "--storm", storm["id"], "--json", *OPTIONS))
+def check_in_full(answers: Answers, vm: int, storm: dict[str, Any], peak: str) -> None:
+    page = answers.page(f"/vms/{vm}/storms/{storm['id']}?{QUERY}")
+    report = answers.page(f"/vms/{vm}/report?storm={storm['id']}&{QUERY}")
+    answer = answers.rest(f"/vms/{vm}/storms/{storm['id']}?{QUERY}")
+    printed = json.loads(answers.run("storms", str(vm), "--storm", storm["id"], "--json", *OPTIONS))
     assert answer == printed
     assert answer["storm"] == storm
     for each in (page, report):
@@ -135,7 +135,7 @@ def check_in_full(told: Told, vm: int, storm: dict[str, Any], peak: str) -> None
         assert (facts["requested"], facts["failed"]) == (storm["calls"], storm["failed"])
         assert facts["per_second"] == storm["per_second"]
         assert answer["facts"]["pages"]["changed"] == storm["pages_changed"]
-    check_command(told.run("storms", str(vm), "--storm", storm["id"], *OPTIONS), answer["facts"])
+    check_command(answers.run("storms", str(vm), "--storm", storm["id"], *OPTIONS), answer["facts"])
 
 
 def check_cards(page: PageText, facts: dict[str, Any]) -> None:
@@ -167,32 +167,32 @@ def check_cards(page: PageText, facts: dict[str, Any]) -> None:
         ]
 
 
-def check_command(said: str, facts: dict[str, Any]) -> None:
+def check_command(printed_text: str, facts: dict[str, Any]) -> None:
     calls, pages, latency = facts["calls"], facts["pages"], facts["latency"]
-    said = plain(said)
-    assert f"{calls['requested']} requested: {calls['applied']} applied" in said
-    assert f"{calls['failed']} failed, {calls['unconfirmed']} unconfirmed" in said
+    printed_text = plain(printed_text)
+    assert f"{calls['requested']} requested: {calls['applied']} applied" in printed_text
+    assert f"{calls['failed']} failed, {calls['unconfirmed']} unconfirmed" in printed_text
     if pages["changed"] is not None:
-        assert f"{known(pages, 'changed', str)} pages changed" in said
+        assert f"{known(pages, 'changed', str)} pages changed" in printed_text
     if latency["calls"]:
         p50, total = (known(latency, n, text.duration) for n in ("p50_ns", "total_ns"))
-        assert f"latency p50 {p50}," in said
-        assert f"; {total} in all" in said
+        assert f"latency p50 {p50}," in printed_text
+        assert f"; {total} in all" in printed_text
 
 
-def test_a_vms_counts_are_the_same_everywhere(told: Told) -> None:
-    recording = told.page("/recordings/1")
-    listed = plain(told.run("list")).splitlines()
-    home = told.page("/")
-    samples = told.raw("/metrics")
-    for vm in told.vms():
+def test_a_vms_counts_are_the_same_everywhere(answers: Answers) -> None:
+    recording = answers.page("/recordings/1")
+    listed = plain(answers.run("list")).splitlines()
+    home = answers.page("/")
+    samples = answers.raw("/metrics")
+    for vm in answers.vms():
         counts, totals = vm["conversions"], vm["totals"]
         changed = known(counts, "effective_pages", text.count)
         names = (vm["name"], f"{vm['name']}, may be several VMs")
         row = next(row for row in recording.rows if row and row[0] in names)
         outcomes = [counts[name] for name in ("requested", "applied", "failed", "unconfirmed")]
         assert row[5:10] == [*map(text.count, outcomes), changed]
-        report = told.page(f"/vms/{vm['id']}/report")
+        report = answers.page(f"/vms/{vm['id']}/report")
         assert f"page changes: {changed}" in report.cards["conversions"][0]
         assert report.cards["conversions"][0].startswith(
             f"{text.count(counts['requested'])} requested"
@@ -202,7 +202,7 @@ def test_a_vms_counts_are_the_same_everywhere(told: Told) -> None:
             assert f"{state} {pages}" in report.cards["at the end"][0]
         line = next(line for line in listed if f" vm {vm['id']}  " in line)
         assert f"{counts['requested']} conversions ({counts['failed']} failed)" in line
-        lanes = told.rest(f"/vms/{vm['id']}/timeline?buckets=7")
+        lanes = answers.rest(f"/vms/{vm['id']}/timeline?buckets=7")
         assert sum(lanes["failed"]) == counts["failed"]
         assert sum(lanes["uncertain"]) == counts["uncertain"]
         assert sum(lanes["to_unknown"]) == counts["to_unknown"]
@@ -217,30 +217,30 @@ def test_a_vms_counts_are_the_same_everywhere(told: Told) -> None:
         assert any(text.count(counts["requested"]) in row for row in home.rows)
 
 
-def test_a_recording_is_summed_up_the_same_everywhere(told: Told) -> None:
-    strays = told.rest("/vms?unattributed=true")["items"]
+def test_a_recording_is_summed_up_the_same_everywhere(answers: Answers) -> None:
+    strays = answers.rest("/vms?unattributed=true")["items"]
     counts = [vm["conversions"] for vm in strays]
-    summed = told.summary["conversions"]
+    summed = answers.summary["conversions"]
     for name in ("requested", "applied", "failed", "unconfirmed", "to_unknown", "uncertain"):
         assert summed[name] == sum(each[name] for each in counts), name
-    recording = told.rest("/recordings/1")
-    assert told.summary["lost_events"] == recording["lost_events"]
+    recording = answers.rest("/recordings/1")
+    assert answers.summary["lost_events"] == recording["lost_events"]
     if recording["losses"]:
         lost = text.lost(recording["lost_events"], recording["losses"])
-        assert lost in told.page("/recordings/1").text.lower()
-        assert lost in told.page("/vms/1/report").text.lower()
+        assert lost in answers.page("/recordings/1").text.lower()
+        assert lost in answers.page("/vms/1/report").text.lower()
 
 
-def test_a_stretch_is_what_its_storm_is(told: Told) -> None:
-    for vm in told.vms():
-        for storm in told.storms(vm["id"]):
+def test_a_stretch_is_what_its_storm_is(answers: Answers) -> None:
+    for vm in answers.vms():
+        for storm in answers.storms(vm["id"]):
             window = f"from={storm['from']}&to={storm['to']}"
-            stretch = told.rest(f"/vms/{vm['id']}/stretch?{window}")
-            full = told.rest(f"/vms/{vm['id']}/storms/{storm['id']}?{QUERY}")["facts"]
+            stretch = answers.rest(f"/vms/{vm['id']}/stretch?{window}")
+            full = answers.rest(f"/vms/{vm['id']}/storms/{storm['id']}?{QUERY}")["facts"]
             assert stretch == full
-            page = told.page(f"/vms/{vm['id']}/stretch?{window}")
+            page = answers.page(f"/vms/{vm['id']}/stretch?{window}")
             check_cards(page, stretch)
-            lanes = told.rest(f"/vms/{vm['id']}/timeline?{window}&buckets=1")
+            lanes = answers.rest(f"/vms/{vm['id']}/timeline?{window}&buckets=1")
             assert lanes["noop"][0] == stretch["calls"]["noop"]
             assert sum(lanes["uncertain"]) == stretch["calls"]["uncertain"]
             assert sum(lanes["unplaced"]) == stretch["calls"]["unplaced"]

@@ -1,4 +1,4 @@
-"""What goes wrong is said where the person looks."""
+"""What goes wrong is shown where the person looks."""
 
 from collections.abc import Callable
 from pathlib import Path

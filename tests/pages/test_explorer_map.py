@@ -1,4 +1,4 @@
-"""The explorer draws what REST says, and asks for exactly what it shows."""
+"""The explorer draws what REST answers, and asks for exactly what it shows."""
 
 import re
 from collections.abc import Callable

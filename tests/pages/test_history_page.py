@@ -1,4 +1,4 @@
-"""Pages that compare two moments and tell the life of a page."""
+"""Pages that compare two moments and show the life of a page."""
 
 from collections.abc import Callable
 

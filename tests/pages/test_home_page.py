@@ -1,4 +1,4 @@
-"""The first page lists what there is, or says how to get something."""
+"""The first page lists what there is, or states how to get something."""
 
 import re
 import time

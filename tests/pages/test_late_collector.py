@@ -1,4 +1,4 @@
-"""A collector that is behind what happens: pages say by how much."""
+"""A collector that is behind what happens: pages show by how much."""
 
 import re
 import time

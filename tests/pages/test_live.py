@@ -1,4 +1,4 @@
-"""What is being recorded appears without a reload; what no longer comes is said, with its age."""
+"""What is being recorded appears without a reload; what no longer comes is marked, with its age."""
 
 import re
 import signal
@@ -58,7 +58,7 @@ def open_live_vm(open_page: OpenPage, url: str) -> Page:
 
 
 def silent_s(page: Page) -> int:
-    """For how long nothing has come, as the page says it."""
+    """For how long nothing has come, as the page shows it."""
     found = SILENT.search(page.locator("#age").inner_text())
     assert found is not None
     return int(found.group(1))

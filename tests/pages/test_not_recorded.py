@@ -1,4 +1,4 @@
-"""A recording without the ranges of conversions: what is drawn and said of what it lacks."""
+"""A recording without the ranges of conversions: what is drawn and written of what it lacks."""
 
 import json
 import re

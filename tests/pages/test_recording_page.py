@@ -1,4 +1,4 @@
-"""A recording's page says what it can show, what it cannot, and what that costs."""
+"""A recording's page states what the recording can show, what it cannot, and what that costs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

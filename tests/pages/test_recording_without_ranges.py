@@ -1,4 +1,4 @@
-"""A plain trace of system calls: pages say what is not recorded."""
+"""A plain trace of system calls: pages name what is not recorded."""
 
 from collections.abc import Callable, Iterator
 from http import HTTPStatus

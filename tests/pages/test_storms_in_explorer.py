@@ -1,4 +1,4 @@
-"""The explorer says that there are storms, shows where, and goes from one to the next."""
+"""The explorer shows that there are storms, where, and goes from one to the next."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The pages of storms say what was found, and lead to it."""
+"""The pages of storms show what was found, and lead to it."""
 
 import re
 from collections.abc import Callable

@@ -182,9 +182,9 @@ def test_of_a_simulated_guest_with_storms_nothing_gets_out(
 
 
 @pytest.fixture
-def told_on(stormy: Path, tmp_path: Path) -> Reader:
+def full(stormy: Path, tmp_path: Path) -> Reader:
     """The same, where everything that can hold a text holds one that must not get out."""
-    path = tmp_path / "told.db"
+    path = tmp_path / "full.db"
     with closing(sqlite3.connect(stormy)) as source, closing(sqlite3.connect(path)) as copy:
         source.backup(copy)
     engine = open_database(str(path))
@@ -226,18 +226,18 @@ def told_on(stormy: Path, tmp_path: Path) -> Reader:
     return Reader(engine)
 
 
-def test_no_text_of_a_recording_gets_out(told_on: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    (vm,) = told_on.vms()
-    text = check(told_on, vm, monkeypatch)
+def test_no_text_of_a_recording_gets_out(full: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vm,) = full.vms()
+    text = check(full, vm, monkeypatch)
     assert "zz" not in text
     numbers = {777_777_777_777, 31_415_926, 271_828_182_845, 161_803, 141_421_356}
     assert not numbers & whole_numbers(text)
     assert "kernel 6.12.117<" in text
     assert "<p>unmaps. What each costs" in text
     assert "the texts of 1 note" in text
-    plain = build.build_report(told_on, vm, None, redact=False)
-    for told in ("zz-host", "zz-vm", "zz-reason", "zz-note", "zz-house1", "777777777777"):
-        assert told in plain, f"{told} would have been left out anyway"
+    plain = build.build_report(full, vm, None, redact=False)
+    for text in ("zz-host", "zz-vm", "zz-reason", "zz-note", "zz-house1", "777777777777"):
+        assert text in plain, f"{text} would have been left out anyway"
 
 
 def parts_of(kind: Any) -> Iterator[type]:  # noqa: ANN401 -- a type as it is written
@@ -251,14 +251,14 @@ def parts_of(kind: Any) -> Iterator[type]:  # noqa: ANN401 -- a type as it is wr
 
 
 def test_every_field_of_a_report_has_a_rule() -> None:
-    """A new one is left out until somebody says that it may be told."""
+    """A new one is left out until somebody lists it."""
     for part in set(parts_of(Report)):
         assert set(RULES[part]) == {field.name for field in fields(part)}, part.__name__
 
 
 @dataclass(frozen=True)
 class Louder(LossView):
-    """With a field more, as somebody would add it, and who said it."""
+    """With a field more, as somebody would add it."""
 
     whose: str = "zz-host"
     wall_ns: int = 1_777_777_777_777_777_777

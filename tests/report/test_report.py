@@ -32,7 +32,7 @@ def test_it_is_one_file_that_fetches_nothing(report: Write) -> None:
     assert "url(" not in re.sub(r"url\(#hatch\)", "", text)
 
 
-def test_it_says_what_the_storm_was_and_where_the_figures_come_from(
+def test_it_states_what_the_storm_was_and_where_the_figures_come_from(
     report: Write, stormy: Path
 ) -> None:
     text = without_library(report())
@@ -113,7 +113,7 @@ def test_what_cannot_be_written_is_said(stormy: Path, tmp_path: Path) -> None:
     assert "No such file" in str(result.exception)
 
 
-def test_without_the_browsers_library_it_says_how_to_get_it(
+def test_without_the_browsers_library_it_states_how_to_get_it(
     stormy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "PLOTLY", tmp_path / "plotly.min.js")

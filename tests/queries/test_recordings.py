@@ -1,4 +1,4 @@
-"""What is said of recordings, also while others are being made."""
+"""What recordings show, also while others are being made."""
 
 from pathlib import Path
 

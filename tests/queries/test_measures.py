@@ -1,4 +1,4 @@
-"""A map that would be empty says why, and says nothing where it would not be."""
+"""A map that would be empty states why, and nothing where it would not be."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is said of a VM's conversions, those of VMs stored by earlier versions among them."""
+"""The line of a VM's conversions, those of VMs stored by earlier versions among them."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def vm(**counts: int | dict[str, int] | None) -> Vm:
 
 
 @pytest.mark.parametrize(
-    ("uncertain", "pages", "told"),
+    ("uncertain", "pages", "ending"),
     [
         (0, 7, "7 pages changed"),
         (0, 0, "0 pages changed"),
@@ -21,12 +21,12 @@ def vm(**counts: int | dict[str, int] | None) -> Vm:
         (None, 0, "which pages changed is not recorded"),
     ],
 )
-def test_pages_changed_are_told_as_far_as_they_are_known(
-    uncertain: int | None, pages: int, told: str
+def test_pages_changed_are_ending_as_far_as_they_are_known(
+    uncertain: int | None, pages: int, ending: str
 ) -> None:
     counts = conversion_counts([vm(to_unknown=0, uncertain=uncertain, effective_pages=pages)])
     assert counts.uncertain == uncertain
-    assert conversions_line(counts).endswith(told)
+    assert conversions_line(counts).endswith(ending)
 
 
 def test_of_several_vms_one_that_leaves_open_makes_the_sum_a_lower_bound() -> None:

@@ -48,16 +48,16 @@ def test_rows_are_the_cells_that_hold_anything(recorded: tuple[Reader, Vm]) -> N
         assert unkept[name].null_count == len(unkept) > 0
 
 
-def test_cells_that_conversions_may_have_met_do_not_say_none(recorded: tuple[Reader, Vm]) -> None:
+def test_cells_that_conversions_may_have_met_are_null_not_0(recorded: tuple[Reader, Vm]) -> None:
     reader, vm = recorded
     layout = map_layout(reader, vm, MapQuery(None, None, None, None, WIDTH, HEIGHT))
     raster = Rasters(reader).draw(vm, layout)
     everywhere = np.ones(layout.width, np.int64)
     table = pa.Table.from_batches(cell_batches(layout, raster, None, everywhere, has_faults=True))
-    told = table["conversions"].to_pylist()
-    assert 0 not in told
-    assert None in told
-    assert any(told)
+    counts = table["conversions"].to_pylist()
+    assert 0 not in counts
+    assert None in counts
+    assert any(counts)
 
 
 def test_a_tall_map_is_few_batches_and_none_is_large(recorded: tuple[Reader, Vm]) -> None:

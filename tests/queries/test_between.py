@@ -1,4 +1,4 @@
-"""The events between two moments against all events and changes of that time, told one by one."""
+"""The events between two moments against all events and changes of that time, one by one."""
 
 import numpy as np
 import pytest
