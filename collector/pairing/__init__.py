@@ -4,11 +4,12 @@ code. An entry without its exit becomes an unconfirmed call, never a guess.
 
 from collector.pairing import _state as state
 from collector.pairing._causes import direction_of
-from collector.pairing._rows import sign_extended
+from collector.pairing._rows import begin_call, sign_extended
 from collector.pairing._syscall_tracker import Pairing
 
 __all__ = [
     "Pairing",
+    "begin_call",
     "direction_of",
     "sign_extended",
     "state",

@@ -1,10 +1,9 @@
 """What a gap leaves of what is known of a thread. Compiled; see _state for names."""
 
 from app.compiled import hot_in_place, hot_part
-from app.model.guest import Cause, Certainty
 from collector.codes import CallCode, RecordCode
 from collector.pairing import _state as s
-from collector.pairing._rows import emit
+from collector.pairing._rows import begin_call, emit
 from collector.pairing._state import Request, Row, Tables
 
 
@@ -60,23 +59,17 @@ def pass_gap(tables: Tables, record: Row) -> None:
     shared, gaps = tables.shared[0], tables.gaps[record.cpu]
     call = tables.calls[shared.calls]
     shared.calls += 1
-    call.code = CallCode.LOSS_BEGIN
-    change = 1
+    code, change = CallCode.LOSS_BEGIN, 1
     if record.code == RecordCode.LOSS_END:
-        call.code = CallCode.LOSS_END
-        change = -1
+        code, change = CallCode.LOSS_END, -1
         shared.last_gap_end = record.ts
         gaps.last_end = record.ts
     shared.gaps_passed += 1
     shared.open_gaps += change
     gaps.open += change
-    call.ts_enter, call.ts_exit = record.ts, record.ts
-    call.tid, call.tgid, call.cpu, call.flags = 0, 0, record.cpu, 0
-    call.cause, call.cause_certainty = Cause.NONE, Certainty.UNKNOWN
-    call.vcpu, call.fd, call.cmd = -1, -1, 0
-    call.kvm, call.ret = 0, 0
-    for k in range(7):
-        call.v[k] = record.v[k] if k < 2 else 0
+    begin_call(call, code, s.NONE, record.ts, record.ts)
+    call.cpu = record.cpu
+    call.v[0], call.v[1] = record.v[0], record.v[1]
 
 
 @hot_part

@@ -2,7 +2,7 @@
 
 from app.compiled import hot_part, mixed, slot_of
 from app.model.guest import Cause, Certainty
-from collector.pairing._state import Row, Rows, Tables
+from collector.pairing._state import UNKNOWN_CPU, Row, Rows, Tables
 
 
 @hot_part
@@ -24,18 +24,25 @@ def is_row(threads: Rows, at: int, tid: int) -> bool:
 
 
 @hot_part
-def emit(tables: Tables, thread: Row, code: int, flags: int, ts_enter: int, ts_exit: int) -> int:
-    """Write a CALL of the thread that holds nothing else yet; returns its place."""
-    n = tables.shared[0].calls
-    call = tables.calls[n]
+def begin_call(call: Row, code: int, flags: int, ts_enter: int, ts_exit: int) -> None:
+    """Make the row a CALL that holds nothing else yet: of no thread and no known CPU."""
     call.ts_enter, call.ts_exit = ts_enter, ts_exit
-    call.tid, call.tgid = thread.tid - 1, 0
-    call.cpu, call.code, call.flags = thread.cpu, code, flags
+    call.tid, call.tgid, call.cpu = 0, 0, UNKNOWN_CPU
+    call.code, call.flags = code, flags
     call.cause, call.cause_certainty = Cause.NONE, Certainty.UNKNOWN
     call.vcpu, call.fd, call.cmd = -1, -1, 0
     call.kvm, call.ret = 0, 0
     for k in range(7):
         call.v[k] = 0
+
+
+@hot_part
+def emit(tables: Tables, thread: Row, code: int, flags: int, ts_enter: int, ts_exit: int) -> int:
+    """Write a CALL of the thread that holds nothing else yet; returns its place."""
+    n = tables.shared[0].calls
+    call = tables.calls[n]
+    begin_call(call, code, flags, ts_enter, ts_exit)
+    call.tid, call.cpu = thread.tid - 1, thread.cpu
     tables.shared[0].calls = n + 1
     return int(n)
 

@@ -1,71 +1,85 @@
 """Rows of a QEMU log -> batches of CALLs in order of effect time, in bounded memory."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from collector.pairing import state as s
 from collector.records import CALL, CallArray, RecordArray
-from collector.trace.qemu import _calls as hot, _memory as qemu_memory
+from collector.trace.qemu._loop import pair
+from collector.trace.qemu._requests import give_up_before
+from collector.trace.qemu._set_up import end_set_up
+from collector.trace.qemu._state import SetUp, empty_tables
 
-Words = npt.NDArray[np.int64]
-
-_OUT_ROWS = 1 << 15
+_CALLS = 1 << 15
 _LONGEST_WAIT = 1 << 16
 """Rows for which a conversion may wait to be confirmed."""
+_AFTER_ALL = 1 << 62
+_WHOLE = np.dtype((np.void, CALL.itemsize))
+"""A call as bytes: numpy would copy it field by field otherwise, eight times slower."""
+
+
+class _Numbered(NamedTuple):
+    """Calls, and the lines of the log that settled them."""
+
+    calls: CallArray
+    seqs: npt.NDArray[np.int64]
 
 
 class QemuPairing:
     """Of one log; state is carried across batches of any size."""
 
     def __init__(self) -> None:
-        self._waiting = np.zeros((hot.MOST_REQUESTS + 1, hot.REQUEST_WIDTH), np.int64)
-        self._asked = np.zeros((hot.MOST_REQUESTS, hot.REQUEST_WIDTH), np.int64)
-        self._slots = np.zeros((qemu_memory.MOST, qemu_memory.WIDTH), np.int64)
-        self._shared = np.zeros(hot.SHARED_WIDTH, np.int64)
-        self._vcpus = np.zeros((hot.VCPU_SLOTS, 2), np.int64)
-        self._out = np.zeros((_OUT_ROWS, hot.OUT_WORDS), np.int64)
-        self._held: Words = np.zeros((0, hot.OUT_WORDS), np.int64)
+        self._tables = empty_tables(_CALLS)
+        self._held: list[_Numbered] = [_Numbered(np.zeros(0, CALL), np.zeros(0, np.int64))]
 
     def add(self, records: RecordArray) -> CallArray:
         """Take the next rows; returns the calls whose order is settled."""
-        rows = records.view(np.int64).reshape(len(records), s.RECORD_WORDS)
-        found: list[Words] = [self._held]
+        rows = records.view(s.SIGNED_RECORD)
         at = 0
         while at < len(rows):
-            at, count = hot.calls_of(
-                rows,
-                at,
-                self._waiting,
-                self._asked,
-                self._slots,
-                self._shared,
-                self._vcpus,
-                self._out,
-            )
-            found.append(self._out[:count].copy())
-        oldest = int(self._shared[hot.ROWS]) - _LONGEST_WAIT
-        found.append(self._given_up(oldest))
-        return self._settled(np.concatenate(found))
+            at = pair(self._tables, rows, at)
+            self._hold()
+        give_up_before(self._tables, int(self._tables.shared["seq"][0]) - _LONGEST_WAIT)
+        self._hold()
+        return self._settled()
 
     def finish(self) -> CallArray:
         """The log is over: what still waits stays unconfirmed."""
-        found: list[Words] = [self._held, self._given_up(1 << 62)]
-        if self._shared[hot.SETUP] == hot.SET_UP_CALLED:
-            hot.set_up(self._shared, self._vcpus, self._out, 0, s.ENTERED)
-            found.append(self._out[:1].copy())
-        return self._settled(np.concatenate(found))
+        give_up_before(self._tables, _AFTER_ALL)
+        if self._set_up_is_called:
+            end_set_up(self._tables, s.ENTERED)
+        self._hold()
+        return self._settled()
 
-    def _given_up(self, before: int) -> Words:
-        count = hot.give_up_old(self._waiting, self._shared, before, self._vcpus, self._out)
-        return self._out[:count].copy()
+    @property
+    def _set_up_is_called(self) -> bool:
+        return bool(self._tables.shared["set_up"][0] == SetUp.CALLED)
 
-    def _settled(self, words: Words) -> CallArray:
+    def _hold(self) -> None:
+        """Take what was written out of the tables."""
+        count = int(self._tables.shared["calls"][0])
+        calls = self._tables.calls[:count].view(CALL)
+        self._held.append(_Numbered(calls.copy(), self._tables.seqs[:count].copy()))
+        self._tables.shared["calls"] = 0
+
+    def _settled(self) -> CallArray:
         """Nothing is to come any more that takes effect before what waits was asked for."""
-        words = words[np.lexsort((words[:, hot.SEQ_AT], words[:, 1]))]
-        horizon = [int(self._waiting[0, hot.TS])] if self._shared[hot.WAITING] else []
-        if self._shared[hot.SETUP] == hot.SET_UP_CALLED:
-            horizon.append(int(self._shared[hot.SETUP_TS]))
-        count = int(np.searchsorted(words[:, 1], min(horizon))) if horizon else len(words)
-        self._held = words[count:]
-        calls = np.ascontiguousarray(words[:count, : s.CALL_WORDS])
-        return calls.view(CALL).reshape(count)
+        whole = np.concatenate([held.calls.view(_WHOLE) for held in self._held])
+        seqs = np.concatenate([held.seqs for held in self._held])
+        order = np.lexsort((seqs, whole.view(CALL)["ts_exit"]))
+        calls, seqs = whole[order].view(CALL), seqs[order]
+        count = len(calls)
+        if (since := self._waiting_since) is not None:
+            count = int(np.searchsorted(calls["ts_exit"], np.uint64(since)))
+        self._held = [_Numbered(calls[count:], seqs[count:])]
+        return calls[:count]
+
+    @property
+    def _waiting_since(self) -> int | None:
+        tables = self._tables
+        since = [int(tables.waiting["ts"][0])] if tables.shared["waiting"][0] else []
+        if self._set_up_is_called:
+            since.append(int(tables.set_up["ts"][0]))
+        return min(since, default=None)
