@@ -8,7 +8,7 @@ from app.http.answers import BadParameter, OnlyJson
 from app.http.dependencies import ReaderOf, StormsOf, VmId
 from app.http.parameters import RulesOf, TimesOf
 from app.queries.maps import stretch_of
-from app.queries.storms import StormList, StormView, StretchView, stretch_view
+from app.queries.storms import IntervalView, StormList, StormView, interval_view
 
 router = APIRouter(prefix="/vms", tags=["storms"], dependencies=[OnlyJson])
 
@@ -36,10 +36,10 @@ def show_storm(
 
 
 @router.get("/{vm_id}/stretch")
-def show_stretch(reader: ReaderOf, vm_id: VmId, times: TimesOf) -> StretchView:
+def show_stretch(reader: ReaderOf, vm_id: VmId, times: TimesOf) -> IntervalView:
     """Any stretch of time, counted like a storm."""
     vm = reader.vm(vm_id)
     from_t, to_t = stretch_of(reader, vm_id, times.first, times.end)
     if vm.events > LONGEST_STRETCH_EVENTS and times.first is None and times.end is None:
         raise BadParameter("from", f"the VM has {vm.events:,} events: name a stretch of time")
-    return stretch_view(reader, vm, from_t, to_t)
+    return interval_view(reader, vm, from_t, to_t)

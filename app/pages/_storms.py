@@ -1,12 +1,12 @@
 """The storms of a VM, and one of them in full."""
 
-from inspect import signature
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
 from app.http.dependencies import ReaderOf, StormsOf, VmId
-from app.http.parameters import RulesOf, rules_of
+from app.http.parameters import RulesOf
+from app.queries.choices import STORM_THRESHOLDS
 from app.queries.home import SPARK_HEIGHT, spark
 from app.queries.inventory import find_recording
 from app.queries.maps import edges_of, stretch_of
@@ -17,7 +17,7 @@ SPARK_BUCKETS = 600
 CONTEXT = 0.25
 """A link to the explorer shows so much of a storm's length before and after it."""
 
-RULES = frozenset(signature(rules_of).parameters)
+THRESHOLDS = frozenset(one.name for one in STORM_THRESHOLDS)
 """What else is in a page's address means nothing elsewhere."""
 
 router = APIRouter(route_class=PageRoute)
@@ -41,13 +41,15 @@ def show_storms(
         spark_height=SPARK_HEIGHT,
         marks=_marks(found, int(edges[0]), int(edges[-1]), len(edges) - 1),
         window=window,
+        thresholds=[(one, getattr(rules.of(one.of), one.field)) for one in STORM_THRESHOLDS],
         query=thresholds(request),
     )
 
 
 def thresholds(request: Request) -> str:
     """The query that finds the same storms again: none where no threshold was moved."""
-    moved = [(name, value) for name, value in request.query_params.multi_items() if name in RULES]
+    given = request.query_params.multi_items()
+    moved = [(name, value) for name, value in given if name in THRESHOLDS]
     return f"?{urlencode(moved)}" if moved else ""
 
 

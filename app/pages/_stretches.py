@@ -15,7 +15,7 @@ from app.queries.history import became
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
 from app.queries.inventory import find_recording
 from app.queries.maps import edges_of, stretch_of
-from app.queries.storms import StormRow, Storms, StretchView, headline
+from app.queries.storms import IntervalView, StormRow, Storms, headline
 from app.rendering import PageRoute, page
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -80,12 +80,12 @@ def _show(
     if not counted and not storms.has_facts(vm, *stretch) and vm.events > QUICK_EVENTS:
         later = urlencode([*request.query_params.multi_items(), ("counted", "1")])
         return page("stretch.html", **(context | {"deferred": f"{request.url.path}?{later}"}))
-    facts = storms.stretch(vm, *stretch)
+    facts = storms.interval(vm, *stretch)
     template = "stretch_counted.html" if counted else "stretch.html"
     return page(template, **context, **_counted(reader, vm, facts))
 
 
-def _counted(reader: Reader, vm: Vm, facts: StretchView) -> dict[str, Any]:
+def _counted(reader: Reader, vm: Vm, facts: IntervalView) -> dict[str, Any]:
     """What the numbers are shown with."""
     vm_id, from_t, to_t = row_id(vm), facts.from_t, facts.to_t
     timeline = reader.timeline(vm_id, edges_of(from_t, to_t, SPARK_BUCKETS))

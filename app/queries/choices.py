@@ -61,6 +61,72 @@ EVENT_PARAMETERS = (
 """`app.queries.events` reads what is given for each, and makes the query model of them."""
 
 
+class StormKind(StrEnum):
+    """What there may be a burst of."""
+
+    CONVERSIONS = "conversions"
+    PAGE_FAULTS = "page faults"
+
+
+class StormThreshold(NamedTuple):
+    """A threshold of what counts as a storm: a parameter of REST, an option, a field of a form."""
+
+    name: str
+    description: str
+    label: str
+    """In the form of the page, where they follow each other."""
+    of: StormKind
+    field: str
+    """Of `app.model.stats.BurstRule`, which holds the default."""
+    is_whole: bool = True
+    least: int = 1
+    excludes_least: bool = False
+
+
+STORM_THRESHOLDS = (
+    StormThreshold(
+        "min_calls",
+        "A burst of fewer conversions is no storm.",
+        "conversions, at least",
+        StormKind.CONVERSIONS,
+        "min_calls",
+    ),
+    StormThreshold(
+        "min_rate",
+        "Conversions a second, at least.",
+        "a second, at least",
+        StormKind.CONVERSIONS,
+        "min_rate",
+        is_whole=False,
+        least=0,
+        excludes_least=True,
+    ),
+    StormThreshold(
+        "over_baseline",
+        "Times the recording's own baseline.",
+        "and times the baseline",
+        StormKind.CONVERSIONS,
+        "over_baseline",
+        is_whole=False,
+    ),
+    StormThreshold(
+        "min_boot_calls",
+        "A burst of fewer conversions is no storm while the guest boots.",
+        "conversions while booting",
+        StormKind.CONVERSIONS,
+        "boot_min_calls",
+    ),
+    StormThreshold(
+        "min_faults",
+        "A burst of fewer page faults is no storm.",
+        "page faults, at least",
+        StormKind.PAGE_FAULTS,
+        "min_calls",
+    ),
+)
+"""`app.queries.storms` makes the query model of them, and reads what is given for each."""
+
+
 class TableFormat(StrEnum):
     """What a table can be written as."""
 

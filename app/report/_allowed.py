@@ -18,6 +18,8 @@ from app.queries.home import HATCH, Cell, Spark
 from app.queries.inventory import ConversionCounts, LossView, MemslotView, RecordingView, VmView
 from app.queries.storms import (
     BeforeView,
+    Breakdown,
+    BreakdownRow,
     BreakerView,
     CallsView,
     DifferenceRow,
@@ -26,14 +28,12 @@ from app.queries.storms import (
     FailureView,
     FlipThread,
     HugePagesView,
+    IntervalView,
     LatencyBucket,
     LatencyView,
     PagesView,
     PingPongView,
     StormRow,
-    StretchView,
-    TallyRow,
-    TallyTable,
     TouchedSlot,
     statistics_of,
 )
@@ -185,7 +185,7 @@ RULES: dict[type, Rules] = {
         backing_certainty=CERTAINTY,
     ),
     LossView: rules(kept="from_t to_t count cpu", source=SOURCE),
-    StretchView: statistics(StretchView)
+    IntervalView: statistics(IntervalView)
     | rules(
         kept="from_t to_t calls pages latency by failures ping_pong huge_pages memslots touched"
         " losses state_before state_after before",
@@ -203,9 +203,10 @@ RULES: dict[type, Rules] = {
     PagesView: statistics(PagesView) | rules(names="at_least"),
     LatencyView: statistics(LatencyView) | rules(kept="buckets", names="at_least"),
     LatencyBucket: rules(kept="below_ns calls"),
-    TallyTable: rules(kept="rows values", dimension=DIMENSION),
-    TallyRow: rules(
-        kept="calls applied failed effective_pages latency_ns share",
+    Breakdown: rules(kept="rows values", dimension=DIMENSION),
+    BreakdownRow: statistics(BreakdownRow)
+    | rules(
+        kept="share",
         names="at_least",
         anew="value",
         left_out="filter",
@@ -225,6 +226,6 @@ RULES: dict[type, Rules] = {
     FlipThread: rules(kept="vcpu flips", threads="tid"),
     HugePagesView: statistics(HugePagesView) | rules(kept="breakers", names="at_least"),
     BreakerView: rules(kept="t size times blocks", places="gpa", threads="tid", left_out="seq"),
-    TouchedSlot: rules(kept="memslot calls failed effective_pages latency_ns", names="at_least"),
+    TouchedSlot: statistics(TouchedSlot) | rules(kept="memslot", names="at_least"),
     BeforeView: rules(kept="from_t to_t requested per_second differences"),
 }

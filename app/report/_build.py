@@ -11,7 +11,7 @@ from app.queries.history import became
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
 from app.queries.inventory import find_recording, memslot_view, vm_view
 from app.queries.maps import edges_of, stretch_of
-from app.queries.storms import StormRow, StormRules, Storms, headline, stretch_view
+from app.queries.storms import StormRow, StormRules, Storms, headline, interval_view
 from app.report._charts import Chart, map_chart, timeline_chart
 from app.report._parts import Chapter, Report
 from app.report._redaction import redacted
@@ -114,7 +114,7 @@ def _chapter(
     peak: float | None = None,
 ) -> Chapter:
     from_t, to_t = stretch
-    facts = stretch_view(reader, vm, from_t, to_t)
+    facts = interval_view(reader, vm, from_t, to_t)
     timeline = reader.timeline(row_id(vm), edges_of(from_t, to_t, 600))
     return Chapter(
         chapter_id,

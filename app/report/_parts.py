@@ -6,7 +6,7 @@ from app.queries.events import NoteView
 from app.queries.history import Bar
 from app.queries.home import Cell, Spark
 from app.queries.inventory import MemslotView, RecordingView, VmView
-from app.queries.storms import StormRow, StretchView
+from app.queries.storms import IntervalView, StormRow
 from app.report._charts import Chart
 
 
@@ -17,7 +17,7 @@ class Chapter:
     id: str
     title: str
     headline: str
-    facts: StretchView
+    facts: IntervalView
     peak: float | None  # None: of a stretch that is no storm
     spark: Spark
     strips: list[tuple[str, list[Cell]]]

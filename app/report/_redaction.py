@@ -8,7 +8,7 @@ from typing import Any, cast
 from app.model.guest import Capability, Cause, Certainty, EventKind, Outcome, To
 from app.model.stats import SizeClass
 from app.queries.inventory import MemslotView, RecordingView, VmView
-from app.queries.storms import DifferenceRow, StretchView, TallyRow, headline
+from app.queries.storms import BreakdownRow, DifferenceRow, IntervalView, headline
 from app.report._allowed import ERRNO, RANGES, RULES, Rule
 from app.report._charts import LINES, SECONDS, Chart
 from app.report._parts import Chapter, Report
@@ -106,8 +106,8 @@ class _Redaction:
             (RecordingView, "host"): lambda _: "a host",
             (RecordingView, "coverage"): self._coverage,
             (Chart, "data"): self._data,
-            (StretchView, "events"): self._events,
-            (TallyRow, "value"): self._value,
+            (IntervalView, "events"): self._events,
+            (BreakdownRow, "value"): self._value,
             (DifferenceRow, "value"): self._value,
         }
 
@@ -152,7 +152,7 @@ class _Redaction:
             if name in ("before", "after")
         ]
 
-    def _events(self, facts: StretchView) -> dict[str, int]:
+    def _events(self, facts: IntervalView) -> dict[str, int]:
         return {kind: int(number) for kind, number in facts.events.items() if kind in _KINDS}
 
     def _coverage(self, recording: RecordingView) -> dict[str, object]:
@@ -162,7 +162,7 @@ class _Redaction:
         ranges = matching(RANGES, recording.coverage.get("conversion_ranges"))
         return {"missing": missing} | ({"conversion_ranges": ranges} if ranges else {})
 
-    def _value(self, row: TallyRow | DifferenceRow) -> str:
+    def _value(self, row: BreakdownRow | DifferenceRow) -> str:
         text = row.value
         if thread := _THREAD.match(text):
             return f"thread {self._aliases.thread(int(thread[1]))}"

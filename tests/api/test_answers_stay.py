@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.queries.storms import fact_lines, stretch_view
+from app.queries.storms import fact_lines, interval_view
 from app.settings import Settings
 from app.store.database import open_database
 from app.store.read import Reader
@@ -64,6 +64,6 @@ def test_rest_answers_what_it_did(dashboard: httpx.Client, name: str) -> None:
 def test_a_terminal_shows_what_it_did(example: Path) -> None:
     engine = open_database(str(example))
     reader = Reader(engine)
-    lines = list(fact_lines(stretch_view(reader, reader.vm(1), *reader.span(1))))
+    lines = list(fact_lines(interval_view(reader, reader.vm(1), *reader.span(1))))
     engine.dispose()
     same("stretch.txt", "\n".join(lines) + "\n")

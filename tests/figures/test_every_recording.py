@@ -18,7 +18,7 @@ from app.model.guest import Certainty, EventKind, Outcome, To
 from app.model.stats import Dimension, EventQuery, only
 from app.queries.figures import row_id, share
 from app.queries.history import between
-from app.queries.storms import headline, stretch_view
+from app.queries.storms import headline, interval_view
 from app.report import build_report
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -196,7 +196,7 @@ def test_a_headline_tells_the_cause_of_calls_not_of_what_changed(
     reasons = ("because the guest", "of the VMM's own accord", "why is not recorded")
     told = []
     for one in all_held:
-        facts = stretch_view(reader, one.vm, 0, reader.span(one.id)[1] + 1)
+        facts = interval_view(reader, one.vm, 0, reader.span(one.id)[1] + 1)
         calls, _, changed = headline(facts).partition(": ")
         assert not any(reason in changed for reason in reasons)
         told += [reason for reason in reasons if reason in calls]

@@ -48,8 +48,8 @@ ROOMS = {
     ),
     "app.commands.usage": (
         "app.errors app.model.stats app.queries.choices app.queries.events app.queries.figures "
-        "app.queries.inventory app.resources app.store.database app.store.errors app.store.read "
-        "collector.trace.errors"
+        "app.queries.inventory app.queries.storms app.resources app.store.database "
+        "app.store.errors app.store.read collector.trace.errors"
     ),
     "app.compiled": "",
     "app.http": (
@@ -74,10 +74,10 @@ ROOMS = {
     "app.model.stats": "app.compiled app.model.events app.model.guest app.model.pagemap",
     "app.pages": (
         "app.access app.http.answers app.http.dependencies app.http.limits app.http.parameters "
-        "app.model.guest app.model.intervals app.queries.events app.queries.figures "
-        "app.queries.history app.queries.home app.queries.inventory app.queries.maps "
-        "app.queries.storms app.rendering app.store.protocol app.store.read app.store.schema "
-        "app.store.segments app.templating"
+        "app.model.guest app.model.intervals app.queries.choices app.queries.events "
+        "app.queries.figures app.queries.history app.queries.home app.queries.inventory "
+        "app.queries.maps app.queries.storms app.rendering app.store.protocol app.store.read "
+        "app.store.schema app.store.segments app.templating"
     ),
     "app.queries": "",
     "app.queries.events": (
@@ -104,9 +104,9 @@ ROOMS = {
         "app.store.segments"
     ),
     "app.queries.storms": (
-        "app.model.events app.model.guest app.model.pagemap app.model.stats app.queries.events "
-        "app.queries.figures app.queries.inventory app.store.errors app.store.read "
-        "app.store.schema app.store.segments"
+        "app.model.events app.model.guest app.model.pagemap app.model.stats app.queries.choices "
+        "app.queries.events app.queries.figures app.queries.inventory app.store.errors "
+        "app.store.read app.store.schema app.store.segments"
     ),
     "app.queries.tables": (
         "app.model.events app.model.guest app.model.stats app.queries.choices app.queries.figures "
@@ -209,7 +209,8 @@ ROOMS = {
     ),
     "collector.recipes": "collector.coverage collector.kvm.catalogue collector.kvm.uapi",
     "collector.simulator": (
-        "app.model.events app.model.guest app.store.protocol collector.coverage collector.kvm.uapi"
+        "app.model.events app.model.guest app.store.protocol collector.coverage "
+        "collector.kvm.uapi"
     ),
     "collector.simulator.phases": (
         "app.model.events app.model.guest collector.kvm.uapi collector.simulator"
@@ -219,8 +220,8 @@ ROOMS = {
     ),
     "collector.trace": "",
     "collector.trace.bpftrace": (
-        "app.compiled app.model.guest collector.codes collector.coverage "
-        "collector.kvm.catalogue collector.pairing collector.records collector.trace.errors"
+        "app.compiled app.model.guest collector.codes collector.coverage collector.kvm.catalogue "
+        "collector.pairing collector.records collector.trace.errors"
     ),
     "collector.trace.qemu": (
         "app.compiled app.model.guest collector.codes collector.kvm.uapi collector.pairing "

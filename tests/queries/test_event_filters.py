@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from app import cli
 from app.api import _events as events, _timeline as timeline
-from app.commands.usage._event_options import PANEL
+from app.commands.usage._declared_options import PANEL
 from app.http.parameters._strictness import parameters_of
 from app.queries.choices import EVENT_PARAMETERS
 from app.queries.events import EventFilters, _filters as event_filters

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.model.guest import Cause, To
-from app.queries.storms import StormRow, Storms, StretchView
+from app.queries.storms import IntervalView, StormRow, Storms
 from collector.simulator import Phase, Place, Region, Scattered, Storm
 from collector.simulator.phases import (
     Accept,
@@ -56,7 +56,7 @@ def found_in(recorded: Recorded) -> list[StormRow]:
     return Storms(recorded.reader).list(recorded.vm).storms
 
 
-def facts_of(recorded: Recorded, storm: StormRow) -> StretchView:
+def facts_of(recorded: Recorded, storm: StormRow) -> IntervalView:
     return Storms(recorded.reader).facts(recorded.vm, storm)
 
 
@@ -69,7 +69,7 @@ def agree(found: Sequence[StormRow], recorded: Recorded) -> None:
         assert abs(storm.to_t - truth.to_t) < 20 * MILLISECOND
 
 
-def counted(facts: StretchView) -> Recount:
+def counted(facts: IntervalView) -> Recount:
     """The same numbers as a recount has."""
     calls, pages, huge = facts.calls, facts.pages, facts.huge_pages
     outcomes = (calls.requested, calls.applied, calls.failed, calls.noop)

@@ -16,7 +16,15 @@ from app.model.events import EVENT
 from app.model.guest import UNKNOWN_VCPU, Certainty, EventKind, PageState, VmIdentity
 from app.model.raster import Timeline
 from app.queries.figures import Bounds
-from app.queries.storms import StormRules, Storms, _storms as storms_module, fact_lines, list_lines
+from app.queries.storms import (
+    StormRules,
+    Storms,
+    StormThresholds,
+    _storms as storms_module,
+    fact_lines,
+    list_lines,
+    storm_rules,
+)
 from app.store.database import open_database
 from app.store.errors import NotFound
 from app.store.protocol import RecordingHeader
@@ -46,6 +54,10 @@ def opened(folder: Path, scenario: str) -> tuple[Reader, Vm, Planted]:
     reader = Reader(open_database(str(folder / f"{scenario}.db")))
     truth = json.loads((folder / f"{scenario}.json").read_text())
     return reader, reader.vms()[0], truth["planted"]
+
+
+def moved(**thresholds: float) -> StormRules:
+    return storm_rules(StormThresholds.model_validate(thresholds))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -111,7 +123,7 @@ def test_ids_stay_and_places_work(simulated: Path) -> None:
     reader, vm, _ = opened(simulated, "boot-and-storm")
     storms = Storms(reader)
     storm = storms.list(vm).storms[0]
-    (again,) = storms.list(vm, StormRules().scaled(10_000, 500.0, 20.0)).storms
+    (again,) = storms.list(vm, moved(min_calls=10_000, min_rate=500.0, over_baseline=20.0)).storms
     assert again.id == storm.id
     assert storms.find(vm, storm.id) == storms.find(vm, "1") == storm
     first, seqs = reader.events(vm.id or 0, after_seq=int(storm.id[1:]) - 1, limit=1)
@@ -122,7 +134,7 @@ def test_ids_stay_and_places_work(simulated: Path) -> None:
 
 def test_thresholds_can_be_moved(simulated: Path) -> None:
     reader, vm, _ = opened(simulated, "boot-and-storm")
-    assert Storms(reader).list(vm, StormRules().scaled(100_000, None, None)).storms == []
+    assert Storms(reader).list(vm, moved(min_calls=100_000)).storms == []
 
 
 def test_the_text_names_what_matters(simulated: Path) -> None:
@@ -212,7 +224,7 @@ def test_damage_that_is_met_while_storms_are_counted(tmp_path: Path) -> None:
     identity = VmIdentity("guest", 70, 9, 0, Certainty.SEEN, PageState.SHARED)
     with RecordingWriter(engine, RecordingHeader("lost", "simulator", "host", "mono", 0)) as writer:
         writer.append(writer.add_vm(identity), events)
-    rules = StormRules().scaled(100, 10.0, 1.0, min_boot_calls=100)
+    rules = moved(min_calls=100, min_rate=10.0, over_baseline=1.0, min_boot_calls=100)
     vm = Reader(engine).vms()[0]
     assert len(Storms(Reader(engine)).list(vm, rules).storms) == 1
     with closing(sqlite3.connect(tmp_path / "lost.db")) as raw, raw:
@@ -221,5 +233,5 @@ def test_damage_that_is_met_while_storms_are_counted(tmp_path: Path) -> None:
     storms = Storms(reader)
     assert storms.list(vm, rules).storms == []
     assert reader.losses_by_damage(1)
-    assert storms.stretch(vm, 0, vm.last_t + 1).calls.requested == 0
+    assert storms.interval(vm, 0, vm.last_t + 1).calls.requested == 0
     engine.dispose()

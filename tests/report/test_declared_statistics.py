@@ -9,22 +9,24 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.queries.storms import (
+    BreakdownRow,
     CallsView,
     HugePagesView,
+    IntervalView,
     LatencyView,
     PagesView,
-    StretchView,
-    _intervals as stretches,
+    TouchedSlot,
+    _interval_counts as interval_counts,
     fact_lines,
     statistics_of,
 )
-from app.queries.storms._counts import Statistic
+from app.queries.storms._statistics import Statistic
 from app.report import build_report
 from app.report._allowed import RULES, rules, statistics
 from app.store.database import open_database
 from app.store.read import Reader
 
-BESIDE = {"at_least", "breakers", "buckets"}
+BESIDE = {"at_least", "breakers", "buckets", "value", "share", "filter", "memslot"}
 CARD = "<dt>blocks looked at</dt><dd>at least 1,234,567</dd>"
 
 
@@ -50,13 +52,13 @@ def reader(stormy: Path) -> Iterator[Reader]:
 
 
 @pytest.fixture
-def facts(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> StretchView:
-    monkeypatch.setattr(stretches, "HugePagesView", Wider)
+def facts(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> IntervalView:
+    monkeypatch.setattr(interval_counts, "HugePagesView", Wider)
     (vm,) = reader.vms()
-    return stretches.stretch_view(reader, vm, *reader.span(1))
+    return interval_counts.interval_view(reader, vm, *reader.span(1))
 
 
-def test_a_new_statistic_is_counted_with_what_is_known_of_it(facts: StretchView) -> None:
+def test_a_new_statistic_is_counted_with_what_is_known_of_it(facts: IntervalView) -> None:
     assert isinstance(facts.huge_pages, Wider)
     assert facts.huge_pages.looked_at == 1_234_567
     assert facts.huge_pages.of_an_hour is None
@@ -64,13 +66,13 @@ def test_a_new_statistic_is_counted_with_what_is_known_of_it(facts: StretchView)
     assert "of_an_hour" not in facts.huge_pages.at_least
 
 
-def test_rest_answers_it_by_its_name(facts: StretchView) -> None:
+def test_rest_answers_it_by_its_name(facts: IntervalView) -> None:
     assert isinstance(facts.huge_pages, Wider)
     answer = TypeAdapter(Wider).dump_python(facts.huge_pages)
     assert answer["looked_at"] == 1_234_567
 
 
-def test_a_terminal_has_a_line_for_it(facts: StretchView) -> None:
+def test_a_terminal_has_a_line_for_it(facts: IntervalView) -> None:
     lines = list(fact_lines(facts))
     assert "blocks looked at: at least 1,234,567" in lines
     assert "blocks of an hour: not recorded" in lines
@@ -88,6 +90,8 @@ def test_page_and_report_have_a_card_for_it(
     assert "<dt>blocks of an hour</dt><dd>not recorded</dd>" in text
 
 
-@pytest.mark.parametrize("part", [CallsView, PagesView, LatencyView, HugePagesView])
+@pytest.mark.parametrize(
+    "part", [CallsView, PagesView, LatencyView, HugePagesView, BreakdownRow, TouchedSlot]
+)
 def test_every_number_of_a_part_is_a_declared_statistic(part: type) -> None:
     assert {field.name for field in fields(part)} - BESIDE == set(statistics_of(part))

@@ -11,6 +11,7 @@ import typer
 from app.commands.usage import (
     Database,
     Filters,
+    VmName,
     filter_of,
     open_to_read,
     opened_output,
@@ -24,7 +25,6 @@ from app.queries.choices import TableFormat, What
 CACHE_BYTES = 64 << 20
 """Each segment is read once: keeping many would only cost memory."""
 
-VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
 ExportedWhat = Annotated[What, typer.Option("--what", help="What to export.")]
 At = Annotated[
     int | None,

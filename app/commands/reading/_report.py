@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app.commands.usage import Database, open_to_read, opened_output, report_damage
+from app.commands.usage import Database, VmName, open_to_read, opened_output, report_damage
 from app.errors import CommandError
 
-VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
 StormName = Annotated[
     str | None,
     typer.Option("--storm", metavar="N", help="Only this storm: its place or its id."),

@@ -60,12 +60,12 @@ def look_at_everything(engine: "Engine") -> None:
     from app.queries.figures import last_instant
     from app.queries.history import Accounts, timeline_of
     from app.queries.maps import MapQuery, Rasters, map_layout
-    from app.queries.storms import stretch_view
+    from app.queries.storms import interval_view
     from app.store.read import Reader
 
     reader = Reader(engine)
     for vm in reader.vms():
-        stretch_view(reader, vm, 0, last_instant(reader, vm) + 1)
+        interval_view(reader, vm, 0, last_instant(reader, vm) + 1)
         Accounts(reader).of(vm, None, None)
         middle = last_instant(reader, vm) // 2
         whole = MapQuery(None, None, None, None, width=100, height=100)

@@ -4,7 +4,14 @@ summaries.
 
 from app.commands.usage import _version as version
 from app.commands.usage._damage import report_damage
-from app.commands.usage._event_options import Filters, filter_of, with_event_options
+from app.commands.usage._declared_options import (
+    Filters,
+    Thresholds,
+    filter_of,
+    rules_of,
+    with_event_options,
+    with_storm_options,
+)
 from app.commands.usage._import_summary import (
     conversions_text,
     memslots_text,
@@ -12,7 +19,14 @@ from app.commands.usage._import_summary import (
     summary_lines,
 )
 from app.commands.usage._needs import check_libraries, lacking
-from app.commands.usage._options import Database, Json, open_engine, open_to_read, require_database
+from app.commands.usage._options import (
+    Database,
+    Json,
+    VmName,
+    open_engine,
+    open_to_read,
+    require_database,
+)
 from app.commands.usage._outputs import opened_output
 from app.commands.usage._signals import stopped_by_signals
 from app.commands.usage._sizes import parse_size
@@ -22,6 +36,8 @@ __all__ = [
     "Database",
     "Filters",
     "Json",
+    "Thresholds",
+    "VmName",
     "check_libraries",
     "conversions_text",
     "filter_of",
@@ -34,9 +50,11 @@ __all__ = [
     "parse_size",
     "report_damage",
     "require_database",
+    "rules_of",
     "stopped_by_signals",
     "summarise",
     "summary_lines",
     "version",
     "with_event_options",
+    "with_storm_options",
 ]

@@ -22,6 +22,8 @@ Database = Annotated[
     ),
 ]
 
+VmName = Annotated[str, typer.Argument(metavar="VM", help="A VM's id, uuid, or name if unique.")]
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

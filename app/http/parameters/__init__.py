@@ -8,7 +8,7 @@ from app.http.parameters._page_ranges import AfterEvent, PagesOf
 from app.http.parameters._paging import After, Limit, Page, page_by_place, page_of, parse_cursor
 from app.http.parameters._parameters import At, GfnsOf, Gpa, TimesOf
 from app.http.parameters._sides import Sides, SidesOf, vms_of
-from app.http.parameters._storm_rules import RulesOf, rules_of
+from app.http.parameters._storm_rules import RulesOf
 from app.http.parameters._strictness import KnownOnly
 from app.http.parameters._texts import file_name, one_line, plain
 
@@ -36,7 +36,6 @@ __all__ = [
     "parse_cursor",
     "plain",
     "raised_as_invalid",
-    "rules_of",
     "small_body",
     "vms_of",
 ]

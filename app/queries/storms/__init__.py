@@ -1,31 +1,36 @@
 """Storms of a VM, and every number of a storm or of any other interval."""
 
-from app.queries.storms._breakdowns import DifferenceRow, TallyRow, TallyTable
-from app.queries.storms._counts import statistics_of
-from app.queries.storms._headline import headline
-from app.queries.storms._in_full import StormView
-from app.queries.storms._intervals import stretch_view
-from app.queries.storms._lines import fact_lines, list_lines, storm_line
-from app.queries.storms._parts import (
-    BeforeView,
+from app.queries.storms._breakdown_tables import Breakdown, BreakdownRow, DifferenceRow
+from app.queries.storms._details import (
     BreakerView,
-    CallsView,
     FailureExample,
     FailureReason,
     FailureView,
     FlipThread,
-    HugePagesView,
     LatencyBucket,
-    LatencyView,
-    PagesView,
     PingPongView,
-    StretchView,
     TouchedSlot,
 )
-from app.queries.storms._storms import StormList, StormRow, StormRules, Storms
+from app.queries.storms._headline import headline
+from app.queries.storms._interval_counts import interval_view
+from app.queries.storms._interval_view import (
+    BeforeView,
+    CallsView,
+    HugePagesView,
+    IntervalView,
+    LatencyView,
+    PagesView,
+)
+from app.queries.storms._lines import fact_lines, list_lines, storm_line
+from app.queries.storms._rules import StormRules, StormThresholds, storm_rules
+from app.queries.storms._statistics import statistics_of
+from app.queries.storms._storm_list import StormList, StormRow, StormView
+from app.queries.storms._storms import Storms
 
 __all__ = [
     "BeforeView",
+    "Breakdown",
+    "BreakdownRow",
     "BreakerView",
     "CallsView",
     "DifferenceRow",
@@ -34,6 +39,7 @@ __all__ = [
     "FailureView",
     "FlipThread",
     "HugePagesView",
+    "IntervalView",
     "LatencyBucket",
     "LatencyView",
     "PagesView",
@@ -41,16 +47,15 @@ __all__ = [
     "StormList",
     "StormRow",
     "StormRules",
+    "StormThresholds",
     "StormView",
     "Storms",
-    "StretchView",
-    "TallyRow",
-    "TallyTable",
     "TouchedSlot",
     "fact_lines",
     "headline",
+    "interval_view",
     "list_lines",
     "statistics_of",
     "storm_line",
-    "stretch_view",
+    "storm_rules",
 ]

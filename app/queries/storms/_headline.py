@@ -1,15 +1,16 @@
-"""What happened in a stretch of time, in one sentence made from its numbers."""
+"""What happened in an interval of time, in one sentence made from its numbers."""
 
 from app.model.stats import Dimension
 from app.queries.figures import AT_LEAST, figure, share
-from app.queries.storms._breakdowns import TallyRow
-from app.queries.storms._parts import PagesView, PingPongView, StretchView
+from app.queries.storms._breakdown_tables import BreakdownRow
+from app.queries.storms._details import PingPongView
+from app.queries.storms._interval_view import IntervalView, PagesView
 
 MAIN_SHARE = 0.5
 """What more than half of the calls have in common stands for them."""
 
 
-def headline(facts: StretchView) -> str:
+def headline(facts: IntervalView) -> str:
     """Who converted how much, with what effect, why, and what it cost."""
     if facts.calls.requested:
         parts = [f"{_who(facts)} {_what(facts)}", *_costs(facts)]
@@ -22,7 +23,7 @@ def headline(facts: StretchView) -> str:
     return "; ".join(parts) + "."
 
 
-def _who(facts: StretchView) -> str:
+def _who(facts: IntervalView) -> str:
     main = _main(facts, Dimension.VCPU)
     if main is None or main.value == "not known":
         main = _main(facts, Dimension.THREAD)
@@ -35,7 +36,7 @@ def _who(facts: StretchView) -> str:
     return f"{threads:,} threads"
 
 
-def _what(facts: StretchView) -> str:
+def _what(facts: IntervalView) -> str:
     calls = facts.calls
     text = f"asked {calls.requested:,} times to convert pages{_why(facts)}"
     if calls.failed:
@@ -64,7 +65,7 @@ def _back_and_forth(run: PingPongView) -> str:
     return f" ({pages} at {run.gpa} alone went back and forth {run.flips:,} times)"
 
 
-def _why(facts: StretchView) -> str:
+def _why(facts: IntervalView) -> str:
     """Of the calls: what changed may be by others of them."""
     main = _main(facts, Dimension.CAUSE)
     if main is None:
@@ -82,7 +83,7 @@ def _why(facts: StretchView) -> str:
     return f" ({part}{reasons[cause]}{in_doubt})"
 
 
-def _costs(facts: StretchView) -> list[str]:
+def _costs(facts: IntervalView) -> list[str]:
     costs = []
     huge = facts.huge_pages
     before = None if "mixed_before" in huge.at_least else huge.mixed_before
@@ -98,7 +99,7 @@ def _costs(facts: StretchView) -> list[str]:
     return costs
 
 
-def _main(facts: StretchView, dimension: Dimension) -> TallyRow | None:
+def _main(facts: IntervalView, dimension: Dimension) -> BreakdownRow | None:
     """The value that more than half of the calls have."""
     table = next(table for table in facts.by if table.dimension == dimension)
     if table.rows and table.rows[0].share > MAIN_SHARE:

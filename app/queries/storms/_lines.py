@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from app.queries.figures import NOT_RECORDED, THIN_SPACE, duration, figure, plural, rate, share
-from app.queries.storms._counts import Unit
-from app.queries.storms._parts import (
+from app.queries.storms._interval_view import (
     CallsView,
     HugePagesView,
+    IntervalView,
     LatencyView,
     PagesView,
-    StretchView,
 )
-from app.queries.storms._storms import Boot, StormList, StormRow
+from app.queries.storms._statistics import Unit
+from app.queries.storms._storm_list import Boot, StormList, StormRow
 
 MOST_LINES = 3
 _WRITERS: dict[Unit, Callable[[Any], str]] = {
@@ -66,7 +66,7 @@ def storm_line(storm: StormRow) -> str:
     return line + (", while the guest booted" if storm.in_boot else "")
 
 
-def fact_lines(facts: StretchView) -> Iterator[str]:
+def fact_lines(facts: IntervalView) -> Iterator[str]:
     """What stands out, most of all first."""
     calls, pages = facts.calls, facts.pages
     yield (

@@ -1,19 +1,14 @@
 """Storms of a VM: bursts of conversions, and of guest page faults (accepts)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from app.model.events import effect_time
 from app.model.guest import LINE_NUMBERS, EventKind
 from app.model.stats import (
     BIN_SHIFT,
-    CONVERSIONS,
-    FAULTS,
     Bins,
     Burst,
     BurstRule,
@@ -23,20 +18,26 @@ from app.model.stats import (
     find_bursts,
     only,
 )
-from app.queries.figures import AtLeast, answer_of_one_piece, bounded, could_hold, row_id
-from app.queries.storms._counts import per_second
-from app.queries.storms._intervals import stretch_view
-from app.queries.storms._parts import StretchView
+from app.queries.choices import StormKind
+from app.queries.figures import answer_of_one_piece, bounded, could_hold, row_id
+from app.queries.storms._interval_counts import interval_view
+from app.queries.storms._interval_view import IntervalView
+from app.queries.storms._rules import StormRules
+from app.queries.storms._statistics import per_second
+from app.queries.storms._storm_list import Baseline, Boot, StormList, StormRow
 from app.store.errors import NotFound
 from app.store.read import Reader
 from app.store.schema import Vm
 from app.store.segments import ByteCache
 
 CACHE_BYTES = 4 << 20
-_KINDS = {"conversions": EventKind.CONVERSION, "page faults": EventKind.PAGE_FAULT}
-_PREFIXES = {"conversions": "c", "page faults": "f"}
+_KINDS = {
+    StormKind.CONVERSIONS: EventKind.CONVERSION,
+    StormKind.PAGE_FAULTS: EventKind.PAGE_FAULT,
+}
+_PREFIXES = {StormKind.CONVERSIONS: "c", StormKind.PAGE_FAULTS: "f"}
 _WHOLE_SHIFT = 30
-"""Whole stretches of 2^30 ns are borders of the quanta of nearly all summaries."""
+"""Whole intervals of 2^30 ns are borders of the quanta of nearly all summaries."""
 _SLICE_BINS = 1 << 14
 """Bins that are counted at once, whether anything is in them or not: 37 minutes, a few MiB."""
 _EVENTS_PER_BIN = 16
@@ -44,99 +45,6 @@ _EVENTS_PER_BIN = 16
 _FACTS_BYTES = 256 << 10
 Names = list[str]
 _STORM_BYTES = 4096  # in the cache, generously
-
-
-@dataclass(frozen=True, slots=True)
-class StormRules:
-    """The thresholds of both kinds."""
-
-    conversions: BurstRule = CONVERSIONS
-    page_faults: BurstRule = FAULTS
-
-    def of(self, kind: str) -> BurstRule:
-        return self.conversions if kind == "conversions" else self.page_faults
-
-    def scaled(
-        self,
-        min_calls: int | None = None,
-        min_rate: float | None = None,
-        over_baseline: float | None = None,
-        *,
-        min_boot_calls: int | None = None,
-        min_faults: int | None = None,
-    ) -> "StormRules":
-        """With other thresholds; None leaves one as it is. All but the last are of conversions."""
-        changed, faults = self.conversions, self.page_faults
-        if min_calls is not None:
-            boot = max(min_calls, changed.boot_min_calls)
-            changed = replace(changed, min_calls=min_calls, boot_min_calls=boot)
-        if min_boot_calls is not None:
-            changed = replace(changed, boot_min_calls=min_boot_calls)
-        if min_rate is not None:
-            certain = max(min_rate, changed.certain_rate)
-            changed = replace(changed, min_rate=min_rate, certain_rate=certain)
-        if over_baseline is not None:
-            changed = replace(changed, over_baseline=over_baseline)
-        if min_faults is not None:
-            boot = max(min_faults, faults.boot_min_calls)
-            faults = replace(faults, min_calls=min_faults, boot_min_calls=boot)
-        return StormRules(changed, faults)
-
-
-@dataclass(frozen=True, slots=True)
-class StormRow:
-    """One storm of a list."""
-
-    id: Annotated[str, Field(examples=["c59880"], description="Stable: its first event's number.")]
-    kind: Annotated[str, Field(description="conversions, or page faults")]
-    from_t: Annotated[int, Field(serialization_alias="from")]
-    to_t: Annotated[int, Field(serialization_alias="to", description="Just after its last event.")]
-    in_boot: Annotated[bool, Field(description="It began while the guest booted.")]
-    calls: int
-    failed: Annotated[int, Field(description="Of conversions.")]
-    per_second: float
-    peak_per_second: Annotated[float, Field(description="In 134 ms.")]
-    pages_changed: Annotated[int | None, Field(description="By conversions; each time counts.")]
-    at_least: AtLeast
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What bursts of one kind were measured against, per second."""
-
-    kind: str
-    baseline_per_second: float
-    threshold_per_second: float
-    rule: BurstRule
-    is_recorded: Annotated[bool, Field(description="False: the recording cannot hold any.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Boot:
-    """From the guest's creation until it was first calm: a phase, whatever storms are in it."""
-
-    from_t: Annotated[int, Field(serialization_alias="from")]
-    to_t: Annotated[int, Field(serialization_alias="to")]
-    conversions: int
-    failed: int
-    page_faults: int | None
-    peak_per_second: Annotated[float, Field(description="Conversions, in 134 ms.")]
-    pages_changed: Annotated[int | None, Field(description="By conversions; each time counts.")]
-    at_least: AtLeast
-
-
-@dataclass(frozen=True, slots=True)
-class StormList:
-    """The storms of a VM by start, and what counted as one."""
-
-    vm: int
-    storms: list[StormRow]
-    measured: list[Baseline]
-    boot_end_t: Annotated[int | None, Field(description="Null: its creation was not seen.")]
-    boot: Annotated[Boot | None, Field(description="Null: no burst followed its creation.")]
-    has_times: Annotated[
-        bool, Field(description="False: the recording has none, so no storm can be found in it.")
-    ] = True
 
 
 class Storms:
@@ -162,16 +70,16 @@ class Storms:
                 return storm
         raise NotFound(f"VM {vm.id} has no storm {storm_id!r}")
 
-    def facts(self, vm: Vm, storm: StormRow) -> StretchView:
+    def facts(self, vm: Vm, storm: StormRow) -> IntervalView:
         """Everything that is counted about a storm: seconds of work if it has millions of calls."""
-        return self.stretch(vm, storm.from_t, storm.to_t)
+        return self.interval(vm, storm.from_t, storm.to_t)
 
-    def stretch(self, vm: Vm, from_t: int, to_t: int) -> StretchView:
-        """The same of any stretch."""
+    def interval(self, vm: Vm, from_t: int, to_t: int) -> IntervalView:
+        """The same of any interval."""
         return self._cache.get(
             self._key(vm, from_t, to_t),
             lambda: answer_of_one_piece(
-                self._reader, row_id(vm), lambda: stretch_view(self._reader, vm, from_t, to_t)
+                self._reader, row_id(vm), lambda: interval_view(self._reader, vm, from_t, to_t)
             ),
             lambda _: _FACTS_BYTES,
         )
@@ -200,18 +108,18 @@ class Storms:
                     self._is_recorded(vm, kind),
                 )
             )
-            if kind == "conversions":
+            if kind is StormKind.CONVERSIONS:
                 boot_end_t = found.boot_end_t
         storms.sort(key=lambda storm: (storm.from_t, storm.kind))
         return StormList(row_id(vm), storms, measured, boot_end_t, self._boot(vm, bins, boot_end_t))
 
-    def _boot(self, vm: Vm, bins: dict[str, Bins], end_t: int | None) -> Boot | None:
+    def _boot(self, vm: Vm, bins: dict[StormKind, Bins], end_t: int | None) -> Boot | None:
         """`end_t` is a border of bins, unless the guest was calm at once."""
         if vm.created_t is None or end_t is None or end_t <= vm.created_t:
             return None
         conversions, faults = (
             one.between(one.first, end_t >> BIN_SHIFT)
-            for one in (bins["conversions"], bins["page faults"])
+            for one in (bins[StormKind.CONVERSIONS], bins[StormKind.PAGE_FAULTS])
         )
         failed, changed, least = self._sums(row_id(vm), vm.created_t, end_t)
         return Boot(
@@ -219,22 +127,22 @@ class Storms:
             end_t,
             conversions.total,
             failed,
-            faults.total if self._is_recorded(vm, "page faults") else None,
+            faults.total if self._is_recorded(vm, StormKind.PAGE_FAULTS) else None,
             conversions.peak,
             changed,
             least,
         )
 
-    def _is_recorded(self, vm: Vm, kind: str) -> bool:
+    def _is_recorded(self, vm: Vm, kind: StormKind) -> bool:
         return could_hold(vm, self._reader.recording(vm.recording_id), _KINDS[kind].name.lower())
 
-    def _bursts(self, vm: Vm, kind: str, bins: Bins, rule: BurstRule) -> Bursts:
+    def _bursts(self, vm: Vm, kind: StormKind, bins: Bins, rule: BurstRule) -> Bursts:
         def instants_in(from_t: int, to_t: int) -> Instants:
             return self._instants(row_id(vm), kind, from_t, to_t)
 
         return find_bursts(bins, instants_in, rule, vm.created_t)
 
-    def _bins(self, vm: Vm) -> dict[str, Bins]:
+    def _bins(self, vm: Vm) -> dict[StormKind, Bins]:
         """By kind: from summaries, or from the events where these are few for the time."""
         first, last = (t >> BIN_SHIFT for t in self._reader.span(row_id(vm)))
         if last - first >= max(_SLICE_BINS, vm.events // _EVENTS_PER_BIN):
@@ -247,16 +155,16 @@ class Storms:
             kind: Bins.of_all(first, last + 1, [bins[kind] for bins in slices]) for kind in _KINDS
         }
 
-    def _count(self, vm: Vm, first: int, end: int) -> dict[str, Bins]:
+    def _count(self, vm: Vm, first: int, end: int) -> dict[StormKind, Bins]:
         """From summaries."""
         edges = np.arange(first, end + 1, dtype=np.int64) << BIN_SHIFT
         timeline = self._reader.timeline(row_id(vm), edges)
         return {
-            "conversions": Bins.of_dense(first, timeline.requested),
-            "page faults": Bins.of_dense(first, timeline.page_faults),
+            StormKind.CONVERSIONS: Bins.of_dense(first, timeline.requested),
+            StormKind.PAGE_FAULTS: Bins.of_dense(first, timeline.page_faults),
         }
 
-    def _bins_of_events(self, vm: Vm, kind: str, first: int, end: int) -> Bins:
+    def _bins_of_events(self, vm: Vm, kind: StormKind, first: int, end: int) -> Bins:
         """As much work and memory as there are events, however long they are apart."""
         parts = []
         for instants in self._chunks(row_id(vm), kind, first << BIN_SHIFT, end << BIN_SHIFT):
@@ -264,14 +172,14 @@ class Storms:
             parts.append(Bins(first, end, at, counts))
         return Bins.of_all(first, end, parts)
 
-    def _chunks(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Iterator[Instants]:
+    def _chunks(self, vm_id: int, kind: StormKind, from_t: int, to_t: int) -> Iterator[Instants]:
         for some, _ in self._reader.iter_events(vm_id, _query(kind, from_t, to_t)):
             yield effect_time(some)
 
-    def _instants(self, vm_id: int, kind: str, from_t: int, to_t: int) -> Instants:
+    def _instants(self, vm_id: int, kind: StormKind, from_t: int, to_t: int) -> Instants:
         return np.concatenate((np.zeros(0, np.int64), *self._chunks(vm_id, kind, from_t, to_t)))
 
-    def _row(self, vm: Vm, kind: str, bins: Bins, burst: Burst) -> StormRow:
+    def _row(self, vm: Vm, kind: StormKind, bins: Bins, burst: Burst) -> StormRow:
         from_t, to_t = burst.from_t, burst.to_t + 1
         _, seqs = self._reader.events(row_id(vm), _query(kind, from_t, to_t), limit=1)
         failed, changed, least = self._sums(row_id(vm), from_t, to_t)
@@ -283,7 +191,7 @@ class Storms:
             to_t=to_t,
             in_boot=burst.in_boot,
             calls=burst.calls,
-            failed=failed if kind == "conversions" else 0,
+            failed=failed if kind is StormKind.CONVERSIONS else 0,
             per_second=per_second(burst.calls, from_t, to_t),
             peak_per_second=inside.peak,
             pages_changed=changed,
@@ -306,6 +214,6 @@ class Storms:
         return failed, values[name], least
 
 
-def _query(kind: str, from_t: int, to_t: int) -> EventQuery:
+def _query(kind: StormKind, from_t: int, to_t: int) -> EventQuery:
     """The events that a storm of a kind is made of."""
     return EventQuery(from_t, to_t, where=only(_KINDS[kind]))

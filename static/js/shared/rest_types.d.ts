@@ -62,6 +62,24 @@ export interface Bounds {
   upper: number;
 }
 
+export interface Breakdown {
+  dimension: string;
+  rows: BreakdownRow[];
+  values: number;
+}
+
+export interface BreakdownRow {
+  value: string;
+  calls: number;
+  applied: number;
+  failed: number;
+  effective_pages: number | null;
+  latency_ns: number | null;
+  at_least: string[];
+  share: number;
+  filter: string | null;
+}
+
 export interface BreakerView {
   seq: number;
   t: number;
@@ -246,6 +264,32 @@ export interface ImportView {
   calls: number;
   problem: string | null;
   summary: Record<string, unknown> | null;
+}
+
+export interface IntervalView {
+  vm: number;
+  from: number;
+  to: number;
+  calls: CallsView;
+  pages: PagesView;
+  latency: LatencyView;
+  by: Breakdown[];
+  failures: FailureView[];
+  ping_pong: PingPongView[];
+  ping_pong_runs: number | null;
+  huge_pages: HugePagesView;
+  events: Record<string, number>;
+  faults_per_second: number;
+  punched_pages: number | null;
+  memslots: MemslotView[];
+  touched: TouchedSlot[];
+  outside_memslots: number | null;
+  losses: LossView[];
+  state_before: TotalsView;
+  state_after: TotalsView;
+  before: BeforeView;
+  not_recorded: string[];
+  at_least: string[];
 }
 
 export interface LatencyBucket {
@@ -527,51 +571,7 @@ export interface StormRow {
 
 export interface StormView {
   storm: StormRow;
-  facts: StretchView;
-}
-
-export interface StretchView {
-  vm: number;
-  from: number;
-  to: number;
-  calls: CallsView;
-  pages: PagesView;
-  latency: LatencyView;
-  by: TallyTable[];
-  failures: FailureView[];
-  ping_pong: PingPongView[];
-  ping_pong_runs: number | null;
-  huge_pages: HugePagesView;
-  events: Record<string, number>;
-  faults_per_second: number;
-  punched_pages: number | null;
-  memslots: MemslotView[];
-  touched: TouchedSlot[];
-  outside_memslots: number | null;
-  losses: LossView[];
-  state_before: TotalsView;
-  state_after: TotalsView;
-  before: BeforeView;
-  not_recorded: string[];
-  at_least: string[];
-}
-
-export interface TallyRow {
-  value: string;
-  calls: number;
-  applied: number;
-  failed: number;
-  effective_pages: number | null;
-  latency_ns: number | null;
-  at_least: string[];
-  share: number;
-  filter: string | null;
-}
-
-export interface TallyTable {
-  dimension: string;
-  rows: TallyRow[];
-  values: number;
+  facts: IntervalView;
 }
 
 export type Theme = "light" | "dark";
@@ -679,7 +679,7 @@ export interface Answers {
   "/api/v1/vms/{vm_id}/events": Page_Event_;
   "/api/v1/vms/{vm_id}/storms": StormList;
   "/api/v1/vms/{vm_id}/storms/{storm_id}": StormView;
-  "/api/v1/vms/{vm_id}/stretch": StretchView;
+  "/api/v1/vms/{vm_id}/stretch": IntervalView;
   "/api/v1/vms/{vm_id}/backing": BackingView;
   "/api/v1/diff": Diff;
   "/api/v1/vms/{vm_id}/pages/{gpa}/history": PageHistory;

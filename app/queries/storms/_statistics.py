@@ -1,8 +1,8 @@
-"""How a statistic of a stretch of time is declared, and how those declared are counted.
+"""How a statistic of an interval of time is declared, and how those declared are counted.
 
-A statistic is a field of a part of the answer (`stretch_parts`), whose annotation holds a
-`Statistic`. The field's name is its name in REST, in a report and in `at_least`; its words are
-those of its card on the page, and of its line in a terminal.
+A statistic is a field of a part of the answer (`IntervalView` and what it holds), whose annotation
+holds a `Statistic`. The field's name is its name in REST, in a report and in `at_least`; its words
+are those of its card on the page, and of its line in a terminal.
 """
 
 from collections.abc import Callable, Hashable
@@ -22,7 +22,7 @@ Unit = Literal["count", "pages", "duration", "share"]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted of a stretch, and what was known of the VM."""
+    """What was counted of an interval, and what was known of the VM."""
 
     found: Stretch
     from_t: int
@@ -65,9 +65,9 @@ class Counted:
 class Statistic:
     """What is counted, and when that is only a part of what there was."""
 
-    of: Callable[[Counted], Any]
-    """None where nothing is known of it."""
-    is_open: Callable[[Counted], bool] = lambda _: False
+    of: Callable[[Any], Any]
+    """Of what the part counts: `Counted`, or a `Tally`. None where nothing is known of it."""
+    is_open: Callable[[Any], bool] = lambda _: False
     """Whether it is a lower bound, and excludes nothing where it is 0."""
     words: str | None = None
     """None: it is shown beside others only, in the sentences that name it."""
@@ -84,7 +84,7 @@ def statistics_of(part: Hashable) -> dict[str, Statistic]:
     return {name: one for name, one in found if isinstance(one, Statistic)}
 
 
-def count(part: Callable[..., Part], counted: Counted, **others: object) -> Part:
+def count(part: Callable[..., Part], counted: object, **others: object) -> Part:
     """A part with its statistics, and what it holds besides."""
     declared = statistics_of(part)
     sums = {name: one.of(counted) for name, one in declared.items()}
@@ -125,7 +125,7 @@ def outside_memslots(counted: Counted) -> int | None:
 
 
 def latency(name: str) -> Callable[[Counted], int | None]:
-    """One of those of a stretch; None: the end of no call was seen."""
+    """One of those of an interval; None: the end of no call was seen."""
     return lambda counted: getattr(counted.found.latencies, name, None)
 
 

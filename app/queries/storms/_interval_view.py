@@ -1,4 +1,4 @@
-"""The parts of what is shown of a stretch of time: of a storm, a brushed selection, a report."""
+"""What is shown of an interval of time: of a storm, a brushed selection, a report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +9,16 @@ from pydantic import Field
 from app.model.guest import EventKind
 from app.queries.figures import AtLeast, Bounds, Part, TotalsView
 from app.queries.inventory import LossView, MemslotView
-from app.queries.storms import _counts as counts
-from app.queries.storms._breakdowns import DifferenceRow, TallyTable
-from app.queries.storms._counts import Counted, Statistic, statistics_of
+from app.queries.storms import _statistics as counts
+from app.queries.storms._breakdown_tables import Breakdown, DifferenceRow
+from app.queries.storms._details import (
+    BreakerView,
+    FailureView,
+    LatencyBucket,
+    PingPongView,
+    TouchedSlot,
+)
+from app.queries.storms._statistics import Counted, Statistic, statistics_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,99 +158,7 @@ class LatencyView:
         Statistic(counts.share_of_threads, is_open=lambda one: one.has_untimed, unit="share"),
         Field(description="That time, of all the time that the calling threads had."),
     ]
-    buckets: list["LatencyBucket"]
-    at_least: AtLeast
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyBucket:
-    """Calls that took about as long."""
-
-    below_ns: Annotated[int, Field(description="Less than this, and at least half of it.")]
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailureExample:
-    """One call that failed."""
-
-    t: int
-    gpa: str | None
-    size: int | None
-    tid: int
-    why: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class FailureReason:
-    """Calls that broke one rule at one kind of place."""
-
-    why: str
-    where: str
-    calls: int
-    first_t: int
-    last_t: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailureView:
-    """The calls that failed with one errno."""
-
-    errno: int
-    name: str
-    calls: int
-    reasons: Annotated[
-        list[FailureReason], Field(description="Of the first calls, at most 10,000; most first.")
-    ]
-    examples: list[FailureExample]
-
-
-@dataclass(frozen=True, slots=True)
-class FlipThread:
-    """Who flipped a run of pages how often."""
-
-    tid: int
-    vcpu: int | None
-    flips: int
-
-
-@dataclass(frozen=True, slots=True)
-class PingPongView:
-    """Pages that were converted back and forth by just the same conversions."""
-
-    gfn: int
-    npages: int
-    gpa: str
-    flips: Annotated[int, Field(description="Of each page: every change of its state.")]
-    first_t: int
-    last_t: int
-    period_ns: Annotated[int, Field(description="Median time from one flip to the next.")]
-    threads: list[FlipThread]
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerView:
-    """Conversions of one run of pages that left 2 MiB blocks mixed; shown by the first of them."""
-
-    seq: int
-    t: int
-    gpa: str | None
-    size: int | None
-    tid: int
-    times: int
-    blocks: Annotated[int, Field(description="Broken by all of them.")]
-
-
-@dataclass(frozen=True, slots=True)
-class TouchedSlot:
-    """A memslot that conversions met, with the guest_memfd behind it."""
-
-    memslot: MemslotView
-    calls: int
-    failed: int
-    effective_pages: int | None
-    latency_ns: int | None
+    buckets: list[LatencyBucket]
     at_least: AtLeast
 
 
@@ -280,7 +195,7 @@ class HugePagesView:
 
 @dataclass(frozen=True, slots=True)
 class BeforeView:
-    """The stretch of the same length before, as far as the VM was known then."""
+    """The interval of the same length before, as far as the VM was known then."""
 
     from_t: Annotated[int, Field(serialization_alias="from")]
     to_t: Annotated[int, Field(serialization_alias="to")]
@@ -290,8 +205,8 @@ class BeforeView:
 
 
 @dataclass(frozen=True, slots=True)
-class StretchView:
-    """Everything that is counted about a stretch of a VM's time, by effect time."""
+class IntervalView:
+    """Everything that is counted about an interval of a VM's time, by effect time."""
 
     vm: int
     from_t: Annotated[int, Field(serialization_alias="from")]
@@ -299,7 +214,7 @@ class StretchView:
     calls: CallsView
     pages: PagesView
     latency: LatencyView
-    by: list[TallyTable]
+    by: list[Breakdown]
     failures: list[FailureView]
     ping_pong: list[PingPongView]
     ping_pong_runs: Annotated[

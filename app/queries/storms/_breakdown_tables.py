@@ -1,33 +1,47 @@
-"""Tallies with names that people use, most calls first."""
+"""Conversions by what distinguishes them, with names that people use, most calls first."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field
 
 from app.model.guest import UNKNOWN_VCPU, Cause, Certainty, Memslot, Outcome, To
 from app.model.stats import NO_RANGE, Difference, Dimension, SizeClass, Tally, size_name
 from app.queries.events import NO_LAYOUT, NOT_KNOWN, SIZE_NAMES, errno_name, slot_text
-from app.queries.figures import AtLeast, bounded
+from app.queries.figures import AtLeast
+from app.queries.storms._statistics import Statistic, count
 
 ROWS_SHOWN = 20
 
 
+Calls = Annotated[int, Statistic(lambda tally: tally.calls)]
+Failed = Annotated[int, Statistic(lambda tally: tally.failed)]
+EffectivePages = Annotated[
+    int | None,
+    Statistic(lambda tally: tally.effective_pages, is_open=lambda tally: tally.uncertain > 0),
+]
+TimeInCalls = Annotated[
+    int | None,
+    Statistic(lambda tally: tally.latency_ns, is_open=lambda tally: tally.timed < tally.calls),
+]
+"""Statistics of the conversions that have something in common (`app.model.stats.Tally`)."""
+
+
 @dataclass(frozen=True, slots=True)
-class TallyRow:
+class BreakdownRow:
     """The conversions that have one value in common."""
 
     value: str
-    calls: int
-    applied: int
-    failed: int
-    effective_pages: int | None
+    calls: Calls
+    applied: Annotated[int, Statistic(lambda tally: tally.applied)]
+    failed: Failed
+    effective_pages: EffectivePages
     latency_ns: Annotated[
-        int | None, Field(description="Time spent in the calls whose end was seen.")
+        TimeInCalls, Field(description="Time spent in the calls whose end was seen.")
     ]
     at_least: AtLeast
-    share: Annotated[float, Field(description="Of the stretch's conversions.")]
+    share: Annotated[float, Field(description="Of the interval's conversions.")]
     filter: Annotated[
         str | None,
         Field(description="Parameters of `events` that leave just these, with kind=conversion."),
@@ -35,17 +49,17 @@ class TallyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TallyTable:
+class Breakdown:
     """One way to distinguish conversions."""
 
     dimension: str
-    rows: list[TallyRow]
+    rows: list[BreakdownRow]
     values: Annotated[int, Field(description="How many values there are; the first are in rows.")]
 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
-    """A value that was met more, or less, often than in the stretch before."""
+    """A value that was met more, or less, often than in the interval before."""
 
     dimension: str
     value: str
@@ -53,13 +67,13 @@ class DifferenceRow:
     calls_before: int
     share_during: float
     share_before: Annotated[
-        float | None, Field(description="Null: there was no call in the stretch before.")
+        float | None, Field(description="Null: there was no call in the interval before.")
     ]
-    filter: Annotated[str | None, Field(description="As that of a tally's row.")]
+    filter: Annotated[str | None, Field(description="As that of a breakdown's row.")]
 
 
 Slots = Sequence[Memslot] | None
-"""Those that tallies were made with; None: no memslot of the VM was ever known."""
+"""Those that the breakdown was made with; None: no memslot of the VM was ever known."""
 
 
 def value_name(dimension: Dimension, value: int, slots: Slots) -> str:
@@ -131,44 +145,25 @@ def _slot_filter(value: int, slots: Slots) -> str | None:
     return f"memslot={slot_text(ids[value])}" if ids.count(ids[value]) == 1 else None
 
 
-def tally_table(
+def breakdown(
     dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Slots
-) -> TallyTable:
+) -> Breakdown:
     order = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
     rows = [
-        TallyRow(
+        count(
+            BreakdownRow,
+            tally,
             value=value_name(dimension, value, slots),
-            calls=tally.calls,
-            applied=tally.applied,
-            failed=tally.failed,
-            **costs_of(tally),
             share=tally.calls / calls,
             filter=filter_text(dimension, value, tallies.keys(), slots),
         )
         for value, tally in order[:ROWS_SHOWN]
     ]
-    return TallyTable(dimension=dimension.value, rows=rows, values=len(tallies))
-
-
-class Costs(TypedDict):
-    """What the calls of a tally changed, and how long they took, as views call it."""
-
-    effective_pages: int | None
-    latency_ns: int | None
-    at_least: list[str]
-
-
-def costs_of(tally: Tally) -> Costs:
-    sums = {"effective_pages": tally.effective_pages, "latency_ns": tally.latency_ns}
-    is_open = {"effective_pages": tally.uncertain > 0, "latency_ns": tally.timed < tally.calls}
-    values, least = bounded(sums, [name for name in sums if is_open[name]])
-    return Costs(
-        effective_pages=values["effective_pages"], latency_ns=values["latency_ns"], at_least=least
-    )
+    return Breakdown(dimension=dimension.value, rows=rows, values=len(tallies))
 
 
 def difference_row(difference: Difference, values: Collection[int], slots: Slots) -> DifferenceRow:
-    """`values` are all that the stretch has of the dimension."""
+    """`values` are all that the interval has of the dimension."""
     return DifferenceRow(
         dimension=difference.dimension.value,
         value=value_name(difference.dimension, difference.value, slots),

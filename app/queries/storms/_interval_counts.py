@@ -1,4 +1,4 @@
-"""A stretch of time in full: what a storm's page, a brushed selection and a report show of it."""
+"""An interval of time in full: what a storm's page, a brushed selection and a report show of it."""
 
 from collections.abc import Sequence
 
@@ -19,23 +19,25 @@ from app.model.stats import (
 from app.queries.events import alike, errno_name, where_failed, why_failed
 from app.queries.figures import is_recorded, row_id, totals_view
 from app.queries.inventory import loss_view, memslot_view
-from app.queries.storms._breakdowns import Slots, costs_of, difference_row, tally_table
-from app.queries.storms._counts import Counted, count, per_second
-from app.queries.storms._flips import ping_pong
-from app.queries.storms._parts import (
-    BeforeView,
+from app.queries.storms._breakdown_tables import Slots, breakdown, difference_row
+from app.queries.storms._details import (
     BreakerView,
-    CallsView,
     FailureExample,
     FailureReason,
     FailureView,
-    HugePagesView,
     LatencyBucket,
-    LatencyView,
-    PagesView,
-    StretchView,
     TouchedSlot,
 )
+from app.queries.storms._interval_view import (
+    BeforeView,
+    CallsView,
+    HugePagesView,
+    IntervalView,
+    LatencyView,
+    PagesView,
+)
+from app.queries.storms._ping_pong_runs import ping_pong
+from app.queries.storms._statistics import Counted, count, per_second
 from app.store.read import Reader
 from app.store.schema import Vm
 
@@ -46,7 +48,7 @@ DIFFERENCES_SHOWN = 12
 SLOTS_SHOWN = 100
 
 
-def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
+def interval_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> IntervalView:
     """Count [from_t, to_t). Raises ValueError if that is empty."""
     if to_t <= from_t:
         raise ValueError(f"{to_t} is not after {from_t}")
@@ -75,7 +77,7 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
         holes_are_missing="punch_hole" in not_recorded,
     )
     return count(
-        StretchView,
+        IntervalView,
         counted,
         vm=vm_id,
         from_t=from_t,
@@ -83,7 +85,7 @@ def stretch_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> StretchView:
         calls=count(CallsView, counted),
         pages=count(PagesView, counted),
         latency=count(LatencyView, counted, buckets=_buckets(found)),
-        by=[tally_table(d, tallies.by[d], tallies.calls, named) for d in Dimension],
+        by=[breakdown(d, tallies.by[d], tallies.calls, named) for d in Dimension],
         failures=_failures(found, named),
         ping_pong=ping_pong(reader, vm_id, found.flip_runs[:RUNS_SHOWN], from_t, to_t),
         huge_pages=count(HugePagesView, counted, breakers=_breakers(reader, vm_id, found)),
@@ -165,14 +167,7 @@ def _example(call: np.void, slots: Slots) -> FailureExample:
 def _touched(tallies: Tallies, slots: Sequence[Memslot]) -> list[TouchedSlot]:
     counted = tallies.by[Dimension.MEMSLOT].items()
     touched = [
-        TouchedSlot(
-            memslot=memslot_view(slots[i]),
-            calls=tally.calls,
-            failed=tally.failed,
-            **costs_of(tally),
-        )
-        for i, tally in counted
-        if i >= 0
+        count(TouchedSlot, tally, memslot=memslot_view(slots[i])) for i, tally in counted if i >= 0
     ]
     return sorted(touched, key=lambda one: (-one.calls, one.memslot.base_gfn))[:SLOTS_SHOWN]
 
@@ -210,9 +205,9 @@ def _before(
     vm_id: int,
     during: Tallies,
     slots: Slots,
-    stretch: tuple[int, int],
+    interval: tuple[int, int],
 ) -> BeforeView:
-    start, end = stretch
+    start, end = interval
     tallies = Tallies(during.slots)
     if end > start:
         conversions = EventQuery(start, end, where=only(EventKind.CONVERSION))

@@ -4,7 +4,7 @@ import numpy as np
 
 from app.model.guest import PAGE_SHIFT, EventKind
 from app.model.stats import EventQuery, FlipRunArray, Ints, flips_among, flips_of_runs, only
-from app.queries.storms._parts import FlipThread, PingPongView
+from app.queries.storms._details import FlipThread, PingPongView
 from app.store.read import Reader
 
 THREADS_SHOWN = 5
@@ -13,7 +13,7 @@ THREADS_SHOWN = 5
 def ping_pong(
     reader: Reader, vm_id: int, runs: FlipRunArray, from_t: int, to_t: int
 ) -> list[PingPongView]:
-    """In the order of `runs`, which are few; reads the stretch once more."""
+    """In the order of `runs`, which are few; reads the interval once more."""
     if not len(runs):
         return []
     order = np.argsort(runs["gfn"])
