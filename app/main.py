@@ -11,10 +11,10 @@ from starlette.staticfiles import StaticFiles
 
 from app import api, pages, resources
 from app.access import Access
-from app.api import describe
 from app.http.answers import OPENAPI_PATH, SuffixMiddleware, add_problem_handlers
 from app.http.feed import ChangeFeed
 from app.importing import ImportJobs, ImportLimits
+from app.openapi import describe
 from app.pages import Hosts, answer_http_error
 from app.queries.history import Accounts
 from app.queries.maps import Rasters

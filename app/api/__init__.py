@@ -3,9 +3,6 @@
 from fastapi import APIRouter
 
 from app.api import (
-    _backing as backing,
-    _coverage as coverage,
-    _diff as diff,
     _events as events,
     _history as history,
     _imports as imports,
@@ -17,7 +14,6 @@ from app.api import (
     _timeline as timeline,
     _vms as vms,
 )
-from app.api._openapi import describe
 from app.api.monitoring import health, metrics, stream
 from app.http.answers import PROBLEMS, PROBLEMS_OF_ALL, problems
 from app.http.parameters import KnownOnly
@@ -38,15 +34,12 @@ GET does.
 resources = APIRouter(prefix="/api/v1", responses=PROBLEMS, dependencies=[KnownOnly])
 for resource in (
     recordings,
-    coverage,
     vms,
     state,
     rasters,
     timeline,
     events,
     storms,
-    backing,
-    diff,
     history,
     notes,
     imports,
@@ -63,5 +56,6 @@ router.include_router(resources)
 router.include_router(for_operators)
 
 __all__ = [
-    "describe",
+    "DESCRIPTION",
+    "router",
 ]

@@ -17,7 +17,7 @@ from app.http.answers import (
     table_response,
 )
 from app.http.dependencies import ReaderOf, VmId
-from app.http.limits import INTEGER_LIMIT
+from app.http.limits import RowId
 from app.http.parameters import (
     After,
     Gpa,
@@ -43,7 +43,7 @@ LONGEST_TEXT = 4000
 LONGEST_NAME = 100
 
 
-NoteId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The note's id.")]
+NoteId = Annotated[RowId, Path(description="The note's id.")]
 
 
 class NoteDraft(BaseModel):

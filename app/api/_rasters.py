@@ -21,10 +21,11 @@ from app.http.dependencies import RastersOf, ReaderOf, VmId
 from app.http.parameters import GfnsOf, Gpa, TimesOf
 from app.model.guest import PAGE_SHIFT
 from app.model.raster import Band
-from app.queries.figures import AtLeast, could_hold, known
+from app.queries.figures import could_hold, known
 from app.queries.maps import (
     CELLS,
     EMPTY_PNG,
+    CellView,
     MapLayout,
     MapQuery,
     Measure,
@@ -121,40 +122,6 @@ class RasterOut(BaseModel):
     )
     image: str | None = Field(description="The picture of exactly this; null: no rows.")
     tag: str = Field(description="The ETag of that picture: raster.png of the same query has it.")
-
-
-class CellOut(BaseModel):
-    """One cell. Fractions are of its pages, averaged over its time."""
-
-    from_t: int = Field(serialization_alias="from")
-    to_t: int = Field(serialization_alias="to")
-    gpa_from: str
-    gpa_to: str
-    npages: int
-    present: float = Field(description="Fraction that a memslot covered.")
-    private: float
-    shared: float
-    unknown: float
-    unplaced: int = Field(
-        description="Conversions in its time whose range is not recorded: they may have met it."
-    )
-    conversions: int | None = Field(description="Null: none is known, but some are unplaced.")
-    failed: int | None
-    page_faults: int | None = Field(description="Null: not recorded.")
-    private_faults: int | None = Field(
-        description="Page faults that are known to be on private pages. Null: of none is known "
-        "whether it was."
-    )
-    returns: int | None = Field(
-        description="Changes of a page back to private or shared that it had been before, by "
-        "conversions, each page counted. Null: none is known, but pages are unknown; or it was "
-        "stored by a version that did not keep it."
-    )
-    mixed: float | None = Field(
-        description="Fraction in 2 MiB blocks neither all private nor all shared. "
-        "Null: as of returns."
-    )
-    at_least: AtLeast
 
 
 def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height = 512) -> MapQuery:
@@ -289,7 +256,7 @@ def show_cell(
     query: MapQueryOf,
     t: Annotated[int, Query(description="An instant in the cell, ns since the start.")],
     gpa: Annotated[Gpa, Query(description="An address in the cell, hex or decimal.")],
-) -> CellOut:
+) -> CellView:
     """What is in one cell of the map with the same parameters, exactly."""
     vm = reader.vm(vm_id)
     if gpa is None:
@@ -297,22 +264,4 @@ def show_cell(
     cell = cell_at(reader, vm, map_layout(reader, vm, query), t, gpa >> PAGE_SHIFT)
     if cell is None:
         raise NotFound(f"no cell of this map holds t={t}, gpa={gpa:#x}")
-    return CellOut(
-        from_t=cell.from_t,
-        to_t=cell.to_t,
-        gpa_from=hex(cell.first_gfn << PAGE_SHIFT),
-        gpa_to=hex(cell.end_gfn << PAGE_SHIFT),
-        npages=cell.end_gfn - cell.first_gfn,
-        present=cell.present,
-        private=cell.private,
-        shared=cell.shared,
-        unknown=cell.unknown,
-        unplaced=cell.unplaced,
-        conversions=cell.conversions,
-        failed=cell.failed,
-        page_faults=cell.page_faults,
-        private_faults=cell.private_faults,
-        returns=cell.returns,
-        mixed=cell.mixed,
-        at_least=cell.at_least,
-    )
+    return cell

@@ -1,4 +1,4 @@
-"""Recordings: continuous observations of one host."""
+"""Recordings: continuous observations of one host, what they can show, what they lost."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -6,8 +6,10 @@ from app.http.answers import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_
 from app.http.dependencies import ReaderOf, RecordingId
 from app.http.parameters import After, Limit, Page, TimesOf, page_by_place, page_of
 from app.queries.inventory import (
+    CoverageView,
     LossView,
     RecordingView,
+    coverage_view,
     find_recording,
     loss_view,
     recording_views,
@@ -32,6 +34,12 @@ def list_recordings(
 def show_recording(reader: ReaderOf, recording_id: RecordingId) -> RecordingView:
     """One recording."""
     return find_recording(reader, recording_id)
+
+
+@router.get("/{recording_id}/coverage", dependencies=[OnlyJson])
+def show_coverage(reader: ReaderOf, recording_id: RecordingId) -> CoverageView:
+    """What this recording can and cannot show, and why; counters of its collector; its losses."""
+    return coverage_view(reader, recording_id)
 
 
 @router.get("/{recording_id}/losses", dependencies=[OnlyJson])

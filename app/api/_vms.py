@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.http.answers import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
 from app.http.dependencies import ReaderOf, VmId
-from app.http.limits import INTEGER_LIMIT
+from app.http.limits import Instant, RowId
 from app.http.parameters import After, Limit, Page, TimesOf, page_by_place, page_of
 from app.queries.inventory import MemslotView, VmView, memslot_view, vm_view
 from app.queries.tables import MEMSLOTS, VMS, memslots_table, vms_table
@@ -19,9 +19,7 @@ def list_vms(
     request: Request,
     reader: ReaderOf,
     wanted: FormatOf,
-    recording: Annotated[
-        int | None, Query(ge=1, lt=INTEGER_LIMIT, description="Only this recording's VMs.")
-    ] = None,
+    recording: Annotated[RowId | None, Query(description="Only this recording's VMs.")] = None,
     unattributed: Annotated[
         bool, Query(description="With what holds the events that belong to no VM that is known.")
     ] = False,
@@ -53,8 +51,8 @@ def list_memslots(
     vm_id: VmId,
     times: TimesOf,
     at: Annotated[
-        int | None,
-        Query(ge=0, lt=INTEGER_LIMIT, description="Only those alive at this instant."),
+        Instant | None,
+        Query(description="Only those alive at this instant."),
     ] = None,
     after: After = None,
     limit: Limit = 10_000,

@@ -5,7 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from app.http.feed import ChangeFeed
-from app.http.limits import INTEGER_LIMIT
+from app.http.limits import RowId
 from app.importing import ImportJobs
 from app.queries.history import Accounts
 from app.queries.maps import Rasters
@@ -49,5 +49,5 @@ AccountsOf = Annotated[Accounts, Depends(accounts_of)]
 ImportsOf = Annotated[ImportJobs, Depends(imports_of)]
 FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
 SettingsOf = Annotated[Settings, Depends(settings_of)]
-RecordingId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The recording's id.")]
-VmId = Annotated[int, Path(ge=1, lt=INTEGER_LIMIT, description="The VM's id.")]
+RecordingId = Annotated[RowId, Path(description="The recording's id.")]
+VmId = Annotated[RowId, Path(description="The VM's id.")]

@@ -4,16 +4,14 @@ from fastapi import APIRouter
 
 from app.pages import (
     _backing as backing,
-    _coverage as coverage,
     _diff as diff,
     _explorer as explorer,
     _history as history,
     _home as home,
     _importing as importing,
     _login as login,
-    _recording as recording,
+    _recordings as recordings,
     _storms as storms,
-    _stretches as stretches,
 )
 from app.pages._errors import answer_http_error, prefers_html, refusal
 from app.pages._home import Hosts
@@ -22,10 +20,8 @@ from app.pages._login import LOGIN_PATH, login_page
 router = APIRouter()
 router.include_router(home.router)
 router.include_router(explorer.router)
-router.include_router(recording.router)
-router.include_router(coverage.router)
+router.include_router(recordings.router)
 router.include_router(storms.router)
-router.include_router(stretches.router)
 router.include_router(backing.router)
 router.include_router(diff.router)
 router.include_router(history.router)

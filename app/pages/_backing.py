@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.http.dependencies import AccountsOf, ReaderOf, VmId
-from app.pages._stretches import QUICK_EVENTS
+from app.pages._storms import QUICK_EVENTS
 from app.queries.history import BackingPoint, BackingView
 from app.queries.inventory import find_recording
 from app.rendering import PageRoute, page

@@ -1,11 +1,12 @@
 """Two moments side by side, as a page whose address reproduces it."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 
 from app.http.dependencies import ReaderOf
-from app.http.parameters import Sides, SidesOf, vms_of
+from app.http.parameters import MomentsOf, SidesOf
 from app.queries.history import (
     BINS,
     Between,
@@ -14,7 +15,6 @@ from app.queries.history import (
     changes,
     diff,
     largest,
-    moment,
     rows_between,
     states,
 )
@@ -32,13 +32,12 @@ router = APIRouter(route_class=PageRoute)
 @router.get("/diff", include_in_schema=False)
 def show_diff(
     reader: ReaderOf,
+    moments: MomentsOf,
     chosen: SidesOf,
     swap: Annotated[bool, Query(description="The other way round.")] = False,
 ) -> Response:
     """What became private, shared or unknown between two moments."""
-    first, second = vms_of(reader, chosen)
-    a = moment(reader, first, chosen.at, chosen.event)
-    b = moment(reader, second, chosen.at_b, chosen.event_b)
+    a, b = moments
     if swap:
         a, b = b, a
     rows = rows_between(reader, a, b)
@@ -55,7 +54,7 @@ def show_diff(
         changes=changes(rows),
         width=BINS,
         height=STRIP_HEIGHT,
-        link=_link(chosen),
+        link=urlencode(chosen.model_dump(exclude_none=True)),
     )
 
 
@@ -65,10 +64,3 @@ def _between(reader: Reader, a: Moment, b: Moment) -> Between | None:
         return None
     first, last = sorted((a.at, b.at))
     return between(reader, a.vm, first + 1, last + 1, EVENTS_SHOWN)
-
-
-def _link(chosen: Sides) -> str:
-    """The query that reproduces the page."""
-    names = ("vm", "at", "event", "vm_b", "at_b", "event_b")
-    given = {name: getattr(chosen, name) for name in names}
-    return "&".join(f"{name}={value}" for name, value in given.items() if value is not None)

@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 from app import api
-from app.api import describe
 from app.http.answers import Problem
 from app.http.answers._problems import PROBLEM_TYPE
+from app.openapi import describe
 from app.settings import Settings
 from tests.small_guest import write_small_recording
 

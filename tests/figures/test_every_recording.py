@@ -99,11 +99,11 @@ def check(part: dict[str, Any], names: tuple[str, ...], *, is_open: bool, is_dar
 
 
 def test_timelines_add_up_to_what_was_requested(all_held: list[Held], get: Get) -> None:
-    lanes = ("to_private", "to_shared", "to_unknown", "failed", "unconfirmed")
+    outcomes = ("to_private", "to_shared", "to_unknown", "failed", "unconfirmed")
     for one in all_held:
         for buckets in (1, 97):
             answer = get(f"/vms/{one.id}/timeline", buckets=buckets)
-            assert sum(sum(answer[lane]) for lane in lanes) == one.requested
+            assert sum(sum(answer[name]) for name in outcomes) == one.requested
             assert sum(answer["unplaced"]) == one.requested - one.placed
             assert one.vague <= sum(answer["uncertain"]) <= one.requested
             assert sum(answer["uncertain"]) == one.vm.uncertain

@@ -202,14 +202,14 @@ def test_a_vms_counts_are_the_same_everywhere(answers: Answers) -> None:
             assert f"{state} {pages}" in report.cards["at the end"][0]
         line = next(line for line in listed if f" vm {vm['id']}  " in line)
         assert f"{counts['requested']} conversions ({counts['failed']} failed)" in line
-        lanes = answers.rest(f"/vms/{vm['id']}/timeline?buckets=7")
-        assert sum(lanes["failed"]) == counts["failed"]
-        assert sum(lanes["uncertain"]) == counts["uncertain"]
-        assert sum(lanes["to_unknown"]) == counts["to_unknown"]
-        applied = sum(sum(lanes[f"to_{to}"]) for to in ("private", "shared", "unknown"))
+        timeline = answers.rest(f"/vms/{vm['id']}/timeline?buckets=7")
+        assert sum(timeline["failed"]) == counts["failed"]
+        assert sum(timeline["uncertain"]) == counts["uncertain"]
+        assert sum(timeline["to_unknown"]) == counts["to_unknown"]
+        applied = sum(sum(timeline[f"to_{to}"]) for to in ("private", "shared", "unknown"))
         assert applied == counts["applied"]
         moved = sum(
-            value or 0 for name in ("private", "shared") for value in lanes[f"pages_to_{name}"]
+            value or 0 for name in ("private", "shared") for value in timeline[f"pages_to_{name}"]
         )
         assert moved == (counts["effective_pages"] or 0)
         sample = f'gmemscope_conversions_total{{vm="{vm["id"]}",outcome="failed"}}'
@@ -240,7 +240,7 @@ def test_a_stretch_is_what_its_storm_is(answers: Answers) -> None:
             assert stretch == full
             page = answers.page(f"/vms/{vm['id']}/stretch?{window}")
             check_cards(page, stretch)
-            lanes = answers.rest(f"/vms/{vm['id']}/timeline?{window}&buckets=1")
-            assert lanes["noop"][0] == stretch["calls"]["noop"]
-            assert sum(lanes["uncertain"]) == stretch["calls"]["uncertain"]
-            assert sum(lanes["unplaced"]) == stretch["calls"]["unplaced"]
+            timeline = answers.rest(f"/vms/{vm['id']}/timeline?{window}&buckets=1")
+            assert timeline["noop"][0] == stretch["calls"]["noop"]
+            assert sum(timeline["uncertain"]) == stretch["calls"]["uncertain"]
+            assert sum(timeline["unplaced"]) == stretch["calls"]["unplaced"]

@@ -61,7 +61,7 @@ ROOMS = {
     ),
     "app.http.parameters": (
         "app.http.answers app.http.dependencies app.http.limits app.model.guest app.model.stats "
-        "app.queries.events app.queries.history app.queries.storms app.store.schema"
+        "app.queries.events app.queries.history app.queries.storms"
     ),
     "app.importing": "app.store.database app.store.errors",
     "app.model": "",
@@ -209,8 +209,7 @@ ROOMS = {
     ),
     "collector.recipes": "collector.coverage collector.kvm.catalogue collector.kvm.uapi",
     "collector.simulator": (
-        "app.model.events app.model.guest app.store.protocol collector.coverage "
-        "collector.kvm.uapi"
+        "app.model.events app.model.guest app.store.protocol collector.coverage collector.kvm.uapi"
     ),
     "collector.simulator.phases": (
         "app.model.events app.model.guest collector.kvm.uapi collector.simulator"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
-from app.pages._coverage import WIDTH, bands, loss_lanes
+from app.pages._recordings import WIDTH, bands, losses_by_cpu
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
 from app.store.write import RecordingWriter
@@ -101,7 +101,7 @@ def test_counters_go_on_while_it_is_recorded_and_stop_at_its_end(
     live._commit()
     eventually(page, lambda: "2\u2009000" in card(page, "calls"))
     eventually(page, lambda: "7 events lost" in card(page, "lost"))
-    expect(page.locator(".lanes li")).to_have_text(["CPU 1"])
+    expect(page.locator(".losses-by-cpu li")).to_have_text(["CPU 1"])
     live.__exit__(None, None, None)
     expect(page.locator("#state")).to_have_attribute("data-live", "no")
     expect(page.get_by_text("Last counted at")).to_be_visible()
@@ -171,8 +171,8 @@ def test_unknown_recording_is_a_page_not_found(others: str) -> None:
 
 def test_losses_lie_where_they_were() -> None:
     losses = [Loss(0, 100, 1, 1, "s"), Loss(500, 500, 1, None, "s"), Loss(990, 1000, 1, 0, "s")]
-    lanes = loss_lanes(losses, 1000)
-    assert [(lane.name, lane.bands) for lane in lanes] == [
+    by_cpu = losses_by_cpu(losses, 1000)
+    assert [(cpu.name, cpu.bands) for cpu in by_cpu] == [
         ("every CPU", [(500, 1)]),
         ("CPU 0", [(990, 10)]),
         ("CPU 1", [(0, 100)]),

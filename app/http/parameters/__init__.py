@@ -7,7 +7,7 @@ from app.http.parameters._event_filters import EventsWanted
 from app.http.parameters._page_ranges import AfterEvent, PagesOf
 from app.http.parameters._paging import After, Limit, Page, page_by_place, page_of, parse_cursor
 from app.http.parameters._parameters import At, GfnsOf, Gpa, TimesOf
-from app.http.parameters._sides import Sides, SidesOf, vms_of
+from app.http.parameters._sides import MomentsOf, Sides, SidesOf
 from app.http.parameters._storm_rules import RulesOf
 from app.http.parameters._strictness import KnownOnly
 from app.http.parameters._texts import file_name, one_line, plain
@@ -21,6 +21,7 @@ __all__ = [
     "Gpa",
     "KnownOnly",
     "Limit",
+    "MomentsOf",
     "Page",
     "PagesOf",
     "RulesOf",
@@ -37,5 +38,4 @@ __all__ = [
     "plain",
     "raised_as_invalid",
     "small_body",
-    "vms_of",
 ]

@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
 from app.http.answers import BadParameter
-from app.http.limits import INTEGER_LIMIT
+from app.http.limits import Instant
 from app.model.guest import GFN_LIMIT, PAGE_SHIFT, PAGE_SIZE
 
 GPA_LIMIT = GFN_LIMIT << PAGE_SHIFT
@@ -34,10 +34,8 @@ Gpa = Annotated[
     WithJsonSchema({"type": "string", "examples": ["0x1_8000_0000", "6442450944"]}),
 ]
 At = Annotated[
-    int | None,
+    Instant | None,
     Query(
-        ge=0,
-        lt=INTEGER_LIMIT,
         description="The instant, ns since the recording's start. Default: the last one.",
         examples=[41_200_000_000],
     ),
@@ -62,21 +60,17 @@ class Gfns:
 
 def times(
     from_t: Annotated[
-        int | None,
+        Instant | None,
         Query(
             alias="from",
-            ge=0,
-            lt=INTEGER_LIMIT,
             description="From here on, ns since the recording's start.",
             examples=[41_000_000_000],
         ),
     ] = None,
     to_t: Annotated[
-        int | None,
+        Instant | None,
         Query(
             alias="to",
-            ge=0,
-            lt=INTEGER_LIMIT,
             description="Up to but without this, ns since the start.",
             examples=[44_000_000_000],
         ),

@@ -1,54 +1,41 @@
 """Two moments to compare, as an address names them."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
+from pydantic import BaseModel, Field
 
 from app.http.dependencies import ReaderOf
-from app.http.limits import INTEGER_LIMIT
-from app.store.schema import Vm
+from app.http.limits import EventNumber, Instant, RowId
+from app.queries.history import Moment, moment
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(BaseModel):
     """What is to be compared, as a link has it."""
 
-    vm: int
-    at: int | None
-    event: int | None
-    vm_b: int | None
-    at_b: int | None
-    event_b: int | None
+    vm: RowId = Field(description="The first VM's id.")
+    at: Instant | None = Field(None, description="When, ns. Default: the last instant.")
+    event: EventNumber | None = Field(None, description="Count `at` from the effect of this event.")
+    vm_b: RowId | None = Field(None, description="Default: the first VM.")
+    at_b: Instant | None = Field(None, description="As `at`, of the second.")
+    event_b: EventNumber | None = Field(None, description="As `event`, of the second.")
 
 
-def sides(
-    vm: Annotated[int, Query(ge=1, lt=INTEGER_LIMIT, description="The first VM's id.")],
-    at: Annotated[
-        int | None,
-        Query(ge=0, lt=INTEGER_LIMIT, description="When, ns. Default: the last instant."),
-    ] = None,
-    event: Annotated[
-        int | None,
-        Query(ge=0, lt=INTEGER_LIMIT, description="Count `at` from the effect of this event."),
-    ] = None,
-    vm_b: Annotated[
-        int | None, Query(ge=1, lt=INTEGER_LIMIT, description="Default: the first VM.")
-    ] = None,
-    at_b: Annotated[
-        int | None, Query(ge=0, lt=INTEGER_LIMIT, description="As `at`, of the second.")
-    ] = None,
-    event_b: Annotated[
-        int | None, Query(ge=0, lt=INTEGER_LIMIT, description="As `event`, of the second.")
-    ] = None,
-) -> Sides:
-    return Sides(vm, at, event, vm_b, at_b, event_b)
+def sides(chosen: Annotated[Sides, Query()]) -> Sides:
+    return chosen
 
 
 SidesOf = Annotated[Sides, Depends(sides)]
 
 
-def vms_of(reader: ReaderOf, sides: Sides) -> tuple[Vm, Vm]:
+def moments_of(reader: ReaderOf, chosen: SidesOf) -> tuple[Moment, Moment]:
     """Raises NotFound."""
-    first = reader.vm(sides.vm)
-    return first, first if sides.vm_b is None else reader.vm(sides.vm_b)
+    first = reader.vm(chosen.vm)
+    second = first if chosen.vm_b is None else reader.vm(chosen.vm_b)
+    return (
+        moment(reader, first, chosen.at, chosen.event),
+        moment(reader, second, chosen.at_b, chosen.event_b),
+    )
+
+
+MomentsOf = Annotated[tuple[Moment, Moment], Depends(moments_of)]

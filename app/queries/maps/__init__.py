@@ -1,6 +1,6 @@
 """The time x gpa map: its cells, its measures, and its picture as palette indices."""
 
-from app.queries.maps._cells import cell_at
+from app.queries.maps._cells import CellView, cell_at
 from app.queries.maps._measures import most, open_columns, unplaced_in, why_not
 from app.queries.maps._palette import RAMP, RAMP_STEPS, Theme, palette
 from app.queries.maps._raster_image import EMPTY_PNG, Measure, raster_png
@@ -20,6 +20,7 @@ __all__ = [
     "EMPTY_PNG",
     "RAMP",
     "RAMP_STEPS",
+    "CellView",
     "MapLayout",
     "MapQuery",
     "Measure",

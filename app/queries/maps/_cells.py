@@ -1,12 +1,14 @@
 """One cell of the map, exactly: what is under the cursor."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
+from app.model.guest import PAGE_SHIFT
 from app.model.raster import Grid, Raster, Timeline
-from app.queries.figures import bounded, could_hold, row_id
+from app.queries.figures import AtLeast, bounded, could_hold, row_id
 from app.queries.maps._rasters import MapLayout
 from app.store.read import Reader, has_churn
 from app.store.schema import Vm
@@ -14,27 +16,51 @@ from app.store.schema import Vm
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell's borders and contents. Fractions are of its pages, averaged over its time."""
+    """One cell. Fractions are of its pages, averaged over its time."""
 
-    from_t: int
-    to_t: int
-    first_gfn: int
-    end_gfn: int
-    present: float
+    from_t: Annotated[int, Field(serialization_alias="from")]
+    to_t: Annotated[int, Field(serialization_alias="to")]
+    gpa_from: str
+    gpa_to: str
+    npages: int
+    present: Annotated[float, Field(description="Fraction that a memslot covered.")]
     private: float
+    shared: float
     unknown: float
-    unplaced: int  # conversions of unknown range, anywhere, in its time
-    conversions: int | None  # None: none is known, but some are unplaced
+    unplaced: Annotated[
+        int,
+        Field(
+            description="Conversions in its time whose range is not recorded: they may have met it."
+        ),
+    ]
+    conversions: Annotated[
+        int | None, Field(description="Null: none is known, but some are unplaced.")
+    ]
     failed: int | None
-    page_faults: int | None  # None: not recorded
-    private_faults: int | None  # None: of none is known whether it was private
-    returns: int | None  # None: not kept, or none is known and pages are unknown
-    mixed: float | None
-    at_least: list[str]
-
-    @property
-    def shared(self) -> float:
-        return max(0.0, self.present - self.private - self.unknown)
+    page_faults: Annotated[int | None, Field(description="Null: not recorded.")]
+    private_faults: Annotated[
+        int | None,
+        Field(
+            description="Page faults that are known to be on private pages. Null: of none is known "
+            "whether it was."
+        ),
+    ]
+    returns: Annotated[
+        int | None,
+        Field(
+            description="Changes of a page back to private or shared that it had been before, by "
+            "conversions, each page counted. Null: none is known, but pages are unknown; or it was "
+            "stored by a version that did not keep it."
+        ),
+    ]
+    mixed: Annotated[
+        float | None,
+        Field(
+            description="Fraction in 2 MiB blocks neither all private nor all shared. "
+            "Null: as of returns."
+        ),
+    ]
+    at_least: AtLeast
 
 
 def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> CellView | None:
@@ -50,14 +76,19 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
     raster = reader.raster(row_id(vm), grid)
     timeline = reader.timeline(row_id(vm), edges)
     counts, least = _counts(reader, vm, grid, raster, timeline)
+    present, private, unknown = (
+        float(part[0, 0]) for part in (raster.present, raster.private, raster.unknown)
+    )
     return CellView(
         from_t=from_t,
         to_t=to_t,
-        first_gfn=first_gfn,
-        end_gfn=end_gfn,
-        present=float(raster.present[0, 0]),
-        private=float(raster.private[0, 0]),
-        unknown=float(raster.unknown[0, 0]),
+        gpa_from=hex(first_gfn << PAGE_SHIFT),
+        gpa_to=hex(end_gfn << PAGE_SHIFT),
+        npages=end_gfn - first_gfn,
+        present=present,
+        private=private,
+        shared=max(0.0, present - private - unknown),
+        unknown=unknown,
         unplaced=int(timeline.unplaced[0]),
         **counts,
         at_least=least,

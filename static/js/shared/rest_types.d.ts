@@ -112,7 +112,7 @@ export interface CallsView {
   at_least: string[];
 }
 
-export interface CellOut {
+export interface CellView {
   from: number;
   to: number;
   gpa_from: string;
@@ -667,14 +667,14 @@ export interface Changed {
 export interface Answers {
   "/api/v1/recordings": Page_RecordingView_;
   "/api/v1/recordings/{recording_id}": RecordingView;
-  "/api/v1/recordings/{recording_id}/losses": Page_LossView_;
   "/api/v1/recordings/{recording_id}/coverage": CoverageView;
+  "/api/v1/recordings/{recording_id}/losses": Page_LossView_;
   "/api/v1/vms": Page_VmView_;
   "/api/v1/vms/{vm_id}": VmView;
   "/api/v1/vms/{vm_id}/memslots": Page_MemslotView_;
   "/api/v1/vms/{vm_id}/state": State;
   "/api/v1/vms/{vm_id}/raster": RasterOut;
-  "/api/v1/vms/{vm_id}/raster/cell": CellOut;
+  "/api/v1/vms/{vm_id}/raster/cell": CellView;
   "/api/v1/vms/{vm_id}/timeline": TimelineOut;
   "/api/v1/vms/{vm_id}/events": Page_Event_;
   "/api/v1/vms/{vm_id}/storms": StormList;
