@@ -1,24 +1,22 @@
 """Events: conversions, hypercalls, faults, memslot calls, losses, in order of effect."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.http.answers import (
     TABLE_RESPONSES,
+    AnswerOf,
     BadParameter,
-    Format,
-    FormatOf,
     json_response,
-    table_response,
 )
 from app.http.dependencies import ReaderOf, VmId
 from app.http.limits import JSON_LIMIT, TABLE_LIMIT
-from app.http.parameters import After, EventsWanted, GfnsOf, Page, TimesOf, parse_cursor
-from app.model.stats import EventQuery
+from app.http.parameters import After, EventQueryOf, Page, parse_cursor
 from app.queries.events import events_page
 from app.queries.tables import EVENTS, json_array, with_wire_forms
 
@@ -88,15 +86,17 @@ class Event(BaseModel):
     aux: str = Field(description="By kind, hex.")
 
 
-@router.get("/{vm_id}/events", response_model=Page[Event], responses=TABLE_RESPONSES)
-def list_events(
-    request: Request,
-    reader: ReaderOf,
-    wanted: FormatOf,
-    vm_id: VmId,
-    times: TimesOf,
-    gfns: GfnsOf,
-    where: EventsWanted,
+@dataclass(frozen=True, slots=True)
+class EventPaging:
+    """Which page of events."""
+
+    order: Order
+    after_seq: int | None
+    limit: int
+
+
+def paging(
+    answer: AnswerOf,
     order: Annotated[Order, Query(description="desc: the last ones, newest first.")] = Order.ASC,
     after: After = None,
     limit: Annotated[
@@ -108,23 +108,36 @@ def list_events(
             f"Tables: {TABLE_LIMIT} by default.",
         ),
     ] = None,
+) -> EventPaging:
+    most = limit or (1000 if answer.table is None else TABLE_LIMIT)
+    if answer.table is None and most > JSON_LIMIT:
+        raise BadParameter("limit", f"{most} events are too many as JSON: at most {JSON_LIMIT}")
+    return EventPaging(order, None if after is None else parse_cursor(after)[0], most)
+
+
+@router.get("/{vm_id}/events", response_model=Page[Event], responses=TABLE_RESPONSES)
+def list_events(
+    reader: ReaderOf,
+    answer: AnswerOf,
+    vm_id: VmId,
+    query: EventQueryOf,
+    asked: Annotated[EventPaging, Depends(paging)],
 ) -> Response:
     """Events in order of effect.
 
     Conversions of an unknown range and losses are in every gpa window, since they may have changed
     its state; other events of an unknown range only where no gpa is given.
     """
-    is_json = wanted is Format.JSON
-    most = limit or (1000 if is_json else TABLE_LIMIT)
-    if is_json and most > JSON_LIMIT:
-        raise BadParameter("limit", f"{most} events are too many as JSON: at most {JSON_LIMIT}")
-    query = EventQuery(times.first, times.end, gfns.first, gfns.end, where)
-    after_seq = None if after is None else parse_cursor(after)[0]
     page = events_page(
-        reader, reader.vm(vm_id), query, after_seq, most, is_newest_first=order is Order.DESC
+        reader,
+        reader.vm(vm_id),
+        query,
+        asked.after_seq,
+        asked.limit,
+        is_newest_first=asked.order is Order.DESC,
     )
     following = str(page.next_after) if page.next_after is not None else None
-    if not is_json:
-        return table_response(request, wanted, page.batches(), EVENTS, following)
+    if answer.table is not None:
+        return answer.rows(page.batches(), EVENTS, following)
     items = json_array(with_wire_forms(page.table()))
-    return json_response({"items": items, "next": following, "limit": most})
+    return json_response({"items": items, "next": following, "limit": asked.limit})

@@ -2,27 +2,24 @@
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.http.answers import (
     PROBLEMS_OF_BODIES,
     PROBLEMS_OF_CHANGES,
     TABLE_RESPONSES,
+    AnswerOf,
     BadParameter,
-    Format,
-    FormatOf,
     OnlyJson,
     problems,
-    table_response,
 )
 from app.http.dependencies import ReaderOf, VmId
 from app.http.limits import RowId
 from app.http.parameters import (
-    After,
     Gpa,
-    Limit,
     Page,
+    PagingOf,
     TimesOf,
     described,
     json_body,
@@ -124,21 +121,19 @@ def within(reader: Reader, vm_id: int, draft: NoteDraft) -> Pinned:
 
 @router.get("/{vm_id}/notes", response_model=Page[NoteView], responses=TABLE_RESPONSES)
 def list_notes(
-    request: Request,
     reader: ReaderOf,
-    wanted: FormatOf,
+    answer: AnswerOf,
     vm_id: VmId,
     times: TimesOf,
-    after: After = None,
-    limit: Limit = 1000,
+    paging: PagingOf,
 ) -> Page[NoteView] | Response:
     """Notes that meet a stretch of time, by start."""
     reader.vm(vm_id)
     notes = reader.notes(vm_id, times.first, times.end)
-    items, following = page_of(notes, lambda note: (note.from_t, row_id(note)), after, limit)
-    if wanted is Format.JSON:
-        return Page(items=[note_view(note) for note in items], next=following, limit=limit)
-    return table_response(request, wanted, [notes_table(items)], NOTES, following)
+    items, following = page_of(notes, lambda note: (note.from_t, row_id(note)), paging)
+    if answer.table is None:
+        return Page(items=[note_view(note) for note in items], next=following, limit=paging.limit)
+    return answer.rows([notes_table(items)], NOTES, following)
 
 
 @router.post(

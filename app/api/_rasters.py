@@ -1,6 +1,7 @@
 """The time x gpa map: its exact edges, its picture, its cells as numbers."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -11,11 +12,9 @@ from pydantic.config import JsonDict
 
 from app.http.answers import (
     TABLE_RESPONSES,
+    AnswerOf,
     BadParameter,
-    Format,
-    FormatOf,
     OnlyJson,
-    table_response,
 )
 from app.http.dependencies import RastersOf, ReaderOf, VmId
 from app.http.parameters import GfnsOf, Gpa, TimesOf
@@ -134,28 +133,50 @@ def map_query(times: TimesOf, gfns: GfnsOf, width: Width = 1000, height: Height 
 MapQueryOf = Annotated[MapQuery, Depends(map_query)]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a picture shows, and for which page."""
+
+    measure: Measure
+    theme: Theme
+
+
+def drawn(measure: MeasureOf = Measure.PRIVATE, theme: ThemeOf = Theme.LIGHT) -> Drawn:
+    return Drawn(measure, theme)
+
+
+DrawnOf = Annotated[Drawn, Depends(drawn)]
+
+
+def revision(
+    revision: Annotated[
+        int | None, Query(description="Distinguishes pictures of a growing recording; no more.")
+    ] = None,
+) -> None:
+    """Nothing depends on it."""
+
+
 @router.get("/{vm_id}/raster", response_model=RasterOut, responses=TABLE_RESPONSES)
 def show_raster(
-    request: Request,
     reader: ReaderOf,
     rasters: RastersOf,
-    wanted: FormatOf,
+    answer: AnswerOf,
     vm_id: VmId,
     query: MapQueryOf,
-    measure: MeasureOf = Measure.PRIVATE,
-    theme: ThemeOf = Theme.LIGHT,
+    drawn: DrawnOf,
 ) -> RasterOut | Response:
     """The exact edges of a map and where its picture is; as a table, its cells as numbers."""
     vm = reader.vm(vm_id)
     query = with_times(reader, vm, query)
     layout = map_layout(reader, vm, query)
-    if wanted is not Format.JSON:
+    if answer.table is not None:
         timeline = reader.timeline(vm_id, np.array(layout.t_edges, np.int64))
-        drawn = rasters.draw(vm, layout), rasters.draw_churn(vm, layout)
+        held = rasters.draw(vm, layout), rasters.draw_churn(vm, layout)
         recording = reader.recording(vm.recording_id)
         has_faults = could_hold(vm, recording, "page_fault")
-        cells = cell_batches(layout, *drawn, timeline.unplaced, has_faults=has_faults)
-        return table_response(request, wanted, cells, CELLS)
+        cells = cell_batches(layout, *held, timeline.unplaced, has_faults=has_faults)
+        return answer.rows(cells, CELLS)
+    measure = drawn.measure
     raster = rasters.draw_measure(vm, layout, measure)
     unplaced = unplaced_in(reader, vm, layout, measure)
     return RasterOut(
@@ -170,8 +191,8 @@ def show_raster(
         max=known(0 if raster is None else most(raster, measure), is_open=bool(unplaced)),
         unplaced=unplaced,
         unavailable=why_not(reader.recording(vm.recording_id), vm, measure),
-        image=None if raster is None else image_url(vm, query, measure, theme),
-        tag=picture_tag(vm, layout, measure, theme),
+        image=None if raster is None else image_url(vm, query, drawn),
+        tag=picture_tag(vm, layout, drawn),
     )
 
 
@@ -184,7 +205,7 @@ def band_out(band: Band) -> BandOut:
     )
 
 
-def image_url(vm: Vm, query: MapQuery, measure: Measure, theme: Theme) -> str:
+def image_url(vm: Vm, query: MapQuery, drawn: Drawn) -> str:
     """The picture's URL; it differs as soon as the VM's stored history does.
 
     It asks what was asked here, not for the edges that were drawn: those would be fitted anew.
@@ -200,8 +221,8 @@ def image_url(vm: Vm, query: MapQuery, measure: Measure, theme: Theme) -> str:
         **gpas,
         "width": query.width,
         "height": query.height,
-        "measure": measure,
-        "theme": theme,
+        "measure": drawn.measure,
+        "theme": drawn.theme,
         "revision": vm.revision,
     }
     return f"/api/v1/vms/{vm.id}/raster.png?{urlencode(parameters)}"
@@ -214,6 +235,7 @@ def image_url(vm: Vm, query: MapQuery, measure: Measure, theme: Theme) -> str:
         200: {"content": {"image/png": {}}, "description": "A palette PNG."},
         304: {"description": "The picture is still the one that If-None-Match names."},
     },
+    dependencies=[Depends(revision)],
 )
 def show_picture(
     request: Request,
@@ -221,11 +243,7 @@ def show_picture(
     rasters: RastersOf,
     vm_id: VmId,
     query: MapQueryOf,
-    measure: MeasureOf = Measure.PRIVATE,
-    theme: ThemeOf = Theme.LIGHT,
-    revision: Annotated[
-        int | None, Query(description="Distinguishes pictures of a growing recording; no more.")
-    ] = None,
+    drawn: DrawnOf,
 ) -> Response:
     """The map as a picture, a pixel a cell, the highest address in the top row.
 
@@ -233,20 +251,21 @@ def show_picture(
     """
     vm = reader.vm(vm_id)
     layout = map_layout(reader, vm, query)
-    headers = {"ETag": picture_tag(vm, layout, measure, theme), "Cache-Control": "no-cache"}
+    headers = {"ETag": picture_tag(vm, layout, drawn), "Cache-Control": "no-cache"}
     if headers["ETag"] == request.headers.get("if-none-match"):
         return Response(status_code=304, headers=headers)
-    raster = rasters.draw_measure(vm, layout, measure)
+    raster = rasters.draw_measure(vm, layout, drawn.measure)
     if raster is None:
         return Response(EMPTY_PNG, media_type="image/png", headers=headers)
-    png = raster_png(raster, measure, theme, open_columns(reader, vm, layout, measure))
+    is_open = open_columns(reader, vm, layout, drawn.measure)
+    png = raster_png(raster, drawn.measure, drawn.theme, is_open)
     return Response(png, media_type="image/png", headers=headers)
 
 
-def picture_tag(vm: Vm, layout: MapLayout, measure: Measure, theme: Theme) -> str:
+def picture_tag(vm: Vm, layout: MapLayout, drawn: Drawn) -> str:
     """Names the picture's contents: what is drawn, of which state of the recording."""
-    drawn = f"{vm.uuid} {vm.revision} {layout} {measure} {theme}"
-    return f'"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}"'
+    contents = f"{vm.uuid} {vm.revision} {layout} {drawn.measure} {drawn.theme}"
+    return f'"{hashlib.sha256(contents.encode()).hexdigest()[:32]}"'
 
 
 @router.get("/{vm_id}/raster/cell", dependencies=[OnlyJson])

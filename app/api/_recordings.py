@@ -1,10 +1,10 @@
 """Recordings: continuous observations of one host, what they can show, what they lost."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from app.http.answers import TABLE_RESPONSES, Format, FormatOf, OnlyJson, table_response
+from app.http.answers import TABLE_RESPONSES, AnswerOf, OnlyJson
 from app.http.dependencies import ReaderOf, RecordingId
-from app.http.parameters import After, Limit, Page, TimesOf, page_by_place, page_of
+from app.http.parameters import Page, PagingOf, TimesOf, page_by_place, page_of
 from app.queries.inventory import (
     CoverageView,
     LossView,
@@ -21,13 +21,13 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 @router.get("", response_model=Page[RecordingView], responses=TABLE_RESPONSES)
 def list_recordings(
-    request: Request, reader: ReaderOf, wanted: FormatOf, after: After = None, limit: Limit = 1000
+    reader: ReaderOf, answer: AnswerOf, paging: PagingOf
 ) -> Page[RecordingView] | Response:
     """All recordings, oldest first."""
-    items, following = page_of(recording_views(reader), lambda view: (view.id,), after, limit)
-    if wanted is Format.JSON:
-        return Page(items=items, next=following, limit=limit)
-    return table_response(request, wanted, [recordings_table(items)], RECORDINGS, following)
+    items, following = page_of(recording_views(reader), lambda view: (view.id,), paging)
+    if answer.table is None:
+        return Page(items=items, next=following, limit=paging.limit)
+    return answer.rows([recordings_table(items)], RECORDINGS, following)
 
 
 @router.get("/{recording_id}", dependencies=[OnlyJson])
@@ -47,11 +47,10 @@ def list_losses(
     reader: ReaderOf,
     recording_id: RecordingId,
     times: TimesOf,
-    after: After = None,
-    limit: Limit = 1000,
+    paging: PagingOf,
 ) -> Page[LossView]:
     """Stretches in which events were lost, by start."""
     reader.recording(recording_id)
     losses = reader.losses(recording_id, times.first, times.end)
-    items, following = page_by_place([loss_view(loss) for loss in losses], after, limit)
-    return Page(items=items, next=following, limit=limit)
+    items, following = page_by_place([loss_view(loss) for loss in losses], paging)
+    return Page(items=items, next=following, limit=paging.limit)

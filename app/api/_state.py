@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.http.answers import TABLE_RESPONSES, Format, FormatOf, json_response, table_response
+from app.http.answers import TABLE_RESPONSES, AnswerOf, json_response
 from app.http.dependencies import ReaderOf, VmId
 from app.http.limits import MOST_RUNS
 from app.http.parameters import At, GfnsOf
@@ -63,9 +63,8 @@ class State(BaseModel):
 
 @router.get("/{vm_id}/state", response_model=State, responses=TABLE_RESPONSES)
 def show_state(
-    request: Request,
     reader: ReaderOf,
-    wanted: FormatOf,
+    answer: AnswerOf,
     vm_id: VmId,
     gfns: GfnsOf,
     at: At = None,
@@ -75,8 +74,8 @@ def show_state(
     state = state_at(reader, reader.vm(vm_id), at, gfns.first, gfns.end)
     following = next_gpa(state.runs, limit)
     runs = state.runs[:limit]
-    if wanted is not Format.JSON:
-        return table_response(request, wanted, [state_table(runs)], STATE, following, "gpa_from")
+    if answer.table is not None:
+        return answer.rows([state_table(runs)], STATE, following, "gpa_from")
     return json_response(
         {
             "vm": vm_id,

@@ -1,12 +1,10 @@
 """Storms, and any stretch of time counted as one."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from app.http.answers import BadParameter, OnlyJson
 from app.http.dependencies import ReaderOf, StormsOf, VmId
-from app.http.parameters import RulesOf, TimesOf
+from app.http.parameters import RulesOf, StormOf, TimesOf
 from app.queries.maps import stretch_of
 from app.queries.storms import IntervalView, StormList, StormView, interval_view
 
@@ -16,9 +14,6 @@ LONGEST_STRETCH_EVENTS = 20_000_000
 """More than that is not counted in one answer."""
 
 
-StormId = Annotated[str, Path(description="A storm's id, or its place in the list from 1.")]
-
-
 @router.get("/{vm_id}/storms")
 def list_storms(reader: ReaderOf, storms: StormsOf, rules: RulesOf, vm_id: VmId) -> StormList:
     """Bursts of conversions and of page faults far above the recording's own baseline."""
@@ -26,13 +21,9 @@ def list_storms(reader: ReaderOf, storms: StormsOf, rules: RulesOf, vm_id: VmId)
 
 
 @router.get("/{vm_id}/storms/{storm_id}")
-def show_storm(
-    reader: ReaderOf, storms: StormsOf, rules: RulesOf, vm_id: VmId, storm_id: StormId
-) -> StormView:
+def show_storm(storms: StormsOf, found: StormOf) -> StormView:
     """One storm: calls, pages, causes, threads, latencies, failures, ping-pong, huge pages."""
-    vm = reader.vm(vm_id)
-    storm = storms.find(vm, storm_id, rules)
-    return StormView(storm, storms.facts(vm, storm))
+    return StormView(found.storm, storms.facts(found.vm, found.storm))
 
 
 @router.get("/{vm_id}/stretch")

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from app.http.answers import TABLE_RESPONSES, Format, FormatOf, table_response
+from app.http.answers import TABLE_RESPONSES, AnswerOf
 from app.http.dependencies import ReaderOf, VmId
-from app.http.parameters import EventsWanted, GfnsOf, TimesOf
+from app.http.parameters import EventQueryOf
 from app.queries.history import COUNTS, TIMELINE, timeline_of, timeline_table
 from app.queries.inventory import LossView, loss_view
 
@@ -62,13 +62,10 @@ class TimelineOut(BaseModel):
 
 @router.get("/{vm_id}/timeline", response_model=TimelineOut, responses=TABLE_RESPONSES)
 def show_timeline(
-    request: Request,
     reader: ReaderOf,
-    wanted: FormatOf,
+    answer: AnswerOf,
     vm_id: VmId,
-    times: TimesOf,
-    gfns: GfnsOf,
-    where: EventsWanted,
+    query: EventQueryOf,
     buckets: Annotated[int, Query(ge=1, le=10_000, description="At most so many.")] = 500,
 ) -> TimelineOut | Response:
     """Conversions, faults and states over time.
@@ -77,11 +74,10 @@ def show_timeline(
     states are always of the whole VM.
     """
     vm = reader.vm(vm_id)
-    stretch = (times.first, times.end)
-    timeline = timeline_of(reader, vm_id, stretch, buckets, (gfns.first, gfns.end), where)
+    timeline = timeline_of(reader, vm_id, query, buckets)
     table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
-    if wanted is not Format.JSON:
-        return table_response(request, wanted, [table], TIMELINE)
+    if answer.table is not None:
+        return answer.rows([table], TIMELINE)
     edges = timeline.t_edges.tolist()
     losses = reader.losses(vm.recording_id, edges[0], edges[-1])
     counts = {name: table.column(name).to_pylist() for name in COUNTS}

@@ -1,13 +1,14 @@
 """The storms of a VM, one of them in full, and any other interval counted like one."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.http.dependencies import ReaderOf, StormsOf, VmId
-from app.http.parameters import RulesOf, TimesOf
+from app.http.parameters import RulesOf, StormOf, TimesOf
 from app.queries.choices import STORM_THRESHOLDS
 from app.queries.events import note_view
 from app.queries.figures import row_id
@@ -79,62 +80,64 @@ def _marks(found: StormList, first: int, end: int, width: int) -> list[tuple[flo
     ]
 
 
+Counted = Annotated[bool, Query(description="The numbers alone, however long they take.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What is shown in full: a storm, or any other interval of a VM's time."""
+
+    vm: Vm
+    from_t: int
+    to_t: int
+    storm: StormRow | None = None
+
+
 @router.get("/vms/{vm_id}/storms/{storm_id}", include_in_schema=False)
 def show_storm(
-    request: Request,
-    reader: ReaderOf,
-    storms: StormsOf,
-    rules: RulesOf,
-    vm_id: VmId,
-    storm_id: str,
-    counted: bool = False,
+    request: Request, reader: ReaderOf, storms: StormsOf, found: StormOf, counted: Counted = False
 ) -> Response:
     """One storm in full; `counted` is its numbers alone, however long they take."""
-    vm = reader.vm(vm_id)
-    storm = storms.find(vm, storm_id, rules)
-    return _show(request, reader, storms, vm, (storm.from_t, storm.to_t), counted, storm)
+    storm = found.storm
+    interval = Interval(found.vm, storm.from_t, storm.to_t, storm)
+    return _show(request, reader, storms, interval, is_counted=counted)
 
 
 @router.get("/vms/{vm_id}/stretch", include_in_schema=False)
-def show_stretch(
+def show_interval(
     request: Request,
     reader: ReaderOf,
     storms: StormsOf,
     vm_id: VmId,
     times: TimesOf,
-    counted: bool = False,
+    counted: Counted = False,
 ) -> Response:
-    """Any stretch of time, counted like a storm."""
+    """Any interval of time, counted like a storm."""
     vm = reader.vm(vm_id)
-    stretch = stretch_of(reader, vm_id, times.first, times.end)
-    return _show(request, reader, storms, vm, stretch, counted, None)
+    interval = Interval(vm, *stretch_of(reader, vm_id, times.first, times.end))
+    return _show(request, reader, storms, interval, is_counted=counted)
 
 
 def _show(
-    request: Request,
-    reader: Reader,
-    storms: Storms,
-    vm: Vm,
-    stretch: tuple[int, int],
-    counted: bool,
-    storm: StormRow | None,
+    request: Request, reader: Reader, storms: Storms, interval: Interval, *, is_counted: bool
 ) -> Response:
+    vm, from_t, to_t = interval.vm, interval.from_t, interval.to_t
     context: dict[str, Any] = {
         "vm": vm,
         "recording": find_recording(reader, vm.recording_id),
-        "storm": storm,
-        "from_t": stretch[0],
-        "to_t": stretch[1],
+        "storm": interval.storm,
+        "from_t": from_t,
+        "to_t": to_t,
         "window": window,
         "query": thresholds(request),
-        "notes": [note_view(note) for note in reader.notes(row_id(vm), *stretch)],
+        "notes": [note_view(note) for note in reader.notes(row_id(vm), from_t, to_t)],
         "deferred": None,
     }
-    if not counted and not storms.has_facts(vm, *stretch) and vm.events > QUICK_EVENTS:
+    if not is_counted and not storms.has_facts(vm, from_t, to_t) and vm.events > QUICK_EVENTS:
         later = urlencode([*request.query_params.multi_items(), ("counted", "1")])
         return page("stretch.html", **(context | {"deferred": f"{request.url.path}?{later}"}))
-    facts = storms.interval(vm, *stretch)
-    template = "stretch_counted.html" if counted else "stretch.html"
+    facts = storms.interval(vm, from_t, to_t)
+    template = "stretch_counted.html" if is_counted else "stretch.html"
     return page(template, **context, **_counted(reader, vm, facts))
 
 

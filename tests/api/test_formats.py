@@ -2,8 +2,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.http.answers import Format
 from app.http.answers._formats import negotiate, without_suffix
+from app.queries.choices import TableFormat
 
 
 def request(path: str, accept: str | None = None) -> Request:
@@ -14,17 +14,17 @@ def request(path: str, accept: str | None = None) -> Request:
 @pytest.mark.parametrize(
     ("accept", "wanted"),
     [
-        (None, Format.JSON),
-        ("*/*", Format.JSON),
-        ("text/csv", Format.CSV),
-        ("application/vnd.apache.arrow.file", Format.ARROW),
-        ("application/vnd.apache.parquet", Format.PARQUET),
-        ("application/json;q=0.2, text/csv;q=0.9", Format.CSV),
-        ("text/html, application/xhtml+xml, */*;q=0.8", Format.JSON),
-        ("text/csv;q=0, application/json;q=0.1", Format.JSON),
+        (None, None),
+        ("*/*", None),
+        ("text/csv", TableFormat.CSV),
+        ("application/vnd.apache.arrow.file", TableFormat.ARROW),
+        ("application/vnd.apache.parquet", TableFormat.PARQUET),
+        ("application/json;q=0.2, text/csv;q=0.9", TableFormat.CSV),
+        ("text/html, application/xhtml+xml, */*;q=0.8", None),
+        ("text/csv;q=0, application/json;q=0.1", None),
     ],
 )
-def test_accept_chooses_the_format(accept: str | None, wanted: Format) -> None:
+def test_accept_chooses_the_format(accept: str | None, wanted: TableFormat | None) -> None:
     assert negotiate(request("/api/v1/vms/1/events", accept)) is wanted
 
 
@@ -32,7 +32,7 @@ def test_a_suffix_wins_over_accept() -> None:
     asked = request("/api/v1/vms/1/events.csv", "application/json")
 
     assert asked.scope["path"] == "/api/v1/vms/1/events"
-    assert negotiate(asked) is Format.CSV
+    assert negotiate(asked) is TableFormat.CSV
 
 
 @pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/api/v1/vms/1/raster.png"])

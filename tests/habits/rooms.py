@@ -16,9 +16,9 @@ ROOMS = {
     "app.api": (
         "app.api.monitoring app.http.answers app.http.dependencies app.http.limits "
         "app.http.parameters app.importing app.model.events app.model.guest app.model.raster "
-        "app.model.stats app.queries.events app.queries.figures app.queries.history "
-        "app.queries.inventory app.queries.maps app.queries.storms app.queries.tables "
-        "app.store.catalogue app.store.errors app.store.read app.store.schema"
+        "app.queries.events app.queries.figures app.queries.history app.queries.inventory "
+        "app.queries.maps app.queries.storms app.queries.tables app.store.catalogue "
+        "app.store.errors app.store.read app.store.schema"
     ),
     "app.api.monitoring": (
         "app.http.dependencies app.http.feed app.model.guest app.queries.figures "
@@ -41,7 +41,7 @@ ROOMS = {
         "collector.simulator.scenarios collector.trace.errors collector.vm_inventory"
     ),
     "app.commands.upkeep": (
-        "app.commands.recording app.commands.usage app.errors app.queries.choices "
+        "app.commands.recording app.commands.usage app.errors app.model.stats app.queries.choices "
         "app.queries.events app.queries.figures app.queries.history app.queries.maps "
         "app.queries.storms app.resources app.store.database app.store.read "
         "collector.capture.doctor collector.simulator"
@@ -61,7 +61,7 @@ ROOMS = {
     ),
     "app.http.parameters": (
         "app.http.answers app.http.dependencies app.http.limits app.model.guest app.model.stats "
-        "app.queries.events app.queries.history app.queries.storms"
+        "app.queries.events app.queries.history app.queries.storms app.store.schema"
     ),
     "app.importing": "app.store.database app.store.errors",
     "app.model": "",

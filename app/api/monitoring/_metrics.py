@@ -1,15 +1,15 @@
-"""What is stored, for Prometheus (text exposition format 0.0.4). Labels: vm, outcome, state."""
+"""What is stored, and counters of the collectors that record now, for Prometheus (text exposition
+format 0.0.4). Labels: vm, outcome, state, recording."""
 
 from collections.abc import Callable, Iterator
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from app.api.monitoring import _collector_metrics as collector_metrics
 from app.http.dependencies import ReaderOf
 from app.model.guest import Totals
 from app.queries.figures import totals_view
-from app.queries.inventory import conversion_counts
+from app.queries.inventory import behind_ms, conversion_counts
 from app.store.read import Reader
 from app.store.schema import RecordingState
 
@@ -72,6 +72,26 @@ def lost_events(reader: Reader) -> Samples:
         yield f'{{recording="{recording.id}"}}', recording.lost_events
 
 
+def collector_counter(name: str, scale: float = 1) -> Read:
+    """Read one of the agent's counters, coverage["collector"], of each live recording."""
+
+    def read(reader: Reader) -> Samples:
+        for recording in reader.recordings():
+            counted = recording.coverage.get("collector", {})
+            if recording.state == RecordingState.WRITING and name in counted:
+                yield f'{{recording="{recording.id}"}}', counted[name] * scale
+
+    return read
+
+
+def collector_lag(reader: Reader) -> Samples:
+    """It grows while a collector has no time to store it."""
+    for recording in reader.recordings():
+        behind = behind_ms(recording) if recording.state == RecordingState.WRITING else None
+        if behind is not None:
+            yield f'{{recording="{recording.id}"}}', behind / 1e3
+
+
 FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
     ("gmemscope_recordings", "gauge", "Recordings by state.", recordings),
     ("gmemscope_conversions_total", "counter", "Conversions by what became of them.", conversions),
@@ -95,5 +115,36 @@ FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
     ),
     ("gmemscope_pages", "gauge", "Pages in live memslots by state.", pages),
     ("gmemscope_lost_events_total", "counter", "Events known to be lost.", lost_events),
-    *collector_metrics.FAMILIES,
+    ("gmemscope_collector_calls_total", "counter", "Calls read.", collector_counter("events")),
+    ("gmemscope_collector_read_bytes_total", "counter", "Bytes read.", collector_counter("bytes")),
+    (
+        "gmemscope_collector_lag_seconds",
+        "gauge",
+        "How long ago that happened which was stored last.",
+        collector_lag,
+    ),
+    (
+        "gmemscope_collector_max_lag_seconds",
+        "gauge",
+        "The most that it was.",
+        collector_counter("max_lag_ns", 1e-9),
+    ),
+    (
+        "gmemscope_collector_waited_seconds_total",
+        "counter",
+        "How long reading waited for the store.",
+        collector_counter("waited_s"),
+    ),
+    (
+        "gmemscope_collector_cpu_seconds_total",
+        "counter",
+        "CPU of the collector and its children.",
+        collector_counter("cpu_s"),
+    ),
+    (
+        "gmemscope_collector_max_memory_bytes",
+        "gauge",
+        "Most memory of the collector, without its children.",
+        collector_counter("max_rss_bytes"),
+    ),
 )

@@ -55,6 +55,7 @@ def record_something(engine: "Engine") -> None:
 
 def look_at_everything(engine: "Engine") -> None:
     """Drive what a screen asks for."""
+    from app.model.stats import EventQuery
     from app.queries.choices import What
     from app.queries.events import Export, export_batches
     from app.queries.figures import last_instant
@@ -72,8 +73,8 @@ def look_at_everything(engine: "Engine") -> None:
         layout = map_layout(reader, vm, whole)
         Rasters(reader).draw(vm, layout)
         Rasters(reader).draw_churn(vm, layout)
-        timeline_of(reader, vm.id or 0, (middle, None), buckets=10)
-        timeline_of(reader, vm.id or 0, (None, None), 10, (1, None))
+        timeline_of(reader, vm.id or 0, EventQuery(t_from=middle), 10)
+        timeline_of(reader, vm.id or 0, EventQuery(gfn_from=1), 10)
         for what in What:
             for _ in export_batches(reader, vm, Export(what, at=middle)):
                 pass

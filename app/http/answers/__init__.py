@@ -6,13 +6,11 @@ from app.http.answers._formats import (
     API_PREFIX,
     OPENAPI_PATH,
     TABLE_RESPONSES,
-    Format,
-    FormatOf,
+    AnswerOf,
     OnlyJson,
     SuffixMiddleware,
     json_response,
     quality,
-    table_response,
 )
 from app.http.answers._headers import SECURITY_HEADERS
 from app.http.answers._problems import (
@@ -38,9 +36,8 @@ __all__ = [
     "SCHEMAS_PLACE",
     "SECURITY_HEADERS",
     "TABLE_RESPONSES",
+    "AnswerOf",
     "BadParameter",
-    "Format",
-    "FormatOf",
     "OnlyJson",
     "Problem",
     "SuffixMiddleware",
@@ -49,5 +46,4 @@ __all__ = [
     "problem_response",
     "problems",
     "quality",
-    "table_response",
 ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -16,44 +16,33 @@ from app.queries.tables import table_chunks
 
 API_PREFIX = "/api/v1/"
 OPENAPI_PATH = "/api/v1/openapi.json"
-CSV_TYPE = "text/csv"
-ARROW_TYPE = "application/vnd.apache.arrow.file"
-PARQUET_TYPE = "application/vnd.apache.parquet"
-
-
-class Format(StrEnum):
-    JSON = "json"
-    CSV = "csv"
-    ARROW = "arrow"
-    PARQUET = "parquet"
-
-
-MEDIA_TYPES = {
-    "application/json": Format.JSON,
-    CSV_TYPE: Format.CSV,
-    ARROW_TYPE: Format.ARROW,
-    PARQUET_TYPE: Format.PARQUET,
-    "application/*": Format.JSON,
-    "text/*": Format.CSV,
-    "*/*": Format.JSON,
+JSON_TYPE = "application/json"
+TABLE_TYPES = {
+    TableFormat.CSV: "text/csv",
+    TableFormat.ARROW: "application/vnd.apache.arrow.file",
+    TableFormat.PARQUET: "application/vnd.apache.parquet",
 }
-MEDIA_TYPE_OF = {
-    Format.JSON: "application/json",
-    Format.CSV: CSV_TYPE,
-    Format.ARROW: ARROW_TYPE,
-    Format.PARQUET: PARQUET_TYPE,
+FORMATS: dict[str, TableFormat | None] = {
+    JSON_TYPE: None,
+    **{media_type: table for table, media_type in TABLE_TYPES.items()},
+    "application/*": None,
+    "text/*": TableFormat.CSV,
+    "*/*": None,
 }
-MEDIA_TYPE_OF_SUFFIX = {wanted.value: media.encode() for wanted, media in MEDIA_TYPE_OF.items()}
+"""By what an Accept header may name. None: JSON."""
+OUR_TYPES = (JSON_TYPE, *TABLE_TYPES.values())
+TYPE_OF_SUFFIX = {"json": JSON_TYPE, **{str(table): name for table, name in TABLE_TYPES.items()}}
 
+BINARY = {"type": "string", "format": "binary"}
 TABLE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "JSON, or the rows alone as CSV, as an Arrow IPC file or as Parquet (suffix "
         "or Accept), where the header X-Gmemscope-Truncated shows whether the limit cut them and "
         "Link names the rest.",
         "content": {
-            CSV_TYPE: {"schema": {"type": "string"}},
-            ARROW_TYPE: {"schema": {"type": "string", "format": "binary"}},
-            PARQUET_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            TABLE_TYPES[TableFormat.CSV]: {"schema": {"type": "string"}},
+            TABLE_TYPES[TableFormat.ARROW]: {"schema": BINARY},
+            TABLE_TYPES[TableFormat.PARQUET]: {"schema": BINARY},
         },
     },
 }
@@ -75,21 +64,22 @@ class SuffixMiddleware:
 def without_suffix(scope: Scope) -> Scope:
     """Move a format suffix of the path into the Accept header. OpenAPI's own name stays."""
     stem, _, suffix = scope["path"].rpartition(".")
-    accept = MEDIA_TYPE_OF_SUFFIX.get(suffix)
+    accept = TYPE_OF_SUFFIX.get(suffix)
     if accept is None or scope["path"] == OPENAPI_PATH:
         return scope
     headers = [header for header in scope["headers"] if header[0] != b"accept"]
-    return {**scope, "path": stem, "headers": [*headers, (b"accept", accept)]}
+    return {**scope, "path": stem, "headers": [*headers, (b"accept", accept.encode())]}
 
 
-def negotiate(request: Request) -> Format:
-    """The format that the client likes best among ours. Raises 406 if it accepts none of them."""
+def negotiate(request: Request) -> TableFormat | None:
+    """The format that the client likes best among ours, None for JSON. Raises 406 if it accepts
+    none of them."""
     wishes = [wish.strip() for wish in request.headers.get("accept", "*/*").split(",")]
     for wish in sorted(wishes, key=quality, reverse=True):
-        wanted = MEDIA_TYPES.get(wish.partition(";")[0].strip())
-        if wanted is not None and quality(wish) > 0:
-            return wanted
-    raise HTTPException(406, f"this resource comes as {', '.join(MEDIA_TYPE_OF.values())}")
+        media_type = wish.partition(";")[0].strip()
+        if media_type in FORMATS and quality(wish) > 0:
+            return FORMATS[media_type]
+    raise HTTPException(406, f"this resource comes as {', '.join(OUR_TYPES)}")
 
 
 def quality(wish: str) -> float:
@@ -105,36 +95,50 @@ def quality(wish: str) -> float:
 
 
 def only_json(request: Request) -> None:
-    if negotiate(request) is not Format.JSON:
-        raise HTTPException(406, "this resource comes as application/json only")
+    if negotiate(request) is not None:
+        raise HTTPException(406, f"this resource comes as {JSON_TYPE} only")
 
 
-FormatOf = Annotated[Format, Depends(negotiate)]
 OnlyJson = Depends(only_json)
 
 
-def table_response(
-    request: Request,
-    wanted: Format,
-    batches: Iterable[pa.RecordBatch],
-    schema: pa.Schema,
-    following: str | None = None,
-    cursor: str = "after",
-) -> StreamingResponse:
-    """Rows as a CSV or Arrow file, sent as they are made.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request is to be answered."""
 
-    `following` is what the parameter `cursor` must be for the rest, None if nothing was cut.
-    """
-    headers = {"X-Gmemscope-Truncated": "false" if following is None else "true"}
-    if following is not None:
-        asked = request.scope["raw_path"].decode()  # with the suffix, where there was one
-        rest = request.url.include_query_params(**{cursor: following}).replace(path=asked)
-        headers["Link"] = f'<{rest}>; rel="next"'
-    return StreamingResponse(
-        table_chunks(batches, schema, TableFormat(wanted.value)),
-        media_type=MEDIA_TYPE_OF[wanted],
-        headers=headers,
-    )
+    request: Request
+    table: TableFormat | None
+    """None: as JSON."""
+
+    def rows(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        schema: pa.Schema,
+        following: str | None = None,
+        cursor: str = "after",
+    ) -> StreamingResponse:
+        """The rows alone, as the table that is asked for, sent as they are made.
+
+        `following` is what the parameter `cursor` must be for the rest, None if nothing was cut.
+        """
+        assert self.table is not None
+        headers = {"X-Gmemscope-Truncated": "false" if following is None else "true"}
+        if following is not None:
+            asked = self.request.scope["raw_path"].decode()  # with the suffix, if there was one
+            url = self.request.url.include_query_params(**{cursor: following}).replace(path=asked)
+            headers["Link"] = f'<{url}>; rel="next"'
+        return StreamingResponse(
+            table_chunks(batches, schema, self.table),
+            media_type=TABLE_TYPES[self.table],
+            headers=headers,
+        )
+
+
+def answer_of(request: Request) -> Answer:
+    return Answer(request, negotiate(request))
+
+
+AnswerOf = Annotated[Answer, Depends(answer_of)]
 
 
 def json_response(members: Mapping[str, object]) -> Response:
@@ -143,7 +147,7 @@ def json_response(members: Mapping[str, object]) -> Response:
         b'"%s":%s' % (name.encode(), value if isinstance(value, bytes) else to_json(value))
         for name, value in members.items()
     )
-    return Response(b"{" + b",".join(parts) + b"}", media_type="application/json")
+    return Response(b"{" + b",".join(parts) + b"}", media_type=JSON_TYPE)
 
 
 def to_json(value: object) -> bytes:

@@ -3,12 +3,20 @@ appear.
 """
 
 from app.http.parameters._bodies import described, json_body, raised_as_invalid, small_body
-from app.http.parameters._event_filters import EventsWanted
+from app.http.parameters._event_filters import EventQueryOf
 from app.http.parameters._page_ranges import AfterEvent, PagesOf
-from app.http.parameters._paging import After, Limit, Page, page_by_place, page_of, parse_cursor
+from app.http.parameters._paging import (
+    After,
+    LongPagingOf,
+    Page,
+    PagingOf,
+    page_by_place,
+    page_of,
+    parse_cursor,
+)
 from app.http.parameters._parameters import At, GfnsOf, Gpa, TimesOf
 from app.http.parameters._sides import MomentsOf, Sides, SidesOf
-from app.http.parameters._storm_rules import RulesOf
+from app.http.parameters._storm_rules import RulesOf, StormOf
 from app.http.parameters._strictness import KnownOnly
 from app.http.parameters._texts import file_name, one_line, plain
 
@@ -16,17 +24,19 @@ __all__ = [
     "After",
     "AfterEvent",
     "At",
-    "EventsWanted",
+    "EventQueryOf",
     "GfnsOf",
     "Gpa",
     "KnownOnly",
-    "Limit",
+    "LongPagingOf",
     "MomentsOf",
     "Page",
     "PagesOf",
+    "PagingOf",
     "RulesOf",
     "Sides",
     "SidesOf",
+    "StormOf",
     "TimesOf",
     "described",
     "file_name",

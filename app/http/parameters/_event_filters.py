@@ -1,4 +1,4 @@
-"""Which events: the parameters that filter them, the same wherever events are asked for."""
+"""Which events: a window, and the parameters that filter them, wherever events are asked for."""
 
 from typing import Annotated
 
@@ -6,7 +6,8 @@ from fastapi import Depends, Query
 
 from app.http.answers import BadParameter
 from app.http.dependencies import ReaderOf, VmId
-from app.model.stats import EventFilter
+from app.http.parameters._parameters import GfnsOf, TimesOf
+from app.model.stats import EventFilter, EventQuery
 from app.queries.events import EventFilters, FilterError, event_filter
 
 
@@ -20,4 +21,10 @@ def events_wanted(
         raise BadParameter(error.name, str(error)) from error
 
 
-EventsWanted = Annotated[EventFilter, Depends(events_wanted)]
+def event_query(
+    times: TimesOf, gfns: GfnsOf, where: Annotated[EventFilter, Depends(events_wanted)]
+) -> EventQuery:
+    return EventQuery(times.first, times.end, gfns.first, gfns.end, where)
+
+
+EventQueryOf = Annotated[EventQuery, Depends(event_query)]

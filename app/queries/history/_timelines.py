@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from app.model.raster import Timeline
-from app.model.stats import ANY, EventFilter
+from app.model.stats import EventQuery
 from app.queries.figures import could_hold
 from app.queries.maps import edges_of, stretch_of
 from app.store.read import Reader
@@ -41,18 +41,13 @@ Mask = npt.NDArray[np.bool_]
 TIMELINE = pa.schema([("from", pa.int64()), ("to", pa.int64()), *((n, pa.int64()) for n in COUNTS)])
 
 
-def timeline_of(
-    reader: Reader,
-    vm_id: int,
-    stretch: tuple[int | None, int | None],
-    buckets: int,
-    gfns: tuple[int | None, int | None] = (None, None),
-    where: EventFilter = ANY,
-) -> Timeline:
-    """At most so many buckets of a stretch; what is not given is the VM's whole life."""
-    start, end = stretch_of(reader, vm_id, *stretch)
+def timeline_of(reader: Reader, vm_id: int, query: EventQuery, buckets: int) -> Timeline:
+    """At most so many buckets of a window; without times it is the VM's whole life."""
+    start, end = stretch_of(reader, vm_id, query.t_from, query.t_to)
     edges = reader.fit_edges(vm_id, edges_of(start, end, buckets))
-    return reader.timeline(vm_id, edges, gfn_from=gfns[0], gfn_to=gfns[1], where=where)
+    return reader.timeline(
+        vm_id, edges, gfn_from=query.gfn_from, gfn_to=query.gfn_to, where=query.where
+    )
 
 
 def is_known(timeline: Timeline, vm: Vm, recording: Recording) -> dict[str, Mask]:
