@@ -25,7 +25,7 @@ def slot_of(
 ) -> int:
     """The slot in which `key` is or, if it is new, belongs; -1 if every slot holds another one.
 
-    `is_place(table, slot, key)`, a hot part, says whether the slot is free or the key's. `table` is
+    `is_place(table, slot, key)`, a hot part, is true if the slot is free or the key's. `table` is
     an array or some; `size` is a power of two; `hashed` comes from `mixed`.
     """
     slot = hashed & (size - 1)

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 from app.model.events import EVENT, ChangeArray, EventArray, RunArray
 from app.model.guest import PAGES_PER_2M, Backing, Certainty, EventKind, Memslot, Outcome, PageState
 from app.model.pagemap import PageMap
+from app.model.pagemap._tree import DEFAULT
 from app.model.raster import Churn, ChurnSums, Grid, add_summary, summarise
 from app.model.raster._raster import churn
 from app.model.stats import FlipHistory
@@ -89,7 +90,7 @@ IN_SLOT = (np.arange(PAGES) >= SLOT.base_gfn) & (np.arange(PAGES) < SLOT.end_gfn
 
 def attributes_of(page_map: PageMap, before: np.ndarray) -> np.ndarray:
     """Of each page; what the map does not list is as it was at the start, or was forgotten."""
-    pages = np.full(PAGES, page_map._tree.meta[0])
+    pages = np.full(PAGES, page_map.tree.meta[DEFAULT])
     for gfn, npages, state in page_map.runs(within_memslots=False).tolist():
         pages[gfn : gfn + npages] = state
     return pages

@@ -1,36 +1,32 @@
 """What every page of a VM is, and what each event changes.
 
-A `PageMap` is a tree (2 TiB groups, 1 GiB leaves, bitmaps of two bits a page) under the cover of
-the live memslots. `apply` looks each event's operation up in the table of transitions, drives it
-over the covered pieces and paints the leaves; a keyframe is the tree as bytes.
+A `PageMap` is a tree (2 TiB groups, 1 GiB leaves, bitmaps of two bits a page) under the layout of
+the live memslots. `_apply` finds the operation that an event is, `_operate` does it to each piece
+of the layout, `_paint` and `_blocks` change the pages by the table in `_rules` and write a CHANGE
+row for each run that changed. A keyframe is the tree as bytes.
 """
 
 from app.model.pagemap._apply import disorder, effect
-from app.model.pagemap._blocks import lowest_bit, ones
 from app.model.pagemap._pagemap import PageMap
 from app.model.pagemap._rules import CODES, UNTOUCHED
 from app.model.pagemap._tree import (
-    ALL,
     BLOCK_SHIFT,
     GROUP_SHIFT,
     GROUPS,
     LEAF_SHIFT,
     LEAVES,
-    NONE,
     WORDS,
     Bitmaps,
     Nodes,
 )
 
 __all__ = [
-    "ALL",
     "BLOCK_SHIFT",
     "CODES",
     "GROUPS",
     "GROUP_SHIFT",
     "LEAF_SHIFT",
     "LEAVES",
-    "NONE",
     "UNTOUCHED",
     "WORDS",
     "Bitmaps",
@@ -38,6 +34,4 @@ __all__ = [
     "PageMap",
     "disorder",
     "effect",
-    "lowest_bit",
-    "ones",
 ]

@@ -1,21 +1,24 @@
 """Compiled loops that take a page map through many events, or through recorded changes."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, hot_part, signed
+from app.compiled import hot_in_place, hot_part, signed
 from app.model.events import ChangeArray, EventArray, last_effect_time
 from app.model.guest import GFN_LIMIT, Certainty, EventKind, Outcome, PageState
-from app.model.pagemap._change_rows import write_row
-from app.model.pagemap._drive import drive
-from app.model.pagemap._gaps import LOSS_BEGIN, LOSS_END, may_be_undone, pass_gap
-from app.model.pagemap._paint import FAR, NOWHERE, has_room, paint
+from app.model.pagemap._change_rows import Transition, write_row
+from app.model.pagemap._map_arrays import Action, MapArrays, Site, has_room
+from app.model.pagemap._operate import FAR, NOWHERE, operate
+from app.model.pagemap._paint import paint
 from app.model.pagemap._rules import CODES, Operation, Place
-from app.model.pagemap._slot_cover import CoverArray
 from app.model.pagemap._tree import (
     ANY_DIRTY,
     DEFAULT,
     FLIPPED,
+    GAP_END,
+    GAPS,
     GROUP_SHIFT,
     GROUPS,
     LEAF_SHIFT,
@@ -23,45 +26,31 @@ from app.model.pagemap._tree import (
     MIXED,
     ROWS,
     TOTALS,
-    Bitmaps,
-    Dirty,
     Meta,
-    Nodes,
 )
 
-INDEX, IS_REVEALED, POSITION = range(3)
-"""Indices into the cursor with which these loops stop and go on: the row they are at, whether the
-pages of that event that nothing showed before have appeared, and the gfn they are at (-1: none
-yet)."""
+CURSOR = np.dtype([("index", "<i8"), ("position", "<i8"), ("is_revealed", "?")])
+"""With which these loops stop and go on: the row they are at, the gfn that they have come to in its
+range (0: none yet), and whether the pages that nothing showed before have appeared."""
 
-CONVERSION = int(EventKind.CONVERSION)
-STATE_READ = int(EventKind.STATE_READ)
-DOUBTED = int(EventKind.DOUBT)
-FAILED = int(Outcome.FAILED)
-UNCONFIRMED = int(Outcome.UNCONFIRMED)
-RANGE_UNKNOWN = int(Certainty.UNKNOWN)
-UNKNOWN = constant(PageState.UNKNOWN)
-NO_MEMSLOT = int(PageState.NO_MEMSLOT)
-SET = int(Operation.SET_SHARED)
-DOUBT = int(Operation.DOUBT_SHARED)
-LOSE = int(Operation.LOSE_SHARED)
-FORGET = constant(Operation.FORGET)
-REVEAL = constant(Operation.REVEAL)
-RECALL = constant(Operation.RECALL_SHARED)
-ZERO = constant(0)
-NO_EVENT = constant(-1)
-IN_MEMSLOT = constant(Place.CAN_BE_PRIVATE)
+Cursor = npt.NDArray[np.void]
+"""[1] CURSOR."""
+
+Row = Any
+"""One row of an array in compiled code, whose fields are attributes."""
+
+NO_EVENT = -1
 
 
-def new_cursor() -> npt.NDArray[np.int64]:
-    return np.array([0, 0, -1], np.int64)
+def new_cursor() -> Cursor:
+    return np.zeros(1, CURSOR)
 
 
 @hot_part
 def effect(events: EventArray, index: int) -> int:
     """`events.effect_time` of one event."""
     event = events[index]
-    if event.outcome == UNCONFIRMED or event.latency_ns < 0:
+    if event.outcome == Outcome.UNCONFIRMED or event.latency_ns < 0:
         return int(event.t)
     return int(event.t + event.latency_ns)
 
@@ -86,18 +75,27 @@ def first_disorder(events: EventArray, last_t: int) -> int:
     return -1
 
 
+@hot_part
+def pass_gap(meta: Meta, kind: int, t: int) -> None:
+    """A loss begins or ends. Several may be under way, one for each CPU."""
+    if kind == EventKind.LOSS_BEGIN:
+        meta[GAPS] += 1
+    elif kind == EventKind.LOSS_END:
+        meta[GAPS] = max(meta[GAPS] - 1, 0)
+        meta[GAP_END] = t
+
+
+@hot_part
+def may_be_undone(meta: Meta, entered: int) -> bool:
+    """Whether a lost call may have come after one that was entered then: the order of what happened
+    within a gap is not known, and a call takes effect at some time between entry and return."""
+    return bool(meta[GAPS] > 0 or entered < meta[GAP_END])
+
+
 @hot_in_place
-def forget_dirty(
-    nodes: Nodes,
-    dirty: Dirty,
-    bitmaps: Bitmaps,
-    meta: Meta,
-    rows: ChangeArray,
-    cover: CoverArray,
-    t: int,
-    event: int,
-) -> bool:
+def forget_dirty(arrays: MapArrays, forgetting: Action) -> bool:
     """Forget the nodes touched since this was done last. False if there was no room."""
+    nodes, dirty = arrays.tree.nodes, arrays.tree.dirty
     for group in range(GROUPS):
         if dirty[group] == 0:
             continue
@@ -109,8 +107,7 @@ def forget_dirty(
                 continue
             first = (group << GROUP_SHIFT) + ((node - base) << shift)
             end = first + (1 << shift)
-            reached = drive(nodes, dirty, bitmaps, meta, rows, cover, FORGET, t, event, first, end)
-            if reached < end:
+            if operate(arrays, forgetting, first, end) < end:
                 return False
             dirty[node] = 0
         dirty[group] = 0
@@ -118,58 +115,51 @@ def forget_dirty(
 
 
 @hot_in_place
-def forget(
-    nodes: Nodes,
-    dirty: Dirty,
-    bitmaps: Bitmaps,
-    meta: Meta,
-    rows: ChangeArray,
-    cover: CoverArray,
-    t: int,
-    event: int,
-) -> bool:
+def forget(arrays: MapArrays, t: int, event: int) -> bool:
     """Make unknown all that events may have changed unseen. False if there was no room."""
+    meta, forgetting = arrays.tree.meta, Action(signed(Operation.FORGET), t, event)
     if meta[ANY_DIRTY] != 0:
-        if not forget_dirty(nodes, dirty, bitmaps, meta, rows, cover, t, event):
+        if not forget_dirty(arrays, forgetting):
             return False
         meta[ANY_DIRTY] = 0
-    if meta[DEFAULT] != UNKNOWN:
-        if not has_room(nodes, meta, rows):
+    if meta[DEFAULT] != PageState.UNKNOWN:
+        if not has_room(arrays):
             return False
-        write_row(rows, meta[ROWS], t, event, ZERO, ZERO, meta[DEFAULT], UNKNOWN, ZERO)
+        transition = Transition(meta[DEFAULT], signed(PageState.UNKNOWN), False)
+        write_row(arrays.rows[meta[ROWS]], forgetting, 0, 0, transition)
         meta[ROWS] += 1
-        meta[DEFAULT] = UNKNOWN
+        meta[DEFAULT] = PageState.UNKNOWN
     return True
 
 
 @hot_part
+def operation_of(meta: Meta, event: Row) -> int:
+    """What an event does to its pages."""
+    operation = signed(Operation.SET_SHARED)
+    if event.outcome == Outcome.UNCONFIRMED:
+        operation = signed(Operation.DOUBT_SHARED)
+    elif may_be_undone(meta, event.t):
+        operation = signed(Operation.LOSE_SHARED)
+    return int(operation + min(event.to, signed(PageState.UNKNOWN)))
+
+
+@hot_part
 def convert(
-    nodes: Nodes,
-    dirty: Dirty,
-    bitmaps: Bitmaps,
-    meta: Meta,
-    rows: ChangeArray,
-    cover: CoverArray,
-    operation: int,
-    t: int,
-    event: int,
-    first: int,
-    end: int,
-    shows_touched: bool,
-    cursor: npt.NDArray[np.int64],
+    arrays: MapArrays, action: Action, first: int, end: int, shows_touched: bool, cursors: Cursor
 ) -> bool:
     """Do a conversion to a range from the cursor's gfn on. False if there was no room."""
-    position = max(first, cursor[POSITION])
-    if shows_touched and cursor[IS_REVEALED] == 0:
-        position = drive(nodes, dirty, bitmaps, meta, rows, cover, REVEAL, t, event, position, end)
+    cursor = cursors[0]
+    position = max(first, cursor.position)
+    if shows_touched and not cursor.is_revealed:
+        reveal = Action(signed(Operation.REVEAL), action.t, action.event)
+        position = operate(arrays, reveal, position, end)
         if position < end:
-            cursor[POSITION] = position
+            cursor.position = position
             return False
-        cursor[IS_REVEALED] = 1
+        cursor.is_revealed = True
         position = first
-    position = drive(nodes, dirty, bitmaps, meta, rows, cover, operation, t, event, position, end)
-    cursor[POSITION] = position
-    return position >= end
+    cursor.position = operate(arrays, action, position, end)
+    return bool(cursor.position >= end)
 
 
 @hot_part
@@ -183,114 +173,65 @@ def name_no_event(rows: ChangeArray, count: int, event: int) -> None:
 
 @hot_in_place
 def apply_events(
-    nodes: Nodes,
-    dirty: Dirty,
-    bitmaps: Bitmaps,
-    meta: Meta,
-    rows: ChangeArray,
-    cover: CoverArray,
-    events: EventArray,
-    first_seq: int,
-    shows_touched: bool,
-    cursor: npt.NDArray[np.int64],
-) -> None:
-    """Take the map through the events from the cursor on, as far as there is room.
+    arrays: MapArrays, events: EventArray, first_seq: int, shows_touched: bool, cursors: Cursor
+) -> bool:
+    """Take the map through the events from the cursor on. False if there was no room.
 
     `shows_touched`: no memslot is known, so pages appear when a conversion names them. What a
     reading of the state found was changed by something else, at a time that nobody knows: its rows
     name no event.
     """
-    for index in range(cursor[INDEX], events.size):
-        cursor[INDEX] = index
+    cursor, meta = cursors[0], arrays.tree.meta
+    for index in range(cursor.index, events.size):
+        cursor.index = index
         event = events[index]
         t, seq = effect(events, index), first_seq + index
         is_done = True
-        is_reading = event.kind == STATE_READ
+        is_reading = event.kind == EventKind.STATE_READ
         is_conversion = (
-            event.kind == CONVERSION or event.kind == DOUBTED
-        ) and event.outcome != FAILED
-        is_blind = is_conversion and event.range_certainty == RANGE_UNKNOWN
-        is_loss = event.kind == LOSS_BEGIN or event.kind == LOSS_END
+            event.kind == EventKind.CONVERSION or event.kind == EventKind.DOUBT
+        ) and event.outcome != Outcome.FAILED
+        is_blind = is_conversion and event.range_certainty == Certainty.UNKNOWN
+        is_loss = event.kind == EventKind.LOSS_BEGIN or event.kind == EventKind.LOSS_END
         if is_blind or is_loss:
-            is_done = forget(nodes, dirty, bitmaps, meta, rows, cover, t, seq)
+            is_done = forget(arrays, t, seq)
             if is_done and is_loss:
-                pass_gap(meta, signed(event.kind), t)
+                pass_gap(meta, event.kind, t)
         elif (is_conversion or is_reading) and event.gfn < np.uint64(GFN_LIMIT):
             first = signed(event.gfn)
             end = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first)))
-            operation = SET
-            if event.outcome == UNCONFIRMED:
-                operation = DOUBT
-            elif may_be_undone(meta, event.t):
-                operation = LOSE
-            operation += min(event.to, UNKNOWN)
-            is_done = convert(
-                nodes,
-                dirty,
-                bitmaps,
-                meta,
-                rows,
-                cover,
-                operation,
-                t,
-                seq,
-                first,
-                end,
-                shows_touched,
-                cursor,
-            )
+            action = Action(operation_of(meta, event), t, seq)
+            is_done = convert(arrays, action, first, end, shows_touched, cursors)
         if not is_done:
-            return
+            return False
         if is_reading:
-            name_no_event(rows, meta[ROWS], seq)
+            name_no_event(arrays.rows, meta[ROWS], seq)
         event.effective_pages = meta[FLIPPED]
         meta[FLIPPED] = 0
-        cursor[POSITION], cursor[IS_REVEALED] = -1, 0
-    cursor[INDEX] = events.size
+        cursor.position, cursor.is_revealed = 0, False
+    return True
 
 
 @hot_in_place
-def replay_changes(
-    nodes: Nodes,
-    dirty: Dirty,
-    bitmaps: Bitmaps,
-    meta: Meta,
-    rows: ChangeArray,
-    changes: ChangeArray,
-    cursor: npt.NDArray[np.int64],
-) -> None:
-    """Put back recorded changes from the cursor on, as far as there is room. Writes no rows."""
-    for index in range(cursor[INDEX], changes.size):
-        cursor[INDEX] = index
+def replay_changes(arrays: MapArrays, changes: ChangeArray, cursors: Cursor) -> bool:
+    """Put back recorded changes from the cursor on. Writes no rows. False if there was no room."""
+    cursor, meta = cursors[0], arrays.tree.meta
+    site = Site(signed(Place.CAN_BE_PRIVATE), NOWHERE, FAR)
+    for index in range(cursor.index, changes.size):
+        cursor.index = index
         change = changes[index]
         first, npages = signed(change.gfn), signed(change.npages)
         if npages == 0:
             meta[DEFAULT] = change.after
-        elif change.after != NO_MEMSLOT:
+        elif change.after != PageState.NO_MEMSLOT:
             end = first + npages
-            position = max(first, cursor[POSITION])
-            operation = RECALL + signed(change.after)
-            position = paint(
-                nodes,
-                dirty,
-                bitmaps,
-                meta,
-                rows,
-                operation,
-                IN_MEMSLOT,
-                ZERO,
-                ZERO,
-                position,
-                end,
-                NOWHERE,
-                FAR,
-            )
-            cursor[POSITION] = position
-            if position < end:
-                return
-            cursor[POSITION] = -1
+            recall = Action(signed(Operation.RECALL_SHARED) + signed(change.after), 0, 0)
+            cursor.position = paint(arrays, recall, site, max(first, cursor.position), end)
+            if cursor.position < end:
+                return False
+            cursor.position = 0
         if change.in_memslot:
             meta[TOTALS + change.before] -= npages
             meta[TOTALS + change.after] += npages
         meta[MIXED] += change.mixed_delta
-    cursor[INDEX] = changes.size
+    return True

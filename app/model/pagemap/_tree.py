@@ -1,6 +1,6 @@
 """The pages of one VM as a tree of arrays: 2 TiB groups, then 1 GiB leaves, then bitmaps.
 
-A node whose pages share one code (`transitions.UNTOUCHED`, or PageState + 1) is that number; any
+A node whose pages share one code (`UNTOUCHED`, or PageState + 1) is that number; any
 other is `CODES` + its row one level below. A bitmap holds two bits a page in pairs of words: even
 words mean "shared", odd ones "private"; neither is untouched, both is unknown.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import hot_in_place, hot_part, signed
+from app.compiled import ALL_BITS, NO_BITS, hot_in_place, hot_part, signed
 from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap._rules import CODES
 
@@ -32,9 +32,6 @@ the two known states by the running call; mixed blocks; is any node dirty; rows 
 how many bitmaps are unused and the first of them, each naming the next in its first word; how many
 losses have begun and not ended, and when the last one ended. Pages by PageState follow from TOTALS
 on."""
-
-NONE = np.uint64(0)
-ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 Nodes = npt.NDArray[np.int64]
 Dirty = npt.NDArray[np.uint8]
@@ -76,8 +73,7 @@ def with_room(tree: Tree) -> Tree:
         used = len(bitmaps)
         bitmaps = np.empty((used + max(8, used // 2), WORDS), np.uint64)
         bitmaps[:used] = tree.bitmaps
-        for row in range(len(bitmaps) - 1, used - 1, -1):
-            free_bitmap(bitmaps, meta, row)
+        free_bitmaps(Tree(nodes, dirty, bitmaps, meta), used)
     return Tree(nodes, dirty, bitmaps, meta)
 
 
@@ -104,18 +100,26 @@ def for_reading(tree: Tree) -> Tree:
     return tree._replace(meta=meta)
 
 
-@hot_in_place
-def free_bitmap(bitmaps: Bitmaps, meta: Meta, row: int) -> None:
-    bitmaps[row, 0] = meta[FREE_BITMAP]
-    meta[FREE_BITMAP] = row
-    meta[FREE_BITMAPS] += 1
+@hot_part
+def free_bitmap(tree: Tree, row: int) -> None:
+    tree.bitmaps[row, 0] = tree.meta[FREE_BITMAP]
+    tree.meta[FREE_BITMAP] = row
+    tree.meta[FREE_BITMAPS] += 1
 
 
 @hot_in_place
-def split_group(nodes: Nodes, dirty: Dirty, meta: Meta, group: int) -> None:
+def free_bitmaps(tree: Tree, first: int) -> None:
+    """All from the first-th on, which are new."""
+    for row in range(tree.bitmaps.shape[0] - 1, first - 1, -1):
+        free_bitmap(tree, row)
+
+
+@hot_in_place
+def split_group(tree: Tree, group: int) -> None:
     """Give a uniform group its leaves."""
-    row = meta[GROUPS_USED]
-    meta[GROUPS_USED] = row + 1
+    nodes, dirty = tree.nodes, tree.dirty
+    row = tree.meta[GROUPS_USED]
+    tree.meta[GROUPS_USED] = row + 1
     for node in range(GROUPS + row * LEAVES, GROUPS + (row + 1) * LEAVES):
         nodes[node] = nodes[group]
         dirty[node] = dirty[group]
@@ -123,13 +127,14 @@ def split_group(nodes: Nodes, dirty: Dirty, meta: Meta, group: int) -> None:
 
 
 @hot_in_place
-def split_leaf(nodes: Nodes, bitmaps: Bitmaps, meta: Meta, node: int) -> None:
+def split_leaf(tree: Tree, node: int) -> None:
     """Give a uniform leaf its bitmap."""
+    nodes, bitmaps, meta = tree.nodes, tree.bitmaps, tree.meta
     row = meta[FREE_BITMAP]
     meta[FREE_BITMAP] = signed(bitmaps[row, 0])
     meta[FREE_BITMAPS] -= 1
-    shared = ALL if nodes[node] & 1 else NONE
-    private = ALL if nodes[node] & 2 else NONE
+    shared = ALL_BITS if nodes[node] & 1 else NO_BITS
+    private = ALL_BITS if nodes[node] & 2 else NO_BITS
     for word in range(0, WORDS, 2):
         bitmaps[row, word] = shared
         bitmaps[row, word + 1] = private
@@ -137,7 +142,7 @@ def split_leaf(nodes: Nodes, bitmaps: Bitmaps, meta: Meta, node: int) -> None:
 
 
 @hot_part
-def mark_dirty(dirty: Dirty, meta: Meta, group: int, node: int) -> None:
-    dirty[group] = 1
-    dirty[node] = 1
-    meta[ANY_DIRTY] = 1
+def mark_dirty(tree: Tree, group: int, node: int) -> None:
+    tree.dirty[group] = 1
+    tree.dirty[node] = 1
+    tree.meta[ANY_DIRTY] = 1

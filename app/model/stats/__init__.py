@@ -42,8 +42,8 @@ from app.model.stats._filters import (
     only,
 )
 from app.model.stats._flips import FlipRunArray, Ints, flips_among, flips_of_runs
-from app.model.stats._halves import ANYTHING, put_into
 from app.model.stats._interval import Stretch, StretchSums
+from app.model.stats._pages_in_both import ANYTHING, put_into
 from app.model.stats._ping_pong import FlipHistory
 from app.model.stats._run_sets import RunSet
 

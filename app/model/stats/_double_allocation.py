@@ -11,7 +11,7 @@ import numpy.typing as npt
 from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
 from app.model.guest import GFN_LIMIT, Certainty, EventKind, Outcome, PageState, To
 from app.model.pagemap import PageMap
-from app.model.stats._halves import NEVER_NAMED, Codes, count_both, put_into
+from app.model.stats._pages_in_both import NEVER_NAMED, Codes, pages_in_both, put_into
 from app.model.stats._run_sets import RunSet
 
 Mask = npt.NDArray[np.bool_]
@@ -49,11 +49,11 @@ class PageSet:
     def possible(self, pages: PageMap, codes: Codes, within: RunSet) -> int:
         """How many pages of `within`, having one of `codes` in a page map, may be in the set."""
         own = put_into(PageState.PRIVATE, PageState.UNKNOWN) | (NEVER_NAMED if self._is_open else 0)
-        return count_both(self._pages, own, pages, codes, within)
+        return pages_in_both(self._pages, own, pages, codes, within)
 
     def certain(self, pages: PageMap, codes: Codes, within: RunSet) -> int:
         """How many of them are in the set."""
-        return count_both(self._pages, put_into(PageState.PRIVATE), pages, codes, within)
+        return pages_in_both(self._pages, put_into(PageState.PRIVATE), pages, codes, within)
 
 
 class Halves:

@@ -8,10 +8,10 @@ So a page that was flipped n times has n - 1 returns, whatever window they are l
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, hot_part, signed
+from app.compiled import NO_BITS, constant, hot_in_place, hot_part, lowest_bit, ones, signed
 from app.model.events import ChangeArray
 from app.model.guest import GFN_LIMIT, PageState
-from app.model.pagemap import LEAF_SHIFT, lowest_bit, ones
+from app.model.pagemap import LEAF_SHIFT
 
 LEAF_PAGES = 1 << LEAF_SHIFT
 LEAF_WORDS = 1 << (LEAF_SHIFT - 6)
@@ -21,8 +21,6 @@ INDEX, BORDERS, USED = range(3)
 """The cursor of `mark_rows`: the change it is at, borders found, bitmaps used."""
 MOST_BITMAPS = 2
 """One run needs no more: only at its ends can a GiB be flipped in part."""
-SHARED_AND_PRIVATE = int(PageState.SHARED) + int(PageState.PRIVATE)
-ZERO_WORD = np.uint64(0)
 
 Leaves = npt.NDArray[np.int32]
 Bitmaps = npt.NDArray[np.uint64]
@@ -127,7 +125,7 @@ def mark_rows(
         cursor[INDEX] = index
         change = changes[index]
         change.again = False
-        is_flip = change.before + change.after == SHARED_AND_PRIVATE
+        is_flip = change.before + change.after == PageState.SHARED + PageState.PRIVATE
         if not is_flip or change.before == change.after or change.event < 0:
             continue
         first = signed(change.gfn)
@@ -139,7 +137,7 @@ def mark_rows(
             word, pages = (first >> 6) & (LEAF_WORDS - 1), ones(bit, end - first)
             flipped = bitmaps[leaf - 1, word] & pages
             are_all = flipped == pages
-            if are_all or flipped == ZERO_WORD:
+            if are_all or flipped == NO_BITS:
                 change.again = are_all
                 bitmaps[leaf - 1, word] |= pages
                 continue
@@ -204,7 +202,7 @@ def part_end(leaves: Leaves, bitmaps: Bitmaps, first: int, end: int) -> int:
             bit = position & 63
             word = bitmaps[leaf - 1, (position >> 6) & (LEAF_WORDS - 1)]
             others = (~word if is_flipped else word) >> np.uint64(bit)
-            if others != ZERO_WORD:
+            if others != NO_BITS:
                 return min(end, position + lowest_bit(others))
             position += 64 - bit
         position = min(position, leaf_end)

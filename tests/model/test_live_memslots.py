@@ -6,8 +6,14 @@ from hypothesis import given, strategies as st
 
 from app.model.guest import Backing, Certainty, Memslot, PageState
 from app.model.pagemap import PageMap
-from app.model.pagemap._live_slots import LiveSlots, SlotKey
-from app.model.pagemap._slot_cover import NOTHING, CoverArray, LiveCover, cover_of
+from app.model.pagemap._live_memslots import (
+    NOTHING,
+    CoverArray,
+    LiveCover,
+    LiveSlots,
+    SlotKey,
+    cover_of,
+)
 
 keys = st.tuples(st.integers(0, 1), st.integers(0, 40))
 ranges = st.tuples(st.integers(0, 60), st.integers(1, 8))
@@ -32,7 +38,7 @@ def memslot(
 
 
 @given(st.lists(st.tuples(keys, st.none() | ranges), max_size=120), ranges)
-def test_what_touches_a_range_is_what_a_look_at_each_tells(
+def test_what_touches_a_range_is_what_a_look_at_each_shows(
     changes: list[tuple[SlotKey, tuple[int, int] | None]], window: tuple[int, int]
 ) -> None:
     slots, plain = LiveSlots(), dict[SlotKey, Memslot]()
@@ -123,7 +129,7 @@ class Work:
     def of(self, count: int) -> int:
         """So many memslots, none next to another, come and go again, each in order of address."""
         self.count, page_map = 0, PageMap(PageState.SHARED)
-        page_map._slots._slots = self._slots()
+        page_map._layout._slots._slots = self._slots()
         for slot in range(count):
             page_map.set_memslot(memslot((0, slot), 600 * slot, 512, slot))
         for slot in range(count):
@@ -150,4 +156,4 @@ def test_largest_memslot_goes_from_over_many_others() -> None:
     assert page_map.totals().shared == 1 << 20
     page_map.delete_memslot(1, 0, 1)
     assert page_map.totals().shared == 512 * count
-    assert len(page_map._cover.pieces) == count
+    assert len(page_map._layout.cover) == count

@@ -1,4 +1,4 @@
-"""Pages counted word by word are those that runs tell of."""
+"""Pages counted word by word are those that runs list."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from app.model.events import CHANGE
 from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap import GROUP_SHIFT, LEAF_SHIFT, PageMap
 from app.model.stats import ANYTHING, RunSet, put_into
-from app.model.stats._halves import NEVER_NAMED, count_both
+from app.model.stats._pages_in_both import NEVER_NAMED, pages_in_both
 
 STATES = (PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN)
 LEAF, GROUP = 1 << LEAF_SHIFT, 1 << GROUP_SHIFT
@@ -28,7 +28,7 @@ def painted(rng: np.random.Generator) -> PageMap:
     return page_map
 
 
-def told_runs(page_map: PageMap, state: PageState) -> RunSet:
+def listed_runs(page_map: PageMap, state: PageState) -> RunSet:
     return RunSet.of(page_map.runs(within_memslots=False), state)
 
 
@@ -41,19 +41,19 @@ def test_counts_are_those_of_runs(seed: int) -> None:
     everywhere = RunSet(np.array([0]), np.array([3 * GROUP + 77]))
     for place in (within, everywhere):
         for state in STATES:
-            runs = told_runs(one, state).meet(place)
-            assert count_both(one, put_into(state), other, ANYTHING, place) == runs.pages
+            runs = listed_runs(one, state).meet(place)
+            assert pages_in_both(one, put_into(state), other, ANYTHING, place) == runs.pages
             for second in STATES:
-                both = runs.meet(told_runs(other, second)).pages
-                assert count_both(one, put_into(state), other, put_into(second), place) == both
-        rest = place.pages - sum(told_runs(one, state).meet(place).pages for state in STATES)
-        assert count_both(one, NEVER_NAMED, other, ANYTHING, place) == rest
+                both = runs.meet(listed_runs(other, second)).pages
+                assert pages_in_both(one, put_into(state), other, put_into(second), place) == both
+        rest = place.pages - sum(listed_runs(one, state).meet(place).pages for state in STATES)
+        assert pages_in_both(one, NEVER_NAMED, other, ANYTHING, place) == rest
 
 
 def test_nothing_is_counted_nowhere() -> None:
     page_map = PageMap(PageState.SHARED)
     nowhere = RunSet(np.zeros(0, np.int64), np.zeros(0, np.int64))
     whole = RunSet(np.array([0]), np.array([GFN_LIMIT]))
-    assert count_both(page_map, ANYTHING, page_map, ANYTHING, nowhere) == 0
-    assert count_both(page_map, NEVER_NAMED, page_map, ANYTHING, whole) == GFN_LIMIT
-    assert count_both(page_map, put_into(*STATES), page_map, ANYTHING, whole) == 0
+    assert pages_in_both(page_map, ANYTHING, page_map, ANYTHING, nowhere) == 0
+    assert pages_in_both(page_map, NEVER_NAMED, page_map, ANYTHING, whole) == GFN_LIMIT
+    assert pages_in_both(page_map, put_into(*STATES), page_map, ANYTHING, whole) == 0

@@ -1,6 +1,8 @@
-"""Which gfns the live memslots cover, as sorted disjoint pieces."""
+"""The live memslots of one VM: which of them touch a range, and which gfns they cover, as sorted
+disjoint pieces."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,7 +23,7 @@ def distinct(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 FIRST, END, PLACE = range(3)
-"""Columns of a cover: first gfn, end gfn (exclusive), transitions.Place."""
+"""Columns of a cover: first gfn, end gfn (exclusive), Place."""
 
 CoverArray = npt.NDArray[np.int64]
 """[pieces, 3], in ascending order. Neighbours of the same place are one piece."""
@@ -33,6 +35,12 @@ NOTHING: CoverArray = np.empty((0, 3), np.int64)
 
 Piece = tuple[int, int, int]
 """A row of a cover."""
+
+SlotKey = tuple[int, int]
+"""Address space and slot id."""
+
+_Start = tuple[int, SlotKey]
+"""Where a memslot begins, and which it is."""
 
 _LEAST_ROOM = 8
 """Pieces that may come on either side before those that are there must be laid out anew."""
@@ -163,3 +171,58 @@ def block_hulls(ranges: Iterable[Interval]) -> list[Interval]:
     return united(
         (first - first % PAGES_PER_2M, end + -end % PAGES_PER_2M) for first, end in ranges
     )
+
+
+class LiveSlots:
+    """Memslots by address space and id, and by where they are.
+
+    There may be 32764 of them, and each change asks for its neighbours. Those of like size (the
+    same power of two) lie together, in order: of these, all that touch a range begin in it or not
+    much farther before it than they are long.
+    """
+
+    def __init__(self, memslots: Iterable[Memslot] = ()) -> None:
+        self._slots: dict[SlotKey, Memslot] = {}
+        self._by_size: defaultdict[int, list[_Start]] = defaultdict(list)
+        for memslot in memslots:
+            self.put(memslot)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __contains__(self, key: SlotKey) -> bool:
+        return key in self._slots
+
+    def in_order(self) -> tuple[Memslot, ...]:
+        """By address space and id."""
+        return tuple(self._slots[key] for key in sorted(self._slots))
+
+    def put(self, memslot: Memslot) -> None:
+        """In place of any with its id."""
+        key = memslot.as_id, memslot.slot
+        self.pop(key)
+        self._slots[key] = memslot
+        insort(self._by_size[memslot.npages.bit_length()], (memslot.base_gfn, key))
+
+    def pop(self, key: SlotKey) -> Memslot | None:
+        memslot = self._slots.pop(key, None)
+        if memslot is not None:
+            alike = self._by_size[memslot.npages.bit_length()]
+            del alike[bisect_left(alike, (memslot.base_gfn, key))]
+        return memslot
+
+    def touching(self, first: int, end: int) -> list[Memslot]:
+        """Those with a page in [first, end)."""
+        found = []
+        for bits, alike in self._by_size.items():
+            at = bisect_left(alike, first - (1 << bits), key=_begin)
+            while at < len(alike) and alike[at][0] < end:
+                memslot = self._slots[alike[at][1]]
+                if memslot.end_gfn > first:
+                    found.append(memslot)
+                at += 1
+        return found
+
+
+def _begin(start: _Start) -> int:
+    return start[0]
