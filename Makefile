@@ -13,7 +13,7 @@ BIN := .venv/bin
 NODE := node_modules/.bin
 
 digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c 1-16)
-pretty := eslint.config.js "static/js/**/*.js" "tests/js/*.js"
+pretty := eslint.config.js "static/js/**/*.js" "tests/js/*.js" "tests/js/*.d.ts"
 hot_sources := $(sort $(shell find app/compiled app/model app/store collector -name '*.py'))
 
 run_stamp    := .venv/.installed-run-$(call digest,requirements/run.txt pyproject.toml)

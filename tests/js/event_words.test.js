@@ -10,7 +10,9 @@ import {
   threadText,
 } from "../../static/js/shared/event_words.js";
 import { marksText, phaseMark } from "../../static/js/shared/phase_marks.js";
+import { eventOf } from "./examples.js";
 
+/** @type {[Partial<import("./examples.js").Event>, string][]} */
 const WORDS = [
   [{ kind: "memslot", aux: "0x400000007", npages: 512 }, "memslot 7 set"],
   [{ kind: "memslot", aux: "0x2", npages: 0 }, "memslot 2 deleted"],
@@ -36,9 +38,10 @@ const WORDS = [
 ];
 
 for (const [event, words] of WORDS) {
-  test(`a ${event.kind} is called "${words}"`, () => assert.equal(kindText(event), words));
+  test(`a ${event.kind} is called "${words}"`, () => assert.equal(kindText(eventOf(event)), words));
 }
 
+/** @type {[string[], string][]} */
 const MARKS = [
   [["0x200104020000000a", "0x2001040200000053", "0x2001040200000065"], '"\\nSe"'],
   [
@@ -53,24 +56,27 @@ test("phase marks in a row read as text", () => {
 });
 
 test("an unknown range is lacking where the kind always concerns pages", () => {
-  assert.equal(lacksRange({ kind: "conversion", gpa: null }), true);
-  assert.equal(lacksRange({ kind: "guest_memfd", gpa: null }), false);
-  assert.equal(lacksRange({ kind: "conversion", gpa: "0x0" }), false);
+  assert.equal(lacksRange(eventOf({ kind: "conversion", gpa: null })), true);
+  assert.equal(lacksRange(eventOf({ kind: "guest_memfd", gpa: null })), false);
+  assert.equal(lacksRange(eventOf({ kind: "conversion", gpa: "0x0" })), false);
 });
 
 test("what nothing says is a dash or in words, never a number", () => {
-  assert.equal(threadText({ tid: 0 }), "–");
-  assert.equal(causeText({ cause: null }), "–");
-  assert.equal(changedText({ kind: "conversion", effective_pages: null }), "not recorded");
-  assert.equal(changedText({ kind: "page_fault", effective_pages: null }), "–");
+  assert.equal(threadText(eventOf({ tid: 0 })), "–");
+  assert.equal(causeText(eventOf({ cause: null })), "–");
+  assert.equal(changedText(eventOf({ kind: "conversion", effective_pages: null })), "not recorded");
+  assert.equal(changedText(eventOf({ kind: "page_fault", effective_pages: null })), "–");
 });
 
 test("a failure names its errno, an inferred cause says so", () => {
   assert.equal(
-    outcomeText({ outcome: "failed", errno: 11, errno_name: "EAGAIN" }),
+    outcomeText(eventOf({ outcome: "failed", errno: 11, errno_name: "EAGAIN" })),
     "failed EAGAIN",
   );
-  assert.equal(outcomeText({ outcome: "failed", errno: 512, errno_name: null }), "failed 512");
+  assert.equal(
+    outcomeText(eventOf({ outcome: "failed", errno: 512, errno_name: null })),
+    "failed 512",
+  );
   const cause = { cause: "implicit", cause_certainty: "inferred" };
-  assert.equal(causeText(cause), "implicit (inferred)");
+  assert.equal(causeText(eventOf(cause)), "implicit (inferred)");
 });

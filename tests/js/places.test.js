@@ -7,7 +7,9 @@ import { summarise } from "../../static/js/explorer/cursor/page_history.js";
 import { placeText, searchFor } from "../../static/js/explorer/notes/note_place.js";
 import { View } from "../../static/js/view/view.js";
 import { readUrl } from "../../static/js/view/view_url.js";
+import { eventOf, memslotOf } from "./examples.js";
 
+/** @type {[string, ReturnType<typeof parseJump>][]} */
 const WRITTEN = [
   ["0x1_8000_0000", { gpa: 0x180000000 }],
   ["gpa:0X180000000", { gpa: 0x180000000 }],
@@ -27,16 +29,13 @@ for (const [text, place] of WRITTEN) {
   test(`"${text}" is a place as people write it`, () => assert.deepEqual(parseJump(text), place));
 }
 
-const slotAt = (slot, as_id, gpa, more) => ({
-  slot,
-  as_id,
-  gpa,
-  size: 4096,
-  userspace_addr: "0x7000",
-  from: 0,
-  to: null,
-  ...more,
-});
+/**
+ * @param {number} slot
+ * @param {number} as_id
+ * @param {string} gpa
+ * @param {Partial<import("./examples.js").Memslot>} [more]
+ */
+const slotAt = (slot, as_id, gpa, more) => memslotOf({ slot, as_id, gpa, ...more });
 
 test("of several memslots with an hva the first is taken", () => {
   const slots = [slotAt(0, 0, "0x1000"), slotAt(3, 1, "0x9000")];
@@ -63,15 +62,16 @@ test("where an hva lies nowhere, it is said why", () => {
 });
 
 test("since when a state that was read has been", () => {
-  const items = [{ kind: "loss_begin" }, { kind: "state_read", to: "shared", t_effect: 7 }];
-  assert.equal(summarise({ items, next: null }, "shared").since.t_effect, 7);
+  const read = { kind: "state_read", to: "shared", t_effect: 7 };
+  const items = [eventOf({ kind: "loss_begin", to: null }), eventOf(read)];
+  assert.equal(summarise({ items, next: null }, "shared").since?.t_effect, 7);
 });
 
 test("a history that does not lead to the state says nothing of when it began", () => {
-  const items = [{ kind: "conversion", to: "private", outcome: "applied", t_effect: 3 }];
+  const items = [eventOf({ kind: "conversion", to: "private", outcome: "applied", t_effect: 3 })];
   assert.equal(summarise({ items, next: null }, "shared").since, null);
   assert.equal(summarise({ items, next: "more" }, "private").since, null);
-  assert.equal(summarise({ items, next: null }, "private").since.t_effect, 3);
+  assert.equal(summarise({ items, next: null }, "private").since?.t_effect, 3);
 });
 
 test("a note's link shows its stretch and its addresses, and lets the cursor go", () => {

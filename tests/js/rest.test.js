@@ -13,9 +13,14 @@ import {
 
 afterEach(() => mock.restoreAll());
 
+/**
+ * Answer the next questions, and return where they went.
+ * @param {{status?: number, body: unknown}[]} answers
+ */
 const answerWith = (...answers) => {
+  /** @type {string[]} */
   const urls = [];
-  mock.method(globalThis, "fetch", async (url) => {
+  mock.method(globalThis, "fetch", async (/** @type {string} */ url) => {
     urls.push(url);
     const { status = 200, body } = answers[urls.length - 1];
     return new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
@@ -31,7 +36,7 @@ test("an address has only parameters with a value, of a list each", () => {
 
 test("a refusal says why in the server's own words", async () => {
   answerWith({ status: 422, body: { detail: "from is after to" } });
-  await assert.rejects(fetchJson("/x"), (error) => {
+  await assert.rejects(fetchJson("/x"), (/** @type {unknown} */ error) => {
     assert.ok(error instanceof Refused);
     assert.deepEqual([error.message, error.status], ["from is after to", 422]);
     return true;
@@ -68,7 +73,8 @@ test("all pages of a resource are read, each after the one before", async () => 
 
 test("of several questions only the newest is answered", async () => {
   const latest = new Latest();
-  let release;
+  /** @type {(answer: string) => void} */
+  let release = () => {};
   const first = latest.run(() => new Promise((resolve) => (release = resolve)));
   const second = latest.run(() => "newer");
   release("older");
@@ -77,7 +83,8 @@ test("of several questions only the newest is answered", async () => {
 
 test("a question that fails after a newer one came fails in silence", async () => {
   const latest = new Latest();
-  let fail;
+  /** @type {(error: Error) => void} */
+  let fail = () => {};
   const first = latest.run(() => new Promise((_, reject) => (fail = reject)));
   const second = latest.run(() => "newer");
   fail(new Error("too late"));

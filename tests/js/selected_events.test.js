@@ -4,13 +4,18 @@ import { test } from "node:test";
 import { eventsQuestion } from "../../static/js/explorer/events/selected_events.js";
 import { View } from "../../static/js/view/view.js";
 import { readUrl } from "../../static/js/view/view_url.js";
+import { memslotOf } from "./examples.js";
 
 const SIZE = { width: 100, height: 100 };
 
+/**
+ * @param {string} search
+ * @param {Parameters<typeof eventsQuestion>[2]} [place]
+ */
 function questionOf(search, place = null) {
   const view = new View();
   view.span = [0, 1000];
-  view.takeMemslots([{ gpa: "0x0", size: 100 * 4096, from: 0, to: null }]);
+  view.takeMemslots([memslotOf({ gpa: "0x0", size: 100 * 4096 })]);
   readUrl(view, search, false);
   return eventsQuestion(view, SIZE, place);
 }

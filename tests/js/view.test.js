@@ -3,12 +3,17 @@ import { test } from "node:test";
 
 import { View } from "../../static/js/view/view.js";
 import { pinnedSearch, readUrl, searchAt, searchOf } from "../../static/js/view/view_url.js";
+import { eventOf, memslotOf } from "./examples.js";
 
+/**
+ * @param {string} search
+ * @param {{isLive?: boolean, span?: [number, number]}} [recording]
+ */
 function viewOf(search, { isLive = false, span = [0, 60e9] } = {}) {
   const view = new View();
   view.span = span;
   readUrl(view, search, isLive);
-  view.takeMemslots([{ gpa: "0x0", size: 2 ** 30, from: 0, to: null }]);
+  view.takeMemslots([memslotOf({ gpa: "0x0", size: 2 ** 30 })]);
   return view;
 }
 
@@ -42,7 +47,9 @@ test("a permalink keeps its window however the recording grows", () => {
 
 test("a link to an event outside of the window of a view that follows takes it in", () => {
   const view = viewOf("?from=50000000000&to=60000000000&live=1", { isLive: true });
-  const query = new URLSearchParams(searchAt(view, { t_effect: 5, gpa: "0x3000", seq: 9 }));
+  const query = new URLSearchParams(
+    searchAt(view, eventOf({ t_effect: 5, gpa: "0x3000", seq: 9 })),
+  );
   assert.equal(query.get("from"), "5");
   assert.equal(query.get("live"), null);
   assert.deepEqual([query.get("t"), query.get("event"), query.get("gpa")], ["5", "9", "0x3000"]);
@@ -79,7 +86,7 @@ test("an event is chosen only while the cursor stays on it", () => {
 
 test("the instant shown is the cursor's, else the last with memory", () => {
   const view = viewOf("");
-  view.takeMemslots([{ gpa: "0x0", size: 4096, from: 0, to: 30e9 }]);
+  view.takeMemslots([memslotOf({ to: 30e9 })]);
   assert.equal(view.instant, 30e9 - 1);
   assert.equal(view.instantText, "just before the last memslot went");
   view.setCursor(7, null);
