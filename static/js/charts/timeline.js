@@ -12,7 +12,6 @@
  */
 
 import { byId } from "../shared/dom.js";
-import { describeFilters } from "../shared/event_filters.js";
 import { PAGE_SIZE } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
 import {
@@ -25,8 +24,8 @@ import {
   sizeOf,
   timeAxisUpdate,
 } from "./plot.js";
-import { marksText, phaseMark } from "../shared/phase_marks.js";
-import { formatDuration, formatPerTime, formatTime } from "../shared/time.js";
+import { formatPerTime } from "../shared/time.js";
+import { bucketText, countedText } from "./timeline_readout.js";
 import {
   failureTicks,
   faultBars,
@@ -190,7 +189,7 @@ export class Timeline {
   }
 
   /**
-   * Say what the bucket at an instant holds, exactly.
+   * Show what the bucket at an instant holds, exactly.
    * @param {number | null} t
    */
   showBucket(t) {
@@ -199,21 +198,8 @@ export class Timeline {
       this.readout.textContent = "";
       return;
     }
-    const { edges, to_private, to_shared, to_unknown, failed, unconfirmed } = this.answer;
-    const length = formatDuration(edges[bucket + 1] - edges[bucket]);
-    const counts = [
-      `${formatCount(to_private[bucket])} to private`,
-      `${formatCount(to_shared[bucket])} to shared`,
-      ...(to_unknown[bucket] ? [`${formatCount(to_unknown[bucket])} of unknown direction`] : []),
-      `${formatCount(failed[bucket])} failed`,
-    ];
-    if (unconfirmed[bucket]) counts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
-    if (this.has.faults) counts.push(faultText(this.answer, bucket));
     const marks = this.marks.filter((mark) => this.bucketAt(mark.t) === bucket);
-    if (marks.length) counts.push(marksText(marks.map(({ aux }) => phaseMark(aux))));
-    this.readout.textContent =
-      `${formatTime(edges[bucket])}, ${length}: ${counts.join(", ")}; ` +
-      `then ${stateText(this.answer, bucket)}`;
+    this.readout.textContent = bucketText(this.answer, bucket, marks, this.has.faults);
     this.readout.title = this.readout.textContent;
   }
 
@@ -223,44 +209,6 @@ export class Timeline {
     const { edges } = this.answer;
     return edges.findIndex((edge, i) => t >= edge && t < edges[i + 1]);
   }
-}
-
-/**
- * Which events are counted, where that is not all.
- * @param {View} view
- */
-function countedText({ filters, gpaFrom, gpaTo }) {
-  const where = gpaFrom === null && gpaTo === null ? "" : "at the shown addresses";
-  const counted = [describeFilters(filters), where].filter(Boolean).join("; ");
-  return counted ? `counted: ${counted}. Bytes are of the whole VM.` : "";
-}
-
-/**
- * Private bytes and mixed blocks at a bucket's end, as far as they are known.
- * @param {Counts} counts
- * @param {number} bucket
- */
-function stateText({ private: isPrivate, unknown, mixed_2m }, bucket) {
-  const [pages, mixed] = [isPrivate[bucket], mixed_2m[bucket]];
-  const bytes =
-    pages === null ? "private bytes not recorded" : `${formatSize(pages * PAGE_SIZE)} private`;
-  if (mixed === null) return `${bytes}, mixed 2 MiB blocks not recorded`;
-  const least = unknown[bucket] === 0 ? "" : "at least ";
-  return `${bytes}, ${least}${formatCount(mixed)} mixed 2 MiB blocks`;
-}
-
-/**
- * @param {Counts} counts
- * @param {number} bucket
- */
-function faultText({ page_faults, private_faults }, bucket) {
-  const [all, known] = [page_faults[bucket], private_faults[bucket]];
-  if (all === null) return "page faults not recorded";
-  const faults = `${formatCount(all)} page faults`;
-  if (all === 0) return faults;
-  return known === null
-    ? `${faults} (private or not is not recorded)`
-    : `${faults} (${formatCount(known)} known to be private)`;
 }
 
 /**

@@ -8,7 +8,7 @@ import { Timeline } from "../charts/timeline.js";
 import { byId } from "../shared/dom.js";
 import { PAGE_SIZE } from "../shared/gpa.js";
 import { historyUrl } from "../shared/links.js";
-import { Refused, messageOf } from "../shared/rest.js";
+import { messageOf } from "../shared/rest.js";
 import { setClock } from "../shared/time.js";
 import { AddressBar } from "../view/address_bar.js";
 import { Subject } from "../view/subject.js";
@@ -31,18 +31,11 @@ import { Pointing } from "./pointing.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
 import { Storms } from "./storms.js";
+import { ViewReader } from "./view_reader.js";
 import { ViewRequests } from "./view_requests.js";
 
-const SETTLE_MS = 60;
-const RETRY_MS = 2000;
-
 class Explorer {
-  changedAt = -Infinity;
   size = "";
-  /** @type {ReturnType<typeof setTimeout> | undefined} until the view has settled */
-  timer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} until the server is asked again */
-  retry;
 
   /**
    * @param {HTMLElement} root
@@ -53,7 +46,7 @@ class Explorer {
     const view = new View();
     const plots = plotsOf(resource);
     const { map, timeline } = plots;
-    const failed = (/** @type {unknown} */ error) => this.failed(error);
+    const failed = (/** @type {unknown} */ error) => this.reader.failed(error);
     const placeMarks = () => this.placeMarks();
     const addressBar = new AddressBar(view, subject);
     const stage = new Stage(view, subject, plots, this.#hooks());
@@ -78,7 +71,8 @@ class Explorer {
     this.notes = new Notes([map, timeline], { resource, stage, placeMarks, addressBar });
     this.permalink = new Permalink(view, stage);
     this.exportDialog = new ExportDialog(resource, stage, { ...plots, events: this.events });
-    this.requests = new ViewRequests(plots, { view, stage, subject, ...this.#asking() });
+    const requests = new ViewRequests(plots, { view, stage, subject, ...this.#asking() });
+    this.reader = new ViewReader(requests, { root, stage, status: this.status, addressBar });
     this.controls = new Controls(view, stage, plots, this.#actions());
     this.#followSubject();
   }
@@ -90,11 +84,13 @@ class Explorer {
     const end = subject.isLive ? endOf(span[1]) : span[1];
     view.span = [span[0], Math.max(end, span[0] + 1)];
     readUrl(view, window.location.search, subject.isLive);
-    view.addEventListener("change", () => this.viewChanged());
-    document.documentElement.addEventListener("themechange", () => this.read({ isRestyled: true }));
+    view.addEventListener("change", () => this.reader.viewChanged());
+    document.documentElement.addEventListener("themechange", () =>
+      this.reader.read({ isRestyled: true }),
+    );
     new ResizeObserver(() => this.resized()).observe(this.root);
     if (subject.isLive) this.#followRecording();
-    await this.read();
+    await this.reader.read();
     this.storms.keepReading();
     this.notes.keepReading();
   }
@@ -123,7 +119,7 @@ class Explorer {
         this.addressBar.show();
         this.pointing.inspectCursor();
       },
-      read: () => this.readCursor(),
+      read: () => this.reader.readCursor(),
     };
   }
 
@@ -132,7 +128,7 @@ class Explorer {
     return {
       mapSize: () => this.mapSize,
       none: (direction) => this.events.tellNone(direction),
-      failed: (error) => this.failed(error),
+      failed: (error) => this.reader.failed(error),
     };
   }
 
@@ -155,7 +151,7 @@ class Explorer {
       toggleFollowing: () => this.toggleFollowing(),
       showHelp: () => help.showModal(),
       exportData: () => this.exportDialog.open(),
-      readMoreEvents: () => void this.events.more().catch((error) => this.failed(error)),
+      readMoreEvents: () => void this.events.more().catch((error) => this.reader.failed(error)),
       hover: (at) => this.pointing.hover(at),
       nextEvent: () => this.eventSteps.showNext(),
       previousEvent: () => this.eventSteps.showPrevious(),
@@ -173,9 +169,9 @@ class Explorer {
   #followRecording() {
     const { subject, view } = this;
     new LiveReader(subject, view, {
-      readAll: () => this.read({ isRenewed: true }),
+      readAll: () => this.reader.read({ isRenewed: true }),
       readSubject: () => this.readSubject(),
-      tell: (error) => this.tell(error),
+      tell: (error) => this.reader.tell(error),
       showAge: () => this.status.showFollowing(view, subject),
     });
   }
@@ -195,20 +191,6 @@ class Explorer {
     if (!this.subject.isLive) return;
     if (this.view.isFollowing) this.view.pause();
     else this.view.follow();
-  }
-
-  /**
-   * The window, the cursor or the measure changed: ask for it at once, or, while it keeps changing,
-   * as soon as it pauses; show meanwhile what can be shown.
-   * @param {Parameters<ViewRequests["all"]>[0]} [how]
-   */
-  viewChanged(how) {
-    const isFirst = performance.now() - this.changedAt > SETTLE_MS;
-    this.changedAt = performance.now();
-    clearTimeout(this.timer);
-    if (isFirst) this.read(how);
-    else this.timer = setTimeout(() => this.read(how), SETTLE_MS);
-    this.stage.follow(isFirst);
   }
 
   /** What needs no answer of the server: memslots, cursor, losses, the state of the controls. */
@@ -243,45 +225,14 @@ class Explorer {
     link.href = historyUrl(this.subject.vm.id, addresses.from, npages, time);
   }
 
-  /**
-   * Ask for what is wanted and not shown yet, and draw it. Older questions are aborted.
-   * @param {Parameters<ViewRequests["all"]>[0]} [how]
-   */
-  async read(how) {
-    clearTimeout(this.timer);
-    clearTimeout(this.retry);
-    this.addressBar.show();
-    this.root.setAttribute("aria-busy", "true");
-    try {
-      const isNewest = await this.requests.all(how);
-      if (!isNewest) return;
-      this.status.showRead();
-      this.root.dataset.ready = "true";
-    } catch (error) {
-      this.failed(error);
-    }
-    this.root.setAttribute("aria-busy", "false");
-  }
-
-  /** As `read`, where only the cursor has moved in time. Resolves to whether the server answers. */
-  async readCursor() {
-    try {
-      if (await this.requests.cursor()) this.status.showRead();
-      return true;
-    } catch (error) {
-      this.failed(error);
-      return false;
-    }
-  }
-
-  /** As `read`, of what does not depend on the view. */
+  /** Ask for what does not depend on the view, and show it. */
   async readSubject() {
     try {
       this.subject.take(await this.subject.ask());
       this.#followSubject();
       this.placeMarks();
     } catch (error) {
-      this.failed(error);
+      this.reader.failed(error);
     }
   }
 
@@ -296,22 +247,7 @@ class Explorer {
     const isFirst = this.size === "";
     if (size === this.size) return;
     this.size = size;
-    if (!isFirst) this.viewChanged({ isRestyled: true });
-  }
-
-  /** @param {unknown} error */
-  failed(error) {
-    this.tell(error);
-    this.stage.restore();
-    this.root.setAttribute("aria-busy", "false");
-    clearTimeout(this.retry);
-    if (error instanceof Refused) return;
-    this.retry = setTimeout(() => this.read({ isRenewed: true }), RETRY_MS);
-  }
-
-  /** @param {unknown} error */
-  tell(error) {
-    this.status.showError(error, this.stage.isBehind);
+    if (!isFirst) this.reader.viewChanged({ isRestyled: true });
   }
 }
 

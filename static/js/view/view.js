@@ -1,18 +1,15 @@
 /**
  * What is shown: a window of time and of addresses, a cursor, a measure. One view drives every
  * part of the page, and the URL holds it (view_url.js), so that a link reproduces it.
- *
- * An edge that is null means the edge of the recording: such a view stays whole while data arrive.
  */
 
-import { BandAxis, parseAddress, toHex } from "../shared/gpa.js";
+import { ShownWindow } from "./shown_window.js";
 
 /**
  * @typedef {import("../shared/rest_types.d.ts").Measure} Measure
- * @typedef {import("../shared/rest_types.d.ts").MemslotView} Memslot
+ * @typedef {import("./shown_window.js").Memslot} Memslot
+ * @typedef {import("./shown_window.js").Span} Span
  * @typedef {"a" | "b"} MarkerName
- * A half-open window of time (ns) or of addresses.
- * @typedef {{from: number, to: number}} Span
  * What is on screen: the view that it was asked for by (null before anything is), and the view by
  * which it is placed.
  * @typedef {{readonly shown: View | null, readonly axis: View}} Staged
@@ -21,17 +18,7 @@ import { BandAxis, parseAddress, toHex } from "../shared/gpa.js";
 /** @type {Measure[]} */
 export const MEASURES = ["private", "conversions", "page_faults", "ping_pong", "mixed"];
 
-const SHORTEST_WINDOW_NS = 1000;
-
-export class View extends EventTarget {
-  /** @type {number | null} */
-  from = null;
-  /** @type {number | null} */
-  to = null;
-  /** @type {number | null} */
-  gpaFrom = null;
-  /** @type {number | null} */
-  gpaTo = null;
+export class View extends ShownWindow {
   /**
    * The cursor, set by a click or by the keyboard: an instant and, on the map, an address.
    * @type {number | null}
@@ -52,20 +39,6 @@ export class View extends EventTarget {
    * @type {import("../shared/event_filters.js").EventFilters}
    */
   filters = {};
-  isFollowing = false;
-  /** How often somebody has changed it; that the recording grows does not count. */
-  changes = 0;
-
-  /**
-   * First and last instant of the recording.
-   * @type {[number, number]}
-   */
-  span = [0, 1];
-  /**
-   * Every address that a memslot ever covered.
-   * @type {BandAxis}
-   */
-  layout = new BandAxis([]);
 
   /** The number of the event that the cursor is on, if it was put there by choosing one. */
   get event() {
@@ -91,84 +64,6 @@ export class View extends EventTarget {
   takeCursor(view) {
     [this.t, this.gpa, this.#chosen] = [view.t, view.gpa, view.#chosen];
     this.markers = { ...view.markers };
-  }
-
-  /**
-   * Whether just the same times and addresses are shown.
-   * @param {View} view
-   */
-  hasWindowOf(view) {
-    const edges = (/** @type {View} */ { time, addresses }) => [
-      time.from,
-      time.to,
-      addresses.from,
-      addresses.to,
-    ];
-    const theirs = edges(view);
-    return edges(this).every((edge, i) => edge === theirs[i]);
-  }
-
-  /**
-   * The window of time that is shown.
-   * @returns {Span}
-   */
-  get time() {
-    const from = this.from ?? this.span[0];
-    return { from, to: Math.max(this.to ?? this.span[1], from + 1) };
-  }
-
-  /** Length of the window of time, ns. */
-  get length() {
-    return this.time.to - this.time.from;
-  }
-
-  /**
-   * The window of addresses that is shown; of nothing while no address is known.
-   * @returns {Span}
-   */
-  get addresses() {
-    if (this.layout.isEmpty) return { from: this.gpaFrom ?? 0, to: this.gpaTo ?? 0 };
-    return { from: this.gpaFrom ?? this.layout.from, to: this.gpaTo ?? this.layout.to };
-  }
-
-  /** What to ask the server for; it knows the newest memslot, this page may not yet. */
-  get addressParameters() {
-    const text = (/** @type {number | null} */ gpa) => (gpa === null ? null : toHex(gpa));
-    return { gpa_from: text(this.gpaFrom), gpa_to: text(this.gpaTo) };
-  }
-
-  /**
-   * Without any known memslot, all addresses are those of a map of everything.
-   * @param {import("../shared/rest_types.d.ts").BandOut[]} bands
-   */
-  learnLayout(bands) {
-    this.layout = BandAxis.ofRanges(
-      bands.map((band) => [parseAddress(band.gpa_from), parseAddress(band.gpa_to)]),
-    );
-  }
-
-  /**
-   * When each memslot came and went (Infinity: it is there).
-   * @type {Span[]}
-   */
-  lives = [];
-
-  /** @param {Memslot[]} memslots */
-  takeMemslots(memslots) {
-    this.lives = memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
-    this.layout = BandAxis.ofRanges(
-      memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]),
-    );
-  }
-
-  /**
-   * The last instant at which there is any memory, of memslots that came before the window's end; a
-   * VM may delete them before it ends. What comes later does not move what this window shows.
-   */
-  get lastMemory() {
-    const { to } = this.time;
-    const ends = this.lives.filter((life) => life.from < to).map((life) => life.to);
-    return ends.reduce((last, end) => Math.max(last, end), ends.length ? 0 : Infinity) - 1;
   }
 
   /** The instant whose state is shown: the cursor's, else the last of the window with memory. */
@@ -197,106 +92,9 @@ export class View extends EventTarget {
     return "at the end of the window";
   }
 
-  get isWhole() {
-    return [this.from, this.to, this.gpaFrom, this.gpaTo].every((edge) => edge === null);
-  }
-
-  changed() {
-    this.changes += 1;
-    this.dispatchEvent(new Event("change"));
-  }
-
-  /**
-   * Show a window of time; leaves following, for what is shown no longer ends at the newest.
-   * @param {number} from
-   * @param {number} to
-   */
-  showTime(from, to) {
-    this.#setTime(from, to);
-    this.changed();
-  }
-
-  /**
-   * @param {number} from
-   * @param {number} to
-   */
-  #setTime(from, to) {
-    const [first, last] = this.span;
-    const length = Math.min(Math.max(Math.round(to - from), SHORTEST_WINDOW_NS), last - first);
-    const start = Math.round(Math.min(Math.max(from, first), last - length));
-    const isWhole = length >= last - first;
-    this.from = isWhole ? null : start;
-    this.to = isWhole ? null : start + length;
-    this.isFollowing = false;
-  }
-
-  /**
-   * Zoom time by a factor (below 1: closer) around an instant that stays where it is.
-   * @param {number} factor
-   */
-  zoomTime(factor, around = this.t ?? (this.time.from + this.time.to) / 2) {
-    const { from, to } = this.time;
-    this.showTime(around - (around - from) * factor, around + (to - around) * factor);
-  }
-
-  /** @param {number} ns */
-  panTime(ns) {
-    const { from, to } = this.time;
-    this.showTime(from + ns, to + ns);
-  }
-
-  /**
-   * Show what lies between two positions of the layout (bytes, holes left out).
-   * @param {number} low
-   * @param {number} high
-   */
-  showPositions(low, high) {
-    this.#setPositions(low, high);
-    this.changed();
-  }
-
-  /**
-   * @param {number} low
-   * @param {number} high
-   */
-  #setPositions(low, high) {
-    const length = Math.min(high - low, this.layout.length);
-    const start = Math.min(Math.max(low, 0), this.layout.length - length);
-    const isWhole = length >= this.layout.length;
-    [this.gpaFrom, this.gpaTo] = isWhole
-      ? [null, null]
-      : this.layout.windowBetween(start, start + length);
-  }
-
-  /**
-   * Positions of the layout between which the shown addresses lie.
-   * @returns {[number, number]}
-   */
-  get positions() {
-    const { from, to } = this.addresses;
-    return [this.layout.positionOf(from), this.layout.positionOf(to)];
-  }
-
-  /**
-   * @param {number} factor
-   * @param {number} [aroundShare]
-   */
-  zoomAddresses(factor, aroundShare = 0.5) {
-    if (this.layout.isEmpty) return;
-    const [low, high] = this.positions;
-    const around = low + (high - low) * aroundShare;
-    this.showPositions(around - (around - low) * factor, around + (high - around) * factor);
-  }
-
-  /**
-   * Pan by a share of the shown addresses; positive is towards higher ones.
-   * @param {number} share
-   */
-  panAddresses(share) {
-    if (this.layout.isEmpty) return;
-    const [low, high] = this.positions;
-    const by = (high - low) * share;
-    this.showPositions(low + by, high + by);
+  /** @override */
+  get centre() {
+    return this.t ?? super.centre;
   }
 
   /**
@@ -308,18 +106,7 @@ export class View extends EventTarget {
   select(from, to, addresses = null) {
     this.t = this.gpa = null;
     this.choose(null);
-    if (addresses) {
-      const [low, high] = addresses.map((gpa) => this.layout.positionOf(gpa));
-      this.#setPositions(low, high);
-    }
-    this.showTime(from, to);
-  }
-
-  /** @param {boolean} isLive */
-  showWhole(isLive) {
-    this.from = this.to = this.gpaFrom = this.gpaTo = null;
-    this.isFollowing = isLive;
-    this.changed();
+    this.showWindow(from, to, addresses);
   }
 
   /**
@@ -401,37 +188,5 @@ export class View extends EventTarget {
 
   nextMeasure() {
     this.setMeasure(MEASURES[(MEASURES.indexOf(this.measure) + 1) % MEASURES.length]);
-  }
-
-  /** Let the window end at the newest event, as long as it is now. */
-  follow() {
-    this.isFollowing = true;
-    this.slide();
-    this.changed();
-  }
-
-  /** Let the window stay where it is. */
-  pause() {
-    const { from, to } = this.time;
-    [this.from, this.to] = [from, to];
-    this.isFollowing = false;
-    this.changed();
-  }
-
-  /**
-   * The recording has grown to `end`. Returns whether the view moves with it.
-   * @param {number} end
-   */
-  grow(end) {
-    this.span = [this.span[0], Math.max(end, this.span[1])];
-    this.slide();
-    return this.isFollowing || this.to === null;
-  }
-
-  slide() {
-    if (!this.isFollowing || this.from === null) return;
-    const { from, to } = this.time;
-    this.from = Math.max(this.span[0], this.span[1] - (to - from));
-    this.to = this.span[1];
   }
 }
