@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Response, Route
 
 from app.main import create_app
 from app.serving import bind, url_of
@@ -110,6 +110,16 @@ def settled(page: Page, act: Callable[[], object]) -> None:
     eventually(page, lambda: bool(reads.evaluate("reads => reads.done")))
     page.wait_for_timeout(PAUSE_MS)
     wait_until_drawn(page)
+
+
+def take_requests(page: Page, pattern: str, take: Callable[[Route], object]) -> None:
+    """Let `take` have every request that the page makes from now on.
+
+    `route` returns before the page's renderer asks by the new way: a key that is pressed at once
+    may make a request that nobody holds, nor reports. What is evaluated next comes after that.
+    """
+    page.route(pattern, take)
+    page.evaluate("0")
 
 
 def is_map(response: Response) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browsing import (
+    PATIENCE_S,
     Complaints,
     Dashboard,
     dashboard_over,
@@ -16,6 +17,7 @@ from tests.browsing import (
     query_of,
     settled,
     simulate,
+    take_requests,
     wait_until_drawn,
 )
 from tests.cutting_proxy import link_to
@@ -85,7 +87,9 @@ WHOLE = """[
 
 @pytest.fixture
 def storms(dashboard: Dashboard) -> Any:  # noqa: ANN401 -- the answer's own JSON
-    return httpx.get(f"{dashboard.url}/api/v1/vms/1/storms").json()["storms"]
+    # Who asks first waits until the loops are compiled.
+    answer = httpx.get(f"{dashboard.url}/api/v1/vms/1/storms", timeout=PATIENCE_S)
+    return answer.json()["storms"]
 
 
 class Held:
@@ -94,7 +98,7 @@ class Held:
     def __init__(self, page: Page, pattern: str) -> None:
         self._routes: list[Route] = []
         self._is_over = False
-        page.route(pattern, self._take)
+        take_requests(page, pattern, self._take)
 
     def _take(self, route: Route) -> None:
         if self._is_over:

@@ -7,7 +7,14 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browsing import Dashboard, eventually, query_of, settled, wait_until_drawn
+from tests.browsing import (
+    Dashboard,
+    eventually,
+    query_of,
+    settled,
+    take_requests,
+    wait_until_drawn,
+)
 
 Explorer = Callable[..., Page]
 Events = Callable[..., list[dict[str, object]]]
@@ -159,7 +166,7 @@ def test_playing_moves_to_the_end_of_the_window_and_stops(explorer: Explorer) ->
 def test_playing_asks_for_no_step_before_the_last_was_answered(explorer: Explorer) -> None:
     page = explorer("?from=15000000000&to=25000000000")
     held: list[Route] = []
-    page.route("**/events?*", lambda route: held.append(route))
+    take_requests(page, "**/events?*", held.append)
     page.keyboard.press("p")
     eventually(page, lambda: len(held) == 1)
     page.wait_for_timeout(500)
