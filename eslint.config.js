@@ -5,7 +5,7 @@ import globals from "globals";
 const CLASSIC = ["static/js/shared/theme.js", "static/js/pages/report.js"];
 
 /** By a script element before the modules: see the .d.ts files. */
-const LOADED = { ...globals.browser, Plotly: "readonly" };
+const LOADED = { ...globals.browser, Plotly: "readonly", htmx: "readonly" };
 
 export default [
   { ignores: ["static/vendor/", "build/", ".venv/"] },

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import dashboard_over
+from tests.browsing import dashboard_over, take_requests
 from tests.serving import importing
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_keys_alone_import_a_file(open_page: Callable[..., Page], tmp_path: Path
 def test_an_import_is_cancelled_by_a_key(open_page: Callable[..., Page], tmp_path: Path) -> None:
     with dashboard_over(tmp_path / "empty.db") as dashboard:
         page = open_page(f"{dashboard.url}/import")
-        page.route("**/api/v1/imports?*", lambda _: None)  # sent, and never answered
+        take_requests(page, "**/api/v1/imports?*", lambda _: None)  # sent, and never answered
         hear_choosers(page)
         page.get_by_label("Drop files here").focus()
         choose(page, "Enter", ROOT / "docs" / "examples" / "convwork.dat")
