@@ -80,7 +80,7 @@ def test_a_key_writes_a_note_about_the_page_at_the_cursor(
     expect(page.locator("#notes li")).to_have_count(1)
     expect(page.locator(".note-text")).to_have_text(MARKUP)
     expect(page.locator(".note-foot")).to_contain_text("Ann, 20")
-    expect(page.locator("#notes-said")).to_have_text("Saved.")
+    expect(page.locator("#notes-status")).to_have_text("Saved.")
     (note,) = notes_at(api)
     assert (note["from"], note["to"]) == (20_000_000_000, None)
     assert (note["gpa_from"], note["gpa_to"]) == ("0x120000000", "0x120001000")

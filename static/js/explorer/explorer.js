@@ -5,6 +5,7 @@ import { MemslotBars } from "../charts/memslot_bars.js";
 import { forgetSizes, plotWidth, publishMargins } from "../charts/plot.js";
 import { Strip } from "../charts/strip.js";
 import { Timeline } from "../charts/timeline.js";
+import { shareStream } from "../news/news_stream.js";
 import { byId } from "../shared/dom.js";
 import { PAGE_SIZE } from "../shared/gpa.js";
 import { historyUrl } from "../shared/links.js";
@@ -92,7 +93,6 @@ class Explorer {
     if (subject.isLive) this.#followRecording();
     await this.reader.read();
     this.storms.keepReading();
-    this.notes.keepReading();
   }
 
   /** @returns {import("./stage.js").Hooks} */
@@ -279,4 +279,5 @@ async function start() {
   }
 }
 
+shareStream();
 start();

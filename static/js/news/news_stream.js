@@ -24,8 +24,8 @@ const responseOf = (body) =>
 
 /**
  * News as events without data, for an element to be triggered by: `news`, `time` (only time has
- * passed), `lost` (again and again while the server does not answer) and `regained`. While nobody can
- * see the page they wait, each once.
+ * passed), `notes-N` (those of VM N may be others), `lost` (again and again while the server does not
+ * answer) and `regained`. While nobody can see the page they wait, each once.
  */
 function newsStream() {
   const encoder = new TextEncoder();
@@ -48,9 +48,16 @@ function newsStream() {
         saidAt = performance.now();
         say("time");
       };
+      /** @type {Map<number | null, number | null>} by VM */
+      const revisions = new Map();
       document.addEventListener("visibilitychange", send);
       listenForNews({
-        changed: ({ isOnlyTime }) => (isOnlyTime ? sayTime() : say("news")),
+        changed: ({ isOnlyTime, vm, notes_revision }) => {
+          if (isOnlyTime) sayTime();
+          else say("news");
+          if (revisions.get(vm) !== notes_revision) say(`notes-${vm}`);
+          revisions.set(vm, notes_revision);
+        },
         lost: () => say("lost"),
         regained: () => say("regained"),
       });

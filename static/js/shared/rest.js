@@ -74,6 +74,21 @@ export async function send(method, url, body) {
   throw new Refused(detail ? { detail: sentence(detail) } : {}, response.status);
 }
 
+/**
+ * Why a server refused, in its own words where the body of its answer has any.
+ * @param {string} body
+ * @param {number} status
+ */
+export function refusalIn(body, status) {
+  try {
+    /** @type {Problem} */
+    const { detail, title } = JSON.parse(body);
+    return sentence(detail ?? title ?? "");
+  } catch {
+    return `The server answered ${status}.`;
+  }
+}
+
 /** @param {string} words */
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 

@@ -8,9 +8,9 @@
  * What the dialog does with the notes.
  * @typedef {object} Notes
  * @property {string} path of the resource
- * @property {() => Promise<void>} read
+ * @property {() => Promise<unknown>} read
  * @property {(id: number) => Note | null} find
- * @property {(words: string) => void} say
+ * @property {(words: string) => void} report
  */
 
 import { byId, made, partOf } from "../../shared/dom.js";
@@ -91,7 +91,7 @@ export class NoteDialog {
         localStorage.setItem(AUTHOR, author.value.trim());
       }
       this.element.close();
-      this.notes.say("Saved.");
+      this.notes.report("Saved.");
       await this.notes.read();
     } catch (error) {
       await this.explain(error);

@@ -1,21 +1,20 @@
-/** Notes that people pinned to the VM's history: the list, and pins over the plots. */
+/**
+ * Notes that people pinned to the VM's history. Their list is a fragment that htmx reads again when
+ * somebody has changed it (templates/notes.html); here is what it does to the plots and to the view.
+ */
 
 /**
  * @typedef {import("../../view/view.js").View} View
  * @typedef {import("../../shared/rest_types.d.ts").NoteView} Note
  */
 
-import { byId, closest, made } from "../../shared/dom.js";
-import { listenForNews } from "../../news/news.js";
 import { NoteDialog } from "./note_dialog.js";
 import { NotePins } from "./note_pins.js";
-import { placeText, searchFor } from "./note_place.js";
-import { PacedTask } from "../../shared/paced_task.js";
-import { messageOf, send } from "../../shared/rest.js";
-import { wallTimeAt } from "../../shared/time.js";
+import { searchFor } from "./note_place.js";
+import { byId, closest } from "../../shared/dom.js";
+import { refusalIn } from "../../shared/rest.js";
 import { formatCount } from "../../shared/units.js";
 
-const REST_MS = 500;
 const UNREAD = "Notes could not be read";
 
 export class Notes {
@@ -26,11 +25,8 @@ export class Notes {
   found = [];
   /** @type {number | null} the id of the one that was shown last */
   current = null;
-  /** @type {number | null} */
-  #revision = null;
-  #pace = new PacedTask(() => this.read(), REST_MS);
-  list = byId("notes");
-  said = byId("notes-said");
+  list = byId("notes-list");
+  status = byId("notes-status");
 
   /**
    * @param {import("./note_pins.js").Plot[]} plots that have pins
@@ -41,7 +37,6 @@ export class Notes {
    * @param {import("../../view/address_bar.js").AddressBar} page.addressBar
    */
   constructor(plots, { resource, stage, placeMarks, addressBar }) {
-    this.resource = resource;
     this.stage = stage;
     this.placeMarks = placeMarks;
     this.addressBar = addressBar;
@@ -50,6 +45,35 @@ export class Notes {
     this.pins = plots.map((plot) => new NotePins(plot, (id) => this.show(id)));
     byId("add-note").addEventListener("click", () => this.dialog.open());
     this.list.addEventListener("click", (event) => this.act(event));
+    this.list.addEventListener("htmx:after:swap", () => {
+      if (this.status.textContent?.startsWith(UNREAD)) this.report("");
+      this.#take();
+      this.placeMarks();
+    });
+    this.#listenToRequests();
+    this.#take();
+  }
+
+  /** What becomes of a request that htmx makes: the list's, or one to delete a note. */
+  #listenToRequests() {
+    const failed = (/** @type {Event} */ event, /** @type {string} */ why) => {
+      const isList = event.target === this.list;
+      this.report(`${isList ? UNREAD : "Not deleted"}: ${why}`);
+    };
+    this.list.addEventListener("htmx:error", (event) => {
+      failed(event, "The server does not answer.");
+    });
+    this.list.addEventListener("htmx:response:error", (event) => {
+      const { ctx } = /** @type {CustomEvent<Htmx.Detail>} */ (event).detail;
+      failed(event, refusalIn(ctx.text ?? "", ctx.response?.status ?? 0));
+    });
+    this.list.addEventListener("htmx:finally:request", (event) => {
+      const { ctx } = /** @type {CustomEvent<Htmx.Detail>} */ (event).detail;
+      if (ctx.request.method !== "DELETE") return;
+      if (ctx.response?.status === 204) this.report("Deleted.");
+      byId("add-note").focus();
+      void this.read();
+    });
   }
 
   /** @param {number} id */
@@ -57,55 +81,25 @@ export class Notes {
     return this.found.find((note) => note.id === id) ?? null;
   }
 
-  /** Read them now and whenever somebody, here or elsewhere, has changed them. */
-  async keepReading() {
-    listenForNews({
-      changed: (news) => news.vm === this.resource.id && this.take(news.notes_revision),
-      lost: () => {},
-      regained: () => this.#pace.ask(),
+  /** Let htmx read the list again. Resolves when that is over, be it by a failure. */
+  read() {
+    return new Promise((resolve) => {
+      this.list.addEventListener("htmx:finally:request", resolve, { once: true });
+      this.list.dispatchEvent(new Event("changed"));
     });
-    this.#pace.ask();
   }
 
-  /** @param {number} revision */
-  take(revision) {
-    if (this.#revision !== null && this.#revision !== revision) this.#pace.ask();
-    this.#revision = revision;
+  /** The list is another one. */
+  #take() {
+    this.found = this.#items().map((item) => JSON.parse(item.dataset.note ?? ""));
+    const count = this.found.length;
+    byId("notes-title").textContent = count ? `Notes (${formatCount(count)})` : "Notes";
+    this.#markCurrent();
   }
 
-  async read() {
-    try {
-      this.found = await this.resource.all("notes");
-    } catch (error) {
-      this.say(`${UNREAD}: ${messageOf(error)}`);
-      return;
-    }
-    if (this.said.textContent?.startsWith(UNREAD)) this.say("");
-    this.draw();
-    this.placeMarks();
-  }
-
-  draw() {
-    const has = this.found.length > 0;
-    byId("notes-title").textContent = has ? `Notes (${formatCount(this.found.length)})` : "Notes";
-    byId("no-notes").hidden = has;
-    const focused = this.list.querySelector(":focus");
-    this.list.replaceChildren(...this.found.map((each) => this.item(each)));
-    this.markCurrent();
-    if (focused instanceof HTMLElement) this.#focusSameAs(focused.dataset);
-  }
-
-  /** @param {DOMStringMap} dataset */
-  #focusSameAs({ note, verb }) {
-    const same = this.#noted().find(
-      ({ dataset }) => dataset.note === note && dataset.verb === verb,
-    );
-    same?.focus();
-  }
-
-  /** @returns {HTMLElement[]} links and buttons, each of a note */
-  #noted() {
-    return [...this.list.querySelectorAll(/** @type {"a"} */ ("[data-note]"))];
+  /** @returns {HTMLElement[]} */
+  #items() {
+    return [...this.list.querySelectorAll(/** @type {"li"} */ ("li[data-note]"))];
   }
 
   /** @returns {HTMLAnchorElement[]} */
@@ -113,42 +107,31 @@ export class Notes {
     return [...this.list.querySelectorAll(/** @type {"a"} */ (".note-place"))];
   }
 
-  markCurrent() {
-    for (const place of this.#places()) {
-      if (place.dataset.note === String(this.current)) place.setAttribute("aria-current", "true");
+  #markCurrent() {
+    const index = this.found.findIndex((note) => note.id === this.current);
+    this.#places().forEach((place, i) => {
+      if (i === index) place.setAttribute("aria-current", "true");
       else place.removeAttribute("aria-current");
-    }
+    });
   }
 
   /**
    * What became of what was asked for last.
    * @param {string} words
    */
-  say(words) {
-    this.said.textContent = words;
-  }
-
-  /** @param {Note} note */
-  item(note) {
-    const item = made("li");
-    item.id = `note-${note.id}`;
-    const place = made("a", placeText(note), "note-place");
-    place.dataset.note = String(note.id);
-    item.append(place, made("p", note.text, "note-text"), footOf(note));
-    return item;
+  report(words) {
+    this.status.textContent = words;
   }
 
   /** @param {MouseEvent} event */
   act(event) {
-    const target = closest(event, "[data-note]");
-    const note = this.find(Number(target?.dataset.note));
-    if (!target || !note) return;
-    if (target.dataset.verb === "edit") this.dialog.open(note);
-    else if (target.dataset.verb === "delete") this.remove(note);
-    else if (!(event.ctrlKey || event.metaKey || event.shiftKey)) {
-      event.preventDefault();
-      this.show(note.id);
-    }
+    const index = this.#items().findIndex((item) => item === closest(event, "li[data-note]"));
+    const note = this.found[index];
+    if (!note) return;
+    if (closest(event, "[data-verb=edit]")) this.dialog.open(note);
+    if (!closest(event, ".note-place") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.show(note.id);
   }
 
   /**
@@ -160,21 +143,8 @@ export class Notes {
     if (!note) return;
     this.addressBar.goTo(searchFor(this.stage.axis, note));
     this.current = id;
-    this.markCurrent();
+    this.#markCurrent();
     byId(`note-${id}`).scrollIntoView({ block: "nearest" });
-  }
-
-  /** @param {Note} note */
-  async remove(note) {
-    if (!window.confirm(`Delete this note for good?\n\n${note.text}`)) return;
-    try {
-      await send("DELETE", `${this.path}/${note.id}`);
-      this.say("Deleted.");
-    } catch (error) {
-      this.say(`Not deleted: ${messageOf(error)}`);
-    }
-    await this.read();
-    byId("add-note").focus();
   }
 
   /**
@@ -186,21 +156,4 @@ export class Notes {
     const places = this.#places();
     this.found.forEach((note, i) => (places[i].href = searchFor(view, note)));
   }
-}
-
-/** @param {Note} note */
-function footOf(note) {
-  const foot = made("p", "", "note-foot quiet");
-  const when = wallTimeAt(note.changed_ns ?? note.written_ns, 0) ?? "";
-  const did = note.changed_ns ? "changed" : "written";
-  const who = made("span", note.author ?? "no name", "", `${did} ${when}`);
-  const buttons = made("span", "", "note-buttons");
-  for (const verb of ["edit", "delete"]) {
-    const button = made("button", verb);
-    Object.assign(button, { type: "button", ariaLabel: `${verb} the note at ${placeText(note)}` });
-    Object.assign(button.dataset, { note: String(note.id), verb });
-    buttons.append(button);
-  }
-  foot.append(who, made("span", `, ${when.slice(0, 16)} UTC`), buttons);
-  return foot;
 }
