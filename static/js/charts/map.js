@@ -3,7 +3,6 @@
  * it is laid under Plotly's axes band by band, with a labelled break where no memslot ever was.
  */
 
-import { bandImage } from "./band_image.js";
 /**
  * @typedef {import("../view/view.js").View} View
  * @typedef {import("../view/view.js").Memslot} Memslot
@@ -14,7 +13,7 @@ import { bandImage } from "./band_image.js";
 import { made } from "../shared/dom.js";
 import { BandAxis, addressTicks, formatAddress } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
-import { loadPicture } from "./raster_picture.js";
+import { bandImage, loadPicture } from "./raster_picture.js";
 import { PLOT_CONFIG, baseLayout, plotWidth, sizeOf, timeAxisUpdate } from "./plot.js";
 import { formatSize } from "../shared/units.js";
 

@@ -9,8 +9,10 @@ const PIXELS_PER_CHARACTER = 6.5;
 const SPACE_BETWEEN_LABELS = 24;
 const SHORTEST_LABEL = 7;
 
-/** Plotly draws; gestures are ours (gestures.js), so that they mean the same on every part. */
-/** @type {Plotly.Config} */
+/**
+ * Plotly draws; gestures are ours (gestures.js), so that they mean the same on every part.
+ * @type {Plotly.Config}
+ */
 export const PLOT_CONFIG = { staticPlot: true, displayModeBar: false, responsive: false };
 
 /** Margins left and right, the same for each part, as CSS knows them too. */
@@ -69,7 +71,7 @@ export function colour(name) {
 
 /**
  * Layout of a plot: fonts, colours, the shared time axis.
- * @param {import("../view/view.js").View} view
+ * @param {{time: import("../view/view.js").Span}} view
  * @param {{width: number, height: number}} size of the figure
  * @param {{t: number, b: number}} vertical margins
  * @param {boolean} hasTimeLabels
@@ -121,7 +123,7 @@ function fittingTicks(from, to, pixels) {
 
 /**
  * The time axis alone, for a preview while the answer is on its way.
- * @param {import("../view/view.js").View} view
+ * @param {{time: import("../view/view.js").Span}} view
  * @param {number} width
  * @param {boolean} hasTimeLabels
  * @returns {Record<string, unknown>}

@@ -12,33 +12,14 @@
  */
 
 import { byId } from "../shared/dom.js";
-import { PAGE_SIZE } from "../shared/gpa.js";
 import { Overlay } from "./overlay.js";
-import {
-  NARROW,
-  PLOT_CONFIG,
-  baseLayout,
-  colour,
-  forgetSizes,
-  plotWidth,
-  sizeOf,
-  timeAxisUpdate,
-} from "./plot.js";
-import { formatPerTime } from "../shared/time.js";
+import { PLOT_CONFIG, baseLayout, forgetSizes, plotWidth, sizeOf, timeAxisUpdate } from "./plot.js";
 import { bucketText, countedText } from "./timeline_readout.js";
-import {
-  failureTicks,
-  faultBars,
-  markTicks,
-  subplotsOf,
-  steps,
-  unknownSteps,
-} from "./timeline_subplots.js";
-import { formatCount, formatSize, niceStep } from "../shared/units.js";
+import { addTimeline } from "./timeline_figure.js";
+import { formatCount } from "../shared/units.js";
 
 const MARGIN = { t: 6, b: 6 };
 const PIXELS_PER_BUCKET = 4;
-const NS_PER_S = 1e9;
 /** So many phase marks are drawn; of more, those that come first. */
 const MOST_MARKS = 1000;
 const MORE_MARKS = `Phase marks: the first ${formatCount(MOST_MARKS)} of the window.`;
@@ -137,32 +118,11 @@ export class Timeline {
     this.parametersShown = parameters;
     this.answer = answer;
     this.marks = marks.items;
-    const { edges } = answer;
-    const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
-    const up = answer.to_private.map((count, i) => count / seconds[i]);
-    const down = answer.to_shared.map((count, i) => -count / seconds[i]);
-    const unknown = answer.to_unknown.map((count, i) => count / seconds[i]);
-    byId("legend-undirected").hidden = Math.max(...unknown) === 0;
+    byId("legend-undirected").hidden = answer.to_unknown.every((count) => count === 0);
     const size = sizeOf(this.figure);
     const layout = baseLayout(view, size, MARGIN, false);
-    const subplots = subplotsOf(size.height - MARGIN.t - MARGIN.b, this.has);
-    layout.yaxis = {
-      ...rateAxis(up, down, unknown, layout.xaxis.gridcolor ?? ""),
-      domain: subplots.conversions,
-    };
-    layout.yaxis2 = bytesAxis(answer);
-    layout.annotations = subplots.names;
-    layout.xaxis.anchor = "free";
-    layout.xaxis.position = 0;
-    const traces = [
-      ...unknownSteps(edges, up, down, unknown),
-      steps(edges, up, colour("private")),
-      steps(edges, down, colour("shared")),
-      privateLine(edges, answer.private),
-    ];
-    if (subplots.failed) traces.push(failureTicks(answer, layout, subplots.failed));
-    if (subplots.faults) traces.push(...faultBars(answer, seconds, layout, subplots.faults));
-    if (subplots.marks) traces.push(markTicks(this.marks, layout, subplots.marks));
+    const height = size.height - MARGIN.t - MARGIN.b;
+    const traces = addTimeline(layout, answer, { height, has: this.has, marks: this.marks });
     Plotly.react(this.figure, traces, layout, PLOT_CONFIG);
     const more = marks.next === null ? "" : MORE_MARKS;
     this.counted.textContent = [countedText(view), more].filter(Boolean).join(" ");
@@ -209,73 +169,4 @@ export class Timeline {
     const { edges } = this.answer;
     return edges.findIndex((edge, i) => t >= edge && t < edges[i + 1]);
   }
-}
-
-/**
- * Pages at each bucket's right edge, as a step line of bytes.
- * @param {number[]} edges
- * @param {(number | null)[]} pages
- * @returns {Plotly.Trace}
- */
-function privateLine(edges, pages) {
-  return {
-    type: "scatter",
-    mode: "lines",
-    x: edges.slice(1),
-    y: pages.map((count) => (count === null ? null : count * PAGE_SIZE)),
-    yaxis: "y2",
-    line: { color: colour("ink"), width: 1.25, shape: "vh" },
-    hoverinfo: "skip",
-  };
-}
-
-/**
- * @param {number[]} up
- * @param {number[]} down
- * @param {number[]} unknown
- * @param {string} gridcolor
- * @returns {Plotly.Axis}
- */
-function rateAxis(up, down, unknown, gridcolor) {
-  const top = Math.max(...up.map((rate, i) => rate + unknown[i] / 2), 0);
-  const bottom = Math.min(...down.map((rate, i) => rate - unknown[i] / 2), 0);
-  const span = top - bottom || 1;
-  const step = niceStep(span, 4);
-  const values = [];
-  for (let i = Math.ceil(bottom / step); i * step <= top; i += 1) values.push(i * step);
-  return {
-    range: [bottom - span * 0.06, (top || 1) + span * 0.06],
-    tickmode: "array",
-    tickvals: values,
-    ticktext: values.map(formatPerTime),
-    gridcolor,
-    zeroline: true,
-    zerolinecolor: colour("muted"),
-    zerolinewidth: 1,
-    fixedrange: true,
-  };
-}
-
-/**
- * Bytes from none to all pages that have a state, on the right.
- * @param {Counts} counts
- * @returns {Plotly.Axis}
- */
-function bytesAxis({ private: isPrivate, shared, unknown }) {
-  const all = isPrivate.map(
-    (pages, i) => ((pages ?? 0) + (shared[i] ?? 0) + (unknown[i] ?? 0)) * PAGE_SIZE,
-  );
-  const top = Math.max(...all, PAGE_SIZE);
-  const hasLabels = window.innerWidth >= NARROW && Math.max(...all) > 0;
-  return {
-    overlaying: "y",
-    side: "right",
-    range: [0, top * 1.06],
-    tickmode: "array",
-    tickvals: hasLabels ? [0, top / 2, top] : [],
-    ticktext: ["0", formatSize(top / 2), formatSize(top)],
-    showgrid: false,
-    zeroline: false,
-    fixedrange: true,
-  };
 }

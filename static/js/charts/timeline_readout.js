@@ -51,13 +51,23 @@ function faultText({ page_faults, private_faults }, bucket) {
 }
 
 /**
- * Everything that is known of one bucket.
+ * Everything that is known of one bucket, on one line.
+ * @param {Parameters<typeof bucketParts>} given
+ */
+export function bucketText(...given) {
+  const [when, counts, state] = bucketParts(...given);
+  return `${when}: ${counts.join(", ")}; ${state}`;
+}
+
+/**
+ * Everything that is known of one bucket: when it is, what happened in it, the state at its end.
  * @param {Counts} counts
  * @param {number} bucket
  * @param {Event[]} marks the phase marks in it
  * @param {boolean} hasFaults whether the VM had any guest page fault
+ * @returns {[string, string[], string]}
  */
-export function bucketText(counts, bucket, marks, hasFaults) {
+export function bucketParts(counts, bucket, marks, hasFaults) {
   const { edges, to_private, to_shared, to_unknown, failed, unconfirmed } = counts;
   const length = formatDuration(edges[bucket + 1] - edges[bucket]);
   const parts = [
@@ -69,5 +79,5 @@ export function bucketText(counts, bucket, marks, hasFaults) {
   if (unconfirmed[bucket]) parts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
   if (hasFaults) parts.push(faultText(counts, bucket));
   if (marks.length) parts.push(marksText(marks.map(({ aux }) => phaseMark(aux))));
-  return `${formatTime(edges[bucket])}, ${length}: ${parts.join(", ")}; then ${stateText(counts, bucket)}`;
+  return [`${formatTime(edges[bucket])}, ${length}`, parts, `then ${stateText(counts, bucket)}`];
 }
