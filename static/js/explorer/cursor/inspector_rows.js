@@ -2,7 +2,7 @@
  * What the inspector says, as rows.
  * @typedef {import("../../view/view.js").Memslot} Memslot
  * @typedef {import("../../view/view.js").Measure} Measure
- * @typedef {import("../../shared/rest_types.d.ts").CellOut} Cell
+ * @typedef {import("../../shared/rest_types.d.ts").CellView} Cell
  * @typedef {import("../../shared/rest_types.d.ts").Event} Event
  * @typedef {{term: string, text: string, title?: string, className?: string, href?: string}} InspectorRow
  */
