@@ -1,11 +1,11 @@
-"""Storms, and any stretch of time counted as one."""
+"""Storms, and any interval of time counted as one."""
 
 from fastapi import APIRouter
 
 from app.http.answers import BadParameter, OnlyJson
 from app.http.dependencies import ReaderOf, StormsOf, VmId
 from app.http.parameters import RulesOf, StormOf, TimesOf
-from app.queries.maps import stretch_of
+from app.queries.maps import interval_of
 from app.queries.storms import IntervalView, StormList, StormView, interval_view
 
 router = APIRouter(prefix="/vms", tags=["storms"], dependencies=[OnlyJson])
@@ -30,7 +30,7 @@ def show_storm(storms: StormsOf, found: StormOf) -> StormView:
 def show_stretch(reader: ReaderOf, vm_id: VmId, times: TimesOf) -> IntervalView:
     """Any stretch of time, counted like a storm."""
     vm = reader.vm(vm_id)
-    from_t, to_t = stretch_of(reader, vm_id, times.first, times.end)
+    from_t, to_t = interval_of(reader, vm_id, times.first, times.end)
     if vm.events > LONGEST_STRETCH_EVENTS and times.first is None and times.end is None:
         raise BadParameter("from", f"the VM has {vm.events:,} events: name a stretch of time")
     return interval_view(reader, vm, from_t, to_t)

@@ -9,14 +9,14 @@ from app.http.dependencies import ReaderOf
 from app.http.parameters import MomentsOf, SidesOf
 from app.queries.history import (
     BINS,
-    Between,
+    EventsBetween,
     Moment,
-    between,
-    changes,
+    change_bars,
     diff,
+    events_between,
     largest,
     rows_between,
-    states,
+    side_cells,
 )
 from app.queries.home import STRIP_HEIGHT
 from app.queries.inventory import find_recording
@@ -50,17 +50,17 @@ def show_diff(
         recording=recordings[0] if is_one_clock else None,
         between=_between(reader, a, b),
         runs=largest(a, b, rows, RUNS_SHOWN),
-        strips=[("A", states(rows, "before")), ("B", states(rows, "after"))],
-        changes=changes(rows),
+        strips=[("A", side_cells(rows, "before")), ("B", side_cells(rows, "after"))],
+        changes=change_bars(rows),
         width=BINS,
         height=STRIP_HEIGHT,
         link=urlencode(chosen.model_dump(exclude_none=True)),
     )
 
 
-def _between(reader: Reader, a: Moment, b: Moment) -> Between | None:
+def _between(reader: Reader, a: Moment, b: Moment) -> EventsBetween | None:
     """Events between two moments of one VM, whichever is the later one."""
     if a.vm != b.vm or a.at == b.at:
         return None
     first, last = sorted((a.at, b.at))
-    return between(reader, a.vm, first + 1, last + 1, EVENTS_SHOWN)
+    return events_between(reader, a.vm, first + 1, last + 1, EVENTS_SHOWN)

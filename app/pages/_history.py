@@ -25,7 +25,7 @@ def show_history(reader: ReaderOf, vm_id: VmId, pages: PagesOf, after: AfterEven
         "history.html",
         vm=vm,
         recording=find_recording(reader, vm.recording_id),
-        life=page_history(reader, vm, pages, after, STEPS_SHOWN),
+        history=page_history(reader, vm, pages, after, STEPS_SHOWN),
         after=after,
         end_gpa=gpas["gpa_to"],
         window=pages,

@@ -12,10 +12,10 @@ from app.http.parameters import RulesOf, StormOf, TimesOf
 from app.queries.choices import STORM_THRESHOLDS
 from app.queries.events import note_view
 from app.queries.figures import row_id
-from app.queries.history import became
+from app.queries.history import changes_between
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
 from app.queries.inventory import find_recording
-from app.queries.maps import edges_of, stretch_of
+from app.queries.maps import edges_of, interval_of
 from app.queries.storms import IntervalView, StormList, StormRow, Storms, headline
 from app.rendering import PageRoute, page
 from app.store.read import Reader
@@ -41,7 +41,7 @@ def show_storms(
     """All storms, what they were measured against, and the thresholds to move."""
     vm = reader.vm(vm_id)
     found = storms.list(vm, rules)
-    first, end = stretch_of(reader, vm_id, None, None)
+    first, end = interval_of(reader, vm_id, None, None)
     edges = reader.fit_edges(vm_id, edges_of(first, end, SPARK_BUCKETS))
     return page(
         "storms.html",
@@ -114,7 +114,7 @@ def show_interval(
 ) -> Response:
     """Any interval of time, counted like a storm."""
     vm = reader.vm(vm_id)
-    interval = Interval(vm, *stretch_of(reader, vm_id, times.first, times.end))
+    interval = Interval(vm, *interval_of(reader, vm_id, times.first, times.end))
     return _show(request, reader, storms, interval, is_counted=counted)
 
 
@@ -151,7 +151,7 @@ def _counted(reader: Reader, vm: Vm, facts: IntervalView) -> dict[str, Any]:
         "spark": spark(timeline),
         "spark_height": SPARK_HEIGHT,
         "strips": before_and_after(reader, vm_id, from_t, to_t),
-        "changes": became(reader, vm_id, from_t - 1, to_t - 1),
+        "changes": changes_between(reader, vm_id, from_t - 1, to_t - 1),
         "strip_width": STRIP_WIDTH,
         "strip_height": STRIP_HEIGHT,
         "link": explorer_link(vm_id, from_t, to_t),
@@ -159,7 +159,7 @@ def _counted(reader: Reader, vm: Vm, facts: IntervalView) -> dict[str, Any]:
 
 
 def explorer_link(vm_id: int, from_t: int, to_t: int) -> Callable[..., str]:
-    """A function that writes addresses of the explorer: just this stretch, and what is chosen of
+    """A function that writes addresses of the explorer: just this interval, and what is chosen of
     it."""
 
     def link(**chosen: object) -> str:

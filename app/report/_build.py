@@ -7,13 +7,13 @@ from typing import Any
 from app import resources
 from app.queries.events import note_view
 from app.queries.figures import row_id
-from app.queries.history import became
+from app.queries.history import changes_between
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
 from app.queries.inventory import find_recording, memslot_view, vm_view
-from app.queries.maps import edges_of, stretch_of
+from app.queries.maps import edges_of, interval_of
 from app.queries.storms import StormRow, StormRules, Storms, headline, interval_view
 from app.report._charts import Chart, map_chart, timeline_chart
-from app.report._parts import Chapter, Report
+from app.report._contents import Chapter, Report
 from app.report._redaction import redacted
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -77,7 +77,7 @@ def _compose(reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | N
     else:
         chosen = sorted(found, key=lambda storm: -storm.calls)[:MOST_STORMS]
         chosen.sort(key=lambda storm: storm.from_t)
-    span = stretch_of(reader, row_id(vm), None, None)
+    span = interval_of(reader, row_id(vm), None, None)
     about = (None, None) if storm_id is None else (chosen[0].from_t, chosen[0].to_t)
     chapters = [
         _chapter(
@@ -110,10 +110,10 @@ def _chapter(
     vm: Vm,
     chapter_id: str,
     title: str,
-    stretch: tuple[int, int],
+    interval: tuple[int, int],
     peak: float | None = None,
 ) -> Chapter:
-    from_t, to_t = stretch
+    from_t, to_t = interval
     facts = interval_view(reader, vm, from_t, to_t)
     timeline = reader.timeline(row_id(vm), edges_of(from_t, to_t, 600))
     return Chapter(
@@ -124,14 +124,14 @@ def _chapter(
         peak,
         spark(timeline),
         before_and_after(reader, row_id(vm), from_t, to_t),
-        became(reader, row_id(vm), from_t - 1, to_t - 1),
-        _charts(reader, vm, chapter_id, stretch),
+        changes_between(reader, row_id(vm), from_t - 1, to_t - 1),
+        _charts(reader, vm, chapter_id, interval),
     )
 
 
-def _charts(reader: Reader, vm: Vm, prefix: str, stretch: tuple[int, int]) -> list[Chart]:
+def _charts(reader: Reader, vm: Vm, prefix: str, interval: tuple[int, int]) -> list[Chart]:
     charts = [
-        timeline_chart(reader, vm, *stretch, f"{prefix}-timeline"),
-        map_chart(reader, vm, *stretch, f"{prefix}-map"),
+        timeline_chart(reader, vm, *interval, f"{prefix}-timeline"),
+        map_chart(reader, vm, *interval, f"{prefix}-map"),
     ]
     return [chart for chart in charts if chart is not None]

@@ -9,9 +9,9 @@ from app.model.guest import Capability, Cause, Certainty, EventKind, Outcome, To
 from app.model.stats import SizeClass
 from app.queries.inventory import MemslotView, RecordingView, VmView
 from app.queries.storms import BreakdownRow, DifferenceRow, IntervalView, headline
-from app.report._allowed import ERRNO, RANGES, RULES, Rule
 from app.report._charts import LINES, SECONDS, Chart
-from app.report._parts import Chapter, Report
+from app.report._contents import Chapter, Report
+from app.report._redaction_rules import ERRNO, RANGES, RULES, Rule
 
 
 class Aliases:

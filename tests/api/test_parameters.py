@@ -1,7 +1,7 @@
 import pytest
 
 from app.http.answers import BadParameter
-from app.http.parameters._parameters import GPA_LIMIT, Gfns, gfns, parse_gpa, times
+from app.http.parameters._windows import GPA_LIMIT, Gfns, gfns, parse_gpa, times
 
 
 @pytest.mark.parametrize(

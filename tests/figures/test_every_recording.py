@@ -17,7 +17,7 @@ from app import cli
 from app.model.guest import Certainty, EventKind, Outcome, To
 from app.model.stats import Dimension, EventQuery, only
 from app.queries.figures import row_id, share
-from app.queries.history import between
+from app.queries.history import events_between
 from app.queries.storms import headline, interval_view
 from app.report import build_report
 from app.store.read import Reader
@@ -275,7 +275,7 @@ def test_a_call_changes_no_more_pages_than_it_names(all_held: list[Held], reader
         step
         for one in all_held
         if not one.vm.layout_is_known
-        for step in between(reader, one.id, 0, 1 << 62, 1000).first
+        for step in events_between(reader, one.id, 0, 1 << 62, 1000).first
         if step.npages is not None
     ]
     assert steps

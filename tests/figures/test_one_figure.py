@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.queries.figures import _text as text
+from app.queries.figures import _number_text as text
 from app.settings import Settings
 from tests.page_text import PageText
 from tests.serving import serving

@@ -22,7 +22,7 @@ from app.queries.storms import (
 )
 from app.queries.storms._statistics import Statistic
 from app.report import build_report
-from app.report._allowed import RULES, rules, statistics
+from app.report._redaction_rules import RULES, rules, statistics
 from app.store.database import open_database
 from app.store.read import Reader
 

@@ -20,8 +20,8 @@ from app.model.guest import PAGE_SHIFT
 from app.queries.inventory import LossView, RecordingView
 from app.queries.storms import StormRow
 from app.report import _build as build, _redaction as redacting
-from app.report._allowed import RULES
-from app.report._parts import Report
+from app.report._contents import Report
+from app.report._redaction_rules import RULES
 from app.store.catalogue import Pinned, Written, add_note
 from app.store.database import open_database, seal
 from app.store.read import Reader

@@ -15,6 +15,7 @@ import typer
 from app.commands.recording._import_limits import Limits, end_with_watcher
 from app.commands.usage import Database, Json, open_engine, summarise, summary_lines
 from app.errors import CommandError, UsageError
+from app.model.guest import FILE_FORMATS
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -33,7 +34,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="auto, trace.dat, bpftrace, perf-script, trace-report, trace or qemu.",
+        help=f"{', '.join((AUTO, *FILE_FORMATS[:-1]))} or {FILE_FORMATS[-1]}.",
     ),
 ]
 Again = Annotated[

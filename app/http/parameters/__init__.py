@@ -4,6 +4,7 @@ appear.
 
 from app.http.parameters._bodies import described, json_body, raised_as_invalid, small_body
 from app.http.parameters._event_filters import EventQueryOf
+from app.http.parameters._moments import MomentsOf, Sides, SidesOf
 from app.http.parameters._page_ranges import AfterEvent, PagesOf
 from app.http.parameters._paging import (
     After,
@@ -14,11 +15,10 @@ from app.http.parameters._paging import (
     page_of,
     parse_cursor,
 )
-from app.http.parameters._parameters import At, GfnsOf, Gpa, TimesOf
-from app.http.parameters._sides import MomentsOf, Sides, SidesOf
+from app.http.parameters._plain_text import file_name, one_line, plain
 from app.http.parameters._storm_rules import RulesOf, StormOf
 from app.http.parameters._strictness import KnownOnly
-from app.http.parameters._texts import file_name, one_line, plain
+from app.http.parameters._windows import At, GfnsOf, Gpa, TimesOf
 
 __all__ = [
     "After",

@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 
 from app.http.answers import BadParameter
 from app.http.dependencies import ReaderOf, VmId
-from app.http.parameters._parameters import GfnsOf, TimesOf
+from app.http.parameters._windows import GfnsOf, TimesOf
 from app.model.stats import EventFilter, EventQuery
 from app.queries.events import EventFilters, FilterError, event_filter
 

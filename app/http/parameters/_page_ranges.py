@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query
 
 from app.http.answers import BadParameter
-from app.http.parameters._parameters import GPA_LIMIT, Gpa, TimesOf, parse_gpa
+from app.http.parameters._windows import GPA_LIMIT, Gpa, TimesOf, parse_gpa
 from app.model.guest import PAGE_SHIFT, PAGE_SIZE
 from app.queries.history import Pages
 

@@ -4,7 +4,7 @@ none of the arrays.
 """
 
 from app.model.guest._capabilities import Capability
-from app.model.guest._clocks import LINE_NUMBERS, NS_PER_LINE
+from app.model.guest._clocks import LINE_NUMBERS, NS_PER_LINE, Clock
 from app.model.guest._event_words import WORDS, KindWords
 from app.model.guest._kinds import (
     PAGE_SHIFT,
@@ -32,9 +32,11 @@ from app.model.guest._memslots import (
     backing_of,
     require_pages,
 )
+from app.model.guest._origins import FILE_FORMATS, Source
 from app.model.guest._states import GFN_LIMIT, Certainty, PageState, Totals
 
 __all__ = [
+    "FILE_FORMATS",
     "GFN_LIMIT",
     "GUEST_MEMFD_FLAG_INIT_SHARED",
     "GUEST_MEMFD_FLAG_MMAP",
@@ -55,12 +57,14 @@ __all__ = [
     "Capability",
     "Cause",
     "Certainty",
+    "Clock",
     "EventKind",
     "GuestMemfd",
     "KindWords",
     "Memslot",
     "Outcome",
     "PageState",
+    "Source",
     "To",
     "Totals",
     "VmIdentity",

@@ -2,9 +2,10 @@
 all. No numpy is imported here.
 """
 
-from app.queries.figures import _text as text
-from app.queries.figures._damage_met import answer_of_one_piece
-from app.queries.figures._known import (
+from app.queries.figures import _number_text as text
+from app.queries.figures._consistent_answer import consistent_answer
+from app.queries.figures._last_instant import last_instant
+from app.queries.figures._lower_bounds import (
     AT_LEAST,
     NOT_RECORDED,
     AtLeast,
@@ -16,9 +17,8 @@ from app.queries.figures._known import (
     is_recorded,
     known,
 )
-from app.queries.figures._last_instant import last_instant
+from app.queries.figures._number_text import THIN_SPACE, duration, lines, plural, rate, share
 from app.queries.figures._row_ids import row_id
-from app.queries.figures._text import THIN_SPACE, duration, lines, plural, rate, share
 from app.queries.figures._totals import TotalsView, known_mixed, totals_view
 
 __all__ = [
@@ -29,8 +29,8 @@ __all__ = [
     "Bounds",
     "Part",
     "TotalsView",
-    "answer_of_one_piece",
     "bounded",
+    "consistent_answer",
     "could_hold",
     "duration",
     "figure",

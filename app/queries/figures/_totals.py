@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.model.guest import Totals
-from app.queries.figures._known import AtLeast, bounded
+from app.queries.figures._lower_bounds import AtLeast, bounded
 
 
 @dataclass(frozen=True, slots=True)

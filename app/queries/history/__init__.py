@@ -3,12 +3,18 @@ allocated twice, and timelines.
 """
 
 from app.queries.history._backing import Accounts, BackingPoint, BackingView
-from app.queries.history._between import Between, between
-from app.queries.history._diff_pictures import BINS, Bar, became, changes, states
-from app.queries.history._diffs import Diff, Moment, diff, largest, moment, rows_between
+from app.queries.history._diff_strips import BINS, Bar, change_bars, changes_between, side_cells
+from app.queries.history._events_between import EventsBetween, events_between
+from app.queries.history._moment_diff import Diff, Moment, diff, largest, moment, rows_between
 from app.queries.history._page_history import PageHistory, Pages, page_history
 from app.queries.history._state import state_at
-from app.queries.history._timelines import COUNTS, TIMELINE, is_known, timeline_of, timeline_table
+from app.queries.history._timeline_table import (
+    COUNTS,
+    TIMELINE,
+    is_known,
+    timeline_of,
+    timeline_table,
+)
 
 __all__ = [
     "BINS",
@@ -18,22 +24,22 @@ __all__ = [
     "BackingPoint",
     "BackingView",
     "Bar",
-    "Between",
     "Diff",
+    "EventsBetween",
     "Moment",
     "PageHistory",
     "Pages",
-    "became",
-    "between",
-    "changes",
+    "change_bars",
+    "changes_between",
     "diff",
+    "events_between",
     "is_known",
     "largest",
     "moment",
     "page_history",
     "rows_between",
+    "side_cells",
     "state_at",
-    "states",
     "timeline_of",
     "timeline_table",
 ]

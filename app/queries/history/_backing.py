@@ -23,7 +23,7 @@ from app.model.intervals import united
 from app.model.pagemap import PageMap
 from app.model.stats import ANYTHING, EventFilter, EventQuery, Halves, RunSet, put_into
 from app.queries.figures import AtLeast, Bounds, bounded, is_recorded, row_id
-from app.queries.maps import edges_of, stretch_of
+from app.queries.maps import edges_of, interval_of
 from app.store.read import Reader
 from app.store.schema import Vm
 from app.store.segments import LIMIT, ByteCache
@@ -102,7 +102,7 @@ class Accounts:
         self._cache = ByteCache(CACHE_BYTES)
 
     def of(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
-        """At up to `POINTS` instants of a stretch. It costs one pass over all events before."""
+        """At up to `POINTS` instants of an interval. It costs one pass over all events before."""
         return self._cache.get(
             (vm.id, vm.revision, from_t, to_t),
             lambda: self._keep(vm, from_t, to_t),
@@ -115,7 +115,7 @@ class Accounts:
 
     def _keep(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
         vm_id = row_id(vm)
-        start, end = stretch_of(self._reader, vm_id, from_t, to_t)
+        start, end = interval_of(self._reader, vm_id, from_t, to_t)
         if vm.ended_t is not None and to_t is None:
             end = max(start + 1, min(end, vm.ended_t))
         instants = (edges_of(start, end, POINTS)[1:] - 1).tolist()

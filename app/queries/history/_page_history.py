@@ -20,7 +20,7 @@ from app.model.guest import (
 from app.model.stats import EventQuery, only
 from app.queries.events import errno_name
 from app.queries.figures import AtLeast, bounded, row_id
-from app.queries.history._page_life import Then, life_of
+from app.queries.history._page_states import StateAfter, page_states
 from app.store.read import Reader
 from app.store.schema import Vm
 
@@ -97,15 +97,15 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     first_t = int(times[0]) if after >= 0 and len(times) else pages.from_t
     end_t = int(times[-1]) + 1 if has_more else pages.to_t
     window = (first_t, end_t)
-    life = life_of(reader, vm_id, (pages.gfn, pages.end_gfn), window)
+    states = page_states(reader, vm_id, (pages.gfn, pages.end_gfn), window)
     steps = [
-        step_of(event, int(seq), int(t), life.around(int(t), int(seq)))
+        step_of(event, int(seq), int(t), states.after(int(t), int(seq)))
         for event, seq, t in zip(events, seqs, times, strict=True)
     ]
-    steps += [_layout_step(t, what, then) for t, what, then in life.layout_changes()]
+    steps += [_layout_step(t, what, state) for t, what, state in states.layout_changes()]
     steps.sort(key=lambda step: (step.t, step.seq is None, step.seq or 0))
-    is_open = life.meets_unknown or bool(is_vague(events[events["kind"] == _CONVERSION]).any())
-    flips, least = bounded({"flips": life.flips_of(seqs)}, {"flips"} if is_open else ())
+    is_open = states.meets_unknown or bool(is_vague(events[events["kind"] == _CONVERSION]).any())
+    flips, least = bounded({"flips": states.flips_of(seqs)}, {"flips"} if is_open else ())
     return PageHistory(
         vm=vm_id,
         gfn=pages.gfn,
@@ -118,7 +118,7 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     )
 
 
-def step_of(event: np.void, seq: int, t: int, then: Then) -> Step:
+def step_of(event: np.void, seq: int, t: int, after: StateAfter) -> Step:
     """What an event did to pages that were so afterwards."""
     kind = EventKind(int(event["kind"]))
     is_placed = event["range_certainty"] != Certainty.UNKNOWN and kind not in _LOSSES
@@ -138,10 +138,10 @@ def step_of(event: np.void, seq: int, t: int, then: Then) -> Step:
         cause_certainty=(
             None if cause == Cause.NONE else Certainty(int(event["cause_certainty"])).name.lower()
         ),
-        state=then.state,
-        pages=then.pages,
-        changed=then.changed_pages > 0,
-        changed_pages=then.changed_pages,
+        state=after.state,
+        pages=after.pages,
+        changed=after.changed_pages > 0,
+        changed_pages=after.changed_pages,
     )
 
 
@@ -157,7 +157,7 @@ def _what(kind: EventKind, to: To) -> str:
     return kind.name.lower().replace("_", " ")
 
 
-def _layout_step(t: int, what: str, then: Then) -> Step:
+def _layout_step(t: int, what: str, after: StateAfter) -> Step:
     nothing = (None,) * 8
-    changed = then.changed_pages
-    return Step(t, None, what, *nothing, then.state, then.pages, changed > 0, changed)
+    changed = after.changed_pages
+    return Step(t, None, what, *nothing, after.state, after.pages, changed > 0, changed)

@@ -62,7 +62,7 @@ class AddressStrip:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Conversions asked for, a second, over a stretch."""
+    """Conversions asked for, a second, over an interval."""
 
     per_second: float
     over_ns: int

@@ -62,7 +62,7 @@ def strip_cells(strip: AddressStrip, strip_width: int = STRIP_WIDTH) -> list[Cel
 def before_and_after(
     reader: Reader, vm_id: int, from_t: int, to_t: int
 ) -> list[tuple[str, list[Cell]]]:
-    """All memory just before a stretch and at its end; none where no page has a state."""
+    """All memory just before an interval and at its end; none where no page has a state."""
     strips = []
     for name, t in (("before", from_t - 1), ("after", to_t - 1)):
         strip = address_strip(reader.page_map_at(vm_id, t).runs(), STRIP_BINS)

@@ -13,7 +13,7 @@ from app.queries.maps._rasters import (
     map_layout,
     with_times,
 )
-from app.queries.maps._time_axis import edges_of, stretch_of
+from app.queries.maps._time_axis import edges_of, interval_of
 
 __all__ = [
     "CELLS",
@@ -29,12 +29,12 @@ __all__ = [
     "cell_at",
     "cell_batches",
     "edges_of",
+    "interval_of",
     "map_layout",
     "most",
     "open_columns",
     "palette",
     "raster_png",
-    "stretch_of",
     "unplaced_in",
     "why_not",
     "with_times",

@@ -13,7 +13,7 @@ from app.model.guest import GFN_LIMIT
 from app.model.raster import Band, Churn, Grid, Raster, Stretch, bands, covered, row_ranges, touched
 from app.queries.figures import row_id
 from app.queries.maps._raster_image import Measure
-from app.queries.maps._time_axis import edges_of, stretch_of
+from app.queries.maps._time_axis import edges_of, interval_of
 from app.store.read import Reader, has_churn
 from app.store.schema import Vm
 from app.store.segments import ByteCache
@@ -81,8 +81,8 @@ class MapLayout:
 
 
 def with_times(reader: Reader, vm: Vm, query: MapQuery) -> MapQuery:
-    """The same query with the stretch of time that it means, for asking it again later."""
-    from_t, to_t = stretch_of(reader, row_id(vm), query.from_t, query.to_t)
+    """The same query with the interval that it means, for asking it again later."""
+    from_t, to_t = interval_of(reader, row_id(vm), query.from_t, query.to_t)
     return replace(query, from_t=from_t, to_t=to_t)
 
 
@@ -91,9 +91,9 @@ def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
 
     In wide windows their edges are those that the store can draw fast (`Reader.fit`).
     """
-    from_t, to_t = stretch_of(reader, row_id(vm), query.from_t, query.to_t)
+    from_t, to_t = interval_of(reader, row_id(vm), query.from_t, query.to_t)
     drawn = bands(
-        stretches_drawn(reader, vm, from_t, to_t),
+        ranges_drawn(reader, vm, from_t, to_t),
         first_gfn=query.first_gfn or 0,
         end_gfn=GFN_LIMIT if query.end_gfn is None else query.end_gfn,
         height=query.height,
@@ -110,7 +110,7 @@ def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
     )
 
 
-def stretches_drawn(reader: Reader, vm: Vm, from_t: int, to_t: int) -> Sequence[Stretch]:
+def ranges_drawn(reader: Reader, vm: Vm, from_t: int, to_t: int) -> Sequence[Stretch]:
     """What memslots covered in that time; without any known, the pages conversions named."""
     if vm.layout_is_known:
         return covered(reader.memslots(row_id(vm)), from_t, to_t)

@@ -1,4 +1,4 @@
-"""Stretches of time to look at, and how they are divided."""
+"""Intervals of time to look at, and how they are divided."""
 
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from app.store.read import Reader
 
 
-def stretch_of(
+def interval_of(
     reader: "Reader", vm_id: int, from_t: int | None, to_t: int | None
 ) -> tuple[int, int]:
-    """The half-open stretch that is meant; what is not given is the VM's whole life.
+    """The half-open interval that is meant; what is not given is the VM's whole life.
 
-    Never empty: a stretch that lies outside its life is taken as it is.
+    Never empty: an interval that lies outside its life is taken as it is.
     """
     first, last = reader.span(vm_id)
     start = from_t if from_t is not None else min(first, to_t - 1 if to_t is not None else first)

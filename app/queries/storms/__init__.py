@@ -21,11 +21,11 @@ from app.queries.storms._interval_view import (
     LatencyView,
     PagesView,
 )
-from app.queries.storms._lines import fact_lines, list_lines, storm_line
 from app.queries.storms._rules import StormRules, StormThresholds, storm_rules
 from app.queries.storms._statistics import statistics_of
 from app.queries.storms._storm_list import StormList, StormRow, StormView
 from app.queries.storms._storms import Storms
+from app.queries.storms._terminal_lines import fact_lines, list_lines, storm_line
 
 __all__ = [
     "BeforeView",

@@ -19,7 +19,7 @@ from app.model.stats import (
     only,
 )
 from app.queries.choices import StormKind
-from app.queries.figures import answer_of_one_piece, bounded, could_hold, row_id
+from app.queries.figures import bounded, consistent_answer, could_hold, row_id
 from app.queries.storms._interval_counts import interval_view
 from app.queries.storms._interval_view import IntervalView
 from app.queries.storms._rules import StormRules
@@ -58,7 +58,7 @@ class Storms:
         rules = rules or StormRules()
         return self._cache.get(
             (vm.id, vm.revision, self._reader.damage_met(row_id(vm)), rules),
-            lambda: answer_of_one_piece(self._reader, row_id(vm), lambda: self._find(vm, rules)),
+            lambda: consistent_answer(self._reader, row_id(vm), lambda: self._find(vm, rules)),
             lambda found: _STORM_BYTES * (1 + len(found.storms)),
         )
 
@@ -78,7 +78,7 @@ class Storms:
         """The same of any interval."""
         return self._cache.get(
             self._key(vm, from_t, to_t),
-            lambda: answer_of_one_piece(
+            lambda: consistent_answer(
                 self._reader, row_id(vm), lambda: interval_view(self._reader, vm, from_t, to_t)
             ),
             lambda _: _FACTS_BYTES,

@@ -11,17 +11,12 @@ from app.model.events import effect_time
 from app.model.guest import PAGE_SHIFT, PageState
 from app.model.stats import DifferenceArray, differing, side_by_side, transitions
 from app.queries.figures import AtLeast, TotalsView, known, known_mixed, row_id, totals_view
+from app.queries.history._page_states import state_name
 from app.store.errors import NotFound
 from app.store.read import Reader
 from app.store.schema import Vm
 
 RUNS_SHOWN = 1000
-STATE_NAMES = {
-    PageState.SHARED: "shared",
-    PageState.PRIVATE: "private",
-    PageState.UNKNOWN: "unknown",
-    PageState.NO_MEMSLOT: "no memslot",
-}
 _NOT_SEEN = "not seen"
 """Of a page that no conversion had named yet, where memslots are not known."""
 
@@ -149,7 +144,7 @@ def largest(a: Moment, b: Moment, rows: DifferenceArray, count: int) -> Sequence
 
 def _name(one: Moment, state: PageState) -> str:
     is_unseen = state == PageState.NO_MEMSLOT and not one.layout_is_known
-    return _NOT_SEEN if is_unseen else STATE_NAMES[state]
+    return _NOT_SEEN if is_unseen else state_name(state)
 
 
 def _run(a: Moment, b: Moment, row: np.void) -> DifferingRun:

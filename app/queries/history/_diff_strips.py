@@ -26,10 +26,10 @@ class Bar:
     height: float  # the share, LEAST_LEVEL / LEVELS at least
 
 
-def became(reader: Reader, vm_id: int, before_t: int, after_t: int) -> list[Bar]:
+def changes_between(reader: Reader, vm_id: int, before_t: int, after_t: int) -> list[Bar]:
     """What differs between two instants of one VM, by what it became."""
     before, after = (reader.page_map_at(vm_id, t).runs() for t in (before_t, after_t))
-    return changes(side_by_side(before, after))
+    return change_bars(side_by_side(before, after))
 
 
 def _shares(rows: DifferenceArray, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -42,7 +42,7 @@ def _shares(rows: DifferenceArray, chosen: npt.NDArray[np.bool_]) -> npt.NDArray
     return shares
 
 
-def states(rows: DifferenceArray, side: str) -> list[Cell]:
+def side_cells(rows: DifferenceArray, side: str) -> list[Cell]:
     """One side's states; nothing where it has no memslot."""
     if not len(rows):
         return []
@@ -55,7 +55,7 @@ def states(rows: DifferenceArray, side: str) -> list[Cell]:
     return [cell for cell in cells if absent[int(cell.x)] < 0.5]
 
 
-def changes(rows: DifferenceArray) -> list[Bar]:
+def change_bars(rows: DifferenceArray) -> list[Bar]:
     """The bins in which anything differs, by what most of it became."""
     if not len(rows):
         return []

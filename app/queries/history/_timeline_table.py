@@ -7,7 +7,7 @@ import pyarrow as pa
 from app.model.raster import Timeline
 from app.model.stats import EventQuery
 from app.queries.figures import could_hold
-from app.queries.maps import edges_of, stretch_of
+from app.queries.maps import edges_of, interval_of
 from app.store.read import Reader
 from app.store.schema import Recording, Vm
 
@@ -43,7 +43,7 @@ TIMELINE = pa.schema([("from", pa.int64()), ("to", pa.int64()), *((n, pa.int64()
 
 def timeline_of(reader: Reader, vm_id: int, query: EventQuery, buckets: int) -> Timeline:
     """At most so many buckets of a window; without times it is the VM's whole life."""
-    start, end = stretch_of(reader, vm_id, query.t_from, query.t_to)
+    start, end = interval_of(reader, vm_id, query.t_from, query.t_to)
     edges = reader.fit_edges(vm_id, edges_of(start, end, buckets))
     return reader.timeline(
         vm_id, edges, gfn_from=query.gfn_from, gfn_to=query.gfn_to, where=query.where

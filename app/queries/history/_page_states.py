@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class StateAfter:
     """What the pages were after something, and how many of them it changed."""
 
     state: str
@@ -26,7 +26,7 @@ class Then:
 
 
 @dataclass(frozen=True)
-class PageLife:
+class PageStates:
     """Changes of these pages in order, each cut to them; `event` is -1 where no event made it."""
 
     rows: ChangeArray
@@ -60,22 +60,22 @@ class PageLife:
         order = np.argsort(self.rows["event"], kind="stable")
         return order, self.rows["event"][order]
 
-    def around(self, t: int, seq: int) -> Then:
+    def after(self, t: int, seq: int) -> StateAfter:
         """After an event; if it changed nothing, at its time."""
         order, events = self._by_event
         first, end = np.searchsorted(events, (seq, seq + 1))
         if first < end:
-            return self._then(int(order[first]), int(order[end - 1]) + 1)
+            return self._after(int(order[first]), int(order[end - 1]) + 1)
         done = int(np.searchsorted(self.rows["t"], t, side="right"))
-        return self._then(done, done)
+        return self._after(done, done)
 
-    def layout_changes(self) -> Iterator[tuple[int, str, Then]]:
+    def layout_changes(self) -> Iterator[tuple[int, str, StateAfter]]:
         """What no event did, an instant at a time: (t, what, afterwards)."""
         alone = np.flatnonzero(self.rows["event"] < 0)
         times, firsts = np.unique(self.rows["t"][alone], return_index=True)
         for t, of_instant in zip(times.tolist(), np.split(alone, firsts[1:]), strict=False):
-            then = self._then(int(of_instant[0]), int(of_instant[-1]) + 1)
-            yield t, _what(self.rows[of_instant]), then
+            after = self._after(int(of_instant[0]), int(of_instant[-1]) + 1)
+            yield t, _what(self.rows[of_instant]), after
 
     def flips_of(self, seqs: Ints) -> int:
         """How often pages went between private and shared by these events, summed over pages."""
@@ -90,10 +90,10 @@ class PageLife:
         either = (rows["before"] == PageState.UNKNOWN) | (rows["after"] == PageState.UNKNOWN)
         return bool(either.any()) or bool(self._pages[:, PageState.UNKNOWN].any())
 
-    def _then(self, first: int, end: int) -> Then:
+    def _after(self, first: int, end: int) -> StateAfter:
         """After the rows [first, end)."""
         pages = self._pages[end]
-        return Then(
+        return StateAfter(
             self._state(pages, end),
             Totals(
                 private=int(pages[PageState.PRIVATE]),
@@ -105,14 +105,14 @@ class PageLife:
 
     def _state(self, pages: Ints, end: int) -> str:
         if self.npages == 1 and end:  # a page's attribute is shown, memslot or not
-            return _name(PageState(int(self.rows["after"][end - 1])))
+            return state_name(PageState(int(self.rows["after"][end - 1])))
         states = np.flatnonzero(pages)
-        return _name(PageState(int(states[0]))) if len(states) == 1 else MIXED
+        return state_name(PageState(int(states[0]))) if len(states) == 1 else MIXED
 
 
-def life_of(
+def page_states(
     reader: Reader, vm_id: int, gfns: tuple[int, int], times: tuple[int | None, int | None]
-) -> PageLife:
+) -> PageStates:
     """The life of the pages [first, end) in a window of time; None stands for no bound."""
     first, end = gfns
     start = np.zeros(len(PageState), np.int64)
@@ -122,7 +122,7 @@ def life_of(
     start[PageState.NO_MEMSLOT] = end - first - start.sum()
     chunks = reader.iter_changes(vm_id, t_from=times[0], t_to=times[1], gfn_from=first, gfn_to=end)
     rows = np.concatenate([np.empty(0, CHANGE), *(_cut(chunk, first, end) for chunk in chunks)])
-    return PageLife(rows, end - first, start)
+    return PageStates(rows, end - first, start)
 
 
 def _cut(changes: ChangeArray, first: int, end: int) -> ChangeArray:
@@ -142,5 +142,5 @@ def _what(rows: ChangeArray) -> str:
     return "state settled by a memslot"
 
 
-def _name(state: PageState) -> str:
+def state_name(state: PageState) -> str:
     return state.name.lower().replace("_", " ")

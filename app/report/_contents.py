@@ -18,7 +18,7 @@ class Chapter:
     title: str
     headline: str
     facts: IntervalView
-    peak: float | None  # None: of a stretch that is no storm
+    peak: float | None  # None: of an interval that is no storm
     spark: Spark
     strips: list[tuple[str, list[Cell]]]
     changes: list[Bar]

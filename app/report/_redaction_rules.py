@@ -9,7 +9,7 @@ import re
 from enum import Enum
 from itertools import chain
 
-from app.model.guest import LINE_NUMBERS, Backing, Certainty
+from app.model.guest import Backing, Certainty, Clock, Source
 from app.model.stats import Dimension
 from app.queries.events import RULES as WHY_CALLS_FAIL, NoteView
 from app.queries.figures import Bounds, TotalsView
@@ -38,8 +38,7 @@ from app.queries.storms import (
     statistics_of,
 )
 from app.report._charts import Chart
-from app.report._parts import Chapter, Report
-from app.store.read import DAMAGE
+from app.report._contents import Chapter, Report
 from app.store.schema import RecordingState
 
 
@@ -96,14 +95,8 @@ def statistics(part: type) -> Rules:
 
 CERTAINTY = one_of(*(certainty.name.lower() for certainty in Certainty))
 BACKING = one_of(*Backing)
-SOURCE = one_of(
-    *("trace.dat", "bpftrace", "perf-script", "trace-report", "trace", "qemu", "tracefs"),
-    *("simulator", "simulated ring buffer", "snapshot", DAMAGE),
-)
-CLOCK = one_of(
-    *("local", "global", "counter", "uptime", "perf", "mono", "mono_raw", "boot", "tai"),
-    *("x86-tsc", "realtime", "simulated", "unknown", LINE_NUMBERS),
-)
+SOURCE = one_of(*Source)
+CLOCK = one_of(*Clock)
 UPSTREAM_RELEASE = re.compile(r"\d{1,2}\.\d{1,3}(?:\.\d{1,4})?(?![\d.])")
 """What follows is the name that a distribution or a house gave to its build."""
 RANGES = one_of("seen", "inferred", "none")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-def answer_of_one_piece(reader: "Reader", vm_id: int, answer: Callable[[], Answer]) -> Answer:
+def consistent_answer(reader: "Reader", vm_id: int, answer: Callable[[], Answer]) -> Answer:
     """Ask anew if damage was met: what was there for a first reading is a loss for a second one,
     and they do not fit together, as where the sums of a summary count events that are not there."""
     while True:

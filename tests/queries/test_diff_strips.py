@@ -4,8 +4,8 @@ import numpy as np
 
 from app.model.guest import PageState
 from app.model.stats._diff import DIFFERENCE
-from app.queries.history import BINS, Bar, changes
-from app.queries.history._diff_pictures import LEAST_LEVEL, LEVELS
+from app.queries.history import BINS, Bar, change_bars
+from app.queries.history._diff_strips import LEAST_LEVEL, LEVELS
 
 SHARED, PRIVATE = PageState.SHARED, PageState.PRIVATE
 BIN_PAGES = 100
@@ -17,7 +17,7 @@ def bars_of(*runs: tuple[int, PageState, PageState]) -> list[Bar]:
     rest = BINS * BIN_PAGES - sum(npages for npages, _, _ in runs)
     for row, (npages, before, after) in zip(rows, (*runs, (rest, PRIVATE, PRIVATE)), strict=True):
         row["npages"], row["before"], row["after"] = npages, before, after
-    return changes(rows)
+    return change_bars(rows)
 
 
 def test_a_place_that_differs_half_is_half_as_high_as_one_that_differs_whole() -> None:
@@ -32,4 +32,4 @@ def test_a_single_page_is_seen_and_does_not_fill_its_place() -> None:
 
 def test_what_is_the_same_is_not_drawn() -> None:
     assert bars_of((BIN_PAGES, SHARED, SHARED)) == []
-    assert changes(np.zeros(0, DIFFERENCE)) == []
+    assert change_bars(np.zeros(0, DIFFERENCE)) == []

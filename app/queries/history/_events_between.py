@@ -11,8 +11,8 @@ from app.model.guest import PageState, Totals
 from app.model.stats import EventQuery
 from app.queries.figures import row_id
 from app.queries.history._page_history import Step, step_of
-from app.queries.history._page_life import MIXED, Then
-from app.queries.history._timelines import timeline_table
+from app.queries.history._page_states import MIXED, StateAfter
+from app.queries.history._timeline_table import timeline_table
 from app.store.read import Reader
 from app.store.schema import Vm
 
@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class EventsBetween:
     """Half-open."""
 
     from_t: int
@@ -32,7 +32,7 @@ class Between:
     has_more: bool
 
 
-def between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int) -> Between:
+def events_between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int) -> EventsBetween:
     """Counts of all, and the first `limit` events that changed the state of pages in memslots."""
     vm = reader.vm(vm_id)
     rows, has_more = _first_changes(reader, vm, from_t, to_t, limit)
@@ -45,7 +45,7 @@ def between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: int) -> B
     counts = {name: table.column(field)[0].as_py() for name, field in _COUNTS.items()}
     leaves_open = bool(timeline.leaves_open[0])
     least = [_NOOP] if leaves_open and counts[_NOOP] is not None else []
-    return Between(from_t, to_t, counts, least, leaves_open, changing, has_more)
+    return EventsBetween(from_t, to_t, counts, least, leaves_open, changing, has_more)
 
 
 _NOOP = "of these without effect"
@@ -97,7 +97,7 @@ def _events_of(
             return
 
 
-def _became(rows: ChangeArray) -> Then:
+def _became(rows: ChangeArray) -> StateAfter:
     """What an event's rows made of their pages; no event takes a page's memslot away."""
     private, shared, unknown = (
         int(rows["npages"][rows["after"] == state].sum())
@@ -106,4 +106,4 @@ def _became(rows: ChangeArray) -> Then:
     pages = {"private": private, "shared": shared, "unknown": unknown}
     states = [state for state, count in pages.items() if count]
     state = states[0] if len(states) == 1 else MIXED
-    return Then(state, Totals(private, shared, unknown), private + shared + unknown)
+    return StateAfter(state, Totals(private, shared, unknown), private + shared + unknown)

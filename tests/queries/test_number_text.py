@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.queries.figures import _text as text
+from app.queries.figures import _number_text as text
 
 
 @pytest.mark.parametrize(
