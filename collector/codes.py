@@ -88,7 +88,7 @@ class RecordCode(IntEnum):
     CLOSE_RANGE_EXIT = 36
     """ret."""
     PIO = 37
-    """kvm:kvm_pio: val | port << 32 | count << 48 | size << 61, rw."""
+    """kvm:kvm_pio: val, port, count and size as in MarkShift (collector.kvm), rw."""
 
 
 SAW_ENTER = 1

@@ -2,6 +2,7 @@
 
 from app.model.guest import EventKind as Kind
 from collector.codes import SAW_GMEM, CallCode
+from collector.kvm import uapi
 from collector.kvm._row import STRUCT, Call, Letter, Range, VmBy
 
 SET_ATTRIBUTES_CALL = Call(
@@ -13,7 +14,11 @@ SET_ATTRIBUTES_CALL = Call(
     aux=2,
     range=Range.BY_STRUCT,
     vm_by=VmBy.VM_IOCTL,
-    letters=(Letter("A", "SET_MEMORY_ATTRIBUTES", STRUCT, 4, is_caused=True),),
+    letters=(
+        Letter(
+            "A", "SET_MEMORY_ATTRIBUTES", STRUCT, 4, uapi.KVM_SET_MEMORY_ATTRIBUTES, is_caused=True
+        ),
+    ),
 )
 SET_ATTRIBUTES2_CALL = Call(
     CallCode.SET_ATTRIBUTES2,
@@ -23,7 +28,16 @@ SET_ATTRIBUTES2_CALL = Call(
     size=1,
     aux=2,
     vm_by=VmBy.FILE,
-    letters=(Letter("B", "SET_MEMORY_ATTRIBUTES2", STRUCT, 5, is_caused=True),),
+    letters=(
+        Letter(
+            "B",
+            "SET_MEMORY_ATTRIBUTES2",
+            STRUCT,
+            5,
+            uapi.KVM_SET_MEMORY_ATTRIBUTES2,
+            is_caused=True,
+        ),
+    ),
 )
 SET_REGION_CALL = Call(
     CallCode.SET_REGION,
@@ -36,8 +50,10 @@ SET_REGION_CALL = Call(
     vm_by=VmBy.VM_IOCTL,
     is_flood=False,
     letters=(
-        Letter("R", "SET_USER_MEMORY_REGION", STRUCT, 4),
-        Letter("S", "SET_USER_MEMORY_REGION2", STRUCT | SAW_GMEM, 6),
+        Letter("R", "SET_USER_MEMORY_REGION", STRUCT, 4, uapi.KVM_SET_USER_MEMORY_REGION),
+        Letter(
+            "S", "SET_USER_MEMORY_REGION2", STRUCT | SAW_GMEM, 6, uapi.KVM_SET_USER_MEMORY_REGION2
+        ),
     ),
 )
 CREATE_GUEST_MEMFD_CALL = Call(
@@ -49,7 +65,7 @@ CREATE_GUEST_MEMFD_CALL = Call(
     range=Range.BY_STRUCT,
     vm_by=VmBy.VM_IOCTL,
     is_flood=False,
-    letters=(Letter("M", "CREATE_GUEST_MEMFD", STRUCT, 2),),
+    letters=(Letter("M", "CREATE_GUEST_MEMFD", STRUCT, 2, uapi.KVM_CREATE_GUEST_MEMFD),),
 )
 
 

@@ -152,12 +152,14 @@ USER_ENC_REGION = KernelEvent(
         registration(
             CallCode.REGISTER_REGION,
             Kind.REGISTER_REGION,
-            Letter("E", "MEMORY_ENCRYPT_REG_REGION", STRUCT, 2),
+            Letter("E", "MEMORY_ENCRYPT_REG_REGION", STRUCT, 2, uapi.KVM_MEMORY_ENCRYPT_REG_REGION),
         ),
         registration(
             CallCode.UNREGISTER_REGION,
             Kind.UNREGISTER_REGION,
-            Letter("D", "MEMORY_ENCRYPT_UNREG_REGION", STRUCT, 2),
+            Letter(
+                "D", "MEMORY_ENCRYPT_UNREG_REGION", STRUCT, 2, uapi.KVM_MEMORY_ENCRYPT_UNREG_REGION
+            ),
         ),
     ),
     gives=frozenset({Can.REGION_REGISTRATIONS}),

@@ -164,13 +164,15 @@ class VmBy(IntEnum):
 class Letter:
     """A kind of line that the bpftrace program prints: see collector.trace.bpftrace.
 
-    `values`: how many numbers follow the line's head; `fields`: which fields of the event those
-    are, where the line prints it as it is; `packs`: which of the record's v it prints instead."""
+    `values`: how many numbers follow the line's head; `ioctl`: whose struct, or whose argument
+    where that is a number, those are; `fields`: which fields of the event they are, where the line
+    prints it as it is; `packs`: which of the record's v it prints instead."""
 
     letter: str
     name: str
     flags: int  # of CALL
     values: int = 0
+    ioctl: int | None = None
     fields: tuple[str, ...] = ()
     packs: int | None = None
     is_caused: bool = False  # the guest may have asked for it

@@ -70,13 +70,13 @@ IOCTL_ENTER = KernelEvent(
             CallCode.CREATE_VM,
             is_system_call=True,
             is_flood=False,
-            letters=(Letter("V", "CREATE_VM", STRUCT, 1),),
+            letters=(Letter("V", "CREATE_VM", STRUCT, 1, uapi.KVM_CREATE_VM),),
         ),
         Call(
             CallCode.CREATE_VCPU,
             is_system_call=True,
             is_flood=False,
-            letters=(Letter("U", "CREATE_VCPU", STRUCT, 1),),
+            letters=(Letter("U", "CREATE_VCPU", STRUCT, 1, uapi.KVM_CREATE_VCPU),),
         ),
         Call(
             CallCode.VCPU_RUN,

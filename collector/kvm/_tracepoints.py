@@ -1,5 +1,6 @@
 """KVM's own tracepoints."""
 
+from enum import IntEnum
 from errno import EFAULT
 from typing import Final
 
@@ -190,13 +191,23 @@ PHASE_PORTS: Final = (0x80, 0x402, 0xF4)
 """By which a guest reports how far it has come: POST codes, the debug port of SeaBIOS and OVMF
 (text, byte by byte), and phase numbers by convention of boot-time benchmarks (and
 isa-debug-exit)."""
-_PACKED = (("val", 0), ("port", 32), ("count", 48), ("size", 61))
-_SHIFT_OF = dict(_PACKED)
-_PIO_STORES = tuple(Store(0, shift=_SHIFT_OF[name]) for name in ("port", "size", "count", "val"))
+
+
+class MarkShift(IntEnum):
+    """Where the fields of kvm_pio lie in the one number that a phase mark is stored as."""
+
+    VAL = 0
+    PORT = 32
+    COUNT = 48
+    SIZE = 61
+
+
+_PRINTED = (MarkShift.PORT, MarkShift.SIZE, MarkShift.COUNT, MarkShift.VAL)
+_PIO_STORES = tuple(Store(0, shift=shift) for shift in _PRINTED)
 PIO = KernelEvent(
     code=RecordCode.PIO,
     points=("kvm:kvm_pio",),
-    parts=(*(Part(0, name, shift=shift) for name, shift in _PACKED), Part(1, "rw")),
+    parts=(*(Part(0, field.name.lower(), shift=field) for field in MarkShift), Part(1, "rw")),
     lines=(
         Line(
             "pio_write at % size # count # val %",

@@ -5,8 +5,11 @@ it, what the kernel may filter out, the record, the call and the kind of event t
 a recording with it can answer, and what its absence costs. Recognition
 (collector.trace.ring_buffer), text patterns (collector.trace.text), recipes, live filters, coverage
 and doctor take it from here. The patterns are the TP_printk of arch/x86/kvm/trace.h and
-include/trace/events/{kvm,task,sched, filemap}.h, and what kernel/trace/trace_syscalls.c prints of
+include/trace/events/{kvm,task,sched,filemap}.h, and what kernel/trace/trace_syscalls.c prints of
 system calls.
+
+QEMU's trace events have no rows: no kernel records them, so a row would be empty but for its text,
+and their calls are found by rules of their own (collector.trace.qemu).
 """
 
 import os
@@ -77,6 +80,7 @@ from collector.kvm._tracepoints import (
     SET_ATTRIBUTES,
     UNMAP_HVA_RANGE,
     USERSPACE_EXIT,
+    MarkShift,
 )
 
 __all__ = [
@@ -128,6 +132,7 @@ __all__ = [
     "KernelEvent",
     "Letter",
     "Line",
+    "MarkShift",
     "Part",
     "Probe",
     "Range",

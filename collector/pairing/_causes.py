@@ -4,7 +4,7 @@ from app.compiled import hot_in_place, hot_part
 from app.model.guest import Cause, Certainty, To
 from collector.codes import SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
-from collector.kvm.catalogue import PHASE_PORTS
+from collector.kvm.catalogue import PHASE_PORTS, MarkShift
 from collector.pairing import _state as s
 from collector.pairing._rows import emit, set_vcpu_file
 from collector.pairing._state import Request, Row, Tables
@@ -149,7 +149,7 @@ def fault(tables: Tables, thread: Row, record: Row) -> None:
 @hot_in_place
 def port_written(tables: Tables, thread: Row, record: Row) -> None:
     """kvm_pio: of what a guest writes to ports, the marks of its firmware and boot."""
-    port, direction = record.v[0] >> 32 & 0xFFFF, record.v[1]
+    port, direction = record.v[0] >> MarkShift.PORT & 0xFFFF, record.v[1]
     if direction != uapi.KVM_PIO_OUT or port not in PHASE_PORTS:
         return
     thread.may_return = 0

@@ -9,7 +9,8 @@ from collector.recipes import (
     _trace_cmd as trace_cmd,
 )
 from collector.recipes._bpftrace import FIRST_LINE, Narrowing, Program, live_program
-from collector.recipes._bpftrace_probes import FAULTS, Watch, backing
+from collector.recipes._bpftrace_observations import FAULTS, backing
+from collector.recipes._bpftrace_probe import Watch
 from collector.recipes._choice import COMPARISON
 from collector.recipes._processes import ENDING, PROCESSES_FIRST_LINE
 

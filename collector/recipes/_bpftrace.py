@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from collector.coverage import Capability
 from collector.kvm.catalogue import FORK, PROCESS_EXIT
-from collector.recipes._bpftrace_probes import BASIC, Probe, Watch, exits
+from collector.recipes._bpftrace_calls import SYSTEM_CALLS
+from collector.recipes._bpftrace_observations import OBSERVATIONS, exits
+from collector.recipes._bpftrace_probe import Probe, Watch
 
 FIRST_LINE = "# gmemscope.bt v2"
 HEARTBEAT_MS = 250
@@ -27,6 +29,7 @@ _COMMENT = """\
 _STRUCTS = "".join(
     f"struct words{count} {{ unsigned long long w[{count}]; }};\n" for count in (2, 4, 5, 6)
 )
+_BASIC = (*SYSTEM_CALLS, *OBSERVATIONS)
 _MAPS = ("call", "fallocate", "run", "vmm", "file")
 _FIELD = re.compile(r"args->(\w+)")
 _UNRECORDED = exits("(int64)-1")
@@ -49,7 +52,7 @@ class Program:
 
 def recipe() -> Program:
     """For any host: only what every kernel since Linux 6.1 has on x86."""
-    return _assembled((*BASIC, _UNRECORDED), Narrowing(), "")
+    return _assembled((*_BASIC, _UNRECORDED), Narrowing(), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def live_program(
     last = _COUNTED if knows_types else _UNRECORDED
     if "group_dead" in (fields_of(PROCESS_EXIT.points[0]) or ()):
         last = _RECORDED
-    watches = [_available(watch, fields_of) for watch in (*BASIC, last, *further)]
+    watches = [_available(watch, fields_of) for watch in (*_BASIC, last, *further)]
     # What is printed is handed on in blocks; this hands on what there is.
     flush = f"interval:ms:{FLUSH_MS}\n{{\n  print(@flush);\n}}\n"
     return _assembled([w for w in watches if w.probes], narrowing, flush)

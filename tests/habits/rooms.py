@@ -207,7 +207,9 @@ ROOMS = {
         "app.compiled app.model.guest collector.codes collector.kvm.catalogue collector.kvm.uapi "
         "collector.records"
     ),
-    "collector.recipes": "collector.coverage collector.kvm.catalogue collector.kvm.uapi",
+    "collector.recipes": (
+        "collector.codes collector.coverage collector.kvm.catalogue collector.kvm.uapi"
+    ),
     "collector.simulator": (
         "app.model.events app.model.guest app.store.protocol collector.coverage collector.kvm.uapi"
     ),

@@ -10,7 +10,8 @@ import pytest
 
 from app.model.guest import WORDS, Capability, EventKind
 from collector.codes import CallCode, RecordCode
-from collector.kvm.catalogue import COST_OF_MISSING, EVENTS, KernelEvent, Recorded, calls
+from collector.kvm import uapi
+from collector.kvm.catalogue import COST_OF_MISSING, EVENTS, IOCTLS, KernelEvent, Recorded, calls
 from collector.records import RECORD
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,16 @@ def test_letters_are_distinct_and_print_fields_of_their_event() -> None:
             assert len(letter.fields) == letter.values
         for letter in (one for call in event.calls for one in call.letters):
             assert letter.packs is None or letter.values == 1
+
+
+def test_letters_of_ioctls_print_the_struct_as_far_as_its_last_field() -> None:
+    letters = [letter for call in calls().values() for letter in call.letters]
+    values = {letter.ioctl: letter.values for letter in letters if letter.ioctl is not None}
+    assert set(values) == set(IOCTLS)
+    structs = {ioctl: max(struct.offsets.values()) for ioctl, struct in uapi.STRUCT_OF.items()}
+    assert {ioctl: values[ioctl] for ioctl in structs} == {
+        ioctl: last // 8 + 1 for ioctl, last in structs.items()
+    }
 
 
 def test_the_browser_calls_kinds_of_events_as_the_model_does() -> None:

@@ -1,4 +1,4 @@
-"""Lines of the bpftrace program -> CALL rows, in compiled code; see bpftrace_shapes for lines.
+"""Lines of the bpftrace program -> CALL rows, in compiled code; see _shapes for lines.
 
 Nothing but exactly a line is taken for one: what is not ends the parsing, and is for the caller to
 judge.
@@ -7,41 +7,18 @@ judge.
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, signed
+from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.guest import Cause, Certainty
 from collector.codes import SAW_EXIT, SAW_GMEM, CallCode
-from collector.pairing import direction_of, sign_extended, state as s
+from collector.pairing import begin_call, direction_of, sign_extended, state as s
 from collector.trace.bpftrace import _shapes as shapes
+from collector.trace.bpftrace._state import CPUS, Tables
 
 Words = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-CPUS = 8192
-"""As many as a kernel can be built for."""
-
-# What is known of each CPU.
-REPORTED = 0  # when it reported last; 0: never
-TICKS = 1
-RUN = 2  # how many lines it has printed without a pause
-ROUND = 3  # ROUNDS when it spoke last
-IS_FULL = 4  # it printed as much as its buffer holds at last: what followed may be lost
-CPU_WIDTH = 5
-
-# What all lines share.
-FIRST_NS = 0  # the earliest time of all; 0: none
-STOP_AT_TICK = 1  # return after the next tick
-HAS_CAUSES = 2  # exits to user space are watched
-TICK_NS = 3  # the last tick of this reading; 0: there was none
-ROUNDS = 4  # how often nothing was left to be printed
-LAST_CPU = 5  # that spoke, plus one
-BUFFER_LINES = 6  # no buffer with fewer of them is full
-OLDEST_NS = 7  # of what was printed since this was 0
-SHARED = 8
-
-MOST_FIELDS = 16
-MOST_VCPU = (1 << 15) - 1
 TIME_BITS = 62
-"""Both as in collector.assemble."""
+"""As in collector.assemble."""
 _NEWLINE = constant(ord("\n"))
 _BLANK = constant(ord(" "))
 
@@ -79,111 +56,118 @@ def read_fields(text: Bytes, at: int, end: int, count: int, fields: Words) -> in
     return at + 1
 
 
-@hot_in_place
-def write_row(fields: Words, letter: int, table: Words, shared: Words, out: Words, n: int) -> bool:
-    """Whether the head is that of a call."""
-    enter, who, where = fields[0], fields[2], fields[3]
-    leave = enter + fields[1]
-    tid, tgid, cpu = who & 0xFFFFFFFF, who >> 32, where >> 40
-    if (
-        enter <= 0
-        or leave < enter
-        or leave >> TIME_BITS
-        or tid >> 31
-        or tgid < 0
-        or cpu < 0
-        or cpu >= CPUS
-    ):
-        return False
-    if table[letter, shapes.FLAGS] & SAW_EXIT == 0 and leave != enter:
-        return False  # what is only observed takes no time
-    cause, certainty, vcpu = (where >> 32) & 0xFF, signed(0), signed(-1)
-    if cause > Cause.VMM:
-        return False
-    count = table[letter, shapes.FIELDS] - shapes.HEAD_FIELDS
-    if table[letter, shapes.IS_CAUSED] and shared[HAS_CAUSES]:
-        certainty = Certainty.SEEN
-        if cause == Cause.NONE:  # what it came back with was not watched yet, if it ran a vCPU
-            cause, certainty = Cause.VMM, Certainty.INFERRED
-    else:
-        cause = Cause.NONE
-    if table[letter, shapes.HAS_VCPU]:
-        count -= 1
-        vcpu = fields[shapes.HEAD_FIELDS + count]
-        if vcpu < -1 or vcpu > MOST_VCPU:
-            return False
-    out[n, 0], out[n, 1], out[n, 2] = enter, leave, who
-    word = cpu | table[letter, shapes.CODE] << 16 | table[letter, shapes.FLAGS] << 24
-    out[n, 3] = word | cause << 32 | certainty << 40 | (vcpu & 0xFFFF) << 48
-    out[n, 4] = 0
-    out[n, 5] = where & 0xFFFFFFFF
-    out[n, s.CALL_RET] = fields[4]
+@hot_part
+def is_plausible(line: s.Row) -> bool:
+    """Whether times, thread and CPU in the head of a call can be."""
+    leave, cpu = line.ts_enter + line.duration_ns, line.where >> 40
+    has_times = line.ts_enter > 0 and leave >= line.ts_enter and leave >> TIME_BITS == 0
+    has_thread = (line.who & 0xFFFFFFFF) >> 31 == 0 and line.who >= 0
+    return bool(has_times and has_thread and 0 <= cpu < CPUS)
+
+
+@hot_part
+def set_cause(call: s.Row, cause: int) -> None:
+    """Of a call that a guest may have asked for. `cause`: what the vCPU came back with last."""
+    call.cause, call.cause_certainty = cause, Certainty.SEEN
+    if cause == Cause.NONE:  # that was not watched yet, if it ran a vCPU
+        call.cause, call.cause_certainty = Cause.VMM, Certainty.INFERRED
+
+
+@hot_part
+def set_values(call: s.Row, line: s.Row, count: int) -> None:
     for k in range(7):
-        out[n, s.CALL_V + k] = fields[shapes.HEAD_FIELDS + k] if k < count else 0
-    if table[letter, shapes.FLAGS] & SAW_GMEM:
-        out[n, s.CALL_V + 5] = sign_extended(out[n, s.CALL_V + 5])  # guest_memfd
+        call.v[k] = line.v[k] if k < count else 0
+    if call.flags & SAW_GMEM:
+        call.v[5] = sign_extended(call.v[5])  # guest_memfd
+
+
+@hot_in_place
+def write_call(tables: Tables, letter: int, n: int) -> bool:
+    """Make the line at hand calls[n]; whether it can be one."""
+    line, shape, call = tables.call[0], tables.shapes[letter], tables.calls[n]
+    takes_time = line.duration_ns != 0
+    cause = (line.where >> 32) & 0xFF
+    if not is_plausible(line) or cause > Cause.VMM:
+        return False
+    if takes_time and shape.flags & SAW_EXIT == 0:
+        return False  # it is only observed
+    begin_call(call, shape.code, shape.flags, line.ts_enter, line.ts_enter + line.duration_ns)
+    call.tid, call.tgid = line.who & 0xFFFFFFFF, line.who >> 32
+    call.cpu, call.fd, call.ret = line.where >> 40, line.where & 0xFFFFFFFF, line.ret
+    if shape.is_caused and tables.shared[0].has_causes:
+        set_cause(call, cause)
+    count = shape.fields - shapes.HEAD_FIELDS
+    if shape.has_vcpu:
+        count -= 1
+        vcpu = line.v[count]
+        if vcpu < -1 or vcpu > s.MOST_VCPU:
+            return False
+        call.vcpu = vcpu
+    set_values(call, line, count)
     return True
 
 
-@hot_in_place
-def speaks(cpus: Words, shared: Words, cpu: int, first: int, reported: int) -> None:
+@hot_part
+def hear(tables: Tables, cpu: int, first: int, reported: int) -> None:
     """A CPU reported something of the time from `first` on, at `reported`.
 
     What a buffer holds is printed at once; what was lost when it was full is reported before the
     rest.
     """
-    if shared[LAST_CPU] != cpu + 1 or cpus[cpu, ROUND] != shared[ROUNDS]:
-        cpus[cpu, RUN] = cpus[cpu, IS_FULL] = 0
-        cpus[cpu, ROUND], shared[LAST_CPU] = shared[ROUNDS], cpu + 1
-    cpus[cpu, RUN] += 1
-    if shared[BUFFER_LINES] > 0 and cpus[cpu, RUN] >= shared[BUFFER_LINES]:
-        cpus[cpu, IS_FULL] = 1
-    cpus[cpu, REPORTED] = max(cpus[cpu, REPORTED], reported)
-    if shared[OLDEST_NS] == 0 or reported < shared[OLDEST_NS]:
-        shared[OLDEST_NS] = reported
-    if shared[FIRST_NS] == 0 or first < shared[FIRST_NS]:
-        shared[FIRST_NS] = first
+    shared, row = tables.shared[0], tables.cpus[cpu]
+    if shared.last_cpu != cpu + 1 or row.round != shared.rounds:
+        row.run, row.is_full = 0, 0
+        row.round, shared.last_cpu = shared.rounds, cpu + 1
+    row.run += 1
+    if shared.buffer_lines > 0 and row.run >= shared.buffer_lines:
+        row.is_full = 1
+    row.reported = max(row.reported, reported)
+    if shared.oldest_ns == 0 or reported < shared.oldest_ns:
+        shared.oldest_ns = reported
+    if shared.first_ns == 0 or first < shared.first_ns:
+        shared.first_ns = first
 
 
 @hot_in_place
-def parse(
-    text: Bytes,
-    at: int,
-    end: int,
-    table: Words,
-    shared: Words,
-    cpus: Words,
-    fields: Words,
-    out: Words,
-    n: int,
-) -> tuple[int, int]:
-    """Read lines of text[at:end] into out[n:]; returns (how far it came, rows there are).
+def take_tick(tables: Tables) -> bool:
+    """A CPU has reported everything up to now; whether the line can be that."""
+    now, cpu = tables.numbers[0], tables.numbers[1]
+    if now <= 0 or now >> TIME_BITS or cpu < 0 or cpu >= CPUS:
+        return False
+    tables.cpus[cpu].ticks += 1
+    hear(tables, cpu, now, now)
+    tables.shared[0].tick_ns = now
+    return True
 
-    Stops where a line is none of ours, where `out` is full, and after a tick if that is asked for.
+
+@hot_in_place
+def parse(tables: Tables, text: Bytes, at: int, end: int, n: int) -> tuple[int, int]:
+    """Read lines of text[at:end] into calls[n:]; returns (how far it came, calls there are).
+
+    Stops where a line is none of ours, where `calls` is full, and after a tick if that is asked
+    for.
     """
-    shared[TICK_NS] = 0
-    while at < end and n < len(out):
+    tables.shared[0].tick_ns = 0
+    while at < end and n < len(tables.calls):
         letter = signed(text[at])
-        count = table[letter, shapes.FIELDS]
-        if count == 0:
-            break
-        after = read_fields(text, at + 1, end, count, fields)
+        count = tables.shapes[letter].fields
+        after = -1
+        if count > 0:
+            after = read_fields(text, at + 1, end, count, tables.numbers)
         if after < 0:
             break
         if letter == shapes.TICK:
-            if fields[0] <= 0 or fields[0] >> TIME_BITS or fields[1] < 0 or fields[1] >= CPUS:
+            if not take_tick(tables):
                 break
-            cpus[fields[1], TICKS] += 1
-            speaks(cpus, shared, fields[1], fields[0], fields[0])
-            shared[TICK_NS] = fields[0]
             at = after
-            if shared[STOP_AT_TICK]:
+            if tables.shared[0].stops_at_tick:
                 break
             continue
-        if not write_row(fields, letter, table, shared, out, n):
+        if not write_call(tables, letter, n):
             break
-        table[letter, shapes.COUNT] += 1
-        speaks(cpus, shared, fields[3] >> 40, out[n, 0], out[n, 1])
+        tables.shapes[letter].count += 1
+        call = tables.calls[n]
+        hear(tables, tables.call[0].where >> 40, call.ts_enter, call.ts_exit)
         n += 1
         at = after
     return at, n

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.pairing import state as s
 from collector.records import CALL, CallArray
-from collector.trace.bpftrace import _parse as hot
 from collector.trace.bpftrace._line_reader import LONGEST_LINE
 from collector.trace.bpftrace._order import UNKNOWN_COUNT, loss
-from collector.trace.bpftrace._shapes import COUNT, NAME, SHAPES, shape_table
+from collector.trace.bpftrace._parse import decide_directions, parse
+from collector.trace.bpftrace._shapes import NAME, SHAPES
+from collector.trace.bpftrace._state import Tables, empty_tables
 from collector.trace.errors import InputError
 
-Words = npt.NDArray[np.int64]
 ROWS = 1 << 15
 READ_BYTES = 1 << 20
 _FIRST_LINE = re.compile(rb"# gmemscope\.bt v(\d{1,9})")
@@ -47,7 +46,7 @@ class Directions:
 
     def decide(self, calls: CallArray) -> None:
         if (calls["code"] == CallCode.HYPERCALL).any():
-            hot.decide_directions(calls.view(s.SIGNED_CALL), self._known)
+            decide_directions(calls.view(s.SIGNED_CALL), self._known)
 
 
 @dataclass(slots=True)
@@ -71,21 +70,18 @@ class BpftraceReader:
     _lost: int = 0
     _lost_from: int = 0
     _loss_reported: int = 0  # the newest time known when it was reported
-    _table: Words = field(default_factory=shape_table)
-    _shared: Words = field(default_factory=lambda: np.zeros(hot.SHARED, np.int64))
-    _cpus: Words = field(default_factory=lambda: np.zeros((hot.CPUS, hot.CPU_WIDTH), np.int64))
-    _fields: Words = field(default_factory=lambda: np.zeros(hot.MOST_FIELDS, np.int64))
-    _rows: Words = field(default_factory=lambda: np.zeros((ROWS, s.CALL_WORDS), np.int64))
+    _tables: Tables = field(default_factory=lambda: empty_tables(ROWS))
 
     @property
     def first_ns(self) -> int:
         """The earliest time that was met; 0 if none was."""
-        return int(self._shared[hot.FIRST_NS])
+        return int(self._tables.shared["first_ns"][0])
 
     @property
     def counts(self) -> Counter[str]:
         """Lines by name so far."""
-        found = {shape.name: int(self._table[ord(k), COUNT]) for k, shape in SHAPES.items()}
+        lines = self._tables.shapes["count"]
+        found = {shape.name: int(lines[ord(letter)]) for letter, shape in SHAPES.items()}
         return Counter({name: count for name, count in found.items() if count})
 
     def reported_by(self, cpus: list[int], idle_since: int = 0) -> int:
@@ -95,33 +91,33 @@ class BpftraceReader:
         buffer was full when it was read last: what it lost it reports only with the next line it
         prints.
         """
-        rows = self._cpus[cpus]
-        reported = np.where(rows[:, hot.IS_FULL] > 0, 0, idle_since)
-        return max(self.start_ns, int(np.maximum(rows[:, hot.REPORTED], reported).min()))
+        rows = self._tables.cpus[cpus]
+        reported = np.where(rows["is_full"] > 0, 0, idle_since)
+        return max(self.start_ns, int(np.maximum(rows["reported"], reported).min()))
 
     def expect_buffers_of(self, lines: int) -> None:
         """So many lines fit into each CPU's buffer at least."""
-        self._shared[hot.BUFFER_LINES] = lines
+        self._tables.shared["buffer_lines"] = lines
 
     def all_is_printed(self) -> None:
         """Nothing was left to be printed: every buffer had been read."""
-        self._shared[hot.ROUNDS] += 1
+        self._tables.shared["rounds"] += 1
 
     def oldest_printed(self) -> int:
         """The earliest time of what was printed since this was asked; 0: none."""
-        oldest = int(self._shared[hot.OLDEST_NS])
-        self._shared[hot.OLDEST_NS] = 0
+        oldest = int(self._tables.shared["oldest_ns"][0])
+        self._tables.shared["oldest_ns"] = 0
         return oldest
 
     @property
     def newest_ns(self) -> int:
-        return max(self.start_ns, int(self._cpus[:, hot.REPORTED].max()))
+        return max(self.start_ns, int(self._tables.cpus["reported"].max()))
 
     @property
     def complete_ns(self) -> int:
         """Until when every CPU that ever reported has reported everything."""
-        is_round = self._cpus[:, hot.TICKS].max() >= _ROUNDS  # all CPUs have spoken
-        heard = np.flatnonzero(self._cpus[:, hot.REPORTED]).tolist()
+        is_round = self._tables.cpus["ticks"].max() >= _ROUNDS  # all CPUs have spoken
+        heard = np.flatnonzero(self._tables.cpus["reported"]).tolist()
         return self.reported_by(heard) if is_round else self.start_ns
 
     @property
@@ -145,21 +141,11 @@ class BpftraceReader:
         text = np.frombuffer(content, np.uint8)
         at, count = 0, 0
         while at < end:
-            self._shared[hot.STOP_AT_TICK] = self._lost > 0
+            self._tables.shared["stops_at_tick"] = self._lost > 0
             before = at
-            at, count = hot.parse(
-                text,
-                at,
-                end,
-                self._table,
-                self._shared,
-                self._cpus,
-                self._fields,
-                self._rows,
-                count,
-            )
+            at, count = parse(self._tables, text, at, end, count)
             self.offset += at - before
-            tick = int(self._shared[hot.TICK_NS])
+            tick = int(self._tables.shared["tick_ns"][0])
             if tick > self._loss_reported:
                 self.end_gap(self.newest_ns)
             if count == ROWS:
@@ -174,8 +160,9 @@ class BpftraceReader:
 
     def _keep(self, count: int) -> None:
         if count:
-            self._newest_call = max(self._newest_call, int(self._rows[:count, 1].max()))
-            self._found.append(self._rows[:count].copy().view(CALL).reshape(count))
+            calls = self._tables.calls[:count].view(CALL)
+            self._newest_call = max(self._newest_call, int(calls["ts_exit"].max()))
+            self._found.append(calls.copy())
 
     def _understand(self, line: bytes) -> None:
         """A line that is no call."""
@@ -187,7 +174,7 @@ class BpftraceReader:
             self._has_begun = True
         elif watches := _WATCHES.fullmatch(line):
             self.watches = frozenset(watches[1].decode().split())
-            self._shared[hot.HAS_CAUSES] = Capability.CAUSES in self.watches
+            self._tables.shared["has_causes"] = Capability.CAUSES in self.watches
         elif host := _HOST.fullmatch(line):
             self.host, self.kernel_release = (
                 word.decode(errors="replace") for word in host.groups()
@@ -237,10 +224,9 @@ class BpftraceReader:
     def _distrust_end(self) -> None:
         """Ended by a signal, bpftrace drops what it has not printed, of one CPU more than of
         another: of the time before the newest call something may be missing."""
-        ticked = self._cpus[:, hot.TICKS] >= _ROUNDS
-        online = np.flatnonzero(
-            ticked & (self._cpus[:, hot.REPORTED] >= self.newest_ns - _OFFLINE_NS)
-        )
+        cpus = self._tables.cpus
+        is_alive = cpus["reported"] >= self.newest_ns - _OFFLINE_NS
+        online = np.flatnonzero((cpus["ticks"] >= _ROUNDS) & is_alive)
         if len(online):
             reported = max(self.reported_by(online.tolist()), self.settled_ns)
             if self._newest_call > reported:

@@ -40,22 +40,24 @@ SHAPES: dict[str, Shape] = {
     letter.letter: Shape(call.code, letter) for call in calls().values() for letter in call.letters
 }
 
-# Columns of the table that compiled code looks letters up in.
-FIELDS = 0  # with the head; 0: no such letter
-CODE = 1
-FLAGS = 2
-IS_CAUSED = 3
-HAS_VCPU = 4
-COUNT = 5  # lines so far
-WIDTH = 6
+SHAPE_ROW = np.dtype(
+    [
+        ("fields", "<i8"),  # with the head; 0: no such letter
+        ("code", "<i8"),  # CallCode
+        ("flags", "<i8"),  # of CALL
+        ("is_caused", "<i8"),
+        ("has_vcpu", "<i8"),
+        ("count", "<i8"),  # lines so far
+    ]
+)
 
 
-def shape_table() -> npt.NDArray[np.int64]:
-    """(256, WIDTH), by the letter's byte."""
-    table = np.zeros((256, WIDTH), np.int64)
+def shape_table() -> npt.NDArray[np.void]:
+    """[256] SHAPE_ROW, by the letter's byte: what compiled code looks letters up in."""
+    table = np.zeros(256, SHAPE_ROW)
     for letter, shape in SHAPES.items():
         one = shape.letter
         fields = HEAD_FIELDS + shape.values
         table[ord(letter)] = (fields, shape.code, one.flags, one.is_caused, one.has_vcpu, 0)
-    table[TICK, FIELDS] = 2
+    table["fields"][TICK] = 2
     return table
