@@ -146,7 +146,7 @@ def test_run_of_a_pebibyte_costs_two_steps_and_fills_every_row() -> None:
     sums.add_changes(changes)
     raster = sums.finish()
     assert (raster.private[1:] == 0.5).all()
-    assert np.count_nonzero(sums.within) == 2
+    assert np.count_nonzero(sums.arrays.within) == 2
 
 
 @pytest.mark.parametrize(

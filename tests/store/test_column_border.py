@@ -1,17 +1,17 @@
 """Columns that were never stored are damage before compiled code meets them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from app.model.events import CHANGE
+from app.model.events import CHANGE, effect_time
 from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap import PageMap
 from app.store.checksums import RowsDamagedError
 from app.store.codecs import (
+    EventRanges,
     check_changes,
     decode_changes,
     decode_events,
@@ -26,11 +26,12 @@ from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 EVENTS = random_events(50)
 CHANGES = PageMap(PageState.SHARED).apply(EVENTS.copy(), 0)
+RANGES = EventRanges(effect_time(EVENTS), EVENTS["gfn"].copy(), EVENTS["npages"].copy())
 STORED = decode_changes(encode_changes(CHANGES, EVENTS, 0, 0), 0)
 
 
 def check(**columns: np.ndarray) -> None:
-    check_changes(replace(STORED, **columns), EVENTS["gfn"].copy(), EVENTS["npages"].copy())
+    check_changes(STORED._replace(**columns), RANGES)
 
 
 def test_what_was_stored_passes() -> None:
@@ -41,17 +42,17 @@ def test_what_was_stored_passes() -> None:
 
 @pytest.mark.parametrize("index", [-1, 50, (1 << 31) - 1])
 def test_a_change_of_no_event(index: int) -> None:
-    wrong = STORED.index.copy()
+    wrong = STORED.of_event.copy()
     wrong[-1] = index
     with pytest.raises(ValueError, match="of no event"):
-        check(index=wrong)
+        check(of_event=wrong)
 
 
 @pytest.mark.parametrize("column", ["gfn_offset", "npages_offset"])
 def test_a_change_of_pages_below_all(column: str) -> None:
-    told = int(np.flatnonzero(STORED.states & (1 << 5) == 0)[0])
+    relative = int(np.flatnonzero(STORED.states & (1 << 5) == 0)[0])
     wrong = getattr(STORED, column).copy()
-    wrong[told] = -(1 << 31)
+    wrong[relative] = -(1 << 31)
     with pytest.raises(ValueError, match="that no guest has"):
         check(**{column: wrong})
 
@@ -62,7 +63,7 @@ def test_a_change_of_pages_beyond_all(gfn: int, npages: int) -> None:
     changes["event"], changes["gfn"], changes["npages"] = -1, gfn, npages
     stored = decode_changes(encode_changes(changes, EVENTS, 0, 0), 0)
     with pytest.raises(ValueError, match="that no guest has"):
-        check_changes(stored, EVENTS["gfn"].copy(), EVENTS["npages"].copy())
+        check_changes(stored, RANGES)
 
 
 @pytest.mark.parametrize(

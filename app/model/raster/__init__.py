@@ -6,19 +6,18 @@ wide window adds summaries where a narrow one adds changes.
 
 from app.model.raster._address_axis import Band, Stretch, bands, covered, row_ranges, touched
 from app.model.raster._raster import NO_BLOCKS, Churn, ChurnSums, Grid, Raster, RasterSums
-from app.model.raster._raster_sums import COUNTS, MIXED, Times, column_at
+from app.model.raster._raster_sums import COUNTS, MIXED, Times, column_near
 from app.model.raster._summary import Summary, add_summary, summarise
 from app.model.raster._summary_sums import CELL
 from app.model.raster._timeline import (
     FIELDS,
-    NO_MEMSLOT,
     NOOP,
     PAGES_TO_PRIVATE,
     PAGES_TO_SHARED,
     PRIVATE,
-    STATE_UNKNOWN,
     UNCERTAIN,
     Counts,
+    EventClass,
     Timeline,
     TimelineSums,
     count_event,
@@ -36,16 +35,15 @@ __all__ = [
     "MIXED",
     "NOOP",
     "NO_BLOCKS",
-    "NO_MEMSLOT",
     "PAGES_TO_PRIVATE",
     "PAGES_TO_SHARED",
     "PRIVATE",
-    "STATE_UNKNOWN",
     "UNCERTAIN",
     "Band",
     "Churn",
     "ChurnSums",
     "Counts",
+    "EventClass",
     "Grid",
     "Raster",
     "RasterSums",
@@ -58,7 +56,7 @@ __all__ = [
     "add_summary",
     "add_timeline_summary",
     "bands",
-    "column_at",
+    "column_near",
     "count_event",
     "covered",
     "row_ranges",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant
 from app.model.events import CHANGE, ChangeArray, EventArray, RunArray
 from app.model.guest import PAGES_PER_2M, PageState
 from app.model.raster._raster_sums import (
@@ -22,6 +21,7 @@ from app.model.raster._raster_sums import (
     RETURNS,
     UNKNOWN,
     Planes,
+    RasterArrays,
     Times,
     count_events,
     count_pages,
@@ -71,7 +71,7 @@ class Raster:
 @dataclass(frozen=True, slots=True)
 class Churn:
     """[H, W] each. Shares of a row's pages, averaged over a column's time; and returns (see
-    `returning`) by the column they happened in, of each page in a memslot."""
+    `app.model.stats`) by the column they happened in, of each page in a memslot."""
 
     mixed: npt.NDArray[np.float32]  # in a mixed 2 MiB block
     unknown: npt.NDArray[np.float32]
@@ -94,17 +94,20 @@ class _Sums:
     def __init__(self, grid: Grid) -> None:
         height, width = grid.shape
         self.grid = grid
-        self.t_edges = np.ascontiguousarray(grid.t_edges, np.int64)
-        self.row_first = np.ascontiguousarray(grid.row_first, np.int64)
-        self.row_end = np.ascontiguousarray(grid.row_end, np.int64)
-        self.within = np.zeros((height, width, len(self.planes), 2))
-        self.onward = np.zeros((height + 1, width, len(self.planes), 2))
-        self.counts = np.zeros((height + 1, width, COUNTS), np.int32)
+        self.arrays = RasterArrays(
+            t_edges=np.ascontiguousarray(grid.t_edges, np.int64),
+            row_first=np.ascontiguousarray(grid.row_first, np.int64),
+            row_end=np.ascontiguousarray(grid.row_end, np.int64),
+            planes=self.planes,
+            within=np.zeros((height, width, len(self.planes), 2)),
+            onward=np.zeros((height + 1, width, len(self.planes), 2)),
+            counts=np.zeros((height + 1, width, COUNTS), np.int32),
+        )
 
     def add_start(self, runs: RunArray, mixed: npt.NDArray[np.int64]) -> None:
         """What was there before the changes, as `PageMap.runs` and `PageMap.mixed_in` give it."""
         changes = np.zeros(len(runs) + len(mixed), CHANGE)
-        changes["t"] = self.t_edges[0]
+        changes["t"] = self.arrays.t_edges[0]
         states, blocks = changes[: len(runs)], changes[len(runs) :]
         states["gfn"], states["npages"] = runs["gfn"], runs["npages"]
         states["before"], states["after"] = PageState.NO_MEMSLOT, runs["state"]
@@ -114,28 +117,16 @@ class _Sums:
 
     def add_changes(self, changes: ChangeArray) -> None:
         """Changes before the first column hold in all of it; those after the last are left out."""
-        sum_changes(
-            self.within,
-            self.onward,
-            self.t_edges,
-            self.row_first,
-            self.row_end,
-            self.planes,
-            changes,
-        )
+        sum_changes(self.arrays, changes)
 
     def add_events(self, events: EventArray) -> None:
         """Count conversions and page faults whose range is known; others are left out."""
-        count_events(self.counts, self.t_edges, self.row_first, self.row_end, events)
-
-    @property
-    def row_pages(self) -> npt.NDArray[np.int64]:
-        return self.row_end - self.row_first
+        count_events(self.arrays, events)
 
     def shares(self, count: int) -> npt.NDArray[np.float32]:
         """[count, H, W] of the first planes."""
         shares = np.zeros((count, *self.grid.shape), np.float32)
-        share_pages(self.within, self.onward, self.t_edges, self.row_pages, shares)
+        share_pages(self.arrays, shares)
         return shares
 
 
@@ -147,7 +138,7 @@ class RasterSums(_Sums):
 
     def finish(self) -> Raster:
         private, unknown, present = self.shares(3)
-        counts = np.cumsum(self.counts, axis=0, out=self.counts)[:-1].view(np.uint32)
+        counts = np.cumsum(self.arrays.counts, axis=0, out=self.arrays.counts)[:-1].view(np.uint32)
         return Raster(
             private=private,
             unknown=unknown,
@@ -168,7 +159,7 @@ class ChurnSums(_Sums):
     def finish(self) -> Churn:
         mixed, unknown, present = self.shares(3)
         returns = np.zeros(self.grid.shape, np.int64)
-        count_pages(self.within, self.onward, constant(3), self.row_pages, returns)
+        count_pages(self.arrays, 3, returns)
         return Churn(mixed=mixed, unknown=unknown, present=present, returns=returns)
 
 

@@ -16,10 +16,12 @@ not last: they are summed up along the rows only.
 `counts` [H + 1, W, COUNTS] are steps along the rows too.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, hot_part, signed
+from app.compiled import constant, first_where, hot_in_place, hot_part, interval_at, signed
 from app.model.events import ChangeArray, EventArray
 from app.model.guest import GFN_LIMIT, Certainty, EventKind, Outcome, PageState, To
 from app.model.pagemap import BLOCK_SHIFT, effect
@@ -33,17 +35,11 @@ CALLS, FAILED_CALLS, FAULTS, PRIVATE_FAULTS = range(COUNTS)
 """What is counted; every second one is the part of the one before that failed, or is known to be
 private."""
 
-CONVERSION = int(EventKind.CONVERSION)
-PAGE_FAULT = int(EventKind.PAGE_FAULT)
-FAILED = int(Outcome.FAILED)
-TO_PRIVATE = int(To.PRIVATE)
-RANGE_UNKNOWN = int(Certainty.UNKNOWN)
 STATES = np.array([PageState.PRIVATE, PageState.UNKNOWN, PageState.NO_MEMSLOT], np.int64)
 """By measure that is a state. Being present is not being in the last."""
 
 SIGNS = np.array([1, 1, -1], np.int64)
 ZERO = constant(0)
-ONE = constant(1)
 
 Sums = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int32]
@@ -51,116 +47,102 @@ Planes = npt.NDArray[np.int64]
 """[planes] which measure each is."""
 Times = npt.NDArray[np.int64]
 Gfns = npt.NDArray[np.int64]
+Row = Any
+"""One row of an array in compiled code, whose fields are attributes."""
+
+
+class RasterArrays(NamedTuple):
+    """The grid of a raster, and its sums in the making."""
+
+    t_edges: Times
+    row_first: Gfns
+    row_end: Gfns
+    planes: Planes
+    within: Sums
+    onward: Sums
+    counts: Counts
+
+
+class Step(NamedTuple):
+    """By how many (`sign`) each page grows in a plane, `late` ns after a column began."""
+
+    column: int
+    plane: int
+    sign: int
+    late: int
 
 
 @hot_part
-def column_at(t_edges: Times, t: int, near: int) -> int:
-    """The column of `t`, searched from one near it; -1 before the first, W after the last."""
-    column = near
-    while column >= 0 and t < t_edges[column]:
-        column -= 1
-    while column < t_edges.size - 1 and t >= t_edges[column + 1]:
-        column += 1
-    return column
+def ends_after(row_end: Gfns, row: int, gfn: int) -> bool:
+    return bool(row_end[row] > gfn)
 
 
 @hot_part
 def row_at(row_end: Gfns, gfn: int) -> int:
     """The first row that ends after `gfn`."""
-    low, high = 0, row_end.size
-    while low < high:
-        middle = (low + high) >> 1
-        if row_end[middle] <= gfn:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return first_where(ends_after, row_end, row_end.size, gfn)
 
 
 @hot_part
-def add_step(
-    within: Sums,
-    onward: Sums,
-    row_first: Gfns,
-    row_end: Gfns,
-    column: int,
-    plane: int,
-    gfn: int,
-    sign: int,
-    late: int,
-) -> None:
-    """From `gfn` on `sign` more of each page, `late` ns after the column began."""
-    row = row_at(row_end, gfn)
-    if row < row_end.size and gfn > row_first[row]:
-        pages = np.float64(sign * (row_end[row] - gfn))
-        within[row, column, plane, PAGES] += pages
-        within[row, column, plane, LATE] += pages * late
+def column_near(t_edges: Times, t: int, near: int) -> int:
+    """The column of `t`, searched from one near it, or from the one next to that if there is none;
+    -1 before the first, W after the last."""
+    return interval_at(t_edges, t, min(max(near, 0), t_edges.size - 2))
+
+
+@hot_part
+def add_step(arrays: RasterArrays, step: Step, gfn: int) -> None:
+    """Add it to all pages from `gfn` on."""
+    column, plane, row = step.column, step.plane, row_at(arrays.row_end, gfn)
+    if row < arrays.row_end.size and gfn > arrays.row_first[row]:
+        pages = np.float64(step.sign * (arrays.row_end[row] - gfn))
+        arrays.within[row, column, plane, PAGES] += pages
+        arrays.within[row, column, plane, LATE] += pages * step.late
         row += 1
-    onward[row, column, plane, PAGES] += sign
-    onward[row, column, plane, LATE] += sign * late
+    arrays.onward[row, column, plane, PAGES] += step.sign
+    arrays.onward[row, column, plane, LATE] += step.sign * step.late
 
 
 @hot_part
-def add_run(
-    within: Sums,
-    onward: Sums,
-    row_first: Gfns,
-    row_end: Gfns,
-    column: int,
-    plane: int,
-    first: int,
-    end: int,
-    sign: int,
-    late: int,
-) -> None:
+def add_run(arrays: RasterArrays, step: Step, first: int, end: int) -> None:
     """The two steps of a run; both at once where it lies within a row."""
-    row = row_at(row_end, first)
-    if row < row_end.size and first >= row_first[row] and end <= row_end[row]:
-        pages = np.float64(sign * (end - first))
-        within[row, column, plane, PAGES] += pages
-        within[row, column, plane, LATE] += pages * late
+    row = row_at(arrays.row_end, first)
+    is_within = row < arrays.row_end.size and first >= arrays.row_first[row]
+    if is_within and end <= arrays.row_end[row]:
+        pages = np.float64(step.sign * (end - first))
+        arrays.within[row, step.column, step.plane, PAGES] += pages
+        arrays.within[row, step.column, step.plane, LATE] += pages * step.late
         return
-    add_step(within, onward, row_first, row_end, column, plane, first, sign, late)
-    add_step(within, onward, row_first, row_end, column, plane, end, -sign, late)
+    add_step(arrays, step, first)
+    add_step(arrays, Step(step.column, step.plane, -step.sign, step.late), end)
 
 
 @hot_in_place
-def sum_changes(
-    within: Sums,
-    onward: Sums,
-    t_edges: Times,
-    row_first: Gfns,
-    row_end: Gfns,
-    planes: Planes,
-    changes: ChangeArray,
-) -> None:
+def sum_changes(arrays: RasterArrays, changes: ChangeArray) -> None:
     """Add changes, in any order; those before the first column hold in all of it."""
-    column = ZERO
+    column, t_edges = ZERO, arrays.t_edges
     for index in range(changes.size):
         change = changes[index]
-        column = min(max(column, 0), t_edges.size - 2)
-        column = column_at(t_edges, change.t, column)
+        column = column_near(t_edges, change.t, column)
         if column == t_edges.size - 1:
             continue
         late = change.t - t_edges[column] if column >= 0 else ZERO
         end = signed(change.gfn) + signed(change.npages)
-        for plane in range(planes.size):
-            measure = planes[plane]
-            sign = sign_of(changes, index, measure)
+        for plane in range(arrays.planes.size):
+            measure = arrays.planes[plane]
+            sign = sign_of(change, measure)
             if sign == 0 or (measure == RETURNS and column < 0):
                 continue
             first, stop = signed(change.gfn), end
             if measure == MIXED:
                 first = (end - 1) >> BLOCK_SHIFT << BLOCK_SHIFT
                 stop = first + (1 << BLOCK_SHIFT)
-            at = max(column, 0)
-            add_run(within, onward, row_first, row_end, at, plane, first, stop, sign, late)
+            add_run(arrays, Step(max(column, 0), plane, sign, late), first, stop)
 
 
 @hot_part
-def sign_of(changes: ChangeArray, index: int, measure: int) -> int:
+def sign_of(change: Row, measure: int) -> int:
     """By how many the pages of a change, or of its block, grow in a measure."""
-    change = changes[index]
     if measure == MIXED:
         return signed(change.mixed_delta)
     if not change.in_memslot:
@@ -172,70 +154,63 @@ def sign_of(changes: ChangeArray, index: int, measure: int) -> int:
 
 
 @hot_in_place
-def share_pages(
-    within: Sums,
-    onward: Sums,
-    t_edges: Times,
-    row_pages: Gfns,
-    shares: npt.NDArray[np.float32],
-) -> None:
+def share_pages(arrays: RasterArrays, shares: npt.NDArray[np.float32]) -> None:
     """Turn the sums of the first planes, which last, into shares [planes, H, W].
 
     `onward` is summed up in place.
     """
-    height, width = row_pages.size, t_edges.size - 1
-    for row in range(height):
+    within, onward, t_edges = arrays.within, arrays.onward, arrays.t_edges
+    for row in range(arrays.row_first.size):
+        row_pages = arrays.row_end[row] - arrays.row_first[row]
         for plane in range(shares.shape[0]):
             pages = np.float64(0)
-            for column in range(width):
+            for column in range(t_edges.size - 1):
                 duration = np.float64(t_edges[column + 1] - t_edges[column])
                 if row > 0:
                     onward[row, column, plane, PAGES] += onward[row - 1, column, plane, PAGES]
                     onward[row, column, plane, LATE] += onward[row - 1, column, plane, LATE]
                 pages += within[row, column, plane, PAGES]
-                pages += onward[row, column, plane, PAGES] * row_pages[row]
+                pages += onward[row, column, plane, PAGES] * row_pages
                 late = within[row, column, plane, LATE]
-                late += onward[row, column, plane, LATE] * row_pages[row]
-                share = (pages - late / duration) / row_pages[row]
+                late += onward[row, column, plane, LATE] * row_pages
+                share = (pages - late / duration) / row_pages
                 shares[plane, row, column] = min(max(share, 0.0), 1.0)
 
 
 @hot_in_place
-def count_pages(
-    within: Sums, onward: Sums, plane: int, row_pages: Gfns, pages: npt.NDArray[np.int64]
-) -> None:
+def count_pages(arrays: RasterArrays, plane: int, pages: npt.NDArray[np.int64]) -> None:
     """Turn the sums of a plane that does not last into pages [H, W]. `onward` is summed up."""
+    within, onward = arrays.within, arrays.onward
     for row in range(pages.shape[0]):
+        row_pages = arrays.row_end[row] - arrays.row_first[row]
         for column in range(pages.shape[1]):
             if row > 0:
                 onward[row, column, plane, PAGES] += onward[row - 1, column, plane, PAGES]
-            onwards = onward[row, column, plane, PAGES] * row_pages[row]
+            onwards = onward[row, column, plane, PAGES] * row_pages
             pages[row, column] = np.int64(within[row, column, plane, PAGES] + onwards)
 
 
 @hot_in_place
-def count_events(
-    counts: Counts, t_edges: Times, row_first: Gfns, row_end: Gfns, events: EventArray
-) -> None:
+def count_events(arrays: RasterArrays, events: EventArray) -> None:
     """Count each conversion and page fault with a known range once in each row that it touches."""
+    counts, row_end, columns = arrays.counts, arrays.row_end, arrays.t_edges.size - 1
     column = ZERO
     for index in range(events.size):
         event = events[index]
-        if not is_counted(events, index):
+        if not is_counted(event):
             continue
-        column = min(max(column, 0), t_edges.size - 2)
-        column = column_at(t_edges, effect(events, index), column)
-        if column < 0 or column == t_edges.size - 1:
+        column = column_near(arrays.t_edges, effect(events, index), column)
+        if column < 0 or column == columns:
             continue
         first = signed(event.gfn)
         last = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
         row = row_at(row_end, first)
         stop = row_at(row_end, last)
-        if stop < row_end.size and last >= row_first[stop]:
+        if stop < row_end.size and last >= arrays.row_first[stop]:
             stop += 1
         if stop > row:
-            which = CALLS if event.kind == CONVERSION else FAULTS
-            marked = signed(is_marked(events, index))
+            which = CALLS if event.kind == EventKind.CONVERSION else FAULTS
+            marked = signed(is_marked(event))
             counts[row, column, which] += 1
             counts[stop, column, which] -= 1
             counts[row, column, which + 1] += marked
@@ -243,17 +218,15 @@ def count_events(
 
 
 @hot_part
-def is_counted(events: EventArray, index: int) -> bool:
-    event = events[index]
-    is_placed = event.range_certainty != RANGE_UNKNOWN and event.npages != 0
-    is_wanted = event.kind == CONVERSION or event.kind == PAGE_FAULT
+def is_counted(event: Row) -> bool:
+    is_placed = event.range_certainty != Certainty.UNKNOWN and event.npages != 0
+    is_wanted = event.kind == EventKind.CONVERSION or event.kind == EventKind.PAGE_FAULT
     return bool(is_wanted and is_placed and event.gfn < np.uint64(GFN_LIMIT))
 
 
 @hot_part
-def is_marked(events: EventArray, index: int) -> bool:
+def is_marked(event: Row) -> bool:
     """Did the conversion fail, is the page fault known to be private?"""
-    event = events[index]
-    if event.kind == CONVERSION:
-        return bool(event.outcome == FAILED)
-    return bool(event.to == TO_PRIVATE)
+    if event.kind == EventKind.CONVERSION:
+        return bool(event.outcome == Outcome.FAILED)
+    return bool(event.to == To.PRIVATE)

@@ -1,13 +1,13 @@
 """What a segment keeps of its changes for zoomed-out views: sparse cells on a global aligned grid.
 
 Quanta of 2^q ns and blocks of 2^k pages are counted from 0. A change is two steps (see
-`rastering`); a cell adds up the steps that begin in its quantum and block, with their moments:
+`_raster_sums`); a cell adds up the steps that begin in its quantum and block, with their moments:
 how far into the block and the quantum they lie. From these a raster whose edges are multiples of
 blocks and quanta follows exactly (sums of whole numbers; products beyond 2^53 are rounded), also
 the time average within a quantum. Cells of all segments add up, whatever their shifts.
 
-A return (see `returning`) is a run whose time does not matter, a mixed 2 MiB block a run of its
-pages.
+A return (see `app.model.stats`) is a run whose time does not matter, a mixed 2 MiB block a run of
+its pages.
 
 A conversion or page fault counts where it starts; `crossings` are steps of "how many of them reach
 into this block from the one before", so that a row of any height counts each once.
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from app.model.events import ChangeArray, EventArray
 from app.model.raster._raster import ChurnSums, Grid, RasterSums
-from app.model.raster._summary_sums import CELL, ROOM, add_cells, fill_cells
+from app.model.raster._summary_sums import CELL, ROOM, CellTable, add_cells, fill_cells
 
 CellArray = npt.NDArray[np.void]
 
@@ -41,11 +41,15 @@ def summarise(
     capacity = 1 << 13
     most = 4 * len(changes) + 3 * len(events)
     while True:
-        cells = np.zeros(min(capacity, most) + ROOM, CELL)
-        slots = np.full(4 * capacity, -1, np.int32)
-        count = fill_cells(cells, slots, changes, events, quantum_shift, block_shift)
+        table = CellTable(
+            cells=np.zeros(min(capacity, most) + ROOM, CELL),
+            slots=np.full(4 * capacity, -1, np.int32),
+            quantum_shift=quantum_shift,
+            block_shift=block_shift,
+        )
+        count = fill_cells(table, changes, events)
         if count >= 0:
-            return Summary(quantum_shift, block_shift, _sorted(cells[:count]))
+            return Summary(quantum_shift, block_shift, _sorted(table.cells[:count]))
         capacity *= 4
 
 
@@ -67,15 +71,4 @@ def add_summary(sums: RasterSums | ChurnSums, summary: Summary) -> None:
     """
     if not is_snapped(sums.grid, summary.quantum_shift, summary.block_shift):
         raise ValueError("the grid's edges are not borders of the summary's quanta and blocks")
-    add_cells(
-        sums.within,
-        sums.onward,
-        sums.counts,
-        sums.t_edges,
-        sums.row_first,
-        sums.row_end,
-        sums.planes,
-        summary.cells,
-        summary.quantum_shift,
-        summary.block_shift,
-    )
+    add_cells(sums.arrays, summary.cells, summary.quantum_shift, summary.block_shift)

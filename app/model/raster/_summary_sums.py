@@ -1,15 +1,16 @@
 """The compiled loops of summaries: changes into cells, cells into the sums of a raster."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from app.compiled import constant, hot_in_place, hot_part, mixed, signed, slot_of
 from app.model.events import ChangeArray, EventArray
-from app.model.guest import GFN_LIMIT
+from app.model.guest import GFN_LIMIT, EventKind
 from app.model.pagemap import BLOCK_SHIFT, effect
 from app.model.raster._raster_sums import (
     CALLS,
-    CONVERSION,
     COUNTS,
     FAULTS,
     LATE,
@@ -17,12 +18,9 @@ from app.model.raster._raster_sums import (
     MIXED,
     PAGES,
     RETURNS,
-    Counts,
-    Gfns,
-    Planes,
-    Sums,
-    Times,
-    column_at,
+    RasterArrays,
+    Row,
+    column_near,
     is_counted,
     is_marked,
     row_at,
@@ -43,22 +41,41 @@ CELL = np.dtype(
 )
 
 ZERO = constant(0)
-ONE = constant(1)
-
 ROOM = 4
 """Cells that must be free before anything is added: a change may make as many."""
+
+OF_PAGES, OF_BLOCKS = (0, MIXED), (MIXED, MEASURES)
+"""The first measure, and the end, of those that concern a change's pages, or its last block."""
 
 CellArray = npt.NDArray[np.void]
 Slots = npt.NDArray[np.int32]
 """A hash table of cell numbers, -1 where free."""
-Shifts = tuple[int, int]
-"""Of a quantum and of a block."""
+Measures = tuple[int, int]
+
+
+class CellTable(NamedTuple):
+    """The cells of a summary in the making."""
+
+    cells: CellArray
+    slots: Slots
+    quantum_shift: int
+    block_shift: int
+
+
+class Spot(NamedTuple):
+    """Where a cell begins in a raster: `above` pages below its row's end (0: it lies below the
+    row) and `late` ns into its column (-1: it lies before it)."""
+
+    row: int
+    column: int
+    above: int
+    late: int
 
 
 @hot_part
-def cell_at(cells: CellArray, slots: Slots, count: int, quantum: int, block: int) -> int:
+def cell_at(table: CellTable, count: int, quantum: int, block: int) -> int:
     """The number of the cell, `count` if it had to be made."""
-    table, key = (slots, cells), (quantum, block)
+    cells, slots, key = table.cells, table.slots, (quantum, block)
     slot = slot_of(is_place, table, slots.size, mixed(quantum, block), key)
     if slots[slot] >= 0:
         return int(slots[slot])
@@ -69,84 +86,55 @@ def cell_at(cells: CellArray, slots: Slots, count: int, quantum: int, block: int
 
 
 @hot_part
-def is_place(table: tuple[Slots, CellArray], slot: int, key: tuple[int, int]) -> bool:
-    slots, cells = table
-    if slots[slot] < 0:
+def is_place(table: CellTable, slot: int, key: tuple[int, int]) -> bool:
+    if table.slots[slot] < 0:
         return True
-    cell = cells[slots[slot]]
+    cell = table.cells[table.slots[slot]]
     return bool(cell.quantum == key[0] and cell.block == key[1])
 
 
 @hot_in_place
-def fill_cells(
-    cells: CellArray,
-    slots: Slots,
-    changes: ChangeArray,
-    events: EventArray,
-    quantum_shift: int,
-    block_shift: int,
-) -> int:
+def fill_cells(table: CellTable, changes: ChangeArray, events: EventArray) -> int:
     """Fill zeroed cells; returns how many, or -1 if there were too few."""
     count = ZERO
     for index in range(changes.size):
-        if count + ROOM > cells.size:
+        if count + ROOM > table.cells.size:
             return -1
-        shifts = (quantum_shift, block_shift)
-        end = signed(changes[index].gfn) + signed(changes[index].npages)
-        if changes[index].in_memslot:
-            first, last = signed(changes[index].gfn), MIXED
-            count = add_run(cells, slots, count, changes, index, shifts, ZERO, last, first, end)
-        if changes[index].mixed_delta != 0:
+        change = changes[index]
+        first = signed(change.gfn)
+        end = first + signed(change.npages)
+        if change.in_memslot:
+            count = add_run(table, count, change, OF_PAGES, first, end)
+        if change.mixed_delta != 0:
             first = (end - 1) >> BLOCK_SHIFT << BLOCK_SHIFT
             end = first + (1 << BLOCK_SHIFT)
-            count = add_run(
-                cells, slots, count, changes, index, shifts, MIXED, MEASURES, first, end
-            )
+            count = add_run(table, count, change, OF_BLOCKS, first, end)
     for index in range(events.size):
-        if count + ROOM > cells.size:
+        if count + ROOM > table.cells.size:
             return -1
-        if is_counted(events, index):
-            count = add_event(cells, slots, count, events, index, quantum_shift, block_shift)
+        if is_counted(events[index]):
+            count = add_event(table, count, events, index)
     return count
 
 
 @hot_part
 def add_run(
-    cells: CellArray,
-    slots: Slots,
-    count: int,
-    changes: ChangeArray,
-    index: int,
-    shifts: Shifts,
-    low: int,
-    high: int,
-    first: int,
-    end: int,
+    table: CellTable, count: int, change: Row, measures: Measures, first: int, end: int
 ) -> int:
-    """Add the two steps of a run, in the measures [low, high). Returns the new count of cells."""
-    count = add_step(cells, slots, count, changes, index, shifts, low, high, first, ONE)
-    return int(add_step(cells, slots, count, changes, index, shifts, low, high, end, -ONE))
+    """Add the two steps of a run, in some measures. Returns the new count of cells."""
+    count = add_step(table, count, change, measures, first, 1)
+    return int(add_step(table, count, change, measures, end, -1))
 
 
 @hot_part
 def add_step(
-    cells: CellArray,
-    slots: Slots,
-    count: int,
-    changes: ChangeArray,
-    index: int,
-    shifts: Shifts,
-    low: int,
-    high: int,
-    gfn: int,
-    sign: int,
+    table: CellTable, count: int, change: Row, measures: Measures, gfn: int, sign: int
 ) -> int:
-    quantum_shift, block_shift = shifts
-    t = changes[index].t
-    at = cell_at(cells, slots, count, t >> quantum_shift, gfn >> block_shift)
-    late, above = t & ((1 << quantum_shift) - 1), gfn & ((1 << block_shift) - 1)
-    for measure in range(low, high):
-        step = sign * sign_of(changes, index, measure)
+    cells, t = table.cells, change.t
+    at = cell_at(table, count, t >> table.quantum_shift, gfn >> table.block_shift)
+    late, above = t & ((1 << table.quantum_shift) - 1), gfn & ((1 << table.block_shift) - 1)
+    for measure in range(measures[0], measures[1]):
+        step = sign * sign_of(change, measure)
         if step == 0:
             continue
         cells[at].steps[measure] += step
@@ -158,33 +146,25 @@ def add_step(
 
 
 @hot_part
-def add_event(
-    cells: CellArray,
-    slots: Slots,
-    count: int,
-    events: EventArray,
-    index: int,
-    quantum_shift: int,
-    block_shift: int,
-) -> int:
+def add_event(table: CellTable, count: int, events: EventArray, index: int) -> int:
     """Add a conversion or a page fault. Returns the new count of cells."""
-    event = events[index]
-    quantum = effect(events, index) >> quantum_shift
+    cells, event = table.cells, events[index]
+    quantum = effect(events, index) >> table.quantum_shift
     first = signed(event.gfn)
     last = first + signed(min(event.npages, np.uint64(GFN_LIMIT - first))) - 1
-    first_block, last_block = first >> block_shift, last >> block_shift
-    which = CALLS if event.kind == CONVERSION else FAULTS
-    marked = signed(is_marked(events, index))
-    at = cell_at(cells, slots, count, quantum, first_block)
+    first_block, last_block = first >> table.block_shift, last >> table.block_shift
+    which = CALLS if event.kind == EventKind.CONVERSION else FAULTS
+    marked = signed(is_marked(event))
+    at = cell_at(table, count, quantum, first_block)
     count = max(count, at + 1)
     cells[at].starts[which] += 1
     cells[at].starts[which + 1] += marked
     if last_block > first_block:
-        at = cell_at(cells, slots, count, quantum, first_block + 1)
+        at = cell_at(table, count, quantum, first_block + 1)
         count = max(count, at + 1)
         cells[at].crossings[which] += 1
         cells[at].crossings[which + 1] += marked
-        at = cell_at(cells, slots, count, quantum, last_block + 1)
+        at = cell_at(table, count, quantum, last_block + 1)
         count = max(count, at + 1)
         cells[at].crossings[which] -= 1
         cells[at].crossings[which + 1] -= marked
@@ -192,70 +172,39 @@ def add_event(
 
 
 @hot_in_place
-def add_cells(
-    within: Sums,
-    onward: Sums,
-    counts: Counts,
-    t_edges: Times,
-    row_first: Gfns,
-    row_end: Gfns,
-    planes: Planes,
-    cells: CellArray,
-    quantum_shift: int,
-    block_shift: int,
-) -> None:
+def add_cells(arrays: RasterArrays, cells: CellArray, quantum_shift: int, block_shift: int) -> None:
     """Add cells whose quanta and blocks no edge of the grid divides."""
+    t_edges, row_first, row_end = arrays.t_edges, arrays.row_first, arrays.row_end
     column = ZERO
     for index in range(cells.size):
-        t, gfn = cells[index].quantum << quantum_shift, cells[index].block << block_shift
-        column = column_at(t_edges, t, min(max(column, 0), t_edges.size - 2))
+        cell = cells[index]
+        t, gfn = cell.quantum << quantum_shift, cell.block << block_shift
+        column = column_near(t_edges, t, column)
         row = row_at(row_end, gfn)
         if column == t_edges.size - 1 or row == row_end.size:
             continue
-        is_inside = gfn >= row_first[row]
         if column >= 0:
-            count_cell(counts, row_first, row, column, gfn, cells, index)
-        for plane in range(planes.size):
-            if planes[plane] == RETURNS and column < 0:
-                continue
-            add_moments(
-                within,
-                onward,
-                max(row, 0),
-                max(column, 0),
-                plane,
-                planes[plane],
-                row_end[row] - gfn if is_inside else ZERO,
-                t - t_edges[column] if column >= 0 else -ONE,
-                cells,
-                index,
-            )
+            count_cell(arrays, cell, row, column, gfn)
+        above = row_end[row] - gfn if gfn >= row_first[row] else ZERO
+        late = t - t_edges[column] if column >= 0 else signed(-1)
+        spot = Spot(max(row, 0), max(column, 0), above, late)
+        for plane in range(arrays.planes.size):
+            if arrays.planes[plane] != RETURNS or column >= 0:
+                add_moments(arrays, cell, spot, plane)
 
 
 @hot_part
-def add_moments(
-    within: Sums,
-    onward: Sums,
-    row: int,
-    column: int,
-    plane: int,
-    measure: int,
-    above: int,
-    late: int,
-    cells: CellArray,
-    index: int,
-) -> None:
-    """Add a cell that begins `above` pages below the row's end (0: it lies below the row) and
-    `late` ns into the column (-1: it lies before it)."""
-    steps = np.float64(cells[index].steps[measure])
-    gfns = np.float64(cells[index].gfns[measure])
-    times = np.float64(cells[index].times[measure])
-    product = cells[index].products[measure]
-    if above > 0:
-        pages = above * steps - gfns
+def add_moments(arrays: RasterArrays, cell: Row, spot: Spot, plane: int) -> None:
+    """Add what a cell holds of a plane's measure."""
+    within, onward, measure = arrays.within, arrays.onward, arrays.planes[plane]
+    steps, gfns = np.float64(cell.steps[measure]), np.float64(cell.gfns[measure])
+    times, product = np.float64(cell.times[measure]), cell.products[measure]
+    row, column, late = spot.row, spot.column, spot.late
+    if spot.above > 0:
+        pages = spot.above * steps - gfns
         within[row, column, plane, PAGES] += pages
         if late >= 0:
-            within[row, column, plane, LATE] += late * pages + above * times - product
+            within[row, column, plane, LATE] += late * pages + spot.above * times - product
         row += 1
     onward[row, column, plane, PAGES] += steps
     if late >= 0:
@@ -263,18 +212,11 @@ def add_moments(
 
 
 @hot_part
-def count_cell(
-    counts: Counts,
-    row_first: Gfns,
-    row: int,
-    column: int,
-    gfn: int,
-    cells: CellArray,
-    index: int,
-) -> None:
+def count_cell(arrays: RasterArrays, cell: Row, row: int, column: int, gfn: int) -> None:
+    counts, first = arrays.counts, arrays.row_first[row]
     for call in range(COUNTS):
-        if gfn >= row_first[row]:
-            counts[row, column, call] += cells[index].starts[call]
-            counts[row + 1, column, call] -= cells[index].starts[call]
-        reached = row + 1 if gfn > row_first[row] else row
-        counts[reached, column, call] += cells[index].crossings[call]
+        if gfn >= first:
+            counts[row, column, call] += cell.starts[call]
+            counts[row + 1, column, call] -= cell.starts[call]
+        reached = row + 1 if gfn > first else row
+        counts[reached, column, call] += cell.crossings[call]

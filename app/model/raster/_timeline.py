@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from app.compiled import constant, hot_in_place, hot_part, signed
 from app.model.events import ChangeArray, EventArray
 from app.model.guest import Certainty, EventKind, Outcome, PageState, To, Totals
 from app.model.pagemap import effect
-from app.model.raster._raster_sums import Times, column_at
+from app.model.raster._raster_sums import Times, column_near
 
 FIELDS = (
     "to_private",
@@ -56,18 +57,6 @@ FIELDS = (
 ) = range(len(FIELDS))
 """Columns of `Counts`. From PRIVATE on they are by how much the state grew."""
 
-CONVERSION = int(EventKind.CONVERSION)
-PAGE_FAULT = int(EventKind.PAGE_FAULT)
-HYPERCALL = int(EventKind.HYPERCALL)
-MEMORY_FAULT = int(EventKind.MEMORY_FAULT)
-DOUBT = int(EventKind.DOUBT)
-OUTCOME_FAILED = int(Outcome.FAILED)
-OUTCOME_UNCONFIRMED = int(Outcome.UNCONFIRMED)
-ASKED_PRIVATE = int(To.PRIVATE)
-ASKED_SHARED = int(To.SHARED)
-RANGE_UNKNOWN = int(Certainty.UNKNOWN)
-STATE_UNKNOWN = int(PageState.UNKNOWN)
-NO_MEMSLOT = int(PageState.NO_MEMSLOT)
 FIELD_OF_STATE = np.array([SHARED, PRIVATE, UNKNOWN], np.int64)
 """By PageState."""
 
@@ -76,8 +65,14 @@ ZERO = constant(0)
 Counts = npt.NDArray[np.int64]
 """[columns, FIELDS]."""
 
-Kinds = tuple[int, int, int, int]
-"""EventKind, To, Outcome, and the Certainty of the range."""
+
+class EventClass(NamedTuple):
+    """What distinguishes events that are counted."""
+
+    kind: int  # EventKind
+    to: int  # To
+    outcome: int  # Outcome
+    range_certainty: int  # Certainty
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,23 +174,23 @@ def count_changes(counts: Counts, t_edges: Times, changes: ChangeArray) -> None:
     width = counts.shape[0]
     for index in range(changes.size):
         change = changes[index]
-        column = column_at(t_edges, change.t, min(max(column, 0), width - 1))
+        column = column_near(t_edges, change.t, column)
         if column == width:
             continue
         at = max(column, 0)
         counts[at, MIXED] += change.mixed_delta
         if change.in_memslot:
             npages = signed(change.npages)
-            if change.before != NO_MEMSLOT:
+            if change.before != PageState.NO_MEMSLOT:
                 counts[at, FIELD_OF_STATE[change.before]] -= npages
-            if change.after != NO_MEMSLOT:
+            if change.after != PageState.NO_MEMSLOT:
                 counts[at, FIELD_OF_STATE[change.after]] += npages
-        is_known = change.after < STATE_UNKNOWN or change.before == STATE_UNKNOWN
-        is_by_call = change.before != NO_MEMSLOT and is_known
+        is_known = change.after < PageState.UNKNOWN or change.before == PageState.UNKNOWN
+        is_by_call = change.before != PageState.NO_MEMSLOT and is_known
         if column >= 0 and is_by_call and change.event > last_event:
             counts[at, NOOP] -= 1
             last_event = change.event
-        is_doubtful = is_by_call and change.before == STATE_UNKNOWN
+        is_doubtful = is_by_call and change.before == PageState.UNKNOWN
         if column >= 0 and is_doubtful and change.event > last_uncertain:
             counts[at, UNCERTAIN] += 1
             last_uncertain = change.event
@@ -207,54 +202,51 @@ def count_events(counts: Counts, t_edges: Times, events: EventArray) -> None:
     width = counts.shape[0]
     for index in range(events.size):
         event = events[index]
-        column = column_at(t_edges, effect(events, index), min(max(column, 0), width - 1))
+        column = column_near(t_edges, effect(events, index), column)
         if column < 0 or column == width:
             continue
         effective = signed(event.effective_pages)
-        how = (event.kind, event.to, event.outcome, event.range_certainty)
+        how = EventClass(event.kind, event.to, event.outcome, event.range_certainty)
         count_event(counts, column, how, effective)
 
 
 @hot_part
-def count_event(counts: Counts, column: int, how: Kinds, effective_pages: int) -> None:
-    kind, to, outcome, range_certainty = how
-    if kind == CONVERSION:
-        count_conversion(counts, column, to, outcome, range_certainty, effective_pages)
-    elif kind == PAGE_FAULT:
+def count_event(counts: Counts, column: int, event: EventClass, effective_pages: int) -> None:
+    if event.kind == EventKind.CONVERSION:
+        count_conversion(counts, column, event, effective_pages)
+    elif event.kind == EventKind.PAGE_FAULT:
         counts[column, PAGE_FAULTS] += 1
-        counts[column, PRIVATE_FAULTS] += signed(to == ASKED_PRIVATE)
-    elif kind == HYPERCALL:
+        counts[column, PRIVATE_FAULTS] += signed(event.to == To.PRIVATE)
+    elif event.kind == EventKind.HYPERCALL:
         counts[column, HYPERCALLS] += 1
-    elif kind == MEMORY_FAULT:
+    elif event.kind == EventKind.MEMORY_FAULT:
         counts[column, MEMORY_FAULTS] += 1
-    elif kind == DOUBT:
+    elif event.kind == EventKind.DOUBT:
         counts[column, DOUBTS] += 1
 
 
 @hot_part
-def count_conversion(
-    counts: Counts, column: int, to: int, outcome: int, range_certainty: int, effective_pages: int
-) -> None:
+def count_conversion(counts: Counts, column: int, call: EventClass, effective_pages: int) -> None:
     """An applied call of known range counts as no-op until a change shows that it was none, and as
     certain until one shows that nobody knew the state of its pages."""
-    if range_certainty == RANGE_UNKNOWN:
+    if call.range_certainty == Certainty.UNKNOWN:
         counts[column, UNPLACED] += 1
-    if outcome == OUTCOME_FAILED:
+    if call.outcome == Outcome.FAILED:
         counts[column, FAILED] += 1
         return
-    if outcome == OUTCOME_UNCONFIRMED:
+    if call.outcome == Outcome.UNCONFIRMED:
         counts[column, UNCONFIRMED] += 1
         counts[column, UNCERTAIN] += 1
         return
-    if to == ASKED_PRIVATE:
+    if call.to == To.PRIVATE:
         counts[column, TO_PRIVATE] += 1
         counts[column, PAGES_TO_PRIVATE] += effective_pages
-    elif to == ASKED_SHARED:
+    elif call.to == To.SHARED:
         counts[column, TO_SHARED] += 1
         counts[column, PAGES_TO_SHARED] += effective_pages
     else:
         counts[column, TO_UNKNOWN] += 1
-    if to < STATE_UNKNOWN and range_certainty != RANGE_UNKNOWN:
+    if call.to < To.UNKNOWN and call.range_certainty != Certainty.UNKNOWN:
         counts[column, NOOP] += 1
     else:
         counts[column, UNCERTAIN] += 1

@@ -7,17 +7,15 @@ none of all, and who writes a file anew can make them fit.
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, signed
-from app.model.events import ChangeArray, EventArray
+from app.compiled import hot_in_place, signed
+from app.model.events import EventArray
 from app.model.guest import GFN_LIMIT, PAGE_SHIFT, Cause, Certainty, EventKind, Outcome, To
 from app.store.codecs._arrow import Signed, Unsigned
-from app.store.codecs._changes import IS_EXPLICIT, RelativeChanges
+from app.store.codecs._changes import IS_EXPLICIT, EventRanges, RelativeChanges
 
 Bytes = npt.NDArray[np.uint8]
 LAST_T = 1 << 62
 _GFNS_OF_64_BITS = 1 << (64 - PAGE_SHIFT)
-HYPERCALL = constant(EventKind.HYPERCALL)
-END_OF_PAGES = constant(GFN_LIMIT)
 _MOST = {
     "kind": max(EventKind),
     "to": max(To),
@@ -50,7 +48,7 @@ def check_ranges(kind: Bytes, gfn: Unsigned, npages: Unsigned) -> None:
     if not len(gfn):
         return
     is_too_long = npages > _GFNS_OF_64_BITS
-    if gfn.max() > _GFNS_OF_64_BITS or (is_too_long & (kind != HYPERCALL)).any():
+    if gfn.max() > _GFNS_OF_64_BITS or (is_too_long & (kind != EventKind.HYPERCALL)).any():
         raise ValueError("an event's range is none")
 
 
@@ -83,47 +81,31 @@ def check_blocks(blocks: Signed, block_shift: int) -> None:
         raise ValueError("no guest has such blocks")
 
 
-def check_changes(changes: RelativeChanges, gfn: Unsigned, npages: Unsigned) -> None:
-    """Raises ValueError unless each belongs to an event, given by their ranges, and changes pages
-    that there may be."""
-    wrong = find_wrong_change(
-        gfn,
-        npages,
-        changes.index,
-        changes.gfn_offset,
-        changes.npages_offset,
-        changes.states,
-        changes.explicit,
-    )
+def check_changes(changes: RelativeChanges, events: EventRanges) -> None:
+    """Raises ValueError unless each belongs to one of the events, and changes pages that there may
+    be."""
+    wrong = find_wrong_change(events, changes)
     if wrong >= 0:
         raise ValueError(f"change {wrong} is of no event, or of pages that no guest has")
 
 
 @hot_in_place
-def find_wrong_change(
-    event_gfn: Unsigned,
-    event_npages: Unsigned,
-    index: npt.NDArray[np.int32],
-    gfn_offset: npt.NDArray[np.int32],
-    npages_offset: npt.NDArray[np.int32],
-    states: Bytes,
-    explicit: ChangeArray,
-) -> int:
+def find_wrong_change(events: EventRanges, changes: RelativeChanges) -> int:
     """The first such change; -1 if there is none."""
-    taken = 0
-    for i in range(index.size):
-        event = index[i]
-        if states[i] & IS_EXPLICIT:
-            row = explicit[taken]
+    taken, count = 0, events.gfn.size
+    for i in range(changes.of_event.size):
+        event = changes.of_event[i]
+        if changes.states[i] & IS_EXPLICIT:
+            row = changes.explicit[taken]
             gfn, npages = signed(row.gfn), signed(row.npages)
             taken += 1
-            if event < 0 or (event >= event_gfn.size and event_gfn.size > 0):
+            if event < 0 or (event >= count and count > 0):
                 return i
         else:
-            if event < 0 or event >= event_gfn.size:
+            if event < 0 or event >= count:
                 return i
-            gfn = signed(event_gfn[event]) + gfn_offset[i]
-            npages = signed(event_npages[event]) + npages_offset[i]
-        if gfn < 0 or npages < 0 or gfn > END_OF_PAGES or npages > END_OF_PAGES - gfn:
+            gfn = signed(events.gfn[event]) + changes.gfn_offset[i]
+            npages = signed(events.npages[event]) + changes.npages_offset[i]
+        if gfn < 0 or npages < 0 or gfn > GFN_LIMIT or npages > GFN_LIMIT - gfn:
             return i
     return -1

@@ -4,12 +4,12 @@ Most changes cover their event's whole range at its time, so most columns are ze
 to nothing. Rows that have no event, or whose event has no range, are stored in full ("explicit").
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import hot_in_place
+from app.compiled import hot_in_place, signed
 from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
 from app.model.guest import Certainty
 from app.store.codecs._arrow import (
@@ -29,15 +29,22 @@ IN_MEMSLOT, IS_EXPLICIT, HAS_NO_EVENT, AGAIN = 1 << 4, 1 << 5, 1 << 6, 1 << 7
 _INT32 = np.iinfo(np.int32)
 
 
-@dataclass(frozen=True, slots=True)
-class RelativeChanges:
+class EventRanges(NamedTuple):
+    """When the events of a segment took effect, and their pages."""
+
+    effect_t: Signed
+    gfn: Unsigned
+    npages: Unsigned
+
+
+class RelativeChanges(NamedTuple):
     """The changes of one segment as they are cached: about a third of their size as CHANGE rows.
 
-    Row i belongs to event index[i] of the segment; offsets are against that event's range.
+    Row i belongs to event of_event[i] of the segment; offsets are against that event's range.
     Explicit rows take t, gfn and npages from the rows of `explicit`, in order.
     """
 
-    index: npt.NDArray[np.int32]
+    of_event: npt.NDArray[np.int32]
     gfn_offset: npt.NDArray[np.int32]
     npages_offset: npt.NDArray[np.int32]
     mixed_delta: npt.NDArray[np.int32]
@@ -46,8 +53,16 @@ class RelativeChanges:
 
     @property
     def nbytes(self) -> int:
-        columns = (self.index, self.gfn_offset, self.npages_offset, self.mixed_delta, self.states)
-        return sum(column.nbytes for column in columns) + self.explicit.nbytes
+        return sum(column.nbytes for column in self)
+
+
+class Bounds(NamedTuple):
+    """Half-open."""
+
+    first_t: int
+    end_t: int
+    first_gfn: int
+    end_gfn: int
 
 
 def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, first_t: int) -> bytes:
@@ -87,7 +102,7 @@ def decode_changes(blob: bytes, first_t: int) -> RelativeChanges:
     explicit["gfn"] = gfn[is_explicit]
     explicit["npages"] = npages[is_explicit]
     return RelativeChanges(
-        index=narrowed(np.cumsum(join(batch, "event_step").view(np.int64)), np.int32),
+        of_event=narrowed(np.cumsum(join(batch, "event_step").view(np.int64)), np.int32),
         gfn_offset=unzigzag(gfn).astype(np.int32),
         npages_offset=unzigzag(npages).astype(np.int32),
         mixed_delta=narrowed(unzigzag(join(batch, "mixed_delta")), np.int32),
@@ -117,47 +132,37 @@ def _bases(
 @hot_in_place
 def select_changes(
     output: ChangeArray,
-    effect_t: Signed,
-    event_gfn: Unsigned,
-    event_npages: Unsigned,
+    events: EventRanges,
     first_seq: int,
-    index: npt.NDArray[np.int32],
-    gfn_offset: npt.NDArray[np.int32],
-    npages_offset: npt.NDArray[np.int32],
-    mixed_delta: npt.NDArray[np.int32],
-    states: npt.NDArray[np.uint8],
-    explicit: ChangeArray,
+    changes: RelativeChanges,
     first: int,
-    window: tuple[int, int, int, int],
+    bounds: Bounds,
 ) -> int:
-    """Write the changes of a window (first t, end t, first gfn, end gfn) from row `first` on.
+    """Write the changes that meet a window, from row `first` on. Returns how many.
 
-    Returns how many.
     A row of no pages (a forgotten default) belongs to every gfn window.
     """
-    first_t, end_t, first_gfn, end_gfn = window
     count, taken = 0, 0
-    for i in range(index.size):
-        state = states[i]
+    for i in range(changes.of_event.size):
+        state, event = changes.states[i], changes.of_event[i]
         if state & IS_EXPLICIT:
-            row = explicit[taken]
-            t, gfn, npages = row.t, np.int64(row.gfn), np.int64(row.npages)
+            row = changes.explicit[taken]
+            t, gfn, npages = row.t, signed(row.gfn), signed(row.npages)
             taken += 1
         else:
-            event = index[i]
-            t = effect_t[event]
-            gfn = np.int64(event_gfn[event]) + gfn_offset[i]
-            npages = np.int64(event_npages[event]) + npages_offset[i]
-        if i < first or t < first_t or t >= end_t:
+            t = events.effect_t[event]
+            gfn = signed(events.gfn[event]) + changes.gfn_offset[i]
+            npages = signed(events.npages[event]) + changes.npages_offset[i]
+        if i < first or t < bounds.first_t or t >= bounds.end_t:
             continue
-        if npages and (gfn >= end_gfn or gfn + npages <= first_gfn):
+        if npages and (gfn >= bounds.end_gfn or gfn + npages <= bounds.first_gfn):
             continue
         written = output[count]
         written.t = t
         written.gfn = gfn
         written.npages = npages
-        written.event = -1 if state & HAS_NO_EVENT else first_seq + index[i]
-        written.mixed_delta = mixed_delta[i]
+        written.event = -1 if state & HAS_NO_EVENT else first_seq + event
+        written.mixed_delta = changes.mixed_delta[i]
         written.before = state >> BEFORE_SHIFT & 3
         written.after = state >> AFTER_SHIFT & 3
         written.in_memslot = state & IN_MEMSLOT != 0

@@ -3,7 +3,8 @@ Decoded ones are kept in a cache bounded by bytes.
 """
 
 from app.store.segments._cache import ByteCache
-from app.store.segments._columns import EVERYWHERE, SOMEWHERE, SegmentColumns, places_of
+from app.store.segments._column_loops import EVERYWHERE, SOMEWHERE
+from app.store.segments._columns import SegmentColumns, places_of
 from app.store.segments._infos import (
     NO_DAMAGE,
     Damage,

@@ -44,8 +44,13 @@ from app.store.segments._blobs import (
     read_timeline,
 )
 from app.store.segments._cache import ByteCache
-from app.store.segments._columns import SegmentColumns, decode_columns
-from app.store.segments._facets import SegmentFacets, asks_for_facets, decode_facets
+from app.store.segments._columns import (
+    SegmentColumns,
+    SegmentFacets,
+    asks_for_facets,
+    decode_columns,
+    decode_facets,
+)
 from app.store.segments._infos import NO_DAMAGE, Damage, SegmentInfo, read_infos
 from app.store.segments._mending import mend
 from app.store.segments._window import Window

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.model.guest import GFN_LIMIT
+from app.store.codecs import Bounds
 
 LIMIT = 1 << 62
 """Beyond every time and every gfn."""
@@ -34,3 +35,8 @@ class Window:
     @property
     def is_all_gfns(self) -> bool:
         return self.gfn_from <= 0 and self.gfn_to >= GFN_LIMIT
+
+    @property
+    def bounds(self) -> Bounds:
+        """For compiled code."""
+        return Bounds(self.t_from, self.t_to, self.gfn_from, self.gfn_to)
