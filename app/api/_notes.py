@@ -22,13 +22,14 @@ from app.http.parameters import (
     PagingOf,
     TimesOf,
     described,
+    end_gfn_of,
     json_body,
     one_line,
     page_of,
     plain,
     raised_as_invalid,
 )
-from app.model.guest import PAGE_SHIFT, PAGE_SIZE
+from app.model.guest import PAGE_SHIFT
 from app.queries.events import NOTES, NoteView, note_view, notes_table
 from app.queries.figures import row_id
 from app.store.catalogue import Pinned, Written, add_note, change_note, delete_note
@@ -76,8 +77,7 @@ class NoteDraft(BaseModel):
         if self.gpa_from is None or self.gpa_to is None:
             return Pinned(self.from_t, self.to_t)
         gfn = self.gpa_from >> PAGE_SHIFT
-        end = (self.gpa_to + PAGE_SIZE - 1) >> PAGE_SHIFT
-        return Pinned(self.from_t, self.to_t, gfn, end - gfn)
+        return Pinned(self.from_t, self.to_t, gfn, end_gfn_of(self.gpa_to) - gfn)
 
     def written(self) -> Written:
         return Written(self.text, self.author or None)

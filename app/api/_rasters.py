@@ -20,7 +20,7 @@ from app.http.dependencies import RastersOf, ReaderOf, VmId
 from app.http.parameters import GfnsOf, Gpa, TimesOf
 from app.model.guest import PAGE_SHIFT
 from app.model.raster import Band
-from app.queries.figures import could_hold, known
+from app.queries.figures import could_hold, hex_gpa, known
 from app.queries.maps import (
     CELLS,
     EMPTY_PNG,
@@ -198,8 +198,8 @@ def show_raster(
 
 def band_out(band: Band) -> BandOut:
     return BandOut(
-        gpa_from=hex(band.first_gfn << PAGE_SHIFT),
-        gpa_to=hex(band.end_gfn << PAGE_SHIFT),
+        gpa_from=hex_gpa(band.first_gfn),
+        gpa_to=hex_gpa(band.end_gfn),
         row_from=band.row_first,
         row_to=band.row_end,
     )
@@ -211,7 +211,7 @@ def image_url(vm: Vm, query: MapQuery, drawn: Drawn) -> str:
     It asks what was asked here, not for the edges that were drawn: those would be fitted anew.
     """
     gpas = {
-        name: hex(gfn << PAGE_SHIFT)
+        name: hex_gpa(gfn)
         for name, gfn in (("gpa_from", query.first_gfn), ("gpa_to", query.end_gfn))
         if gfn is not None
     }

@@ -12,8 +12,7 @@ from app.http.dependencies import ReaderOf, VmId
 from app.http.limits import MOST_RUNS
 from app.http.parameters import At, GfnsOf
 from app.model.events import RunArray
-from app.model.guest import PAGE_SHIFT
-from app.queries.figures import TotalsView
+from app.queries.figures import TotalsView, hex_gpa
 from app.queries.history import state_at
 from app.queries.tables import STATE, json_array, state_table, with_gpa
 
@@ -92,7 +91,7 @@ def show_state(
 
 def next_gpa(runs: RunArray, limit: int) -> str | None:
     """Where the runs go on after the first `limit`, None if there are no more."""
-    return hex(int(runs["gfn"][limit]) << PAGE_SHIFT) if len(runs) > limit else None
+    return hex_gpa(runs["gfn"][limit]) if len(runs) > limit else None
 
 
 def json_runs(runs: RunArray) -> bytes:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.http.dependencies import ReaderOf, VmId
 from app.http.parameters import AfterEvent, PagesOf
-from app.model.guest import PAGE_SHIFT
+from app.queries.figures import hex_gpa
 from app.queries.history import Pages, page_history
 from app.queries.inventory import find_recording
 from app.rendering import PageRoute, page
@@ -20,7 +20,7 @@ router = APIRouter(route_class=PageRoute)
 def show_history(reader: ReaderOf, vm_id: VmId, pages: PagesOf, after: AfterEvent = -1) -> Response:
     """Every event that touched a page, or pages in a row."""
     vm = reader.vm(vm_id)
-    gpas = {"gpa_from": hex(pages.gfn << PAGE_SHIFT), "gpa_to": hex(pages.end_gfn << PAGE_SHIFT)}
+    gpas = {"gpa_from": hex_gpa(pages.gfn), "gpa_to": hex_gpa(pages.end_gfn)}
     return page(
         "history.html",
         vm=vm,

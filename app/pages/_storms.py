@@ -12,8 +12,8 @@ from app.http.parameters import RulesOf, StormOf, TimesOf
 from app.queries.choices import STORM_THRESHOLDS
 from app.queries.events import note_view
 from app.queries.figures import row_id
-from app.queries.history import changes_between
-from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
+from app.queries.history import interval_pictures
+from app.queries.home import SPARK_BUCKETS, SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, spark
 from app.queries.inventory import find_recording
 from app.queries.maps import edges_of, interval_of
 from app.queries.storms import IntervalView, StormList, StormRow, Storms, headline
@@ -21,7 +21,6 @@ from app.rendering import PageRoute, page
 from app.store.read import Reader
 from app.store.schema import Vm
 
-SPARK_BUCKETS = 600
 CONTEXT = 0.25
 """A link to the explorer shows so much of a storm's length before and after it."""
 
@@ -144,14 +143,14 @@ def _show(
 def _counted(reader: Reader, vm: Vm, facts: IntervalView) -> dict[str, Any]:
     """What the numbers are shown with."""
     vm_id, from_t, to_t = row_id(vm), facts.from_t, facts.to_t
-    timeline = reader.timeline(vm_id, edges_of(from_t, to_t, SPARK_BUCKETS))
+    pictures = interval_pictures(reader, vm_id, from_t, to_t)
     return {
         "facts": facts,
         "headline": headline(facts),
-        "spark": spark(timeline),
+        "spark": pictures.spark,
         "spark_height": SPARK_HEIGHT,
-        "strips": before_and_after(reader, vm_id, from_t, to_t),
-        "changes": changes_between(reader, vm_id, from_t - 1, to_t - 1),
+        "strips": pictures.strips,
+        "changes": pictures.changes,
         "strip_width": STRIP_WIDTH,
         "strip_height": STRIP_HEIGHT,
         "link": explorer_link(vm_id, from_t, to_t),

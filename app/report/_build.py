@@ -7,10 +7,10 @@ from typing import Any
 from app import resources
 from app.queries.events import note_view
 from app.queries.figures import row_id
-from app.queries.history import changes_between
-from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, before_and_after, spark
+from app.queries.history import interval_pictures
+from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH
 from app.queries.inventory import find_recording, memslot_view, vm_view
-from app.queries.maps import edges_of, interval_of
+from app.queries.maps import interval_of
 from app.queries.storms import StormRow, StormRules, Storms, headline, interval_view
 from app.report._charts import Chart, map_chart, timeline_chart
 from app.report._contents import Chapter, Report
@@ -115,16 +115,16 @@ def _chapter(
 ) -> Chapter:
     from_t, to_t = interval
     facts = interval_view(reader, vm, from_t, to_t)
-    timeline = reader.timeline(row_id(vm), edges_of(from_t, to_t, 600))
+    pictures = interval_pictures(reader, row_id(vm), from_t, to_t)
     return Chapter(
         chapter_id,
         title,
         headline(facts),
         facts,
         peak,
-        spark(timeline),
-        before_and_after(reader, row_id(vm), from_t, to_t),
-        changes_between(reader, row_id(vm), from_t - 1, to_t - 1),
+        pictures.spark,
+        pictures.strips,
+        pictures.changes,
         _charts(reader, vm, chapter_id, interval),
     )
 

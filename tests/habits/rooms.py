@@ -74,10 +74,10 @@ ROOMS = {
     "app.model.stats": "app.compiled app.model.events app.model.guest app.model.pagemap",
     "app.pages": (
         "app.access app.http.answers app.http.dependencies app.http.limits app.http.parameters "
-        "app.model.guest app.model.intervals app.queries.choices app.queries.events "
-        "app.queries.figures app.queries.history app.queries.home app.queries.inventory "
-        "app.queries.maps app.queries.storms app.rendering app.store.protocol app.store.read "
-        "app.store.schema app.store.segments app.templating"
+        "app.model.intervals app.queries.choices app.queries.events app.queries.figures "
+        "app.queries.history app.queries.home app.queries.inventory app.queries.maps "
+        "app.queries.storms app.rendering app.store.protocol app.store.read app.store.schema "
+        "app.store.segments app.templating"
     ),
     "app.queries": "",
     "app.queries.events": (

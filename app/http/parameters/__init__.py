@@ -18,7 +18,7 @@ from app.http.parameters._paging import (
 from app.http.parameters._plain_text import file_name, one_line, plain
 from app.http.parameters._storm_rules import RulesOf, StormOf
 from app.http.parameters._strictness import KnownOnly
-from app.http.parameters._windows import At, GfnsOf, Gpa, TimesOf
+from app.http.parameters._windows import At, GfnsOf, Gpa, TimesOf, end_gfn_of
 
 __all__ = [
     "After",
@@ -39,6 +39,7 @@ __all__ = [
     "StormOf",
     "TimesOf",
     "described",
+    "end_gfn_of",
     "file_name",
     "json_body",
     "one_line",

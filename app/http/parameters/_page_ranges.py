@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Query
 
 from app.http.answers import BadParameter
-from app.http.parameters._windows import GPA_LIMIT, Gpa, TimesOf, parse_gpa
-from app.model.guest import PAGE_SHIFT, PAGE_SIZE
+from app.http.parameters._windows import GPA_LIMIT, Gpa, TimesOf, end_gfn_of, parse_gpa
+from app.model.guest import PAGE_SHIFT
 from app.queries.history import Pages
 
 PageAddress = Annotated[
@@ -38,7 +38,7 @@ def pages_of(
     ] = None,
 ) -> Pages:
     first = gfn_of(gpa)
-    end = first + 1 if gpa_to is None else (gpa_to + PAGE_SIZE - 1) >> PAGE_SHIFT
+    end = first + 1 if gpa_to is None else end_gfn_of(gpa_to)
     if end <= first:
         raise BadParameter("gpa_to", f"gpa_to={gpa_to:#x} is not above {gpa}")
     return Pages(first, end, times.first, times.end)

@@ -42,6 +42,11 @@ At = Annotated[
 ]
 
 
+def end_gfn_of(gpa_to: int) -> int:
+    """A page that the border cuts counts whole."""
+    return (gpa_to + PAGE_SIZE - 1) >> PAGE_SHIFT
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """Half-open, ns since the recording's start; None where nothing was given."""
@@ -102,7 +107,7 @@ def gfns(
         raise BadParameter("gpa_to", f"gpa_to={gpa_to:#x} is not above gpa_from={gpa_from:#x}")
     return Gfns(
         None if gpa_from is None else gpa_from >> PAGE_SHIFT,
-        None if gpa_to is None else (gpa_to + PAGE_SIZE - 1) >> PAGE_SHIFT,
+        None if gpa_to is None else end_gfn_of(gpa_to),
     )
 
 

@@ -7,8 +7,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field
 
-from app.model.guest import PAGE_SHIFT
-from app.queries.figures import row_id
+from app.queries.figures import hex_gpa, row_id
 from app.store.schema import Note
 
 NOTES = pa.schema(
@@ -67,7 +66,7 @@ def note_view(note: Note) -> NoteView:
 
 
 def _gpa(gfn: int | None) -> str | None:
-    return None if gfn is None else hex(gfn << PAGE_SHIFT)
+    return None if gfn is None else hex_gpa(gfn)
 
 
 def notes_table(notes: Sequence[Note]) -> pa.RecordBatch:

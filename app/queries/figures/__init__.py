@@ -17,7 +17,15 @@ from app.queries.figures._lower_bounds import (
     is_recorded,
     known,
 )
-from app.queries.figures._number_text import THIN_SPACE, duration, lines, plural, rate, share
+from app.queries.figures._number_text import (
+    THIN_SPACE,
+    duration,
+    hex_gpa,
+    lines,
+    plural,
+    rate,
+    share,
+)
 from app.queries.figures._row_ids import row_id
 from app.queries.figures._totals import TotalsView, known_mixed, totals_view
 
@@ -34,6 +42,7 @@ __all__ = [
     "could_hold",
     "duration",
     "figure",
+    "hex_gpa",
     "is_recorded",
     "known",
     "known_mixed",

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from app.model.guest import NS_PER_LINE, PAGE_SIZE
+from app.model.guest import NS_PER_LINE, PAGE_SHIFT, PAGE_SIZE
 
 THIN_SPACE = "\u2009"
 NS_PER_S = 10**9
@@ -38,6 +38,11 @@ def pages(number: int) -> str:
 def more_pages(number: int) -> str:
     """A difference of pages, as a size: -512 -> "−2.0 MiB"."""
     return ("+" if number >= 0 else "−") + pages(abs(number))
+
+
+def hex_gpa(gfn: int) -> str:
+    """0x110000 -> "0x110000000": the address of a page, as answers write it."""
+    return hex(int(gfn) << PAGE_SHIFT)
 
 
 def address(hexadecimal: str) -> str:

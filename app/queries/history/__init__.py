@@ -3,8 +3,9 @@ allocated twice, and timelines.
 """
 
 from app.queries.history._backing import Accounts, BackingPoint, BackingView
-from app.queries.history._diff_strips import BINS, Bar, change_bars, changes_between, side_cells
+from app.queries.history._diff_strips import BINS, Bar, change_bars, side_cells
 from app.queries.history._events_between import EventsBetween, events_between
+from app.queries.history._interval_pictures import interval_pictures
 from app.queries.history._moment_diff import Diff, Moment, diff, largest, moment, rows_between
 from app.queries.history._page_history import PageHistory, Pages, page_history
 from app.queries.history._state import state_at
@@ -30,9 +31,9 @@ __all__ = [
     "PageHistory",
     "Pages",
     "change_bars",
-    "changes_between",
     "diff",
     "events_between",
+    "interval_pictures",
     "is_known",
     "largest",
     "moment",

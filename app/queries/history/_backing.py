@@ -10,7 +10,6 @@ from pydantic import Field
 
 from app.model.events import CHANGE, EVENT, effect_time
 from app.model.guest import (
-    PAGE_SHIFT,
     Backing,
     Certainty,
     EventKind,
@@ -22,7 +21,7 @@ from app.model.guest import (
 from app.model.intervals import united
 from app.model.pagemap import PageMap
 from app.model.stats import ANYTHING, EventFilter, EventQuery, Halves, RunSet, put_into
-from app.queries.figures import AtLeast, Bounds, bounded, is_recorded, row_id
+from app.queries.figures import AtLeast, Bounds, bounded, hex_gpa, is_recorded, row_id
 from app.queries.maps import edges_of, interval_of
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -181,7 +180,7 @@ class Accounts:
         since, seq, tid = None, None, None
         for events, seqs in islice(chunks, 1):
             since, seq, tid = int(effect_time(events[:1])[0]), int(seqs[0]), int(events["tid"][0])
-        return StaleRun(gfn, npages, hex(gfn << PAGE_SHIFT), since, seq, tid)
+        return StaleRun(gfn, npages, hex_gpa(gfn), since, seq, tid)
 
 
 def _point(t: int, page_map: PageMap, halves: Halves) -> BackingPoint:

@@ -8,9 +8,17 @@ import numpy as np
 from pydantic import Field
 
 from app.model.events import effect_time
-from app.model.guest import PAGE_SHIFT, PageState
+from app.model.guest import PageState
 from app.model.stats import DifferenceArray, differing, side_by_side, transitions
-from app.queries.figures import AtLeast, TotalsView, known, known_mixed, row_id, totals_view
+from app.queries.figures import (
+    AtLeast,
+    TotalsView,
+    hex_gpa,
+    known,
+    known_mixed,
+    row_id,
+    totals_view,
+)
 from app.queries.history._page_states import state_name
 from app.store.errors import NotFound
 from app.store.read import Reader
@@ -151,7 +159,7 @@ def _run(a: Moment, b: Moment, row: np.void) -> DifferingRun:
     return DifferingRun(
         int(row["gfn"]),
         int(row["npages"]),
-        hex(int(row["gfn"]) << PAGE_SHIFT),
+        hex_gpa(row["gfn"]),
         _name(a, PageState(int(row["before"]))),
         _name(b, PageState(int(row["after"]))),
     )

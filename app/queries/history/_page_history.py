@@ -8,7 +8,6 @@ from pydantic import Field
 
 from app.model.events import effect_time, is_vague
 from app.model.guest import (
-    PAGE_SHIFT,
     UNKNOWN_VCPU,
     Cause,
     Certainty,
@@ -19,7 +18,7 @@ from app.model.guest import (
 )
 from app.model.stats import EventQuery, only
 from app.queries.events import errno_name
-from app.queries.figures import AtLeast, bounded, row_id
+from app.queries.figures import AtLeast, bounded, hex_gpa, row_id
 from app.queries.history._page_states import StateAfter, page_states
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -109,7 +108,7 @@ def page_history(reader: Reader, vm: Vm, pages: Pages | int, after: int, limit: 
     return PageHistory(
         vm=vm_id,
         gfn=pages.gfn,
-        gpa=hex(pages.gfn << PAGE_SHIFT),
+        gpa=hex_gpa(pages.gfn),
         npages=pages.npages,
         steps=steps,
         next=int(seqs[-1]) if has_more else None,
@@ -130,7 +129,7 @@ def step_of(event: np.void, seq: int, t: int, after: StateAfter) -> Step:
         what=_what(kind, To(int(event["to"]))),
         outcome=Outcome(int(event["outcome"])).name.lower(),
         errno=errno_name(int(event["errno"])) if event["errno"] else None,
-        gpa=hex(int(event["gfn"]) << PAGE_SHIFT) if is_placed else None,
+        gpa=hex_gpa(event["gfn"]) if is_placed else None,
         npages=int(event["npages"]) if is_placed else None,
         tid=None if kind in _LOSSES else int(event["tid"]) or None,
         vcpu=None if vcpu == UNKNOWN_VCPU or kind in _LOSSES else vcpu,

@@ -3,6 +3,7 @@
 from app.queries.home._overview import AddressStrip, Overviews
 from app.queries.home._pictures import (
     HATCH,
+    SPARK_BUCKETS,
     SPARK_HEIGHT,
     STRIP_HEIGHT,
     STRIP_WIDTH,
@@ -15,6 +16,7 @@ from app.queries.home._pictures import (
 
 __all__ = [
     "HATCH",
+    "SPARK_BUCKETS",
     "SPARK_HEIGHT",
     "STRIP_HEIGHT",
     "STRIP_WIDTH",

@@ -18,7 +18,7 @@ from app.store.read import Reader
 HATCH = "url(#hatch)"
 """The pattern for unknown, defined once in the page."""
 STRIP_WIDTH, STRIP_HEIGHT = 240, 20
-SPARK_HEIGHT = 24
+SPARK_BUCKETS, SPARK_HEIGHT = 600, 24
 
 
 @dataclass(frozen=True, slots=True)

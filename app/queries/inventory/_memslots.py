@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.model.guest import PAGE_SHIFT, Memslot
+from app.queries.figures import hex_gpa
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def memslot_view(memslot: Memslot) -> MemslotView:
         as_id=memslot.as_id,
         base_gfn=memslot.base_gfn,
         npages=memslot.npages,
-        gpa=hex(memslot.base_gfn << PAGE_SHIFT),
+        gpa=hex_gpa(memslot.base_gfn),
         size=memslot.npages << PAGE_SHIFT,
         flags=memslot.flags,
         backing=memslot.backing.value,

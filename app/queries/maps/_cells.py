@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from app.model.guest import PAGE_SHIFT
 from app.model.raster import Grid, Raster, Timeline
-from app.queries.figures import AtLeast, bounded, could_hold, row_id
+from app.queries.figures import AtLeast, bounded, could_hold, hex_gpa, row_id
 from app.queries.maps._rasters import MapLayout
 from app.store.read import Reader, has_churn
 from app.store.schema import Vm
@@ -82,8 +81,8 @@ def cell_at(reader: Reader, vm: Vm, layout: MapLayout, t: int, gfn: int) -> Cell
     return CellView(
         from_t=from_t,
         to_t=to_t,
-        gpa_from=hex(first_gfn << PAGE_SHIFT),
-        gpa_to=hex(end_gfn << PAGE_SHIFT),
+        gpa_from=hex_gpa(first_gfn),
+        gpa_to=hex_gpa(end_gfn),
         npages=end_gfn - first_gfn,
         present=present,
         private=private,

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from app.model.guest import PAGE_SHIFT, EventKind
+from app.model.guest import EventKind
 from app.model.stats import EventQuery, FlipRunArray, Ints, flips_among, flips_of_runs, only
+from app.queries.figures import hex_gpa
 from app.queries.storms._details import FlipThread, PingPongView
 from app.store.read import Reader
 
@@ -60,7 +61,7 @@ def _view(run: np.void, times: Ints, who: Ints) -> PingPongView:
     return PingPongView(
         gfn=int(run["gfn"]),
         npages=int(run["npages"]),
-        gpa=hex(int(run["gfn"]) << PAGE_SHIFT),
+        gpa=hex_gpa(run["gfn"]),
         flips=int(run["flips"]),
         first_t=int(times[0]),
         last_t=int(times[-1]),
