@@ -1,6 +1,7 @@
 """What endpoints ask for, by type."""
 
-from typing import Annotated, cast
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 
@@ -14,40 +15,21 @@ from app.settings import Settings
 from app.store.read import Reader
 
 
-def reader_of(request: Request) -> Reader:
-    return cast(Reader, request.app.state.reader)
+def of_app(name: str) -> Callable[[Request], Any]:
+    """What `app.main` made for all requests, by its name there."""
+
+    def dependency(request: Request) -> Any:  # noqa: ANN401 -- what the annotation beside it names
+        return getattr(request.app.state, name)
+
+    return dependency
 
 
-def rasters_of(request: Request) -> Rasters:
-    return cast(Rasters, request.app.state.rasters)
-
-
-def storms_of(request: Request) -> Storms:
-    return cast(Storms, request.app.state.storms)
-
-
-def accounts_of(request: Request) -> Accounts:
-    return cast(Accounts, request.app.state.accounts)
-
-
-def imports_of(request: Request) -> ImportJobs:
-    return cast(ImportJobs, request.app.state.imports)
-
-
-def feed_of(request: Request) -> ChangeFeed:
-    return cast(ChangeFeed, request.app.state.feed)
-
-
-def settings_of(request: Request) -> Settings:
-    return cast(Settings, request.app.state.settings)
-
-
-ReaderOf = Annotated[Reader, Depends(reader_of)]
-RastersOf = Annotated[Rasters, Depends(rasters_of)]
-StormsOf = Annotated[Storms, Depends(storms_of)]
-AccountsOf = Annotated[Accounts, Depends(accounts_of)]
-ImportsOf = Annotated[ImportJobs, Depends(imports_of)]
-FeedOf = Annotated[ChangeFeed, Depends(feed_of)]
-SettingsOf = Annotated[Settings, Depends(settings_of)]
+ReaderOf = Annotated[Reader, Depends(of_app("reader"))]
+RastersOf = Annotated[Rasters, Depends(of_app("rasters"))]
+StormsOf = Annotated[Storms, Depends(of_app("storms"))]
+AccountsOf = Annotated[Accounts, Depends(of_app("accounts"))]
+ImportsOf = Annotated[ImportJobs, Depends(of_app("imports"))]
+FeedOf = Annotated[ChangeFeed, Depends(of_app("feed"))]
+SettingsOf = Annotated[Settings, Depends(of_app("settings"))]
 RecordingId = Annotated[RowId, Path(description="The recording's id.")]
 VmId = Annotated[RowId, Path(description="The VM's id.")]

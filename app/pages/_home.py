@@ -1,11 +1,12 @@
 """The first page: hosts and their VMs, those that need a look first."""
 
 import time
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import HTMLResponse
 
+from app.http.dependencies import of_app
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Overviews, spark, strip_cells
 from app.rendering import PageRoute, page
 from app.store.read import Reader
@@ -42,11 +43,7 @@ class Hosts:
         )
 
 
-def hosts_of(request: Request) -> Hosts:
-    return cast(Hosts, request.app.state.hosts)
-
-
-HostsOf = Annotated[Hosts, Depends(hosts_of)]
+HostsOf = Annotated[Hosts, Depends(of_app("hosts"))]
 
 
 @router.get("/", include_in_schema=False)

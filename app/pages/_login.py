@@ -3,11 +3,12 @@
 from typing import Annotated
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from app.access import Access, cookie_name
+from app.http.dependencies import of_app
 from app.http.parameters import small_body
 from app.rendering import PageRoute, page
 
@@ -34,19 +35,17 @@ def local(to: str) -> str:
     return to if is_ours and not to.startswith(LOGIN_PATH) else "/"
 
 
-def access_of(request: Request) -> Access | None:
-    access: Access | None = request.app.state.access
-    return access
+AccessOf = Annotated[Access | None, Depends(of_app("access"))]
 
 
 @router.get(LOGIN_PATH)
 async def show_login(
     request: Request,
+    access: AccessOf,
     token: Annotated[str | None, Query(description="Of links of earlier versions.")] = None,
     to: str = "/",
 ) -> Response:
     """The form. A token in the address is taken, and is out of the address at once."""
-    access = access_of(request)
     if access is None or access.session_of(request.headers) is not None:
         return RedirectResponse(local(to), 303, NOT_KEPT)
     if token is None:
@@ -55,9 +54,8 @@ async def show_login(
 
 
 @router.post(LOGIN_PATH)
-async def log_in(request: Request) -> Response:
+async def log_in(request: Request, access: AccessOf) -> Response:
     """Trade the token for a session."""
-    access = access_of(request)
     if access is None:
         return RedirectResponse("/", 303, NOT_KEPT)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
@@ -77,9 +75,8 @@ async def _enter(request: Request, access: Access, token: str, to: str) -> Respo
 
 
 @router.post("/logout")
-async def log_out(request: Request) -> Response:
+async def log_out(request: Request, access: AccessOf) -> Response:
     """End the session, here and in the browser."""
-    access = access_of(request)
     session = None if access is None else access.session_of(request.headers)
     if access is not None and session is not None:
         access.sessions.end(session)

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.model.guest import LINE_NUMBERS, NS_PER_LINE, PAGE_SHIFT
 from app.queries.figures import duration, lines, row_id
-from app.queries.history import is_known
+from app.queries.history import Buckets, where_known
 from app.queries.maps import MapLayout, MapQuery, Measure, Theme, edges_of, map_layout, raster_png
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -65,7 +65,7 @@ def timeline_chart(reader: Reader, vm: Vm, from_t: int, to_t: int, chart_id: str
     }
     data: dict[str, Any] = {name: np.round(v, 4).tolist() for name, v in series.items()}
     gib = np.round(timeline.private * (1 << PAGE_SHIFT) / (1 << 30), 4)
-    known = is_known(timeline, vm, reader.recording(vm.recording_id))["private"]
+    known = where_known(Buckets(timeline, vm, reader.recording(vm.recording_id)), "private")
     data["private_gib"] = [g if k else None for g, k in zip(gib.tolist(), known, strict=True)]
     data |= {"kind": "timeline", "t": np.round(middles, 9).tolist()}
     data["width"] = np.round(widths / scale.unit_ns, 9).tolist()

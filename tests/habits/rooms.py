@@ -87,8 +87,9 @@ ROOMS = {
     "app.queries.figures": "app.model.guest app.store.read app.store.schema",
     "app.queries.history": (
         "app.model.events app.model.guest app.model.intervals app.model.pagemap app.model.raster "
-        "app.model.stats app.queries.events app.queries.figures app.queries.home app.queries.maps "
-        "app.store.errors app.store.read app.store.schema app.store.segments"
+        "app.model.stats app.queries.events app.queries.figures app.queries.home "
+        "app.queries.inventory app.queries.maps app.store.errors app.store.protocol "
+        "app.store.read app.store.schema app.store.segments"
     ),
     "app.queries.home": (
         "app.model.events app.model.guest app.model.raster app.model.stats app.queries.figures "

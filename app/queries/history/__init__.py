@@ -10,31 +10,33 @@ from app.queries.history._moment_diff import Diff, Moment, diff, largest, moment
 from app.queries.history._page_history import PageHistory, Pages, page_history
 from app.queries.history._state import state_at
 from app.queries.history._timeline_table import (
-    COUNTS,
     TIMELINE,
-    is_known,
+    Buckets,
+    TimelineView,
     timeline_of,
     timeline_table,
+    timeline_view,
+    where_known,
 )
 
 __all__ = [
     "BINS",
-    "COUNTS",
     "TIMELINE",
     "Accounts",
     "BackingPoint",
     "BackingView",
     "Bar",
+    "Buckets",
     "Diff",
     "EventsBetween",
     "Moment",
     "PageHistory",
     "Pages",
+    "TimelineView",
     "change_bars",
     "diff",
     "events_between",
     "interval_pictures",
-    "is_known",
     "largest",
     "moment",
     "page_history",
@@ -43,4 +45,6 @@ __all__ = [
     "state_at",
     "timeline_of",
     "timeline_table",
+    "timeline_view",
+    "where_known",
 ]

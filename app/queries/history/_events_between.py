@@ -12,7 +12,7 @@ from app.model.stats import EventQuery
 from app.queries.figures import row_id
 from app.queries.history._page_history import Step, step_of
 from app.queries.history._page_states import MIXED, StateAfter
-from app.queries.history._timeline_table import timeline_table
+from app.queries.history._timeline_table import Buckets, timeline_table
 from app.store.read import Reader
 from app.store.schema import Vm
 
@@ -41,7 +41,7 @@ def events_between(reader: Reader, vm_id: int, from_t: int, to_t: int, limit: in
         for event, seq, t in _events_of(reader, vm_id, np.unique(rows["event"]), from_t, to_t)
     ]
     timeline = reader.timeline(vm_id, np.array([from_t, to_t], np.int64))
-    table = timeline_table(timeline, vm, reader.recording(vm.recording_id))
+    table = timeline_table(Buckets(timeline, vm, reader.recording(vm.recording_id)))
     counts = {name: table.column(field)[0].as_py() for name, field in _COUNTS.items()}
     leaves_open = bool(timeline.leaves_open[0])
     least = [_NOOP] if leaves_open and counts[_NOOP] is not None else []

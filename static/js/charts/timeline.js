@@ -6,7 +6,7 @@
 
 /**
  * @typedef {import("../view/view.js").View} View
- * @typedef {import("../shared/rest_types.d.ts").TimelineOut} Counts
+ * @typedef {import("../shared/rest_types.d.ts").TimelineView} Counts
  * @typedef {import("../shared/rest_types.d.ts").Event} Event
  * @typedef {Awaited<ReturnType<Timeline["load"]>>} TimelineAnswer
  */

@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {import("../shared/rest_types.d.ts").TimelineOut} Counts
+ * @typedef {import("../shared/rest_types.d.ts").TimelineView} Counts
  * Which subplots there are beside the conversions.
  * @typedef {{failed: boolean, faults: boolean, marks: boolean}} Has
  */

@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {import("../shared/rest_types.d.ts").TimelineOut} Counts
+ * @typedef {import("../shared/rest_types.d.ts").TimelineView} Counts
  * From the bottom up, as shares of the height.
  * @typedef {[number, number]} Domain
  * @typedef {{conversions: Domain, failed?: Domain, faults?: Domain, marks?: Domain,

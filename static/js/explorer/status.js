@@ -3,7 +3,7 @@
 /**
  * @typedef {import("../view/view.js").View} View
  * @typedef {import("../view/subject.js").Subject} Subject
- * @typedef {import("../shared/rest_types.d.ts").TimelineOut} Counts
+ * @typedef {import("../shared/rest_types.d.ts").TimelineView} Counts
  * How fresh what is shown is.
  * @typedef {{text: string, title: string, isBad: boolean}} Age
  */

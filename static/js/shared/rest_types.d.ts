@@ -576,7 +576,7 @@ export interface StormView {
 
 export type Theme = "light" | "dark";
 
-export interface TimelineOut {
+export interface TimelineView {
   edges: number[];
   to_private: number[];
   to_shared: number[];
@@ -675,7 +675,7 @@ export interface Answers {
   "/api/v1/vms/{vm_id}/state": State;
   "/api/v1/vms/{vm_id}/raster": RasterOut;
   "/api/v1/vms/{vm_id}/raster/cell": CellView;
-  "/api/v1/vms/{vm_id}/timeline": TimelineOut;
+  "/api/v1/vms/{vm_id}/timeline": TimelineView;
   "/api/v1/vms/{vm_id}/events": Page_Event_;
   "/api/v1/vms/{vm_id}/storms": StormList;
   "/api/v1/vms/{vm_id}/storms/{storm_id}": StormView;
