@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from app.queries.maps import MapQuery, Rasters, cell_batches, map_layout
-from app.queries.maps._rasters import BATCH_CELLS
+from app.queries.maps._cell_table import BATCH_CELLS
 from app.store.read import Reader
 from app.store.schema import Vm
 from collector.simulator.phases import Flips

@@ -28,9 +28,8 @@ from app.commands.usage._options import (
     require_database,
 )
 from app.commands.usage._outputs import opened_output
+from app.commands.usage._quantities import parse_instant, parse_size
 from app.commands.usage._signals import stopped_by_signals
-from app.commands.usage._sizes import parse_size
-from app.commands.usage._times import parse_instant
 
 __all__ = [
     "Database",

@@ -1,18 +1,12 @@
 """The time x gpa map: its cells, its measures, and its picture as palette indices."""
 
+from app.queries.maps._cell_table import CELLS, cell_batches
 from app.queries.maps._cells import CellView, cell_at
+from app.queries.maps._map_layout import MapLayout, MapQuery, map_layout, with_times
 from app.queries.maps._measures import most, open_columns, unplaced_in, why_not
 from app.queries.maps._palette import RAMP, RAMP_STEPS, Theme, palette
 from app.queries.maps._raster_image import EMPTY_PNG, Measure, raster_png
-from app.queries.maps._rasters import (
-    CELLS,
-    MapLayout,
-    MapQuery,
-    Rasters,
-    cell_batches,
-    map_layout,
-    with_times,
-)
+from app.queries.maps._rasters import Rasters
 from app.queries.maps._time_axis import edges_of, interval_of
 
 __all__ = [

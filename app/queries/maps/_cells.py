@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.model.raster import Grid, Raster, Timeline
 from app.queries.figures import AtLeast, bounded, could_hold, hex_gpa, row_id
-from app.queries.maps._rasters import MapLayout
+from app.queries.maps._map_layout import MapLayout
 from app.store.read import Reader, has_churn
 from app.store.schema import Vm
 

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from app.model.guest import EventKind
 from app.model.raster import Churn, Raster
 from app.queries.figures import row_id
+from app.queries.maps._map_layout import MapLayout
 from app.queries.maps._raster_image import Measure
-from app.queries.maps._rasters import MapLayout
 from app.store.read import Reader, has_churn
 from app.store.schema import Recording, Vm
 

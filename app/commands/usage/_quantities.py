@@ -1,12 +1,22 @@
-"""Instants as people type them on the command line."""
+"""Amounts of memory and instants as people type them on the command line."""
 
 import re
 from decimal import Decimal
 
 import typer
 
+SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])(?:i?b)?", re.IGNORECASE)
 UNITS_NS = {"": 1, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 INSTANT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|)")
+
+
+def parse_size(text: str) -> int:
+    """Read bytes: `16GiB`, `16G`, `1.5TiB`. Units are powers of 1024."""
+    matched = SIZE.fullmatch(text.strip())
+    if matched is None:
+        raise typer.BadParameter(f"{text!r} is no amount of memory; write 16GiB or 1TiB")
+    return int(Decimal(matched[1]) * (1 << SHIFTS[matched[2].lower()]))
 
 
 def parse_instant(text: str) -> int:
