@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-from app.model.guest import Capability, Cause, Certainty, EventKind, Outcome, To
-from app.model.stats import SizeClass
+from app.model.guest import Capability, EventKind
 from app.queries.inventory import MemslotView, RecordingView, VmView
-from app.queries.storms import BreakdownRow, DifferenceRow, IntervalView, headline
+from app.queries.storms import BreakdownRow, DifferenceRow, IntervalView, common_values, headline
 from app.report._charts import LINES, SECONDS, Chart
 from app.report._contents import Chapter, Report
 from app.report._redaction_rules import ERRNO, RANGES, RULES, Rule
@@ -59,19 +58,7 @@ def _covers(slot: MemslotView, address: int) -> bool:
 LEFT_OUT = "left out"
 _THREAD = re.compile(r"thread (\d+)\Z")
 _SLOT = re.compile(r"(a memslot|memslot \d+) at (0x[0-9a-f]+)\Z")
-_CAUSES = ("VMM", *(cause.name.lower() for cause in Cause if cause not in (Cause.NONE, Cause.VMM)))
-_VALUES = (
-    "not known",
-    "not recorded",
-    "none",
-    "no memslot",
-    "memslots not recorded",
-    "range not recorded",
-    *(f"to {to.name.lower()}" for to in To),
-    *(outcome.name.lower() for outcome in Outcome),
-    *SizeClass,
-    *(f"{cause} ({known.name.lower()})" for cause in _CAUSES for known in Certainty),
-)
+_VALUES = common_values()
 _VCPU = re.compile(r"vCPU \d{1,5}\Z")
 _NUMBERS = ("t", "width", "to_private", "to_shared", "to_unknown", "failed", "page_faults")
 _STATES = ("private_gib",)

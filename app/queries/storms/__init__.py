@@ -1,6 +1,11 @@
 """Storms of a VM, and every number of a storm or of any other interval."""
 
-from app.queries.storms._breakdown_tables import Breakdown, BreakdownRow, DifferenceRow
+from app.queries.storms._breakdown_tables import (
+    Breakdown,
+    BreakdownRow,
+    DifferenceRow,
+    common_values,
+)
 from app.queries.storms._details import (
     BreakerView,
     FailureExample,
@@ -51,6 +56,7 @@ __all__ = [
     "StormView",
     "Storms",
     "TouchedSlot",
+    "common_values",
     "fact_lines",
     "headline",
     "interval_view",

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.model.guest import UNKNOWN_VCPU, Cause, Certainty, Memslot, Outcome, To
-from app.model.stats import NO_RANGE, Difference, Dimension, SizeClass, Tally, size_name
+from app.model.stats import NO_RANGE, NO_SLOT, Difference, Dimension, SizeClass, Tally, size_name
 from app.queries.events import NO_LAYOUT, NOT_KNOWN, SIZE_NAMES, errno_name, slot_text
 from app.queries.figures import AtLeast
 from app.queries.storms._statistics import Statistic, count
@@ -114,6 +114,26 @@ def _slot_name(value: int, slots: Slots) -> str:
     slot = slots[value]
     number = "a memslot" if slot.slot < 0 else f"memslot {slot.slot}"
     return f"{number} at {slot.base_gfn << 12:#x}"
+
+
+def common_values() -> frozenset[str]:
+    """Names of values that any recording may have: they name no thread, vCPU, errno or memslot."""
+    numbers = {
+        Dimension.DIRECTION: To,
+        Dimension.OUTCOME: Outcome,
+        Dimension.ERRNO: (0,),
+        Dimension.CAUSE: [cause << 8 | certainty for cause in Cause for certainty in Certainty],
+        Dimension.SIZE: range(len(SizeClass)),
+        Dimension.VCPU: (UNKNOWN_VCPU,),
+        Dimension.THREAD: (0,),
+        Dimension.MEMSLOT: (NO_RANGE, NO_SLOT),
+    }
+    return frozenset(
+        value_name(dimension, number, slots)
+        for dimension in Dimension
+        for number in numbers[dimension]
+        for slots in (None, ())
+    )
 
 
 def filter_text(
