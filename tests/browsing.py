@@ -23,6 +23,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",
 ]
 
 
@@ -76,10 +77,6 @@ def simulate(database: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 class Complaints(list[str]):
     """What the browser complained about; a test that provokes a complaint clears it."""
-
-    def listen_to(self, page: Page) -> None:
-        page.on("console", lambda message: self.hear(message.type, message.text))
-        page.on("pageerror", lambda error: self.append(str(error)))
 
     def hear(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):

@@ -3,10 +3,9 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browsing import (
     CHROMIUM_ARGUMENTS,
@@ -18,8 +17,7 @@ from tests.browsing import (
     simulate,
     wait_until_drawn,
 )
-
-WIDE = {"width": 1440, "height": 900}
+from tests.tabs import Tabs
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 
@@ -58,37 +56,23 @@ def complaints() -> Iterator[Complaints]:
 
 
 @pytest.fixture(scope="package")
-def context(browser: Browser) -> BrowserContext:
-    """Wide and light, with a warm cache: what most tests need."""
-    return new_context(browser)
+def tabs(browser: Browser) -> Tabs:
+    return Tabs(browser)
 
 
 @pytest.fixture
-def open_page(
-    browser: Browser, context: BrowserContext, complaints: Complaints
-) -> Iterator[Callable[..., Page]]:
-    """Open an address; with options of a browser context, in a browser of its own."""
-    opened: list[Page | BrowserContext] = []
+def open_page(tabs: Tabs, complaints: Complaints) -> Iterator[Callable[..., Page]]:
+    """Open an address; with options of a browser context, among the pages that have them."""
 
     def open_address(url: str, **options: object) -> Page:
-        where = new_context(browser, **options) if options else context
-        page = where.new_page()
+        page = tabs.take(complaints, options)
         OPENED.append(page)
-        opened.append(where if options else page)
-        complaints.listen_to(page)
         page.goto(url)
         return page
 
     yield open_address
     OPENED.clear()
-    for one in opened:
-        one.close()
-
-
-def new_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: ANN401 -- Playwright's
-    context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **options})
-    context.set_default_timeout(PATIENCE_S * 1000)
-    return context
+    tabs.leave()
 
 
 @pytest.fixture
