@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typer.testing import CliRunner
 from app import cli
 from app.queries.figures import _number_text as text
 from app.settings import Settings
+from tests.commands import run
 from tests.page_text import PageText
 from tests.serving import serving
 
@@ -76,11 +75,10 @@ def answers(
     what: tuple[str, ...] = ("simulate", "boot-and-storm", "--seed", "5")
     if request.param != "simulated":
         what = ("import", str(recordings / request.param))
-    command = (sys.executable, "-m", "app.cli", *what, "--json", "--database", str(database))
-    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    made = run(*what, "--json", "--database", database)
     with serving(Settings(database_url=str(database))) as client:
         answers = Answers(database, client)
-        answers.summary = json.loads(made.stdout)
+        answers.summary = json.loads(made)
         yield answers
 
 

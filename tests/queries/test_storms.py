@@ -2,8 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +29,7 @@ from app.store.protocol import RecordingHeader
 from app.store.read import Reader
 from app.store.schema import Vm
 from app.store.write import RecordingWriter
+from tests.commands import run
 
 MILLISECOND = 1_000_000
 SCENARIOS = ("calm", "boot-and-storm", "mmio-hole", "kexec", "balloon", "implicit-only")
@@ -43,10 +42,8 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a database and a truth for each scenario."""
     folder = tmp_path_factory.mktemp("storms")
     for scenario in SCENARIOS:
-        command = [sys.executable, "-m", "app.cli", "simulate", scenario, "--seed", "11"]
-        command += ["--database", str(folder / f"{scenario}.db")]
-        command += ["--truth", str(folder / f"{scenario}.json")]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        truth, database = folder / f"{scenario}.json", folder / f"{scenario}.db"
+        run("simulate", scenario, "--seed", "11", "--truth", truth, "--database", database)
     return folder
 
 
@@ -173,9 +170,7 @@ def a_month(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     starts = (1_000_001_000, 1_000_001_000 + MONTH_NS)
     lines = [*CREATED, *(conversion_line(start, i) for start in starts for i in range(2_000))]
     (folder / "month.txt").write_text("\n".join(lines) + "\n")
-    command = [sys.executable, "-m", "app.cli", "import", str(folder / "month.txt")]
-    command += ["--database", str(folder / "month.db")]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    run("import", folder / "month.txt", "--database", folder / "month.db")
     return Reader(open_database(str(folder / "month.db")))
 
 
