@@ -25,7 +25,7 @@ def serving(settings: Settings) -> Iterator[httpx.Client]:
         while not server.started:
             time.sleep(0.01)
         try:
-            with httpx.Client(base_url=url_of(listener), timeout=30) as client:
+            with httpx.Client(base_url=url_of(listener)) as client:
                 yield client
         finally:
             server.should_exit = True
