@@ -6,7 +6,9 @@ each other. The longest units start first, so that no process ends up waiting fo
 """
 
 import os
-from pathlib import PurePosixPath
+import re
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,15 +16,11 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
+ROOT = Path(__file__).parents[1]
 MACHINE = "machine"
-WATCH_THE_MACHINE = (
-    "tests/live",
-    "tests/recipes",
-    "tests/host",
-    "tests/agent/test_collecting_host.py",
-    "tests/agent/test_systemd_unit.py",
-    "tests/ftrace/test_live_tracefs.py",
-)
+WATCHERS = ("need_kvm", "need_tracefs", "need_bpftrace", "holding_vmm")
+WATCHES = re.compile(rf"\b({'|'.join(WATCHERS)})\b|Path\(\"/sys/kernel/tracing\"\)")
+"""What a file of tests names that watch the whole machine, or are what others would watch."""
 SHARE_A_FIXTURE = ("tests/figures", "tests/report", "tests/installed")
 """Rooms whose fixtures cost more than their tests."""
 FIRST = (
@@ -35,16 +33,24 @@ FIRST = (
     "tests/api",
     "tests/cli",
 )
+WAITING = 1
+"""Processes beside those that keep each core busy: a third of its time a test waits, for a program
+that it started, for a page, for an instant."""
 MOST_WORKERS = 8
 """More would wait for the machine's unit anyway, and each holds compiled loops and a browser."""
 
 
-def unit_of(nodeid: str) -> str:
+@cache
+def unit_of_file(file: str) -> str:
     """What is handed to one process as a whole."""
-    file = nodeid.split("::")[0]
-    if any(is_in(file, place) for place in WATCH_THE_MACHINE):
+    path = ROOT / file
+    if path.is_file() and WATCHES.search(path.read_text()):
         return MACHINE
     return next((room for room in SHARE_A_FIXTURE if is_in(file, room)), file)
+
+
+def unit_of(nodeid: str) -> str:
+    return unit_of_file(nodeid.split("::")[0])
 
 
 def is_in(file: str, place: str) -> bool:
@@ -58,7 +64,7 @@ def turn_of(unit: str) -> int:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto`: as many as may run at once."""
-    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    return min(len(os.sched_getaffinity(0)) + WAITING, MOST_WORKERS)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,30 +1,32 @@
 """Tests that watch the whole machine never run beside each other."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.parallel import FIRST, MACHINE, SHARE_A_FIXTURE, WATCH_THE_MACHINE, unit_of
+from tests.parallel import FIRST, MACHINE, SHARE_A_FIXTURE, WATCHERS, unit_of
 
 ROOT = Path(__file__).parents[2]
 TESTS = sorted(path.relative_to(ROOT) for path in ROOT.glob("tests/*/test_*.py"))
-WATCHES = re.compile(
-    r"^from (collecting|holding_vmm|hosting|vmm) import|Path\(\"/sys/kernel/tracing\"\)",
-    re.MULTILINE,
-)
+OTHERS = [path for path in ROOT.glob("tests/*/*.py") if not path.name.startswith("test_")]
 
 
 def test_places_that_are_named_exist() -> None:
-    named = {*WATCH_THE_MACHINE, *SHARE_A_FIXTURE, *FIRST} - {MACHINE}
+    named = {*SHARE_A_FIXTURE, *FIRST} - {MACHINE}
     assert [place for place in named if not (ROOT / place).exists()] == []
 
 
-@pytest.mark.parametrize(
-    "file", [p for p in TESTS if WATCHES.search((ROOT / p).read_text())], ids=str
-)
-def test_what_watches_the_machine_is_one_unit(file: Path) -> None:
-    assert unit_of(f"{file}::test_one[of::several]") == MACHINE
+@pytest.mark.parametrize("name", WATCHERS)
+def test_what_watches_the_machine_is_known_by_what_it_uses(name: str) -> None:
+    assert any(f"def {name}(" in path.read_text() for path in OTHERS)
+    users = [file for file in TESTS if name in (ROOT / file).read_text()]
+    assert users
+    assert {unit_of(f"{file}::test_one[of::several]") for file in users} == {MACHINE}
+
+
+def test_most_files_are_units_of_their_own() -> None:
+    beside = [file for file in TESTS if unit_of(f"{file}::test_one") == str(file)]
+    assert len(beside) > len(TESTS) / 2
 
 
 def test_a_file_stays_whole_and_so_does_a_room_that_shares_a_fixture() -> None:
