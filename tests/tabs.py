@@ -1,7 +1,7 @@
 """Pages of a browser that one test uses after the other.
 
 A new page is a window and a process to Chromium, which costs it more than most tests do on it. So a
-test leaves its pages as it would find new ones; one that still has listeners of its own is closed.
+test leaves its pages as it would find new ones; one that has listeners or routes of it is closed.
 """
 
 from typing import Any
@@ -30,8 +30,10 @@ class Tab:
         self._listeners = self._listeners_now()
 
     def _listeners_now(self) -> dict[str, int]:
+        """Routes among them."""
         page: Any = self.page._impl_obj  # what the public page has no word for
-        return {str(name): len(page.listeners(name)) for name in page.event_names()}
+        listeners = {str(name): len(page.listeners(name)) for name in page.event_names()}
+        return listeners | {"routes": len(page._routes)}
 
     def is_left_as_new(self) -> bool:
         """Leave what it shows and forget what it was asked; no if that cannot be forgotten."""
@@ -45,7 +47,6 @@ class Tab:
 
     def _forget(self) -> None:
         page = self.page
-        page.unroute_all(behavior="ignoreErrors")
         page.evaluate(FORGET)
         page.goto(BLANK)
         page.context.clear_cookies()
