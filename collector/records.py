@@ -4,6 +4,8 @@ The decoder gathers the fields it was asked for into these rows in compiled code
 CPUs and pairing calls never touch event formats again.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -40,6 +42,26 @@ CALL = np.dtype(
     ]
 )
 CallArray = npt.NDArray[np.void]
+
+
+def _signed(row: np.dtype[Any]) -> np.dtype[Any]:
+    """The same row; its 64-bit numbers are signed, as numba would make floats of both kinds."""
+    fields = [(name, *row.fields[name]) for name in row.names or ()] if row.fields else []
+    return np.dtype(
+        {
+            "names": [name for name, *_ in fields],
+            "formats": [
+                np.dtype(("<i8", kind.shape)) if kind.base == np.dtype("<u8") else kind
+                for _, kind, *_ in fields
+            ],
+            "offsets": [offset for _, _, offset, *_ in fields],
+            "itemsize": row.itemsize,
+        }
+    )
+
+
+SIGNED_RECORD = _signed(RECORD)
+SIGNED_CALL = _signed(CALL)
 
 
 def signed32(number: int) -> int:

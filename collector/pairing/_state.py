@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from app.compiled import constant
 from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT
-from collector.records import CALL, RECORD
 
 THREAD = np.dtype(
     [
@@ -65,25 +64,6 @@ OBSERVED = np.dtype([("code", "<i8"), ("first", "<i8"), ("count", "<i8")])
 """What becomes of a record that is an event of its own: its CallCode (0: it is none), the first of
 its v that the call has, and how many."""
 
-
-def _signed(row: np.dtype[Any]) -> np.dtype[Any]:
-    """The same row; its 64-bit numbers are signed, as numba would make floats of both kinds."""
-    fields = [(name, *row.fields[name]) for name in row.names or ()] if row.fields else []
-    return np.dtype(
-        {
-            "names": [name for name, *_ in fields],
-            "formats": [
-                np.dtype(("<i8", kind.shape)) if kind.base == np.dtype("<u8") else kind
-                for _, kind, *_ in fields
-            ],
-            "offsets": [offset for _, _, offset, *_ in fields],
-            "itemsize": row.itemsize,
-        }
-    )
-
-
-SIGNED_RECORD = _signed(RECORD)
-SIGNED_CALL = _signed(CALL)
 
 Rows = npt.NDArray[np.void]
 Row = Any
@@ -150,9 +130,3 @@ DUPLICATE_NS = 50_000
 """Two exits of one call, seen by a tracepoint and by a probe on it, are no further apart."""
 
 ATTRIBUTES_UNKNOWN = -1  # all bits set
-
-# RECORD and CALL as 64-bit words, for what reads text.
-RECORD_WORDS = 10
-CALL_WORDS = 14
-CALL_RET = 6
-CALL_V = 7

@@ -11,7 +11,7 @@ from collector.pairing._calls import abandon
 from collector.pairing._loop import pair
 from collector.pairing._rows import find_thread
 from collector.pairing._state import Met, Rows, Tables
-from collector.records import CALL, RECORD, CallArray, RecordArray
+from collector.records import CALL, RECORD, SIGNED_CALL, SIGNED_RECORD, CallArray, RecordArray
 
 
 @hot_in_place
@@ -78,7 +78,7 @@ class Pairing:
 
         The records may be changed: 32-bit values in them are sign-extended.
         """
-        rows = np.ascontiguousarray(records, dtype=RECORD).view(s.SIGNED_RECORD)
+        rows = np.ascontiguousarray(records, dtype=RECORD).view(SIGNED_RECORD)
         if len(rows) and not self._last_ts:
             self._shared["last_gap_end"] = rows["ts"][0]
         held = len(self._held)
@@ -104,7 +104,7 @@ class Pairing:
 
     def _tables(self, calls: CallArray) -> s.Tables:
         """`calls` is where calls are written to."""
-        signed = calls.view(s.SIGNED_CALL)
+        signed = calls.view(SIGNED_CALL)
         return s.Tables(self._threads, self._shared, self._gaps, _OBSERVED, signed)
 
     @property

@@ -18,7 +18,15 @@ import numpy as np
 from collector.capture.live import SourceEnded
 from collector.codes import RecordCode
 from collector.records import RECORD, RecordArray
-from collector.trace.ring_buffer import EVENT_IDS, DecodePlan, gaps, gather, sub_buffer as subbuffer
+from collector.trace.ring_buffer import (
+    EVENT_IDS,
+    DecodePlan,
+    Tables,
+    empty_damage,
+    empty_rows,
+    empty_state,
+    sub_buffer as subbuffer,
+)
 
 PAGES_AT_ONCE = 64
 _LARGEST_EVENT = 256
@@ -34,8 +42,8 @@ class Scratch:
         self.page_size = page_size
         self.bytes = np.zeros(PAGES_AT_ONCE * page_size + _SLACK, np.uint8)
         self.words = self.bytes.view(np.uint32)
-        self.rows = np.empty((len(self.bytes) // _LEAST_ROW, gather.ROW_WORDS), np.int64)
-        self.damage = np.zeros((subbuffer.MAX_DAMAGE_NOTED, 3), np.int64)
+        self.rows = empty_rows(len(self.bytes) // _LEAST_ROW)
+        self.damage = empty_damage()
         self.counts = np.zeros(EVENT_IDS, np.int64)  # events of all CPUs, by id
 
 
@@ -69,18 +77,27 @@ class TracefsCpu:
         """`folder`: per_cpu/cpuN of an instance that records since `start_ns`."""
         self.bytes_read = 0
         self._cpu = cpu
-        self._plan = plan
         self._scratch = scratch
+        self._states = empty_state()
+        self._tables = Tables(
+            words=scratch.words,
+            plan_of=plan.plan_of,
+            plans=plan.plans,
+            gathers=plan.gathers,
+            state=self._states,
+            counts=scratch.counts,
+            damage=scratch.damage,
+            rows=scratch.rows,
+        )
         self._stats = folder / "stats"
         self._pipe = os.open(folder / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
-        self._told = Lost()
-        self._state = np.zeros(2 * gaps.STATE_SIZE, np.int64)
+        self._known = Lost()  # what records report so far
         # A gap before the first event begins with the recording.
-        self._state[gaps.LAST_TS], self._state[gaps.HAS_EVENTS] = start_ns, 1
+        self._states["last_ts"], self._states["has_events"] = start_ns, 1
 
     @property
     def reached(self) -> int:
-        return int(self._state[gaps.LAST_TS])
+        return int(self._states["last_ts"][0])
 
     def read(self) -> Read:
         """Ends at a sub-buffer that its writer has not filled, or at one after a gap.
@@ -133,12 +150,12 @@ class TracefsCpu:
             return False
         base = page * self._scratch.page_size // 4
         overrun = self._lost().overrun
-        count = max(0, overrun - self._told.overrun)
+        count = max(0, overrun - self._known.overrun)
         if commit & subbuffer.MISSED_STORED:
             after = base + subbuffer.HEADER_WORDS + used // 4
             count = min(count, int(self._scratch.words[after : after + 2].view(np.uint64)[0]))
-        self._told = replace(self._told, overrun=self._told.overrun + count)
-        self._state[gaps.UNCOUNTED_GAP_COUNT] = count
+        self._known = replace(self._known, overrun=self._known.overrun + count)
+        self._states["count_of_uncounted"] = count
         self._scratch.words[base + 2] = commit & ~subbuffer.MISSED_STORED
         return True
 
@@ -152,26 +169,13 @@ class TracefsCpu:
     def _decoded(self, pages: int) -> RecordArray:
         if not pages:
             return np.zeros(0, RECORD)
-        scratch, plan = self._scratch, self._plan
-        self._state[gaps.DAMAGED] = 0
-        count = subbuffer.decode_pages(
-            scratch.words,
-            pages,
-            pages,
-            scratch.page_size // 4,
-            self._cpu,
-            plan.plan_of,
-            plan.plans,
-            plan.gathers,
-            self._state,
-            scratch.counts,
-            scratch.damage,
-            scratch.rows,
-        )
-        if self._state[gaps.DAMAGED]:
-            reason = subbuffer.DAMAGE_TEXT[int(scratch.damage[0, 2])]
+        scratch, page_words = self._scratch, self._scratch.page_size // 4
+        self._states["damaged"] = 0
+        count = subbuffer.decode_pages(self._tables, self._cpu, pages, pages, page_words)
+        if self._states["damaged"][0]:
+            reason = subbuffer.DAMAGE_TEXT[int(scratch.damage["reason"][0])]
             raise SourceEnded(f"the ring buffer of CPU {self._cpu} cannot be read: {reason}")
-        return scratch.rows[:count].copy().view(RECORD).reshape(count)
+        return scratch.rows[:count].copy().view(RECORD)
 
     def unflagged_losses(self, since: int, now: int, *, is_last: bool) -> RecordArray:
         """What no flag marks, but the stats: it was lost between the times given.
@@ -179,10 +183,10 @@ class TracefsCpu:
         At the end that may be sub-buffers that were overwritten, too: no other followed them.
         """
         lost = self._lost()
-        count = lost.unflagged - self._told.unflagged
+        count = lost.unflagged - self._known.unflagged
         if is_last:
-            count += max(0, lost.overrun - self._told.overrun)
-        self._told = replace(lost, overrun=lost.overrun if is_last else self._told.overrun)
+            count += max(0, lost.overrun - self._known.overrun)
+        self._known = replace(lost, overrun=lost.overrun if is_last else self._known.overrun)
         return _gap(self._cpu, count, since, now) if count > 0 else np.zeros(0, RECORD)
 
     def close(self) -> None:

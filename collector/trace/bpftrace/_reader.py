@@ -12,7 +12,7 @@ import numpy as np
 from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.pairing import state as s
-from collector.records import CALL, CallArray
+from collector.records import CALL, SIGNED_CALL, CallArray
 from collector.trace.bpftrace._line_reader import LONGEST_LINE
 from collector.trace.bpftrace._order import UNKNOWN_COUNT, loss
 from collector.trace.bpftrace._parse import decide_directions, parse
@@ -46,7 +46,7 @@ class Directions:
 
     def decide(self, calls: CallArray) -> None:
         if (calls["code"] == CallCode.HYPERCALL).any():
-            decide_directions(calls.view(s.SIGNED_CALL), self._known)
+            decide_directions(calls.view(SIGNED_CALL), self._known)
 
 
 @dataclass(slots=True)

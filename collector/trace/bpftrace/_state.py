@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.pairing import state as s
+from collector.records import SIGNED_CALL
 from collector.trace.bpftrace._shapes import shape_table
 
 CPUS = 8192
@@ -65,5 +66,5 @@ def empty_tables(calls: int) -> Tables:
         cpus=np.zeros(CPUS, CPU),
         numbers=numbers,
         call=numbers.view(HEAD_AND_VALUES),
-        calls=np.zeros(calls, s.SIGNED_CALL),
+        calls=np.zeros(calls, SIGNED_CALL),
     )

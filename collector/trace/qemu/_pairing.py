@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.pairing import state as s
-from collector.records import CALL, CallArray, RecordArray
+from collector.records import CALL, SIGNED_RECORD, CallArray, RecordArray
 from collector.trace.qemu._loop import pair
 from collector.trace.qemu._requests import give_up_before
 from collector.trace.qemu._set_up import end_set_up
@@ -36,7 +36,7 @@ class QemuPairing:
 
     def add(self, records: RecordArray) -> CallArray:
         """Take the next rows; returns the calls whose order is settled."""
-        rows = records.view(s.SIGNED_RECORD)
+        rows = records.view(SIGNED_RECORD)
         at = 0
         while at < len(rows):
             at = pair(self._tables, rows, at)

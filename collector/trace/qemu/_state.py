@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.pairing import state as s
+from collector.records import SIGNED_CALL
 
 REQUEST = np.dtype(
     [
@@ -84,6 +85,6 @@ def empty_tables(calls: int) -> Tables:
         slots=np.zeros(MOST_SLOTS, SLOT),
         vcpus=np.zeros(VCPUS, VCPU),
         shared=np.zeros(1, SHARED),
-        calls=np.zeros(calls, s.SIGNED_CALL),
+        calls=np.zeros(calls, SIGNED_CALL),
         seqs=np.zeros(calls, np.int64),
     )

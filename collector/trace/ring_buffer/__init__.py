@@ -2,8 +2,8 @@
 the events' `format` files; what each CPU lost, and where.
 """
 
-from collector.trace.ring_buffer import _gaps as gaps, _gather as gather, _sub_buffer as sub_buffer
-from collector.trace.ring_buffer._cpu_stream import Chunk, CpuStream, Problem
+from collector.trace.ring_buffer import _sub_buffer as sub_buffer
+from collector.trace.ring_buffer._cpu_stream import Chunk, CpuStream, PageSizes, Problem
 from collector.trace.ring_buffer._event_formats import (
     ENTRY_ADDRESS,
     EVENT_PROBES,
@@ -22,10 +22,10 @@ from collector.trace.ring_buffer._formats import (
     parse_event_format,
     parse_header_page,
 )
-from collector.trace.ring_buffer._gather import ROW_WORDS
 from collector.trace.ring_buffer._merge import UnplacedLoss, merge
 from collector.trace.ring_buffer._plan import DecodePlan, EventPlan, Value, decode_plan
 from collector.trace.ring_buffer._sub_buffer import COMMIT_MASK, HEADER
+from collector.trace.ring_buffer._tables import Tables, empty_damage, empty_rows, empty_state
 
 __all__ = [
     "COMMIT_MASK",
@@ -34,24 +34,26 @@ __all__ = [
     "EVENT_PROBES",
     "HEADER",
     "KPROBES",
-    "ROW_WORDS",
     "USER_PROBES",
     "Chunk",
     "CpuStream",
     "DecodePlan",
     "EventFormat",
     "EventPlan",
+    "PageSizes",
     "Problem",
     "Recognised",
     "ReturnProbe",
     "Shapes",
     "SubBufferFormat",
+    "Tables",
     "UnplacedLoss",
     "Value",
     "canonical",
     "decode_plan",
-    "gaps",
-    "gather",
+    "empty_damage",
+    "empty_rows",
+    "empty_state",
     "merge",
     "parse_event_format",
     "parse_header_page",

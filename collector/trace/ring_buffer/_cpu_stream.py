@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from collector.trace.ring_buffer import _gaps as gaps, _sub_buffer as subbuffer
 from collector.trace.ring_buffer._plan import DecodePlan
+from collector.trace.ring_buffer._sub_buffer import DAMAGE_TEXT, decode_pages
+from collector.trace.ring_buffer._tables import Rows, Tables, empty_damage, empty_state
 
 _LOOK_AHEAD = 2  # pages held back: their times show which of two pages that disagree is damaged
 _SLACK = 16  # bytes after the last page, so that compiled code may read whole words
@@ -37,15 +38,22 @@ class Chunk:
     damage: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PageSizes:
+    """Bytes of a sub-buffer, and of those that are decoded at once."""
+
+    page: int
+    batch: int
+
+
 class CpuStream:
-    """Decodes one CPU's chunks. `scratch` is where rows are made; all streams may share it."""
+    """Decodes one CPU's chunks; `counts` adds up the events met, by id."""
 
     def __init__(
         self,
         cpu: int,
         chunks: Iterator[Chunk],
-        page_size: int,
-        batch_bytes: int,
+        sizes: PageSizes,
         plan: DecodePlan,
         counts: npt.NDArray[np.int64],
         uncounted_gap_count: int = 0,
@@ -54,8 +62,8 @@ class CpuStream:
         self.problems: list[Problem] = []
         self.is_over = False
         self._chunks = chunks
-        self._page_size = page_size
-        self._capacity = max(batch_bytes, (_LOOK_AHEAD + 2) * page_size)
+        self._page_size = sizes.page
+        self._capacity = max(sizes.batch, (_LOOK_AHEAD + 2) * sizes.page)
         self._bytes = np.zeros(self._capacity + _SLACK, np.uint8)
         self._filled = 0
         self._is_last = False  # no more chunks
@@ -64,44 +72,49 @@ class CpuStream:
         self._marks: list[tuple[int, int]] = []  # (place in _bytes, offset in the file)
         self._plan = plan
         self._counts = counts
-        self._damage = np.zeros((subbuffer.MAX_DAMAGE_NOTED, 3), np.int64)
-        self._state = np.zeros(2 * gaps.STATE_SIZE, np.int64)
-        self._state[gaps.UNCOUNTED_GAP_COUNT] = uncounted_gap_count
+        self._damage = empty_damage()
+        self._states = empty_state()
+        self._state["count_of_uncounted"] = uncounted_gap_count
+
+    @property
+    def _state(self) -> np.void:
+        """As it is now."""
+        return self._states[0]  # type: ignore[no-any-return]
 
     @property
     def reached(self) -> int:
         """Time of the last event decoded: no later row of this CPU lies before."""
-        return int(self._state[gaps.LAST_TS])
+        return int(self._state["last_ts"])
 
     @property
     def first(self) -> int:
         """Time of the first event, if there is one yet."""
-        return int(self._state[gaps.FIRST_TS])
+        return int(self._state["first_ts"])
 
     @property
     def has_events(self) -> bool:
-        return bool(self._state[gaps.HAS_EVENTS])
+        return bool(self._state["has_events"])
 
     @property
     def has_open_gap(self) -> bool:
         """Is something missing after the last event?"""
-        return bool(self._state[gaps.GAP_PENDING])
+        return bool(self._state["gap_is_open"])
 
     @property
     def counted_losses(self) -> int:
-        return int(self._state[gaps.LOST])
+        return int(self._state["lost"])
 
     @property
     def uncounted_gaps(self) -> int:
-        return int(self._state[gaps.UNCOUNTED_GAPS])
+        return int(self._state["uncounted_gaps"])
 
     @property
     def most_rows(self) -> int:
         """Rows that `next_batch` may need."""
         return self._capacity // _LEAST_ROW
 
-    def next_batch(self, rows: npt.NDArray[np.int64]) -> int:
-        """Read and decode about one batch of bytes into `rows` (int64[most_rows, 10]).
+    def next_batch(self, rows: Rows) -> int:
+        """Read and decode about one batch of bytes into `rows` (SIGNED_RECORD[most_rows]).
 
         Returns how many rows; that may be 0 before `is_over` is set.
         """
@@ -145,31 +158,29 @@ class CpuStream:
         self._marks.append((self._filled, chunk.offset))
         self._filled = end
 
-    def _decode(self, pages: int, known_pages: int, rows: npt.NDArray[np.int64]) -> int:
-        self._state[gaps.DAMAGED] = 0
-        count = subbuffer.decode_pages(
-            self._bytes.view(np.uint32),
-            pages,
-            known_pages,
-            self._page_size // 4,
-            self.cpu,
-            self._plan.plan_of,
-            self._plan.plans,
-            self._plan.gathers,
-            self._state,
-            self._counts,
-            self._damage,
-            rows,
+    def _decode(self, pages: int, known_pages: int, rows: Rows) -> int:
+        self._state["damaged"] = 0
+        plan = self._plan
+        tables = Tables(
+            words=self._bytes.view(np.uint32),
+            plan_of=plan.plan_of,
+            plans=plan.plans,
+            gathers=plan.gathers,
+            state=self._states,
+            counts=self._counts,
+            damage=self._damage,
+            rows=rows,
         )
+        count = decode_pages(tables, self.cpu, pages, known_pages, self._page_size // 4)
         self._note_damaged_pages()
         self._drop(pages * self._page_size)
         return int(count)
 
     def _note_damaged_pages(self) -> None:
-        damaged = int(self._state[gaps.DAMAGED])
+        damaged = int(self._state["damaged"])
         for page, place, reason in self._damage[:damaged].tolist():
             offset = self._offset_of(page * self._page_size + place)
-            self.problems.append(Problem(offset, self.cpu, subbuffer.DAMAGE_TEXT[reason]))
+            self.problems.append(Problem(offset, self.cpu, DAMAGE_TEXT[reason]))
         if damaged > len(self._damage):
             more = damaged - len(self._damage)
             last = self.problems[-1].offset
@@ -182,8 +193,8 @@ class CpuStream:
 
     def _note(self, offset: int, reason: str) -> None:
         self.problems.append(Problem(offset, self.cpu, reason))
-        self._state[gaps.GAP_PENDING] = 1
-        self._state[gaps.GAP_UNKNOWN] = 1
+        self._state["gap_is_open"] = 1
+        self._state["gap_is_uncounted"] = 1
 
     def _drop(self, length: int) -> None:
         """Forget the first `length` bytes."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from app.compiled import hot_in_place, hot_part
 from collector.codes import RecordCode
-from collector.records import RECORD, RecordArray
+from collector.records import RECORD, SIGNED_RECORD, RecordArray
 from collector.trace.ring_buffer._cpu_stream import CpuStream
-from collector.trace.ring_buffer._gather import ROW_WORDS
+from collector.trace.ring_buffer._tables import Ints, Rows, empty_rows
 
 BATCH_ROWS = 1 << 15
 
@@ -50,111 +51,106 @@ def merge(
         yield closing
 
 
+class LaneTables(NamedTuple):
+    """What merging works on. From `heads` to `tails`, the rows of a lane are still to be merged."""
+
+    rows: Rows  # [lanes, most rows] SIGNED_RECORD
+    heads: Ints  # [lanes]
+    tails: Ints  # [lanes]
+    is_over: npt.NDArray[np.uint8]  # [lanes]
+    heap: Ints  # [lanes + 1], lanes by the time of their heads
+
+
 class _Lanes:
-    """One lane of rows for each stream; `heads` and `tails` bound what is still to be merged."""
+    """One lane of rows for each stream."""
 
     def __init__(self, streams: Sequence[CpuStream]) -> None:
         self.streams = streams
         capacity = max((stream.most_rows for stream in streams), default=0) + 1
-        self.rows = np.empty((len(streams), capacity, ROW_WORDS), np.int64)
-        self.heads = np.zeros(len(streams), np.int64)
-        self.tails = np.zeros(len(streams), np.int64)
-        self._is_over = np.zeros(len(streams), np.uint8)
-        self._heap = np.zeros(len(streams) + 1, np.int64)
+        self.tables = LaneTables(
+            rows=np.empty((len(streams), capacity), SIGNED_RECORD),
+            heads=np.zeros(len(streams), np.int64),
+            tails=np.zeros(len(streams), np.int64),
+            is_over=np.zeros(len(streams), np.uint8),
+            heap=np.zeros(len(streams) + 1, np.int64),
+        )
 
     def refill(self, lane: int) -> None:
         """Decode on until an empty lane has a row, or its stream is over."""
-        stream, count = self.streams[lane], 0
+        stream, tables, count = self.streams[lane], self.tables, 0
         while count == 0 and not stream.is_over:
-            count = stream.next_batch(self.rows[lane])
-        if stream.is_over and not self._is_over[lane]:
-            self._is_over[lane] = 1
+            count = stream.next_batch(tables.rows[lane])
+        if stream.is_over and not tables.is_over[lane]:
+            tables.is_over[lane] = 1
             if stream.has_open_gap and stream.has_events:
                 end = loss_row(stream.reached, RecordCode.LOSS_BEGIN, stream.cpu, 0, 0)
-                self.rows[lane, count] = end.view(np.int64)
+                tables.rows[lane, count] = end.view(SIGNED_RECORD)[0]
                 count += 1
-        self.heads[lane], self.tails[lane] = 0, count
+        tables.heads[lane], tables.tails[lane] = 0, count
 
     def batches(self) -> Iterator[RecordArray]:
-        batch, count = np.empty((BATCH_ROWS, ROW_WORDS), np.int64), 0
+        batch, count = empty_rows(BATCH_ROWS), 0
         lane = _BATCH_FULL
         while lane != _ALL_DONE:
-            count, lane = merge_rows(
-                self.rows, self.heads, self.tails, self._is_over, self._heap, batch, count
-            )
+            count, lane = merge_rows(self.tables, batch, count)
             if lane >= 0:
                 self.refill(lane)
             elif count:
-                yield batch[:count].view(RECORD).reshape(-1)
-                batch, count = np.empty((BATCH_ROWS, ROW_WORDS), np.int64), 0
+                yield batch[:count].view(RECORD)
+                batch, count = empty_rows(BATCH_ROWS), 0
 
 
 @hot_in_place
-def merge_rows(
-    rows: npt.NDArray[np.int64],
-    heads: npt.NDArray[np.int64],
-    tails: npt.NDArray[np.int64],
-    is_over: npt.NDArray[np.uint8],
-    heap: npt.NDArray[np.int64],
-    batch: npt.NDArray[np.int64],
-    count: int,
-) -> tuple[int, int]:
+def merge_rows(lanes: LaneTables, batch: Rows, count: int) -> tuple[int, int]:
     """Move the earliest rows of all lanes into `batch` from `count` on.
 
     Returns (rows in the batch, the lane that ran dry, or _BATCH_FULL, or _ALL_DONE).
     """
     size = 0
-    for lane in range(len(heads)):
-        if heads[lane] < tails[lane]:
-            heap[size] = lane
+    for lane in range(len(lanes.heads)):
+        if lanes.heads[lane] < lanes.tails[lane]:
+            lanes.heap[size] = lane
             size += 1
-        elif is_over[lane] == 0:
+        elif lanes.is_over[lane] == 0:
             return count, lane
     for at in range(size // 2 - 1, -1, -1):
-        _sift_down(rows, heads, heap, size, at)
+        _sift_down(lanes, size, at)
     while size > 0:
-        lane = heap[0]
-        head = heads[lane]
+        lane = lanes.heap[0]
+        head = lanes.heads[lane]
         if count == len(batch):
             return count, _BATCH_FULL
-        for word in range(ROW_WORDS):
-            batch[count, word] = rows[lane, head, word]
+        batch[count] = lanes.rows[lane, head]
         count += 1
-        heads[lane] = head + 1
-        if head + 1 == tails[lane]:
-            if is_over[lane] == 0:
+        lanes.heads[lane] = head + 1
+        if head + 1 == lanes.tails[lane]:
+            if lanes.is_over[lane] == 0:
                 return count, lane
             size -= 1
-            heap[0] = heap[size]
-        _sift_down(rows, heads, heap, size, 0)
+            lanes.heap[0] = lanes.heap[size]
+        _sift_down(lanes, size, 0)
     return count, _ALL_DONE
 
 
 @hot_part
-def _sift_down(
-    rows: npt.NDArray[np.int64],
-    heads: npt.NDArray[np.int64],
-    heap: npt.NDArray[np.int64],
-    size: int,
-    at: int,
-) -> None:
+def _sift_down(lanes: LaneTables, size: int, at: int) -> None:
     """Let the lane at `at` sink until no lane below it in the heap is earlier."""
+    heap = lanes.heap
     while 2 * at + 1 < size:
         child = 2 * at + 1
-        if child + 1 < size and _is_before(rows, heads, heap[child + 1], heap[child]):
+        if child + 1 < size and _is_before(lanes, heap[child + 1], heap[child]):
             child += 1
-        if not _is_before(rows, heads, heap[child], heap[at]):
+        if not _is_before(lanes, heap[child], heap[at]):
             return
         heap[at], heap[child] = heap[child], heap[at]
         at = child
 
 
 @hot_part
-def _is_before(
-    rows: npt.NDArray[np.int64], heads: npt.NDArray[np.int64], lane: int, other: int
-) -> bool:
-    ts, other_ts = rows[lane, heads[lane], 0], rows[other, heads[other], 0]
-    return ts < other_ts or (ts == other_ts and lane < other)
+def _is_before(lanes: LaneTables, lane: int, other: int) -> bool:
+    ts = lanes.rows[lane, lanes.heads[lane]].ts
+    other_ts = lanes.rows[other, lanes.heads[other]].ts
+    return bool(ts < other_ts or (ts == other_ts and lane < other))
 
 
 def _opening_losses(lanes: _Lanes, start_ts: int, unplaced: Sequence[UnplacedLoss]) -> RecordArray:
@@ -163,12 +159,12 @@ def _opening_losses(lanes: _Lanes, start_ts: int, unplaced: Sequence[UnplacedLos
     for lane, stream in enumerate(lanes.streams):
         if not stream.has_events and stream.has_open_gap:
             losses.append(loss_row(start_ts, RecordCode.LOSS_BEGIN, stream.cpu, 0, 0))
-        elif lanes.tails[lane]:
-            first = lanes.rows[lane, 0].view(RECORD)
-            if first["code"][0] == RecordCode.LOSS_END:
-                count, ts = int(first["v"][0, 0]), int(first["ts"][0])
+        elif lanes.tables.tails[lane]:
+            first = lanes.tables.rows[lane, 0]
+            if first["code"] == RecordCode.LOSS_END:
+                count, ts = int(first["v"][0]), int(first["ts"])
                 losses.append(loss_row(start_ts, RecordCode.LOSS_BEGIN, stream.cpu, count, ts))
-                first["v"][0, 1] = start_ts
+                first["v"][1] = start_ts
     return np.concatenate([np.empty(0, RECORD), *losses])
 
 

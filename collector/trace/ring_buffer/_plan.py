@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.trace.ring_buffer._formats import EVENT_IDS, EventFormat, Field
-from collector.trace.ring_buffer._gather import CONSTANT, SIGNED, UNSIGNED, WHOLE
+from collector.trace.ring_buffer._tables import GATHER, PLAN, How
 
 _COMMON_PID = "common_pid"
 _WORD = 4
@@ -24,15 +24,15 @@ class Value:
     constant: int = 0
     shift: int = 0  # bits to the left
 
-    def gather(self) -> tuple[int, int, int, int, int, int]:
+    def gather(self) -> tuple[int, ...]:
         """Its row in DecodePlan.gathers."""
         if self.field is None:
-            return self.index, CONSTANT, self.constant, 0, 0, self.shift
+            return self.index, How.CONSTANT, self.constant, 0, 0, 0, self.shift
         word, skip = divmod(self.field.offset, _WORD)
+        how = How.SIGNED if self.field.is_signed else How.UNSIGNED
         if self.field.size == 8 and skip == 0:
-            return self.index, WHOLE, word, 0, 0, self.shift
-        kind = SIGNED if self.field.is_signed else UNSIGNED
-        return self.index, kind, word, 8 * skip, 64 - 8 * self.field.size, self.shift
+            how = How.WHOLE
+        return self.index, how, 0, word, 8 * skip, 64 - 8 * self.field.size, self.shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +60,22 @@ class EventPlan:
 
 @dataclass(frozen=True, slots=True)
 class DecodePlan:
-    """EventPlans as the arrays that `decode_pages` takes.
+    """EventPlans as the tables that `decode_pages` takes.
 
-    plan_of: int32[65536], index of the plan by event id, -1: only count.
-    plans: int64[n, 6]: code, flags, word of common_pid, least length, first and end gather.
-    gathers: int64[m, 6]: index in v, how, word (or the constant), bits to skip in it, bits that
-    the field leaves of 64, shift to the left.
+    plan_of: int32[65536], index of the plan by event id, -1: only count. plans: PLAN, gathers:
+    GATHER, a row for each value of each plan.
     """
 
     plan_of: npt.NDArray[np.int32]
-    plans: npt.NDArray[np.int64]
-    gathers: npt.NDArray[np.int64]
+    plans: npt.NDArray[np.void]
+    gathers: npt.NDArray[np.void]
     events: tuple[EventPlan, ...] = field(default=())
 
 
 def decode_plan(event_plans: Iterable[EventPlan]) -> DecodePlan:
     events = tuple(event_plans)
     plan_of = np.full(EVENT_IDS, -1, np.int32)
-    plans = np.zeros((len(events) + 1, 6), np.int64)
+    plans = np.zeros(len(events) + 1, PLAN)
     gathers = [Value(0).gather()]  # never of no rows at all
     for i, plan in enumerate(events):
         first = len(gathers)
@@ -91,4 +89,4 @@ def decode_plan(event_plans: Iterable[EventPlan]) -> DecodePlan:
             first,
             len(gathers),
         )
-    return DecodePlan(plan_of, plans, np.array(gathers, np.int64), events)
+    return DecodePlan(plan_of, plans, np.array(gathers, GATHER), events)

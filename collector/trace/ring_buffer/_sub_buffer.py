@@ -4,24 +4,10 @@ Layout of a page: Linux kernel/trace/ring_buffer.c, struct buffer_data_page and
 include/linux/ring_buffer.h, enum ring_buffer_type. All numbers are little-endian, longs 64 bit.
 """
 
-import numpy as np
-import numpy.typing as npt
-
 from app.compiled import hot_in_place, hot_part
-from collector.trace.ring_buffer._gaps import (
-    DAMAGED,
-    FIRST_TS,
-    GAP_PENDING,
-    HAS_EVENTS,
-    LAST_TS,
-    LOST,
-    STATE_SIZE,
-    UNCOUNTED_GAP_COUNT,
-    UNCOUNTED_GAPS,
-    end_gap,
-    open_gap,
-)
-from collector.trace.ring_buffer._gather import Ints, Words, gather_rows, u64, word_at
+from collector.trace.ring_buffer._gaps import end_gap, open_gap
+from collector.trace.ring_buffer._gather import gather_rows, u64, word_at
+from collector.trace.ring_buffer._tables import Tables, Words
 
 HEADER = 16  # bytes before a page's data: u64 time stamp, u64 commit
 HEADER_WORDS = HEADER // 4
@@ -36,8 +22,6 @@ TIME_EXTEND = 30
 TIME_STAMP = 31
 TIME_SHIFT = 27  # bits of a time delta in the event's word
 STAMP_MASK = (1 << 59) - 1  # an absolute stamp has 59 bits
-
-MAX_DAMAGE_NOTED = 64  # damaged pages described each; the others are only counted
 
 # Why a page could not be read to its end.
 BAD_HEADER = 1
@@ -56,67 +40,41 @@ DAMAGE_TEXT = {
 
 
 @hot_in_place
-def decode_pages(
-    words: Words,
-    pages: int,
-    known_pages: int,
-    page_words: int,
-    cpu: int,
-    plan_of: npt.NDArray[np.int32],
-    plans: Ints,
-    gathers: Ints,
-    state: Ints,
-    counts: Ints,
-    damage: Ints,
-    rows: Ints,
-) -> int:
-    """Decode `pages` pages of one CPU into `rows` (RECORD as 10 words); returns how many rows.
+def decode_pages(tables: Tables, cpu: int, pages: int, known_pages: int, page_words: int) -> int:
+    """Decode `pages` pages of one CPU into `tables.rows`; returns how many rows.
 
-    `known_pages` >= `pages` pages are in `words`: the times of those beyond show which of two
-    pages that disagree is the damaged one. `words` is at least two words longer than its pages.
-    `plans`, `gathers`, `plan_of`: see collector.trace.ring_buffer. `counts`: events seen, by id.
+    `known_pages` >= `pages` pages are in `tables.words`: the times of those beyond show which of
+    two pages that disagree is the damaged one.
     """
     n = 0
+    words, state = tables.words, tables.state
     for page in range(pages):
         base = page * page_words
-        reason = _header_damage(words, page, known_pages, page_words, state)
+        reason = _header_damage(tables, page, known_pages, page_words)
         place = base
         if reason == 0:
-            for i in range(STATE_SIZE):
-                state[STATE_SIZE + i] = state[i]
-            _note_missed(words, base, page_words, state)
-            n_after, place, ts, reason = _decode_page(
-                words, base, cpu, plan_of, plans, state, counts, rows, n
-            )
+            state[1] = state[0]
+            _note_missed(tables, base, page_words)
+            n_after, place, ts, reason = _decode_page(tables, base, cpu, n)
             if reason == 0 and _runs_into_next(words, page, known_pages, page_words, ts):
-                for i in range(STATE_SIZE):
-                    state[i] = state[STATE_SIZE + i]
+                state[0] = state[1]
                 reason = TIME_ORDER
             else:
-                gather_rows(words, cpu, plans, gathers, rows, n, n_after)
+                gather_rows(tables, cpu, n, n_after)
                 n = n_after
         if reason != 0:
-            _note_damage(damage, state, page, (place - base) * 4, reason)
+            _note_damage(tables, page, (place - base) * 4, reason)
     return n
 
 
 @hot_part
-def _decode_page(
-    words: Words,
-    base: int,
-    cpu: int,
-    plan_of: npt.NDArray[np.int32],
-    plans: Ints,
-    state: Ints,
-    counts: Ints,
-    rows: Ints,
-    n: int,
-) -> tuple[int, int, int, int]:
+def _decode_page(tables: Tables, base: int, cpu: int, n: int) -> tuple[int, int, int, int]:
     """Walk through one page; returns (rows so far, place and time reached, damage or 0).
 
-    A wanted event's row holds its time, -1 - plan and the place of its data; `_gather_rows`
-    completes it.
+    A wanted event's row has its time, no code yet, the place of its data and its plan;
+    `gather_rows` completes it.
     """
+    words, state = tables.words, tables.state[0]
     ts = u64(words, base)
     at = base + HEADER_WORDS
     end = at + ((word_at(words, base + 2) & COMMIT_MASK) >> 2)
@@ -128,20 +86,20 @@ def _decode_page(
         if body == 0:
             continue
         event = word_at(words, body) & 0xFFFF
-        plan = plan_of[event]
-        if plan >= 0 and length * 4 < plans[plan, 3]:
+        plan = tables.plan_of[event]
+        if plan >= 0 and length * 4 < tables.plans[plan].least_length:
             return n, place, ts, SHORT_EVENT
-        if state[GAP_PENDING] != 0:
-            n = end_gap(rows, n, ts, cpu, state)
-        if state[HAS_EVENTS] == 0:
-            state[FIRST_TS] = ts
-        state[LAST_TS] = ts
-        state[HAS_EVENTS] = 1
-        counts[event] += 1
+        if state.gap_is_open != 0:
+            n = end_gap(tables, n, ts, cpu)
+        if state.has_events == 0:
+            state.first_ts = ts
+        state.last_ts = ts
+        state.has_events = 1
+        tables.counts[event] += 1
         if plan >= 0:
-            rows[n, 0] = ts
-            rows[n, 1] = -1 - plan
-            rows[n, 2] = body
+            row = tables.rows[n]
+            row.ts, row.code = ts, 0
+            row.v[0], row.v[1] = body, plan
             n += 1
     return n, at, ts, 0
 
@@ -190,13 +148,8 @@ def _absolute(stamp: int, ts: int) -> int:
 
 
 @hot_part
-def _header_damage(
-    words: Words,
-    page: int,
-    known_pages: int,
-    page_words: int,
-    state: Ints,
-) -> int:
+def _header_damage(tables: Tables, page: int, known_pages: int, page_words: int) -> int:
+    words = tables.words
     base = page * page_words
     flags = word_at(words, base + 2)
     used: int = flags & COMMIT_MASK
@@ -208,7 +161,7 @@ def _header_damage(
     if used == 0:
         return 0
     ts = u64(words, base)
-    if ts < state[LAST_TS]:
+    if ts < tables.state[0].last_ts:
         return TIME_ORDER
     if not _overtakes_next(words, page, known_pages, page_words, ts):
         return 0
@@ -235,9 +188,10 @@ def _runs_into_next(words: Words, page: int, known_pages: int, page_words: int, 
 
 
 @hot_in_place
-def _note_missed(words: Words, base: int, page_words: int, state: Ints) -> None:
+def _note_missed(tables: Tables, base: int, page_words: int) -> None:
     """Open a gap if the page has the mark of events lost before it; the count lies after its data
     where the kernel found room for it (ring_buffer_read_page)."""
+    words, state = tables.words, tables.state[0]
     flags = word_at(words, base + 2)
     if flags & MISSED_EVENTS == 0:
         return
@@ -246,26 +200,19 @@ def _note_missed(words: Words, base: int, page_words: int, state: Ints) -> None:
     if flags & MISSED_STORED != 0 and after + 2 <= page_words:
         count = u64(words, base + after)
     if count > 0:
-        state[LOST] += count
+        state.lost += count
     else:
-        count = state[UNCOUNTED_GAP_COUNT]
-        state[UNCOUNTED_GAPS] += 1
+        count = state.count_of_uncounted
+        state.uncounted_gaps += 1
     open_gap(state, count)
 
 
 @hot_in_place
-def _note_damage(
-    damage: Ints,
-    state: Ints,
-    page: int,
-    place: int,
-    reason: int,
-) -> None:
+def _note_damage(tables: Tables, page: int, place: int, reason: int) -> None:
     """Note where a page was given up; what it still held is a gap of unknown size."""
-    noted = state[DAMAGED]
-    if noted < len(damage):
-        damage[noted, 0] = page
-        damage[noted, 1] = place
-        damage[noted, 2] = reason
-    state[DAMAGED] += 1
+    state = tables.state[0]
+    if state.damaged < len(tables.damage):
+        damage = tables.damage[state.damaged]
+        damage.page, damage.place, damage.reason = page, place, reason
+    state.damaged += 1
     open_gap(state, 0)

@@ -13,13 +13,14 @@ from collector.trace.ring_buffer import (
     COMMIT_MASK,
     EVENT_IDS,
     HEADER,
-    ROW_WORDS,
     Chunk,
     CpuStream,
     DecodePlan,
+    PageSizes,
     SubBufferFormat,
     UnplacedLoss,
     decode_plan,
+    empty_rows,
 )
 from collector.trace.tracedat._blocks import BlockReader
 from collector.trace.tracedat._border import LARGEST_PAGE, SMALLEST_PAGE
@@ -211,7 +212,9 @@ class Lanes:
         gap_count: int,
     ) -> CpuStream:
         chunks = read_chunks(self._blocks, lane.cpu)
-        return CpuStream(lane.cpu.cpu, chunks, lane.page_size, batch, plan, counts, gap_count)
+        return CpuStream(
+            lane.cpu.cpu, chunks, PageSizes(lane.page_size, batch), plan, counts, gap_count
+        )
 
     def _page_size(self, cpu: CpuData, declared: int, layout: SubBufferFormat) -> int:
         """The size of this CPU's sub-buffers.
@@ -231,7 +234,7 @@ class Lanes:
 
 def _run(stream: CpuStream) -> Iterator[None]:
     """Decode a stream for what it counts; pauses after each batch."""
-    rows = np.empty((stream.most_rows, ROW_WORDS), np.int64)
+    rows = empty_rows(stream.most_rows)
     while not stream.is_over:
         stream.next_batch(rows)
         yield
