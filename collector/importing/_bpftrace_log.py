@@ -33,19 +33,16 @@ MOST_HELD = 16
 """And so many while a CPU has not reported everything."""
 _HEAD_LINES = 64
 
-_UNSEEN_BY_CONV = frozenset(
+_SEEN_BY_CONV = frozenset(
     {
-        Capability.CAUSES,
-        Capability.HYPERCALLS,
-        Capability.PAGE_FAULTS,
-        Capability.UNMAPS,
-        Capability.FD_LIFETIMES,
-        Capability.REQUESTED_RANGES,
-        Capability.VCPU_THREADS,
-        Capability.IN_PLACE_CONVERSIONS,
-        Capability.REGION_REGISTRATIONS,
-        Capability.BACKING,
-        Capability.PHASE_MARKS,
+        Capability.CONVERSIONS,
+        Capability.CONVERSION_RANGES,
+        Capability.CONVERSION_RESULTS,
+        Capability.MEMSLOTS,
+        Capability.VM_CREATION,
+        Capability.PROCESS_IDENTITY,
+        Capability.GUEST_MEMFDS,
+        Capability.FALLOCATE,
     }
 )
 
@@ -98,7 +95,7 @@ class BpftraceLog:
     def sees(self) -> dict[str, bool]:
         """What the log's head names as watched; conv.bt watches system calls and nothing else."""
         if self._overview is None:
-            return {c.value: c not in _UNSEEN_BY_CONV for c in Capability}
+            return {c.value: c in _SEEN_BY_CONV for c in Capability}
         return {c.value: c.value in self._overview.watches for c in Capability}
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:

@@ -183,8 +183,9 @@ class Letter:
 class Call:
     """What a record becomes: a call, and the kind of event that it is stored as.
 
-    `address`, `size` and `aux` are indices in its v. `copies`, of an observation: which of the
-    record's v the call has, the first and how many; () where it takes a function of assemble.
+    `address`, `size` and `aux` are indices in its v. `copies`, of an observation: the indices, in
+    the record's v, of v[0], v[1], ... of the call; () where it takes a function of pairing. `vcpu`:
+    the index, in the record's v, of the vCPU that the thread runs.
     """
 
     code: CallCode
@@ -196,7 +197,8 @@ class Call:
     range: Range = Range.NOT_HERE
     vm_by: VmBy = VmBy.NONE
     is_flood: bool = True  # followed by the thousand, not one by one
-    copies: tuple[int, int] | tuple[()] = ()
+    copies: tuple[int, ...] = ()
+    vcpu: int = NOT_THERE
     letters: tuple[Letter, ...] = ()
 
 

@@ -47,7 +47,7 @@ def _page_cache_call(code: CallCode, kind: Kind, letter: str, event: str) -> Cal
         code,
         kind,
         aux=1,
-        copies=(1, 4),
+        copies=(1, 2, 3, 4),
         letters=(Letter(letter, event, CALL, 4, fields=fields),),
     )
 
@@ -72,7 +72,7 @@ NEW_TASK = KernelEvent(
     parts=parts("pid", "clone_flags"),
     lines=(Line("pid=# comm=~ clone_flags=%"),),
     recorded=Recorded.ALWAYS,
-    calls=(Call(CallCode.NEW_TASK, is_flood=False, copies=(0, 2)),),
+    calls=(Call(CallCode.NEW_TASK, is_flood=False, copies=(0, 1)),),
     gives=frozenset({Can.PROCESS_IDENTITY}),
     without="threads are matched to processes by /proc, which may come too late",
 )
@@ -86,7 +86,7 @@ PROCESS_EXEC = KernelEvent(
         Call(
             CallCode.PROCESS_EXEC,
             is_flood=False,
-            copies=(0, 2),
+            copies=(0, 1),
             letters=(Letter("N", "sched_process_exec", CALL, 2, fields=("pid", "old_pid")),),
         ),
     ),
@@ -109,7 +109,7 @@ PROCESS_EXIT = KernelEvent(
         Call(
             CallCode.PROCESS_EXIT,
             is_flood=False,
-            copies=(0, 2),
+            copies=(0, 1),
             letters=(Letter("O", "sched_process_exit", CALL, 2),),
         ),
     ),

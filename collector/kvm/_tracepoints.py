@@ -125,6 +125,8 @@ PAGE_FAULT = KernelEvent(
             aux=1,
             range=Range.ALWAYS,
             vm_by=VmBy.VCPU,
+            copies=(2, 3),
+            vcpu=0,
             letters=(
                 Letter(
                     "G",
@@ -151,7 +153,7 @@ UNMAP_HVA_RANGE = KernelEvent(
             CallCode.UNMAP,
             Kind.UNMAP,
             aux=0,
-            copies=(0, 2),
+            copies=(0, 1),
             letters=(Letter("J", "kvm_unmap_hva_range", CALL, 2, fields=("start", "end")),),
         ),
     ),
@@ -172,6 +174,8 @@ RMP_FAULT = KernelEvent(
             aux=1,
             range=Range.ALWAYS,
             vm_by=VmBy.VCPU,
+            copies=(1, 3, 4),
+            vcpu=0,
             letters=(
                 Letter(
                     "I",

@@ -18,19 +18,9 @@ from typing import Final
 
 from app.model.guest import Capability
 from collector.codes import CallCode, RecordCode
+from collector.kvm import _probes, _system_calls, _tasks, _tracepoints
 from collector.kvm._costs import COST_OF_MISSING
-from collector.kvm._probes import (
-    ALIASES,
-    GMEM_CREATE,
-    GMEM_FALLOCATE,
-    POST_ATTRIBUTES,
-    SET_MEMSLOT,
-    USER_ENC_REGION,
-    USER_GUEST_MEMFD,
-    USER_REGION,
-    USER_SET_ATTRIBUTES,
-    VM_IOCTL,
-)
+from collector.kvm._probes import ALIASES, VM_IOCTL
 from collector.kvm._row import (
     NOT_THERE,
     Call,
@@ -65,7 +55,6 @@ from collector.kvm._system_calls import (
     IOCTLS,
 )
 from collector.kvm._tasks import (
-    NEW_TASK,
     PAGE_CACHE_ADD,
     PAGE_CACHE_DELETE,
     PROCESS_EXEC,
@@ -77,7 +66,6 @@ from collector.kvm._tracepoints import (
     PHASE_PORTS,
     PIO,
     RMP_FAULT,
-    SET_ATTRIBUTES,
     UNMAP_HVA_RANGE,
     USERSPACE_EXIT,
     MarkShift,
@@ -100,32 +88,21 @@ __all__ = [
     "FCNTL_ENTER",
     "FCNTL_EXIT",
     "FORK",
-    "GMEM_CREATE",
-    "GMEM_FALLOCATE",
     "HYPERCALL",
     "IOCTLS",
     "IOCTL_ENTER",
     "IOCTL_EXIT",
-    "LOOKED_FOR",
-    "NEW_TASK",
     "NOT_THERE",
     "PAGE_CACHE_ADD",
     "PAGE_CACHE_DELETE",
     "PAGE_FAULT",
     "PHASE_PORTS",
     "PIO",
-    "POST_ATTRIBUTES",
     "PROCESS_EXEC",
     "PROCESS_EXIT",
     "RMP_FAULT",
-    "SET_ATTRIBUTES",
-    "SET_MEMSLOT",
     "UNMAP_HVA_RANGE",
     "USERSPACE_EXIT",
-    "USER_ENC_REGION",
-    "USER_GUEST_MEMFD",
-    "USER_REGION",
-    "USER_SET_ATTRIBUTES",
     "VM_IOCTL",
     "Call",
     "Filter",
@@ -149,45 +126,18 @@ __all__ = [
     "recorded",
 ]
 
-EVENTS: Final = (
-    IOCTL_ENTER,
-    IOCTL_EXIT,
-    FALLOCATE_ENTER,
-    FALLOCATE_EXIT,
-    CLOSE_ENTER,
-    CLOSE_EXIT,
-    CLOSE_RANGE_ENTER,
-    CLOSE_RANGE_EXIT,
-    DUP_ENTER,
-    DUP2_ENTER,
-    DUP_EXIT,
-    FCNTL_ENTER,
-    FCNTL_EXIT,
-    SET_ATTRIBUTES,
-    HYPERCALL,
-    USERSPACE_EXIT,
-    RMP_FAULT,
-    PIO,
-    NEW_TASK,
-    PROCESS_EXEC,
-    PROCESS_EXIT,
-    PAGE_FAULT,
-    UNMAP_HVA_RANGE,
-    PAGE_CACHE_ADD,
-    PAGE_CACHE_DELETE,
-    USER_SET_ATTRIBUTES,
-    USER_REGION,
-    USER_GUEST_MEMFD,
-    USER_ENC_REGION,
-    VM_IOCTL,
-    SET_MEMSLOT,
-    POST_ATTRIBUTES,
-    GMEM_FALLOCATE,
-    GMEM_CREATE,
+EVENTS: Final = tuple(
+    dict.fromkeys(
+        row
+        for rows in (_system_calls, _tracepoints, _tasks, _probes)
+        for row in vars(rows).values()
+        if isinstance(row, KernelEvent)
+    )
 )
-"""All of them, in the order in which recipes ask for them and shapes are tried."""
+"""All of them, in the order in which recipes ask for them and shapes are tried: a row enters by
+standing in one of these modules."""
 
-LOOKED_FOR: Final[Mapping[str, str]] = {
+_LOOKED_FOR: Final[Mapping[str, str]] = {
     "kvm:kvm_vmgexit_enter": "page-state changes of SEV-SNP guests are not seen by themselves",
     "kvm:kvm_vmgexit_msr_protocol_enter": (
         "early page-state changes of SEV-SNP guests are not seen"
@@ -237,7 +187,7 @@ def codes_giving(capability: Capability) -> frozenset[RecordCode]:
 def cost_of_absence() -> dict[str, str]:
     """Tracepoint -> what it costs that a kernel does not have it, where that is worth a word."""
     costs = {event.points[0]: event.without for event in EVENTS if event.points and event.without}
-    return costs | dict(LOOKED_FOR)
+    return costs | dict(_LOOKED_FOR)
 
 
 def essential() -> frozenset[str]:

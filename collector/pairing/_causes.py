@@ -2,7 +2,7 @@
 
 from app.compiled import hot_in_place, hot_part
 from app.model.guest import Cause, Certainty, To
-from collector.codes import SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode, RecordCode
+from collector.codes import SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode
 from collector.kvm import uapi
 from collector.kvm.catalogue import PHASE_PORTS, MarkShift
 from collector.pairing import _state as s
@@ -125,25 +125,11 @@ def memory_fault(tables: Tables, thread: Row, ts: int, errno: int) -> None:
         call.v[0], call.v[1] = thread.gpa, thread.size
 
 
-@hot_in_place
-def fault(tables: Tables, thread: Row, record: Row) -> None:
-    """kvm_page_fault and kvm_rmp_fault."""
-    vcpu = record.v[0]
-    thread.vcpu = vcpu + 1 if -1 <= vcpu <= s.MOST_VCPU else s.NO_VCPU_AT_ALL
-    thread.may_return = 0
-    if record.code == RecordCode.PAGE_FAULT:
-        gpa = record.v[2]
-        n = emit(tables, thread, CallCode.PAGE_FAULT, s.ENTERED, record.ts, record.ts)
-        call = tables.calls[n]
-        call.v[0] = gpa
-        # TDX puts the shared bit (47 or 51) into the address: no page of the guest's.
-        thread.fault_gpa = gpa + 1 if 0 <= gpa < 1 << 46 else 0
-    else:
-        n = emit(tables, thread, CallCode.RMP_FAULT, s.ENTERED, record.ts, record.ts)
-        call = tables.calls[n]
-        call.v[0], call.v[2] = record.v[1], record.v[4]
-    call.v[1] = record.v[3]
-    set_vcpu_file(thread, call)
+@hot_part
+def fault_gpa_of(gpa: int) -> int:
+    """What a thread keeps of the address of a page fault. TDX puts the shared bit (47 or 51) into
+    it: no page of the guest's."""
+    return gpa + 1 if 0 <= gpa < 1 << 46 else 0
 
 
 @hot_in_place

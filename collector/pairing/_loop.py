@@ -15,7 +15,7 @@ from collector.codes import CallCode, RecordCode
 from collector.kvm import uapi
 from collector.pairing import _state as s
 from collector.pairing._calls import abandon, enter, leave, read_copy
-from collector.pairing._causes import fault, hypercall, port_written, userspace_exit
+from collector.pairing._causes import fault_gpa_of, hypercall, port_written, userspace_exit
 from collector.pairing._gaps import may_lack_exit, meet, pass_gap, return_late
 from collector.pairing._probes import (
     attributes_changed,
@@ -26,7 +26,7 @@ from collector.pairing._probes import (
     user_probe,
     vm_ioctl,
 )
-from collector.pairing._rows import emit, find_thread
+from collector.pairing._rows import emit, find_thread, set_vcpu, set_vcpu_file
 from collector.pairing._state import Met, Request, Row, Rows, Tables
 
 _CLOSE = constant(CallCode.CLOSE)
@@ -119,9 +119,18 @@ def inner_return(tables: Tables, thread: Row, record: Row) -> None:
 def observe(tables: Tables, thread: Row, record: Row) -> None:
     """A record that is an event of its own, of which the call has some values."""
     how = tables.observed[record.code]
-    n = emit(tables, thread, how.code, s.SEEN, record.ts, record.ts)
+    flags = s.ENTERED if how.of_vcpu else s.SEEN
+    n = emit(tables, thread, how.code, flags, record.ts, record.ts)
+    call = tables.calls[n]
     for k in range(how.count):
-        tables.calls[n].v[k] = record.v[how.first + k]
+        call.v[k] = record.v[how.copies[k]]
+    if how.of_vcpu:
+        thread.may_return = 0
+        if how.vcpu >= 0:
+            set_vcpu(thread, record.v[how.vcpu])
+        set_vcpu_file(thread, call)
+    if record.code == RecordCode.PAGE_FAULT:
+        thread.fault_gpa = fault_gpa_of(call.v[0])
 
 
 @hot_in_place
@@ -180,8 +189,6 @@ def take_record(tables: Tables, thread: Row, record: Row) -> None:
         attributes_requested(tables, thread, record)
     elif code == RecordCode.POST_ATTRIBUTES:
         attributes_changed(tables, thread, record)
-    elif code == RecordCode.PAGE_FAULT or code == RecordCode.RMP_FAULT:
-        fault(tables, thread, record)
     elif code == RecordCode.PIO:
         port_written(tables, thread, record)
     elif code == RecordCode.USERSPACE_EXIT:

@@ -2,7 +2,7 @@
 
 from app.compiled import hot_part, mixed, slot_of
 from app.model.guest import Cause, Certainty
-from collector.pairing._state import UNKNOWN_CPU, Row, Rows, Tables
+from collector.pairing._state import MOST_VCPU, NO_VCPU_AT_ALL, UNKNOWN_CPU, Row, Rows, Tables
 
 
 @hot_part
@@ -45,6 +45,12 @@ def emit(tables: Tables, thread: Row, code: int, flags: int, ts_enter: int, ts_e
     call.tid, call.cpu = thread.tid - 1, thread.cpu
     tables.shared[0].calls = n + 1
     return int(n)
+
+
+@hot_part
+def set_vcpu(thread: Row, vcpu: int) -> None:
+    """The thread runs the vCPU of this id, as a record shows; one that none can have is unknown."""
+    thread.vcpu = vcpu + 1 if -1 <= vcpu <= MOST_VCPU else NO_VCPU_AT_ALL
 
 
 @hot_part

@@ -60,9 +60,16 @@ GAPS = np.dtype([("open", "<i8"), ("last_end", "<i8")])
 """Of a CPU."""
 CPUS = 1 << 16
 UNKNOWN_CPU = 0xFFFF
-OBSERVED = np.dtype([("code", "<i8"), ("first", "<i8"), ("count", "<i8")])
-"""What becomes of a record that is an event of its own: its CallCode (0: it is none), the first of
-its v that the call has, and how many."""
+OBSERVED = np.dtype(
+    [
+        ("code", "<i8"),  # CallCode; 0: the record is no event of its own
+        ("count", "<i8"),  # of the call's v, each by its index in the record's
+        ("copies", "<i8", (7,)),
+        ("of_vcpu", "<i8"),  # the thread is in KVM_RUN
+        ("vcpu", "<i8"),  # index of the vCPU's id in the record's v; -1: the record lacks it
+    ]
+)
+"""What becomes of a record that is an event of its own."""
 
 
 Rows = npt.NDArray[np.void]

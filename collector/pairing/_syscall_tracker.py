@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from app.compiled import hot_in_place
 from collector.codes import CallCode
-from collector.kvm.catalogue import EVENTS
+from collector.kvm.catalogue import EVENTS, VmBy
 from collector.pairing import _state as s
 from collector.pairing._calls import abandon
 from collector.pairing._loop import pair
@@ -51,7 +51,10 @@ _OBSERVED = np.zeros(256, s.OBSERVED)
 for _event in EVENTS:
     for _call in _event.calls:
         if _call.copies:
-            _OBSERVED[_event.code] = _call.code, *_call.copies
+            _row = _OBSERVED[_event.code]
+            _row["code"], _row["count"], _row["vcpu"] = _call.code, len(_call.copies), _call.vcpu
+            _row["copies"][: len(_call.copies)] = _call.copies
+            _row["of_vcpu"] = _call.vm_by is VmBy.VCPU
 _NEVER = 1 << 62
 
 
