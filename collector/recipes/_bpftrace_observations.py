@@ -1,9 +1,19 @@
 """The probes of the bpftrace program on what VMs and their processes go through."""
 
+from collections.abc import Iterator
+
 from collector.coverage import Capability
 from collector.kvm import catalogue, uapi
-from collector.kvm.catalogue import KernelEvent
-from collector.recipes._bpftrace_probe import NEITHER, Probe, Watch, condition_of, event, printed
+from collector.kvm.catalogue import KernelEvent, Recorded
+from collector.recipes._bpftrace_probe import (
+    NEITHER,
+    Probe,
+    Watch,
+    condition_of,
+    event,
+    is_printed,
+    printed,
+)
 
 _QUESTIONS = frozenset(Capability) - {Capability.VCPU_THREADS}
 """All that observations answer here: KVM_RUN shows which thread runs which vCPU."""
@@ -24,8 +34,20 @@ _USERSPACE_EXIT = f"""\
   }}"""
 
 
-def _watch(row: KernelEvent, condition: str = "") -> Watch:
-    return Watch(row.gives & _QUESTIONS, (printed(row, condition or condition_of(row)),))
+def _printed(recorded: Recorded) -> tuple[Watch, ...]:
+    """What is printed as it is, of the rows that are recorded in one way."""
+    return tuple(map(_watch, filter(is_printed, _of(recorded))))
+
+
+def _of(recorded: Recorded) -> Iterator[KernelEvent]:
+    return (row for row in catalogue.EVENTS if row.recorded is recorded)
+
+
+def _watch(row: KernelEvent) -> Watch:
+    """Of a task's: only a VMM's, which is known by its process."""
+    (call,) = row.calls
+    condition = condition_of(row) if call.is_flood else "@vmm[(uint64)pid]"
+    return Watch(row.gives & _QUESTIONS, (printed(row, condition),))
 
 
 OBSERVATIONS = (
@@ -33,12 +55,9 @@ OBSERVATIONS = (
         frozenset({Capability.CAUSES}),
         (Probe(catalogue.USERSPACE_EXIT.points, _USERSPACE_EXIT),),
     ),
-    _watch(catalogue.HYPERCALL),
-    _watch(catalogue.RMP_FAULT),
-    _watch(catalogue.PIO),
-    _watch(catalogue.PROCESS_EXEC, "@vmm[(uint64)pid]"),
+    *_printed(Recorded.ALWAYS),
 )
-FAULTS = (_watch(catalogue.PAGE_FAULT), _watch(catalogue.UNMAP_HVA_RANGE))
+FAULTS = _printed(Recorded.FAULTS)
 
 
 def exits(group_dead: str) -> Watch:

@@ -46,6 +46,12 @@ def event(letter: str, *values: str, fd: str = _RUN_FD, result: str = "(uint64)0
     return line(letter, head, *values)
 
 
+def is_printed(row: KernelEvent) -> bool:
+    """Whether its line says all that the program has to do at it."""
+    letters = [letter for call in row.calls for letter in call.letters]
+    return len(letters) == 1 and (bool(letters[0].fields) or letters[0].packs is not None)
+
+
 def printed(row: KernelEvent, condition: str = "", fd: str = _RUN_FD) -> Probe:
     """Print what an observation holds, as it is."""
     (call,) = row.calls
