@@ -27,9 +27,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.explorer import CHROMIUM_ARGUMENTS, DRAWN, GMEMSCOPE, served
 from benchmarks.measure import print_table
+from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_USER_MEMORY_REGION
 
-KVM_CREATE_VM = 0xAE01
-KVM_SET_USER_MEMORY_REGION = 0x4020AE46
 MIB = 1 << 20
 SETTLE_S = 3.0
 

@@ -18,8 +18,8 @@ from typing import cast
 import numba
 import numpy as np
 
-KVM_CREATE_VM = 0xAE01
-KVM_SET_MEMORY_ATTRIBUTES = 0x4020AED2
+from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_MEMORY_ATTRIBUTES
+
 TICK_S = 0.001
 MOST_AT_ONCE = 20_000
 PAGE = 4096

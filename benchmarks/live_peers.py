@@ -17,18 +17,20 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from collector.kvm.uapi import KVM_SET_MEMORY_ATTRIBUTES
+
 TRACING = Path("/sys/kernel/tracing")
-PROGRAM = """
-tracepoint:syscalls:sys_enter_ioctl /pid == PID && args->cmd == 0x4020aed2/
-{ @entered[tid] = nsecs; @fd[tid] = args->fd; }
+PROGRAM = f"""
+tracepoint:syscalls:sys_enter_ioctl /pid == PID && args->cmd == {KVM_SET_MEMORY_ATTRIBUTES:#x}/
+{{ @entered[tid] = nsecs; @fd[tid] = args->fd; }}
 tracepoint:syscalls:sys_exit_ioctl /@entered[tid]/
-{ printf("%llu %llu %d %d %d %d\\n", @entered[tid], nsecs, pid, tid, @fd[tid], args->ret);
-  delete(@entered[tid]); }
-BEGIN { printf("ready\\n"); }
+{{ printf("%llu %llu %d %d %d %d\\n", @entered[tid], nsecs, pid, tid, @fd[tid], args->ret);
+  delete(@entered[tid]); }}
+BEGIN {{ printf("ready\\n"); }}
 """
 ENTER = re.compile(r"\s*\S+-(\d+)\s+\[\d+\]\s+\S+\s+(\d+)\.(\d+): sys_ioctl\(fd: (\w+), cmd: (\w+)")
 EXIT = re.compile(r"\s*\S+-(\d+)\s+\[\d+\]\s+\S+\s+(\d+)\.(\d+): sys_ioctl -> (0x\w+)")
-FILTER = "cmd==0x4020aed2"
+FILTER = f"cmd=={KVM_SET_MEMORY_ATTRIBUTES:#x}"
 BUFFER_KIB = 16384
 
 is_over = False
@@ -41,7 +43,11 @@ def end(number: int, frame: object) -> None:
 
 def bpftrace(pid: int) -> Counter[int]:
     child = subprocess.Popen(
-        ["bpftrace", "-e", PROGRAM.replace("PID", str(pid))],
+        [
+            "bpftrace",
+            "-e",
+            PROGRAM.replace("PID", str(pid)),
+        ],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "BPFTRACE_PERF_RB_PAGES": "4096"},

@@ -4,3 +4,5 @@ Bytes become RECORD rows (`trace`, `capture`), records become CALL rows (`pairin
 EVENT rows of VMs (`assemble`), which go to a `RecordingSink` of the store. `kvm` has what the
 kernel calls its things; `simulator` makes events without a kernel.
 """
+
+__all__: list[str] = []

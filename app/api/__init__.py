@@ -1,4 +1,8 @@
-"""REST: one file per resource, registered here."""
+"""REST: one file per resource, registered here.
+
+A request's parameters are typed by `app.http`, a query of `app.queries` answers it, and the answer
+goes out as JSON, CSV, Arrow or Parquet, or as a picture. Nothing is computed here.
+"""
 
 from fastapi import APIRouter
 

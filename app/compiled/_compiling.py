@@ -5,14 +5,13 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numba
 from numba.core import event
 from numba.extending import typeof_impl
 
 from app.compiled._code_folder import code_folder
-from app.compiled._loops import HotLoop
 
 _config = cast(Any, numba.config)  # its members are made at run time
 _njit = cast(Any, numba.njit)  # its published signature leaves out _nrt
@@ -38,10 +37,20 @@ def dispatcher(function: Callable[..., Any], **options: bool) -> Any:  # noqa: A
     return _njit(nogil=True, _nrt=False, **options)(function)
 
 
-@typeof_impl.register(HotLoop)
-def _type_of(loop: HotLoop, _context: object) -> Any:  # noqa: ANN401
-    """What a hot loop is for another one that calls it."""
-    return cast(Any, numba).typeof(loop.part)
+class Loop(Protocol):
+    """A hot loop, as another one sees it that calls it."""
+
+    @property
+    def part(self) -> Any: ...  # noqa: ANN401 -- a dispatcher of numba's
+
+
+def register_loops(kind: type[Loop]) -> None:
+    """Let compiled functions call loops of this class."""
+
+    def type_of(loop: Loop, _context: object) -> Any:  # noqa: ANN401
+        return cast(Any, numba).typeof(loop.part)
+
+    typeof_impl.register(kind)(type_of)
 
 
 class OneProcessAtATime(event.Listener):

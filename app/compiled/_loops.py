@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from functools import cached_property, update_wrapper
+from functools import cache, cached_property, update_wrapper
 from pickle import UnpicklingError
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -37,24 +38,29 @@ class HotLoop:
     @cached_property
     def kept(self) -> Any:  # noqa: ANN401 -- numba's, which has no types
         """What Python calls: its code is kept on disk."""
-        from app.compiled import _compiling
-
         with _lock:
-            return _compiling.kept_dispatcher(self.function, **self.options)
+            return _compiler().kept_dispatcher(self.function, **self.options)
 
     @cached_property
     def part(self) -> Any:  # noqa: ANN401
         """What other compiled functions call: their code contains its code."""
-        from app.compiled import _compiling
-
         with _lock:
-            return _compiling.dispatcher(self.function, **self.options)
+            return _compiler().dispatcher(self.function, **self.options)
 
     def _without_keeping(self, error: Exception) -> Any:  # noqa: ANN401
         from app.compiled import _code_folder
 
         _code_folder.give_up(is_damaged=not isinstance(error, OSError))
         return self.part
+
+
+@cache
+def _compiler() -> ModuleType:
+    """Imports numba."""
+    from app.compiled import _compiling
+
+    _compiling.register_loops(HotLoop)
+    return _compiling
 
 
 def hot_in_place(function: F) -> F:
@@ -79,7 +85,7 @@ def hot_part(function: F) -> F:
 def load_compiler() -> None:
     """Import numba now, for who cannot wait for the first call of a loop: what is imported under a
     limit on memory may fail in the middle, and ends the process or leaves half a library."""
-    from app.compiled import _compiling  # noqa: F401 -- it imports numba
+    _compiler()
 
 
 def constant(value: int) -> int:

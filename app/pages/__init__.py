@@ -1,4 +1,8 @@
-"""HTML for people, one file per page; a page's file also has the fragments htmx asks for."""
+"""HTML for people, one file per page; a page's file also has the fragments htmx asks for.
+
+A page asks the queries that REST asks, renders a template, and leaves to the browser what moves:
+maps and timelines come from REST, hosts, coverage and storm lists as fragments.
+"""
 
 from fastapi import APIRouter
 

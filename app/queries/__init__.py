@@ -3,3 +3,5 @@
 A query takes a `Reader` and returns frozen dataclasses, models or tables; it knows nothing of
 HTTP or HTML. `figures` has what all of them write numbers with, and what is known of each figure.
 """
+
+__all__: list[str] = []

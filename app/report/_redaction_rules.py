@@ -54,7 +54,7 @@ class Rule(Enum):
     NAMES = "names"
     """Names of fields beside it, or of kinds of events."""
     MADE_ANEW = "made anew"
-    """Made from what is left (`redacting`)."""
+    """Made from what is left (`_redaction`)."""
     LEFT_OUT = "left out"
 
 

@@ -1,4 +1,8 @@
-"""The listening server: its socket, its connections, and what every request passes first."""
+"""The listening server: its socket, its connections, and what every request passes first.
+
+A connection is accepted within limits of number and time; its request passes hosts, origins, access
+and sizes, in this order, before any endpoint sees it.
+"""
 
 from app.serving import _security as security
 from app.serving._head_requests import HeadAsGet

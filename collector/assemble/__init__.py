@@ -1,8 +1,10 @@
 """CALL rows to EVENT rows of VMs.
 
-`assembler` splits a batch: rare calls that change what there is (`process_calls`, `layout_calls`)
-one by one, floods (`floods`) as columns. `identity` finds the VM of a call, `memslots` the guest
-pages behind a file's or an address range.
+A batch of calls passes the border, which puts a gap in place of what the kernel cannot have done.
+Calls that change what there is (VMs, vCPUs, descriptors, tasks, memslots) cut it and are followed
+one by one; what lies between them goes through in whole arrays (`floods`). `identity` finds the VM
+of a call, `memslots` the guest pages behind a file's range or a range of addresses. What comes out
+are events, appended to the sink of each VM.
 """
 
 from collector.assemble._assembler import Assembler, parts_of

@@ -2,3 +2,5 @@
 
 `live` is what every live source is to the agent, `choice` picks the one that shows most.
 """
+
+__all__: list[str] = []

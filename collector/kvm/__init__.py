@@ -5,3 +5,5 @@ what they are called, what they carry and what they mean. An event enters the pr
 the catalogue: recipes and live recordings ask for it, every decoder knows it, and its record
 becomes the call and the kind of event that the row names.
 """
+
+__all__ = ["catalogue", "uapi"]

@@ -71,6 +71,9 @@ CLONE_THREAD: Final = 0x10000
 F_DUPFD: Final = 0
 F_DUPFD_CLOEXEC: Final = 1030
 
+SYSTEM_CALL_NUMBERS: Final[Mapping[str, int]] = {"pidfd_getfd": 438, "cachestat": 451}
+"""scripts/syscall.tbl: the same on every architecture, as those of all calls since Linux 5.1."""
+
 # What no header for user space has.
 KVM_USER_MEM_SLOTS: Final = 32764
 """arch/x86/include/asm/kvm_host.h: ids from here on belong to KVM itself (KVM_SET_TSS_ADDR and the

@@ -1,5 +1,8 @@
-"""How to record a full trace on a host where nothing of ours is installed: commands for
-trace-cmd, perf and bpftrace.
+"""How to record a full trace on a host where nothing of ours is installed: commands for trace-cmd,
+perf and bpftrace.
+
+Each program is text made from the rows of `collector.kvm.catalogue`; what it writes is a file that
+`collector.importing` reads.
 """
 
 from collector.recipes import (

@@ -10,7 +10,14 @@ import pytest
 
 from collector.kvm import uapi
 
-HEADERS = ("linux/kvm.h", "linux/kvm_para.h", "linux/falloc.h", "linux/sched.h", "linux/fcntl.h")
+HEADERS = (
+    "linux/kvm.h",
+    "linux/kvm_para.h",
+    "linux/falloc.h",
+    "linux/sched.h",
+    "linux/fcntl.h",
+    "asm/unistd.h",
+)
 KVM_HEADER = Path("/usr/include/linux/kvm.h")
 ANSWER = re.compile(r"^\s*\.answer (\w+) [$#]?(-?\d+)$", re.MULTILINE)
 NAMES = {name: value for name, value in vars(uapi).items() if isinstance(value, int)}
@@ -42,18 +49,26 @@ def answers(questions: str) -> dict[str, int]:
 
 
 @cache
-def told() -> dict[str, int]:
+def of_headers() -> dict[str, int]:
     """Of those names that the headers have."""
     return answers("".join(f"#ifdef {name}\nASK({name}, {name});\n#endif\n" for name in NAMES))
 
 
 def test_every_number_is_the_header_s() -> None:
-    differing = {name: (NAMES[name], number) for name, number in told().items()}
+    differing = {name: (NAMES[name], number) for name, number in of_headers().items()}
     assert {name: pair for name, pair in differing.items() if pair[0] != pair[1]} == {}
 
 
 def test_what_a_header_lacks_has_another_origin() -> None:
-    assert set(NAMES) - set(told()) - OURS <= set(uapi.ORIGIN)
+    assert set(NAMES) - set(of_headers()) - OURS <= set(uapi.ORIGIN)
+
+
+def test_every_system_call_has_the_header_s_number() -> None:
+    numbers = uapi.SYSTEM_CALL_NUMBERS
+    asked = (f"#ifdef __NR_{one}\nASK({one}, __NR_{one});\n#endif\n" for one in numbers)
+    found = answers("".join(asked))
+    assert "pidfd_getfd" in found
+    assert found == {name: numbers[name] for name in found}
 
 
 def test_every_origin_is_that_of_a_number() -> None:

@@ -1,5 +1,8 @@
 """Commands that make a recording, or show how to: `collect`, `simulate`, `import`, `snapshot`,
 `recipe`.
+
+A source of `collector` (a live host, a file, a simulated guest) is played into a writer of
+`app.store`, which is finished even where the source ends by a signal or an error.
 """
 
 from app.commands.recording import (

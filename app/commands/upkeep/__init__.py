@@ -1,4 +1,8 @@
-"""Commands that look after an installation: `check`, `doctor`, `warm`."""
+"""Commands that look after an installation: `check`, `doctor`, `warm`.
+
+`check` reads all of a database, `doctor` looks at the host, `warm` runs every hot loop once so that
+its compiled code is kept. None of them writes a recording.
+"""
 
 from app.commands.upkeep import _check as check, _doctor as doctor, _warm as warm
 

@@ -1,5 +1,7 @@
-"""What commands share: options, checks of what is installed, files to write, signals,
-summaries.
+"""What commands share: options, checks of what is installed, files to write, signals, summaries.
+
+Options are declared once and take the same words as REST parameters; what somebody types (times,
+sizes, places) becomes numbers here, or an error that names what is wrong.
 """
 
 from app.commands.usage import _version as version

@@ -1,5 +1,8 @@
-"""Shapes of answers: JSON, CSV, Arrow or Parquet, problem details, and what a browser may do
-with them.
+"""Shapes of answers: JSON, CSV, Arrow or Parquet, problem details, and what a browser may do with
+them.
+
+A table of `app.queries.tables` leaves in the format that the address or the Accept header names; an
+error leaves as one problem document (RFC 9457), whichever room raised it.
 """
 
 from app.http.answers._formats import (

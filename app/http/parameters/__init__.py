@@ -1,10 +1,12 @@
-"""What an address may ask for: parameters that are named and mean the same wherever they
-appear.
+"""What an address may ask for: parameters that are named and mean the same wherever they appear.
+
+Each is a Pydantic model or an annotated type with its bounds; a name that no endpoint declares is
+refused. Bodies are read up to a size, and only as the type that other sites cannot send.
 """
 
 from app.http.parameters._bodies import described, json_body, raised_as_invalid, small_body
 from app.http.parameters._event_filters import EventQueryOf
-from app.http.parameters._moments import MomentsOf, Sides, SidesOf
+from app.http.parameters._moments import MomentsOf, SidesOf
 from app.http.parameters._page_ranges import AfterEvent, PagesOf
 from app.http.parameters._paging import (
     After,
@@ -34,7 +36,6 @@ __all__ = [
     "PagesOf",
     "PagingOf",
     "RulesOf",
-    "Sides",
     "SidesOf",
     "StormOf",
     "TimesOf",

@@ -1,4 +1,8 @@
-"""Pages of events, the filters that choose them, why calls failed, and exports."""
+"""Pages of events, the filters that choose them, why calls failed, and exports.
+
+A filter is one model, whoever spells it (an address, a command); the reader yields the events that
+it wants segment by segment, and they leave as pages with a cursor or as streams of tables.
+"""
 
 from app.queries.events._events import events_page
 from app.queries.events._exports import SCHEMAS, Export, export_batches

@@ -1,5 +1,8 @@
-"""The life of pages, the state at an instant, what lies between two moments, what may be
-allocated twice, and timelines.
+"""The life of pages, the state at an instant, what lies between two moments, what may be allocated
+twice, and timelines.
+
+Each question reads the page map before its window and the changes and events within it; what a loss
+or damage took of them is in the answer.
 """
 
 from app.queries.history._backing import Accounts, BackingPoint, BackingView

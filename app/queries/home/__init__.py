@@ -1,4 +1,8 @@
-"""The first page: what each VM needs a look for, in a strip and a spark."""
+"""The first page: what each VM needs a look for, in a strip and a spark.
+
+Rows of the catalogue and the summaries of segments suffice for it: no event is read. Pictures are
+kept until their VM changes.
+"""
 
 from app.queries.home._overview import AddressStrip, Overviews
 from app.queries.home._pictures import (

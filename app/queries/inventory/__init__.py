@@ -1,4 +1,8 @@
-"""What there is: recordings, VMs, memslots, coverage. No numpy is imported here."""
+"""What there is: recordings, VMs, memslots, coverage. No numpy is imported here.
+
+Rows of the catalogue become what people and REST see of them; a figure that the recording does not
+hold in full is said to be unknown, or a lower bound (`app.queries.figures`).
+"""
 
 from app.queries.inventory._coverage import CoverageView, coverage_of, coverage_view
 from app.queries.inventory._memslots import MemslotView, memslot_view

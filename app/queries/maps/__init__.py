@@ -1,4 +1,8 @@
-"""The time x gpa map: its cells, its measures, and its picture as palette indices."""
+"""The time x gpa map: its cells, its measures, and its picture as palette indices.
+
+A window becomes a grid without the holes between memslots, the reader sums changes into its cells,
+and each cell's numbers become an index of the palette that scripts and style sheets share.
+"""
 
 from app.queries.maps._cell_table import CELLS, cell_batches
 from app.queries.maps._cells import CellView, cell_at

@@ -1,4 +1,9 @@
-"""Storms of a VM, and every number of a storm or of any other interval."""
+"""Storms of a VM, and every number of a storm or of any other interval.
+
+The events of a recording are counted into bins, bursts of them become storms, and an interval is
+counted by the statistics declared here: each once, found by name on pages, in REST and on the
+command line. The headline is made from the same numbers.
+"""
 
 from app.queries.storms._breakdown_tables import (
     Breakdown,

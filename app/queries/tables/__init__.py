@@ -1,5 +1,7 @@
-"""Everything on screen as tables: columns in Arrow, and files of JSON lines, CSV, Arrow or
-Parquet.
+"""Everything on screen as tables: columns in Arrow, and files of JSON lines, CSV, Arrow or Parquet.
+
+Arrays of events, changes and rows become record batches with names and units, batch by batch, so
+that an export of any length takes a constant amount of memory.
 """
 
 from app.queries.tables._columns import (

@@ -1,5 +1,8 @@
-"""The rows that name what there is: hosts, recordings, VMs, memslots, losses, notes; and how
-far each VM reaches by now.
+"""The rows that name what there is: hosts, recordings, VMs, memslots, losses, notes; and how far
+each VM reaches by now.
+
+Rows are read inside the caller's snapshot and checked against their checksums; damaged ones raise
+an error that names them. Notes are the only rows that readers add.
 """
 
 from app.store.catalogue._notes import (

@@ -3,7 +3,7 @@ byte columns (docs/schema.md). What a blob holds passes one border before compil
 on it.
 """
 
-from app.store.codecs._arrow import ALL_ROWS, Rows, Signed, Unsigned, join, narrowed, read_batch
+from app.store.codecs._arrow import ALL_ROWS, Rows, Signed, join, narrowed, read_batch
 from app.store.codecs._border import (
     are_shifts,
     check_changes,
@@ -48,7 +48,6 @@ __all__ = [
     "RelativeChanges",
     "Rows",
     "Signed",
-    "Unsigned",
     "are_shifts",
     "check_changes",
     "check_codes",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from app.model.events import EVENT, EventArray, effect_time
-from app.model.guest import Outcome, To
+from app.model.guest import KVM_MEMORY_ATTRIBUTE_PRIVATE, Outcome, To
 from app.store.codecs._arrow import (
     ALL_ROWS,
     Rows,
@@ -20,9 +20,6 @@ from app.store.codecs._arrow import (
     zigzag,
 )
 from app.store.codecs._border import check_events
-
-ATTRIBUTE_PRIVATE = 8
-"""KVM_MEMORY_ATTRIBUTE_PRIVATE: what `aux` of a conversion to private almost always is."""
 
 _PLAIN = (
     "gfn",
@@ -95,7 +92,8 @@ def effect_times(batch: pa.RecordBatch, first_t: int) -> npt.NDArray[np.int64]:
 
 
 def _usual_aux(to: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    return np.where(to == To.PRIVATE, np.uint64(ATTRIBUTE_PRIVATE), np.uint64(0))
+    """What `aux` of a conversion, its attributes, almost always is."""
+    return np.where(to == To.PRIVATE, np.uint64(KVM_MEMORY_ATTRIBUTE_PRIVATE), np.uint64(0))
 
 
 def _threads(events: EventArray) -> pa.Array:

@@ -1,5 +1,7 @@
-"""The tables of the database, its column types, and the migrations from one version to the
-next.
+"""The tables of the database, its column types, and the migrations from one version to the next.
+
+A database that is opened to be written is brought to `SCHEMA_VERSION` first; one that a later
+gmemscope wrote is refused.
 """
 
 from app.store.schema import _tables as tables

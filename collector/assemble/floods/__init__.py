@@ -1,5 +1,8 @@
-"""Floods of calls as columns: to which VM each row belongs, and which guest pages it means
-there.
+"""Floods of calls as columns: to which VM each row belongs, and which guest pages it means there.
+
+Calls are grouped by the process that made them, attributed to its VMs, given a range (by their
+struct, by what the guest asked for, or by memslots for files and addresses) and become EVENT rows;
+what no VM can be found for makes every candidate's pages doubtful.
 """
 
 from collector.assemble.floods._attribution import Attribution

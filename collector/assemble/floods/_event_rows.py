@@ -9,7 +9,6 @@ from app.model.guest import (
     PAGE_SHIFT,
     PAGE_SIZE,
     UNKNOWN_LATENCY,
-    Cause,
     Certainty,
     EventKind,
     Outcome,
@@ -67,7 +66,6 @@ UNCONFIRMED = int(Outcome.UNCONFIRMED)
 UNKNOWN, INFERRED = constant(Certainty.UNKNOWN), constant(Certainty.INFERRED)
 SEEN = constant(Certainty.SEEN)
 TO_SHARED, TO_PRIVATE, TO_UNKNOWN = int(To.SHARED), int(To.PRIVATE), int(To.UNKNOWN)
-NO_CAUSE = int(Cause.NONE)
 
 
 def distrust_unread_structs(calls: CallArray) -> CallArray:

@@ -1,5 +1,8 @@
 """The live memslots of a VM, changed by the rules of KVM, and what they map of files and of the
 VMM's memory.
+
+A call that sets a memslot adds, moves, changes or deletes one; ranges of a guest_memfd or of
+userspace addresses are then translated to the gfns that they back.
 """
 
 from collector.assemble.memslots._file_state import first_state, state_where_bound

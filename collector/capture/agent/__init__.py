@@ -1,5 +1,8 @@
-"""The agent: a live source, assembled and stored while it happens, with its own counters and
-lag; and the snapshot of one instant.
+"""The agent: a live source, assembled and stored while it happens, with its own counters and lag;
+and the snapshot of one instant.
+
+Batches of calls come from the source at its pace, pass the assembler, and are committed in a rhythm
+that keeps what readers see close to what happens. The inventory gives what was there before.
 """
 
 from collector.capture.agent._agent import Collected, Surroundings, collect

@@ -1,4 +1,8 @@
-"""What this host's kernel is and has, as far as the caller may read it: facts, no judgement."""
+"""What this host's kernel is and has, as far as the caller may read it: facts, no judgement.
+
+Files below a root are read, capabilities of KVM are asked for, and each fact is True, False or,
+where it could not be read, None.
+"""
 
 from collector.capture.host_facts._facts import CallerFacts, HostFacts, gather
 from collector.capture.host_facts._kernel import KernelFacts

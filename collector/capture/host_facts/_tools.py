@@ -8,10 +8,9 @@ import shutil
 from dataclasses import dataclass
 
 from collector.capture.host_facts._tree import Tree
+from collector.kvm.uapi import SYSTEM_CALL_NUMBERS
 
 PROGRAMS = ("bpftrace", "perf", "trace-cmd", "qemu-system-x86_64")
-SYSTEM_CALLS = {"pidfd_getfd": 438, "cachestat": 451}
-"""The same numbers on every architecture (scripts/syscall.tbl)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,9 @@ def tool_facts(tree: Tree, release: str) -> ToolFacts:
         has_drgn=importlib.util.find_spec("drgn") is not None,
         kcore=kcore,
         kernel_debug_info=next((p for p in vmlinux_paths(release) if tree.has(p)), None),
-        system_calls={name: has_system_call(number) for name, number in SYSTEM_CALLS.items()},
+        system_calls={
+            name: has_system_call(number) for name, number in SYSTEM_CALL_NUMBERS.items()
+        },
     )
 
 

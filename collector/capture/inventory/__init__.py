@@ -1,5 +1,8 @@
-"""What runs on this host already: VMs, their descriptors, names, threads and memory, from /proc
-and QMP.
+"""What runs on this host already: VMs, their descriptors, names, threads and memory, from /proc and
+QMP.
+
+Each process that holds a descriptor of KVM's is looked at once; what vanishes meanwhile is left
+out. The result is one `VmInventory`, which the assembler takes as of its instant.
 """
 
 from collector.capture.inventory._command_lines import guest_called

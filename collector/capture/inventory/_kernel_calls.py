@@ -6,8 +6,10 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_PIDFD_GETFD = 438  # of every architecture, as all calls since Linux 5.1
-_CACHESTAT = 451
+from collector.kvm import uapi
+
+_PIDFD_GETFD = uapi.SYSTEM_CALL_NUMBERS["pidfd_getfd"]
+_CACHESTAT = uapi.SYSTEM_CALL_NUMBERS["cachestat"]
 _KCMP = {"x86_64": 312, "aarch64": 272, "riscv64": 272, "s390x": 343, "ppc64le": 354}
 _KCMP_FILE = 0
 _PROT_NONE, _MAP_SHARED = 0, 1

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from collector.capture.tracefs._left_behind import TRACEFS
 from collector.codes import CallCode
@@ -22,8 +21,6 @@ _NAMED = (
     CallCode.REGISTER_REGION,
     CallCode.UNREGISTER_REGION,
 )
-
-Tids = npt.NDArray[np.int32]
 
 
 class Threads:

@@ -1,4 +1,8 @@
-"""What simulated guests do, one kind of phase a file; scenarios give the parameters."""
+"""What simulated guests do, one kind of phase a file; scenarios give the parameters.
+
+A phase is given the machine and an instant, and yields EVENT rows from then on, in order of effect
+time.
+"""
 
 from collector.simulator.phases._accept import Accept
 from collector.simulator.phases._break_blocks import BreakBlocks

@@ -1,4 +1,7 @@
-"""The scenarios there are. A new one is a new file here and a line in `SCENARIOS`."""
+"""The scenarios there are. A new one is a new file here and a line in `SCENARIOS`.
+
+A scenario names the machine, the phases that set it up, and those that follow each other for ever.
+"""
 
 from collector.simulator import Scenario
 from collector.simulator.scenarios._balloon import BALLOON
@@ -8,6 +11,8 @@ from collector.simulator.scenarios._implicit_only import IMPLICIT_ONLY
 from collector.simulator.scenarios._kexec import KEXEC
 from collector.simulator.scenarios._load import LOAD
 from collector.simulator.scenarios._mmio_hole import MMIO_HOLE
+
+__all__ = ["DEFAULT_SCENARIO", "SCENARIOS"]
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario

@@ -1,5 +1,7 @@
-"""What bpftrace programs print, ours and conv.bt: lines to CALL rows, in order, with their
-gaps.
+"""What bpftrace programs print, ours and conv.bt: lines to CALL rows, in order, with their gaps.
+
+Lines come in bursts, one CPU's buffer after the other; a compiled parser makes CALL rows of them,
+which are held until no earlier one can follow.
 """
 
 from collector.trace.bpftrace._line_reader import LINES_PER_BATCH, VERSION, LineReader, lines_of

@@ -19,7 +19,6 @@ ALL_BITS = 0xFFFFFFFF
 
 PADDING = 29
 TIME_EXTEND = 30
-TIME_STAMP = 31
 TIME_SHIFT = 27  # bits of a time delta in the event's word
 STAMP_MASK = (1 << 59) - 1  # an absolute stamp has 59 bits
 

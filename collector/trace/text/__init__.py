@@ -1,4 +1,8 @@
-"""Text traces (ftrace, trace-cmd report, perf script): lines to RECORD rows by a compiled scan."""
+"""Text traces (ftrace, trace-cmd report, perf script): lines to RECORD rows by a compiled scan.
+
+The first line of each event's name chooses its template; the scan compares lines with templates and
+puts their numbers where the record has them. Losses are found before, in a reading of their own.
+"""
 
 from collector.trace.text import _templates as templates
 from collector.trace.text._event_lines import LONGEST_LINE, UNKNOWN_CPU, EventLines

@@ -36,7 +36,7 @@ export function formatTime(ns, decimals = ns % 1000 === 0 ? 6 : 9) {
  * @param {number} ns
  * @param {number} decimals
  */
-export function formatSeconds(ns, decimals) {
+function formatSeconds(ns, decimals) {
   const sign = ns < 0 ? "-" : "";
   const whole = Math.floor(Math.abs(ns) / NS_PER_S);
   const fraction = String(Math.round(Math.abs(ns) % NS_PER_S))
