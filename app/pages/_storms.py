@@ -50,6 +50,8 @@ def show_storms(
         spark=spark(reader.timeline(vm_id, edges)),
         spark_height=SPARK_HEIGHT,
         marks=_marks(found, int(edges[0]), int(edges[-1]), len(edges) - 1),
+        stretch=(first, end),
+        storm_times=[(storm.from_t, storm.to_t) for storm in found.storms],
         window=window,
         thresholds=[(one, getattr(rules.of(one.of), one.field)) for one in STORM_THRESHOLDS],
         query=thresholds(request),

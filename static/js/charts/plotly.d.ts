@@ -25,6 +25,12 @@ declare namespace Plotly {
     zerolinewidth?: number;
     fixedrange?: boolean;
     visible?: boolean;
+    showspikes?: boolean;
+    spikemode?: "across";
+    spikesnap?: "cursor";
+    spikethickness?: number;
+    spikedash?: "dash";
+    spikecolor?: string;
     title?: { text: string };
   }
 
@@ -61,6 +67,20 @@ declare namespace Plotly {
     borderpad: number;
   }
 
+  /** A stretch of the time axis, over the whole height. */
+  interface Shape {
+    type: "rect";
+    xref: "x";
+    yref: "paper";
+    x0: number;
+    x1: number;
+    y0: 0;
+    y1: 1;
+    fillcolor: string;
+    line: { width: 0 };
+    layer: "below";
+  }
+
   interface Layout {
     width?: number;
     height?: number;
@@ -80,6 +100,10 @@ declare namespace Plotly {
     yaxis5?: Axis;
     images?: LayoutImage[];
     annotations?: Annotation[];
+    shapes?: Shape[];
+    dragmode?: "zoom" | false;
+    hovermode?: "x";
+    hoverlabel?: { bgcolor: string; bordercolor: string; font: Font; align: "left" };
   }
 
   interface Pattern {
@@ -107,20 +131,32 @@ declare namespace Plotly {
       line?: { width: number; color?: string };
       pattern?: Pattern;
     };
-    fill?: "tozeroy";
+    fill?: "tozeroy" | "tonexty";
+    stackgroup?: string;
     fillcolor?: string;
     fillpattern?: Pattern;
     text?: readonly string[];
     textposition?: "none";
-    hoverinfo?: "skip" | "text+x";
+    hoverinfo?: "skip" | "text" | "text+x";
   }
 
   interface Config {
     staticPlot?: boolean;
     displayModeBar?: boolean;
     responsive?: boolean;
+    doubleClick?: false;
+    showTips?: false;
     displaylogo?: boolean;
     modeBarButtonsToRemove?: readonly string[];
+  }
+
+  /** An element that something is drawn in, with what a person does to it. */
+  interface Figure extends HTMLElement {
+    readonly layout: Layout;
+    on(
+      event: "plotly_relayout" | "plotly_doubleclick",
+      does: (update: Record<string, unknown>) => void,
+    ): void;
   }
 
   type Draw = (

@@ -1,4 +1,7 @@
-/* The figures of a report: drawn from the data in the same file. Drag zooms, double click resets. */
+/*
+ * The figures of a report: drawn from the data in the same file. Drag zooms all figures of a chapter in
+ * time, double click resets.
+ */
 
 /**
  * The figures, as app/report writes them; times are in the unit that `time` names.
@@ -61,6 +64,28 @@ for (const [id, figure] of Object.entries(figures)) {
   const element = document.getElementById(id);
   if (element && figure.kind === "timeline") drawTimeline(element, figure);
   else if (element && figure.kind === "map") drawMap(element, figure);
+}
+for (const chapter of document.querySelectorAll("section")) link(chapter);
+
+/**
+ * Let the figures of a chapter show one window of time: who zooms in on one does on all.
+ * @param {HTMLElement} chapter
+ */
+function link(chapter) {
+  /** @type {NodeListOf<Plotly.Figure>} */
+  const linked = chapter.querySelectorAll(".js-plotly-plot");
+  let isFollowing = false; // what follows reports its own zoom, too
+  for (const figure of linked) {
+    figure.on("plotly_relayout", async (update) => {
+      const isOfTime = Object.keys(update).some((name) => name.startsWith("xaxis."));
+      if (isFollowing || !isOfTime) return;
+      isFollowing = true;
+      const others = [...linked].filter((other) => other !== figure);
+      const range = [...(figure.layout.xaxis.range ?? [])];
+      await Promise.all(others.map((other) => Plotly.relayout(other, { "xaxis.range": range })));
+      isFollowing = false;
+    });
+  }
 }
 
 /**
