@@ -61,14 +61,14 @@ test("an unknown range is lacking where the kind always concerns pages", () => {
   assert.equal(lacksRange(eventOf({ kind: "conversion", gpa: "0x0" })), false);
 });
 
-test("what nothing says is a dash or in words, never a number", () => {
+test("what is not recorded is a dash or in words, never a number", () => {
   assert.equal(threadText(eventOf({ tid: 0 })), "–");
   assert.equal(causeText(eventOf({ cause: null })), "–");
   assert.equal(changedText(eventOf({ kind: "conversion", effective_pages: null })), "not recorded");
   assert.equal(changedText(eventOf({ kind: "page_fault", effective_pages: null })), "–");
 });
 
-test("a failure names its errno, an inferred cause says so", () => {
+test("a failure names its errno, an inferred cause is marked", () => {
   assert.equal(
     outcomeText(eventOf({ outcome: "failed", errno: 11, errno_name: "EAGAIN" })),
     "failed EAGAIN",

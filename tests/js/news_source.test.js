@@ -68,7 +68,7 @@ function listen() {
   return { heard, source, stream: newestStream };
 }
 
-test("news of the same revision say that only time has passed", () => {
+test("news of the same revision mean that only time has passed", () => {
   const { heard, stream } = listen();
   stream().open();
   stream().send(VM);
@@ -85,7 +85,7 @@ test("news of the same revision say that only time has passed", () => {
   );
 });
 
-test("who comes later is told what it missed: the newest of each VM", () => {
+test("who comes later gets what it missed: the newest of each VM", () => {
   const { source, stream } = listen();
   assert.deepEqual(source.past, []);
   stream().open();

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { hintOf, placesOf, sayNowhere, sayPlace } from "../../static/js/explorer/cursor/hva.js";
+import {
+  hintOf,
+  placesOf,
+  hvaMissingText,
+  hvaPlaceText,
+} from "../../static/js/explorer/cursor/hva.js";
 import { parseJump } from "../../static/js/explorer/cursor/jump.js";
 import { summarise } from "../../static/js/explorer/cursor/page_history.js";
 import { placeText, searchFor } from "../../static/js/explorer/notes/note_place.js";
@@ -40,7 +45,7 @@ const slotAt = (slot, as_id, gpa, more) => memslotOf({ slot, as_id, gpa, ...more
 test("of several memslots with an hva the first is taken", () => {
   const slots = [slotAt(0, 0, "0x1000"), slotAt(3, 1, "0x9000")];
   assert.equal(
-    sayPlace("0x7010", placesOf("0x7010", slots, 5)),
+    hvaPlaceText("0x7010", placesOf("0x7010", slots, 5)),
     "hva 0x0_0000_7010 is gpa 0x0_0000_1010 by memslot 0; memslot 3 of address space 1 has it too",
   );
 });
@@ -50,12 +55,12 @@ test("an hva beyond 2^53 is found exactly", () => {
   assert.equal(placesOf("0xffff888000000fff", [slot], 5)[0].gpa, 0x1fff);
 });
 
-test("where an hva lies nowhere, it is said why", () => {
+test("where an hva lies nowhere, the reason is named", () => {
   const gone = slotAt(2, 0, "0x1000", { from: 7, to: 9 });
   const untold = slotAt(5, 0, "0x5000", { userspace_addr: null });
-  const said = sayNowhere("0x7010", [gone, untold], 20);
+  const reason = hvaMissingText("0x7010", [gone, untold], 20);
   assert.match(
-    said,
+    reason,
     /^No memslot has hva .*; memslot 2 has it from .*; of 1 of them the hva is not recorded/,
   );
   assert.match(hintOf(0x7010, [slotAt(4, 0, "0x1000")], 5), /memslot 4 has it: write hva:0x7010/);
@@ -67,7 +72,7 @@ test("since when a state that was read has been", () => {
   assert.equal(summarise({ items, next: null }, "shared").since?.t_effect, 7);
 });
 
-test("a history that does not lead to the state says nothing of when it began", () => {
+test("a history that does not lead to the state leaves open when it began", () => {
   const items = [eventOf({ kind: "conversion", to: "private", outcome: "applied", t_effect: 3 })];
   assert.equal(summarise({ items, next: null }, "shared").since, null);
   assert.equal(summarise({ items, next: "more" }, "private").since, null);

@@ -34,7 +34,7 @@ test("an address has only parameters with a value, of a list each", () => {
   assert.equal(address("/x"), "/x");
 });
 
-test("a refusal says why in the server's own words", async () => {
+test("a refusal carries the server's own words", async () => {
   answerWith({ status: 422, body: { detail: "from is after to" } });
   await assert.rejects(fetchJson("/x"), (/** @type {unknown} */ error) => {
     assert.ok(error instanceof Refused);

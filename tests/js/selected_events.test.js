@@ -15,7 +15,7 @@ const SIZE = { width: 100, height: 100 };
 function questionOf(search, place = null) {
   const view = new View();
   view.span = [0, 1000];
-  view.takeMemslots([memslotOf({ gpa: "0x0", size: 100 * 4096 })]);
+  view.setMemslots([memslotOf({ gpa: "0x0", size: 100 * 4096 })]);
   readUrl(view, search, false);
   return eventsQuestion(view, SIZE, place);
 }

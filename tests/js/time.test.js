@@ -33,7 +33,7 @@ test("the trace's own clock is exact beyond 2^53", () => {
   assert.equal(clockAt("18446744073709551000", 615), "18446744073709551615");
 });
 
-test("ticks are round and say no more decimals than they need", () => {
+test("ticks are round and have no more decimals than they need", () => {
   const seconds = [0, 10, 20, 30, 40, 50, 60].map((second) => `${second} s`);
   assert.deepEqual(timeTicks(0, 60e9, 6).labels, seconds);
 });

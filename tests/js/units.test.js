@@ -13,7 +13,7 @@ test("counts have thin spaces", () => {
   assert.deepEqual([0, 999, 434176].map(formatCount), ["0", "999", "434\u2009176"]);
 });
 
-test("sizes have one decimal, except of bytes, and never say 1024.0", () => {
+test("sizes have one decimal, except of bytes, and never read 1024.0", () => {
   const sizes = [0, 4096, 4089446, 2 ** 20 - 1, 2 ** 40];
   assert.deepEqual(sizes.map(formatSize), ["0 B", "4.0 KiB", "3.9 MiB", "1.0 MiB", "1.0 TiB"]);
 });

@@ -13,7 +13,7 @@ function viewOf(search, { isLive = false, span = [0, 60e9] } = {}) {
   const view = new View();
   view.span = span;
   readUrl(view, search, isLive);
-  view.takeMemslots([memslotOf({ gpa: "0x0", size: 2 ** 30 })]);
+  view.setMemslots([memslotOf({ gpa: "0x0", size: 2 ** 30 })]);
   return view;
 }
 
@@ -86,7 +86,7 @@ test("an event is chosen only while the cursor stays on it", () => {
 
 test("the instant shown is the cursor's, else the last with memory", () => {
   const view = viewOf("");
-  view.takeMemslots([memslotOf({ to: 30e9 })]);
+  view.setMemslots([memslotOf({ to: 30e9 })]);
   assert.equal(view.instant, 30e9 - 1);
   assert.equal(view.instantText, "just before the last memslot went");
   view.setCursor(7, null);

@@ -125,7 +125,7 @@ def test_a_copied_link_shows_the_same_when_the_recording_has_grown(
     drawn = page.evaluate(DRAWN)
     address = page.url
     page.keyboard.press("y")
-    expect(page.locator("#link-said")).to_have_text("link copied")
+    expect(page.locator("#link-status")).to_have_text("link copied")
     assert page.url == address, "it goes on following"
     link = page.evaluate("navigator.clipboard.readText()")
     live.simulator.send_signal(signal.SIGCONT)
@@ -143,7 +143,7 @@ def test_without_a_clipboard_the_address_bar_has_the_link(live: Live, open_page:
     page = open_live_vm(open_page, live.url)
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     settled(page, page.get_by_role("button", name="copy link").click)
-    expect(page.locator("#link-said")).to_have_text("the address bar holds the link")
+    expect(page.locator("#link-status")).to_have_text("the address bar holds the link")
     assert query_of(page).keys() == {"from", "to"}
     expect(page.locator("#following")).to_have_text("paused, this window stays")
 

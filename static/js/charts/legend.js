@@ -40,7 +40,7 @@ export function showLegend(measure, raster, axis, area) {
   const isNone = isCounted && measure in NONE && !raster.max;
   showWhyEmpty(raster, axis);
   showColours(measure, raster, isCounted && !isNone);
-  say("legend-none", raster.max === null ? "not recorded" : (NONE[measure] ?? ""), isNone);
+  showText("legend-none", raster.max === null ? "not recorded" : (NONE[measure] ?? ""), isNone);
   showUnplaced(measure, raster);
   byId("cell-size").textContent = axis.isEmpty
     ? ""
@@ -53,7 +53,7 @@ export function showLegend(measure, raster, axis, area) {
  * @param {string} text
  * @param {boolean} isShown
  */
-function say(id, text, isShown) {
+function showText(id, text, isShown) {
   const element = byId(id);
   element.hidden = !isShown;
   element.textContent = text;
@@ -66,7 +66,7 @@ function say(id, text, isShown) {
 function showWhyEmpty({ unplaced, unavailable }, axis) {
   const noRows = unplaced ? NO_RANGES : NO_ROWS;
   const isShown = axis.isEmpty || unavailable !== null;
-  say("map-empty", axis.isEmpty ? noRows : (unavailable ?? ""), isShown);
+  showText("map-empty", axis.isEmpty ? noRows : (unavailable ?? ""), isShown);
 }
 
 /**
@@ -85,14 +85,14 @@ function showColours(measure, { max }, isShown) {
 }
 
 /**
- * Conversions that are on no row, because nothing tells their range.
+ * Conversions that are on no row, because their range is not recorded.
  * @param {Measure} measure
  * @param {Raster} raster
  */
 function showUnplaced(measure, { unplaced }) {
   const words = `of ${formatCount(unplaced ?? 0)} conversions the range is not recorded: they are not on the map`;
   byId("legend-anywhere").hidden = !unplaced;
-  say("legend-unplaced", words, Boolean(unplaced) && measure !== "private");
+  showText("legend-unplaced", words, Boolean(unplaced) && measure !== "private");
 }
 
 /** @param {Measure} measure */

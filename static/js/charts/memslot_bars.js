@@ -105,7 +105,7 @@ function label({ gpa, size, backing, can_be_private }) {
 }
 
 /**
- * Where nothing told a memslot's id, its place names it.
+ * Where a memslot's id is not recorded, its place names it.
  * @param {Memslot} slot
  */
 const slotName = ({ slot, gpa }) => slot ?? `at ${formatAddress(gpa)}`;

@@ -21,7 +21,7 @@ export function sideMargins() {
 }
 
 /**
- * Tell the style sheet where the plots begin and end.
+ * Hand the style sheet where the plots begin and end.
  * @param {HTMLElement} root
  */
 export function publishMargins(root) {

@@ -95,7 +95,7 @@ export class Strip {
   }
 
   /**
-   * Draw lines between pages, where pages are wide enough to be told apart.
+   * Draw lines between pages, where pages are wide enough.
    * @param {CanvasRenderingContext2D} context
    * @param {number} height
    */

@@ -41,14 +41,14 @@ export class Timeline {
   /**
    * @param {HTMLElement} figure
    * @param {HTMLElement} overlayElement
-   * @param {{readout: HTMLElement, counted: HTMLElement}} says of a bucket, and what is counted
+   * @param {{readout: HTMLElement, counted: HTMLElement}} texts of a bucket, and of what is counted
    * @param {import("../shared/resources.js").VmResource} vm
    */
-  constructor(figure, overlayElement, says, vm) {
+  constructor(figure, overlayElement, texts, vm) {
     this.figure = figure;
     this.overlay = new Overlay(overlayElement);
-    this.readout = says.readout;
-    this.counted = says.counted;
+    this.readout = texts.readout;
+    this.counted = texts.counted;
     this.vm = vm;
   }
 

@@ -14,9 +14,9 @@ import {
   failureTicks,
   faultBars,
   markTicks,
-  steps,
+  outline,
   subplotsOf,
-  unknownSteps,
+  unknownOutlines,
 } from "./timeline_subplots.js";
 import { PAGE_SIZE } from "../shared/gpa.js";
 import { formatPerTime } from "../shared/time.js";
@@ -47,9 +47,9 @@ export function addTimeline(layout, answer, { height, has, marks }) {
   layout.xaxis.anchor = "free";
   layout.xaxis.position = 0;
   const traces = [
-    ...unknownSteps(edges, up, down, unknown),
-    steps(edges, up, colour("private")),
-    steps(edges, down, colour("shared")),
+    ...unknownOutlines(edges, up, down, unknown),
+    outline(edges, up, colour("private")),
+    outline(edges, down, colour("shared")),
     privateLine(edges, answer.private),
   ];
   if (subplots.failed) traces.push(failureTicks(answer, layout, subplots.failed));

@@ -81,7 +81,7 @@ function nameAt(text, y, yanchor) {
  * @param {string} fillcolor
  * @returns {Plotly.Trace}
  */
-export function steps(edges, rates, fillcolor) {
+export function outline(edges, rates, fillcolor) {
   return {
     type: "scatter",
     mode: "lines",
@@ -103,14 +103,14 @@ export function steps(edges, rates, fillcolor) {
  * @param {number[]} unknown
  * @returns {Plotly.Trace[]}
  */
-export function unknownSteps(edges, up, down, unknown) {
+export function unknownOutlines(edges, up, down, unknown) {
   const [fgcolor, bgcolor] = [colour("unknown-stripe"), colour("unknown")];
   /** @type {Plotly.Pattern} */
   const hatch = { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 };
   const beyond = (/** @type {number[]} */ rates, /** @type {number} */ direction) =>
     rates.map((rate, i) => (unknown[i] > 0 ? rate + (direction * unknown[i]) / 2 : 0));
   return [beyond(up, 1), beyond(down, -1)].map((rates) => ({
-    ...steps(edges, rates, colour("unknown")),
+    ...outline(edges, rates, colour("unknown")),
     fillpattern: hatch,
   }));
 }
@@ -166,7 +166,7 @@ export function markTicks(marks, layout, domain) {
 
 /**
  * All page faults, and over them those known to be private. Of a bucket of which nothing is known,
- * nothing is drawn; the readout says why.
+ * nothing is drawn; the readout names why.
  * @param {Counts} counts
  * @param {number[]} seconds
  * @param {Plotly.Layout} layout
@@ -189,6 +189,9 @@ export function faultBars({ edges, page_faults, private_faults }, seconds, layou
     zerolinewidth: 1,
     fixedrange: true,
   };
-  const traces = [steps(edges, rates, colour("unknown")), steps(edges, known, colour("private"))];
+  const traces = [
+    outline(edges, rates, colour("unknown")),
+    outline(edges, known, colour("private")),
+  ];
   return traces.map((trace) => ({ ...trace, yaxis: "y4" }));
 }

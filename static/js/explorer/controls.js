@@ -84,7 +84,7 @@ export class Controls {
   }
 
   /**
-   * Let the controls say what is shown.
+   * Let the controls follow what is shown.
    * @param {View} view
    */
   show({ measure }) {
@@ -179,10 +179,15 @@ export class Controls {
    */
   moveCursor(event) {
     /** @type {Record<string, [number, number]>} */
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    const step = steps[event.key];
+    const directions = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, 1],
+      ArrowDown: [0, -1],
+    };
+    const direction = directions[event.key];
     const { map } = this;
-    if (!step || map.axis.isEmpty) return;
+    if (!direction || map.axis.isEmpty) return;
     event.preventDefault();
     const cells = event.shiftKey ? 10 : 1;
     const { time, length } = this.axis;
@@ -190,8 +195,8 @@ export class Controls {
     const perPixel = length / map.overlay.element.clientWidth;
     const share = gpa === null ? 0.5 : map.shareOf(gpa) + 0.5 / map.height;
     this.keepCursor({
-      t: (t ?? time.from + length / 2) + step[0] * cells * perPixel,
-      gpa: map.addressAt(share + (step[1] * cells) / map.height) ?? gpa,
+      t: (t ?? time.from + length / 2) + direction[0] * cells * perPixel,
+      gpa: map.addressAt(share + (direction[1] * cells) / map.height) ?? gpa,
     });
   }
 

@@ -20,7 +20,7 @@ import { Inspector } from "./cursor/inspector.js";
 import { JumpBox } from "./cursor/jump.js";
 import { Markers } from "./cursor/markers.js";
 import { Scrubber } from "./cursor/scrubber.js";
-import { EventSteps } from "./events/event_steps.js";
+import { EventNavigation } from "./events/event_navigation.js";
 import { EventsTable } from "./events/events_table.js";
 import { FilterBar } from "./events/filter_bar.js";
 import { eventsQuestion } from "./events/selected_events.js";
@@ -66,7 +66,7 @@ class Explorer {
     this.pointing = new Pointing(stage, plots, this.inspector, failed);
     this.scrubber = new Scrubber(view, stage, map.figure, this.#moves());
     this.events = new EventsTable(subject);
-    this.eventSteps = new EventSteps(view, resource, this.#stepping());
+    this.eventNavigation = new EventNavigation(view, resource, this.#stepping());
     this.filterBar = new FilterBar(view);
     this.storms = new Storms({ subject, view, placeMarks, addressBar });
     this.notes = new Notes([map, timeline], { resource, stage, placeMarks, addressBar });
@@ -98,8 +98,8 @@ class Explorer {
   /** @returns {import("./stage.js").Hooks} */
   #hooks() {
     return {
-      takeSubject: (known) => {
-        this.subject.take(known);
+      updateSubject: (known) => {
+        this.subject.update(known);
         this.#followSubject();
       },
       showTotals: (view, { totals }) =>
@@ -123,11 +123,11 @@ class Explorer {
     };
   }
 
-  /** @returns {import("./events/event_steps.js").Stepping} */
+  /** @returns {import("./events/event_navigation.js").Stepping} */
   #stepping() {
     return {
       mapSize: () => this.mapSize,
-      none: (direction) => this.events.tellNone(direction),
+      none: (direction) => this.events.showNone(direction),
       failed: (error) => this.reader.failed(error),
     };
   }
@@ -137,7 +137,7 @@ class Explorer {
     return {
       events: this.events,
       eventsQuestion: (asked) =>
-        eventsQuestion(asked, this.mapSize, this.eventSteps.placeIn(asked)),
+        eventsQuestion(asked, this.mapSize, this.eventNavigation.placeIn(asked)),
       inspect: (asked, signal) => this.pointing.followCursor(asked, signal),
     };
   }
@@ -153,8 +153,8 @@ class Explorer {
       exportData: () => this.exportDialog.open(),
       readMoreEvents: () => void this.events.more().catch((error) => this.reader.failed(error)),
       hover: (at) => this.pointing.hover(at),
-      nextEvent: () => this.eventSteps.showNext(),
-      previousEvent: () => this.eventSteps.showPrevious(),
+      nextEvent: () => this.eventNavigation.showNext(),
+      previousEvent: () => this.eventNavigation.showPrevious(),
       nextStorm: () => this.storms.showNext(),
       previousStorm: () => this.storms.showPrevious(),
       togglePlaying: () => this.scrubber.toggle(),
@@ -171,7 +171,7 @@ class Explorer {
     new LiveReader(subject, view, {
       readAll: () => this.reader.read({ isRenewed: true }),
       readSubject: () => this.readSubject(),
-      tell: (error) => this.reader.tell(error),
+      showError: (error) => this.reader.showError(error),
       showAge: () => this.status.showFollowing(view, subject),
     });
   }
@@ -184,7 +184,7 @@ class Explorer {
     setClock(recording.clock);
     this.status.showTrouble(vm, recording);
     if (!isLive) document.querySelector(".badge.live")?.remove();
-    if (memslots.length) this.view.takeMemslots(memslots);
+    if (memslots.length) this.view.setMemslots(memslots);
   }
 
   toggleFollowing() {
@@ -198,7 +198,7 @@ class Explorer {
     const { view, stage, map, timeline, subject } = this;
     const { axis } = stage;
     const { memslots } = subject;
-    for (const each of [axis, stage.shown]) each?.takeCursor(view);
+    for (const each of [axis, stage.shown]) each?.copyCursor(view);
     const losses = timeline.answer?.losses ?? [];
     this.memslotBars.draw(axis, memslots);
     map.placeMarks(axis, memslots, losses);
@@ -228,7 +228,7 @@ class Explorer {
   /** Ask for what does not depend on the view, and show it. */
   async readSubject() {
     try {
-      this.subject.take(await this.subject.ask());
+      this.subject.update(await this.subject.ask());
       this.#followSubject();
       this.placeMarks();
     } catch (error) {
@@ -253,10 +253,10 @@ class Explorer {
 
 /** @param {import("../shared/resources.js").VmResource} resource */
 function plotsOf(resource) {
-  const says = { readout: byId("timeline-readout"), counted: byId("timeline-counted") };
+  const texts = { readout: byId("timeline-readout"), counted: byId("timeline-counted") };
   return {
     map: new MapPlot(byId("map"), byId("map-overlay"), resource),
-    timeline: new Timeline(byId("timeline"), byId("timeline-overlay"), says, resource),
+    timeline: new Timeline(byId("timeline"), byId("timeline-overlay"), texts, resource),
     strip: new Strip(byId("strip", HTMLCanvasElement), byId("strip-caption"), resource),
   };
 }

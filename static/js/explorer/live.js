@@ -1,10 +1,10 @@
 /**
- * Following a recording while it is made. The server's news say "this VM changed up to t", never
- * data: the page then asks for exactly what it shows, seldom enough to leave the server in peace.
+ * Following a recording while it is made. The server's news name the VM that changed and up to when, and hold
+ * no data: the page then asks for exactly what it shows, seldom enough to leave the server in peace.
  */
 
 import { listenForNews } from "../news/news.js";
-import { PacedTask } from "../shared/paced_task.js";
+import { RateLimitedTask } from "../shared/rate_limited_task.js";
 import { ServerGone } from "../shared/rest.js";
 
 const REST_MS = 150;
@@ -18,7 +18,7 @@ export const endOf = (lastT) => lastT + 1;
 
 export class LiveReader {
   #mustDraw = false;
-  #pace = new PacedTask(() => this.read(), REST_MS);
+  #pace = new RateLimitedTask(() => this.read(), REST_MS);
 
   /**
    * @param {import("../view/subject.js").Subject} subject
@@ -26,7 +26,7 @@ export class LiveReader {
    * @param {object} does
    * @param {() => Promise<void>} does.readAll what is shown, and what is known of the VM
    * @param {() => Promise<void>} does.readSubject what is known of the VM
-   * @param {(error: Error) => void} does.tell
+   * @param {(error: Error) => void} does.showError
    * @param {() => void} does.showAge
    */
   constructor(subject, view, does) {
@@ -34,9 +34,9 @@ export class LiveReader {
     this.view = view;
     this.does = does;
     listenForNews({
-      changed: (news) => news.vm === subject.vm.id && this.take(news),
-      lost: () => does.tell(new ServerGone("The server does not answer.")),
-      regained: () => this.takeAll(),
+      changed: (news) => news.vm === subject.vm.id && this.readChanged(news),
+      lost: () => does.showError(new ServerGone("The server does not answer.")),
+      regained: () => this.readAll(),
     });
     setInterval(() => does.showAge(), AGE_MS);
   }
@@ -45,7 +45,7 @@ export class LiveReader {
    * The VM's recording reaches further, or something else about it changed.
    * @param {import("../news/news.js").ChangeNews} news
    */
-  take({ up_to, isOnlyTime }) {
+  readChanged({ up_to, isOnlyTime }) {
     const end = endOf(up_to);
     if (end > this.view.span[1]) {
       this.subject.storedAt = Date.now();
@@ -55,8 +55,8 @@ export class LiveReader {
     else this.#pace.ask();
   }
 
-  /** What was said while the connection was down is lost: read all again. */
-  takeAll() {
+  /** News that were sent while the connection was down are lost: read all again. */
+  readAll() {
     this.#mustDraw = true;
     this.#pace.ask();
   }

@@ -3,13 +3,13 @@
 import { byId } from "../shared/dom.js";
 import { pinnedSearch } from "../view/view_url.js";
 
-const SAID_MS = 4000;
+const REPORT_MS = 4000;
 
 export class Permalink {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  said = byId("link-said");
+  status = byId("link-status");
 
   /**
    * @param {import("../view/view.js").View} view
@@ -33,17 +33,17 @@ export class Permalink {
   async copy() {
     try {
       await navigator.clipboard.writeText(this.url);
-      this.say("link copied");
+      this.report("link copied");
     } catch {
       this.view.pause();
-      this.say("the address bar holds the link");
+      this.report("the address bar holds the link");
     }
   }
 
   /** @param {string} text */
-  say(text) {
-    this.said.textContent = text;
+  report(text) {
+    this.status.textContent = text;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => (this.said.textContent = ""), SAID_MS);
+    this.#timer = setTimeout(() => (this.status.textContent = ""), REPORT_MS);
   }
 }

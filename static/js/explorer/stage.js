@@ -2,7 +2,7 @@
  * What is on screen: answers to one question, all placed by one window. An instant has one place on
  * every part, and it moves on all of them in the same step.
  *
- * The view says what is wanted. It is on stage once everything that was asked for it has come; until
+ * The view is what is wanted. It is on stage once everything that was asked for it has come; until
  * then the old answers are moved to the wanted window, or, if the server does not answer, stay where
  * they are.
  */
@@ -19,7 +19,7 @@ import { showLegend } from "../charts/legend.js";
  *
  * What the page does besides, once something is drawn.
  * @typedef {object} Hooks
- * @property {(known: Known) => void} takeSubject
+ * @property {(known: Known) => void} updateSubject
  * @property {(view: View, answer: StripAnswer) => void} showTotals
  * @property {() => void} placeMarks
  * @property {() => void} pointAgain what is under the pointer is another
@@ -105,7 +105,7 @@ export class Stage {
     const { axis, hooks, plots } = this;
     const { map, timeline, strip } = answers;
     Object.assign(this.#drawn, answers);
-    if (subject) hooks.takeSubject(subject);
+    if (subject) hooks.updateSubject(subject);
     if (map) this.#learnLayout(asked, map.raster);
     if (timeline) plots.timeline.draw(axis, timeline);
     if (map) {

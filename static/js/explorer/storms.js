@@ -18,7 +18,7 @@ export class Storms {
    */
   found = [];
 
-  /** To the page of all storms; says how many there are. */
+  /** To the page of all storms, with their number. */
   link = byId("storms");
 
   /**

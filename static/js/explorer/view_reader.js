@@ -77,7 +77,7 @@ export class ViewReader {
 
   /** @param {unknown} error */
   failed(error) {
-    this.tell(error);
+    this.showError(error);
     this.stage.restore();
     this.root.setAttribute("aria-busy", "false");
     clearTimeout(this.#retry);
@@ -86,7 +86,7 @@ export class ViewReader {
   }
 
   /** @param {unknown} error */
-  tell(error) {
+  showError(error) {
     this.status.showError(error, this.stage.isBehind);
   }
 }

@@ -172,7 +172,7 @@ export class ViewRequests {
       if (stage.shown === null) return false;
       this.#asked += 1;
       const asked = stage.shown.snapshot();
-      asked.takeCursor(view);
+      asked.copyCursor(view);
       const keys = this.#keysOf(asked);
       const events = this.#askEvents(asked, keys.events, signal);
       await Promise.all([

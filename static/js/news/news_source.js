@@ -1,7 +1,7 @@
 /** The server's news, as they come: which VM changed and up to when. Reconnects for ever. */
 
 /**
- * What the server says of a VM; `isOnlyTime`: nothing happened but that time has passed.
+ * What the server reports of a VM; `isOnlyTime`: nothing happened but that time has passed.
  * @typedef {{kind: "changed", isOnlyTime: boolean} & import("../shared/rest_types.d.ts").Changed} ChangeNews
  * And whether it can be reached.
  * @typedef {ChangeNews | {kind: "up" | "down"}} News
@@ -15,9 +15,9 @@ export class NewsSource {
   /** @type {boolean | null} null: the first connection is not there yet, and was not refused either */
   #isUp = null;
 
-  /** @param {(news: News) => void} tell */
-  constructor(tell) {
-    this.tell = tell;
+  /** @param {(news: News) => void} publish */
+  constructor(publish) {
+    this.publish = publish;
     this.connect();
   }
 
@@ -40,7 +40,7 @@ export class NewsSource {
       const before = this.#latest.get(which);
       this.#latest.set(which, news);
       const isOnlyTime = before?.revision === news.revision && before.up_to !== news.up_to;
-      this.tell({ ...news, isOnlyTime });
+      this.publish({ ...news, isOnlyTime });
     });
     source.addEventListener("error", () => {
       this.turn(false);
@@ -51,7 +51,7 @@ export class NewsSource {
 
   /** @param {boolean} isUp */
   turn(isUp) {
-    if (isUp !== this.#isUp) this.tell({ kind: isUp ? "up" : "down" });
+    if (isUp !== this.#isUp) this.publish({ kind: isUp ? "up" : "down" });
     this.#isUp = isUp;
   }
 }

@@ -38,28 +38,28 @@ function newsStream() {
         for (const name of waiting) controller.enqueue(encoder.encode(`event: ${name}\ndata:\n\n`));
         waiting.clear();
       };
-      const say = (/** @type {string} */ name) => {
+      const announce = (/** @type {string} */ name) => {
         waiting.add(name);
         send();
       };
-      let saidAt = -Infinity;
-      const sayTime = () => {
-        if (performance.now() - saidAt < SELDOM_MS) return;
-        saidAt = performance.now();
-        say("time");
+      let announcedAt = -Infinity;
+      const announceTime = () => {
+        if (performance.now() - announcedAt < SELDOM_MS) return;
+        announcedAt = performance.now();
+        announce("time");
       };
       /** @type {Map<number | null, number | null>} by VM */
       const revisions = new Map();
       document.addEventListener("visibilitychange", send);
       listenForNews({
         changed: ({ isOnlyTime, vm, notes_revision }) => {
-          if (isOnlyTime) sayTime();
-          else say("news");
-          if (revisions.get(vm) !== notes_revision) say(`notes-${vm}`);
+          if (isOnlyTime) announceTime();
+          else announce("news");
+          if (revisions.get(vm) !== notes_revision) announce(`notes-${vm}`);
           revisions.set(vm, notes_revision);
         },
-        lost: () => say("lost"),
-        regained: () => say("regained"),
+        lost: () => announce("lost"),
+        regained: () => announce("regained"),
       });
     },
   });

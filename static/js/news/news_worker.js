@@ -13,7 +13,7 @@ self.addEventListener("connect", (event) => {
   const [port] = /** @type {MessageEvent} */ (event).ports;
   ports.add(port);
   source.past.forEach((news) => port.postMessage(news));
-  // A tab says nothing but that it goes.
+  // A tab sends nothing but that it goes.
   port.addEventListener("message", () => ports.delete(port));
   port.start();
 });

@@ -7,7 +7,7 @@ const AGE_MS = 500;
 /** Longer than a collector that is alive is ever silent. */
 const STALE_MS = 3000;
 
-/** Say how long the collector has been silent, once that is unusual. */
+/** Show how long the collector has been silent, once that is unusual. */
 function showAge() {
   const age = document.getElementById("age");
   if (!age) return;

@@ -13,12 +13,14 @@ const ticking = setInterval(() => {
 place.addEventListener("htmx:finally:request", () => clearInterval(ticking));
 place.addEventListener("htmx:response:error", (event) => {
   const { ctx } = /** @type {CustomEvent<Htmx.Detail>} */ (event).detail;
-  say(`The server could not count it (${ctx.response?.status}).`);
+  showFailure(`The server could not count it (${ctx.response?.status}).`);
 });
-place.addEventListener("htmx:error", () => say("The server does not answer. Reload to try again."));
+place.addEventListener("htmx:error", () =>
+  showFailure("The server does not answer. Reload to try again."),
+);
 
 /** @param {string} words */
-function say(words) {
+function showFailure(words) {
   const line = made("p", words, "failed");
   line.setAttribute("role", "alert");
   place.replaceChildren(line);

@@ -23,7 +23,7 @@ export function watchFragments(swapped) {
     banner.hidden = true;
     swapped();
   });
-  // A request that fails does not reject: htmx says so by events.
+  // A request that fails does not reject: htmx reports that by events.
   document.addEventListener("htmx:error", showLost);
   document.addEventListener("htmx:response:error", showLost);
 }

@@ -14,7 +14,7 @@ const LATE_MS = 5000;
 const hosts = byId("hosts");
 
 /**
- * Say of each recording how long its collector has been silent, or how far it is behind, once
+ * Show of each recording how long its collector has been silent, or how far it is behind, once
  * that is unusual.
  */
 function showAges() {

@@ -20,7 +20,7 @@ export const CHOICES = {
 };
 
 /**
- * How values of the others are written, and what is said where they are not.
+ * How values of the others are written, and the hint where they are not.
  * @type {Record<string, [RegExp, string]>}
  */
 export const WRITTEN = {

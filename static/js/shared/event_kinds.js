@@ -1,6 +1,6 @@
 /**
- * What kinds of events are called and what may be said of them: `hasRange`, it always concerns pages,
- * whether the recording says which or not; `changesState`, it may change the state of pages. Written
+ * What kinds of events are called and what is known of them: `hasRange`, it always concerns pages,
+ * whether the recording names them or not; `changesState`, it may change the state of pages. Written
  * by scripts/event-kinds from app/model/guest/_event_words.py.
  * @type {Partial<Record<string, {words: string, hasRange?: boolean, changesState?: boolean}>>}
  */

@@ -1,4 +1,4 @@
-/** What the table says of an event, in words. */
+/** An event in words, as the table shows it. */
 
 /** @typedef {import("./rest_types.d.ts").Event} Event */
 

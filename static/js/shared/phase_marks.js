@@ -1,4 +1,4 @@
-/** Phase marks: what a guest wrote to ports by which firmware and boot say how far they have come. */
+/** Phase marks: what a guest wrote to ports to mark how far firmware and boot have come. */
 
 const PORT_SHIFT = 32n;
 const COUNT_SHIFT = 48n;

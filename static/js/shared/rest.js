@@ -3,7 +3,7 @@
 /**
  * Values of a query by name; what has none is left out, of a list each is put.
  * @typedef {Record<string, string | number | null | undefined | readonly string[]>} Parameters
- * What the server says of a question that it does not answer.
+ * Why the server does not answer a question.
  * @typedef {{title?: string, detail?: string}} Problem
  */
 
@@ -39,7 +39,7 @@ export function address(path, parameters = {}) {
 /**
  * @param {string} url
  * @param {AbortSignal} [signal]
- * @returns {Promise<unknown>} what it is, says who asks (resources.js)
+ * @returns {Promise<unknown>} its type is the caller's to know (resources.js)
  */
 export async function fetchJson(url, signal) {
   const response = await ask(url, signal, "application/json");
@@ -58,7 +58,7 @@ export async function fetchImage(url, signal) {
 }
 
 /**
- * Ask for a change. Whatever is refused, be it for now, says why in the server's own words.
+ * Ask for a change. A refusal, be it for now, carries the server's own words.
  * @param {"POST" | "PATCH" | "DELETE"} method
  * @param {string} url
  * @param {object} [body]

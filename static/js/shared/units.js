@@ -2,7 +2,7 @@
 
 const THIN_SPACE = "\u2009";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-/** From here on, one decimal would say 1024.0. */
+/** From here on, one decimal would read 1024.0. */
 const ROUNDS_UP = 1023.95;
 
 /**

@@ -18,7 +18,7 @@ export class AddressBar {
     window.addEventListener("popstate", () => this.#read(window.location.search));
   }
 
-  /** Let the page's address say what is shown. Browsers allow few changes of it a second. */
+  /** Let the page's address hold what is shown. Browsers allow few changes of it a second. */
   show() {
     window.history.replaceState(null, "", this.#path);
   }
@@ -30,7 +30,7 @@ export class AddressBar {
   }
 
   /**
-   * Show what a query string says, as if its link had been followed.
+   * Show what a query string holds, as if its link had been followed.
    * @param {string} search
    */
   goTo(search) {

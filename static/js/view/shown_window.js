@@ -99,7 +99,7 @@ export class ShownWindow extends EventTarget {
   }
 
   /** @param {Memslot[]} memslots */
-  takeMemslots(memslots) {
+  setMemslots(memslots) {
     this.lives = memslots.map(({ from, to }) => ({ from, to: to ?? Infinity }));
     this.layout = BandAxis.ofRanges(
       memslots.map((slot) => [Number(slot.gpa), Number(slot.gpa) + slot.size]),

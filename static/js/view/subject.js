@@ -46,7 +46,7 @@ export class Subject {
   }
 
   /** @param {Known} known */
-  take({ vm, recording, memslots, storedAt }) {
+  update({ vm, recording, memslots, storedAt }) {
     this.vm = vm;
     this.recording = recording;
     this.memslots = memslots;

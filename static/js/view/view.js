@@ -53,7 +53,7 @@ export class View extends ShownWindow {
   /** The same view, which stays as it is when this one changes. */
   snapshot() {
     const copy = Object.assign(new View(), this);
-    copy.takeCursor(this);
+    copy.copyCursor(this);
     return copy;
   }
 
@@ -61,7 +61,7 @@ export class View extends ShownWindow {
    * Put the cursor and the markers where another view has them.
    * @param {View} view
    */
-  takeCursor(view) {
+  copyCursor(view) {
     [this.t, this.gpa, this.#chosen] = [view.t, view.gpa, view.#chosen];
     this.markers = { ...view.markers };
   }

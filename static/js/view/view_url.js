@@ -1,4 +1,4 @@
-/** A view as a query string, and what a query string says of a view. */
+/** A view as a query string, and back. */
 
 /** @typedef {import("./view.js").View} View */
 
@@ -7,7 +7,7 @@ import { parseAddress, toHex } from "../shared/gpa.js";
 import { MEASURES } from "./view.js";
 
 /**
- * Let a view take over what a URL says.
+ * Let a view take its values from a URL.
  * @param {View} view
  * @param {string} search
  * @param {boolean} isLive whether a plain URL follows the recording

@@ -45,7 +45,7 @@ export function placesOf(hva, memslots, t) {
  * @param {string} hva
  * @param {ReturnType<typeof placesOf>} places one or more
  */
-export function sayPlace(hva, [{ slot, gpa }, ...others]) {
+export function hvaPlaceText(hva, [{ slot, gpa }, ...others]) {
   const also = others.map((place) => nameOf(place.slot)).join(", ");
   const choice = also ? `; ${also} has it too` : "";
   return `hva ${formatAddress(hva)} is gpa ${formatAddress(gpa)} by ${nameOf(slot)}${choice}`;
@@ -57,7 +57,7 @@ export function sayPlace(hva, [{ slot, gpa }, ...others]) {
  * @param {Memslot[]} memslots
  * @param {number} t
  */
-export function sayNowhere(hva, memslots, t) {
+export function hvaMissingText(hva, memslots, t) {
   const other = memslots.find((slot) => has(slot, BigInt(hva)));
   const untold = memslots.filter((slot) => isAlive(slot, t) && slot.userspace_addr === null).length;
   const parts = [`No memslot has hva ${formatAddress(hva)} at ${formatTime(t)}`];

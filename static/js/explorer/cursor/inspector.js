@@ -17,7 +17,7 @@ import { loadHistory, summarise } from "./page_history.js";
  * @typedef {import("../../view/view.js").Measure} Measure
  * @typedef {import("../../shared/rest.js").Parameters & {measure: Measure}} MapQuestion the map's own
  * A cell of the map at an instant and an address. A kept place gets its history too, by a link to the
- * view that `search` says.
+ * view of `search`.
  * @typedef {{t: number, gpa: number, isKept: boolean, search?: string}} Place
  * @typedef {Awaited<ReturnType<Inspector["load"]>>} Answer
  */

@@ -1,5 +1,5 @@
 /**
- * What the inspector says, as rows.
+ * What the inspector shows, as rows.
  * @typedef {import("../../view/view.js").Memslot} Memslot
  * @typedef {import("../../view/view.js").Measure} Measure
  * @typedef {import("../../shared/rest_types.d.ts").CellView} Cell

@@ -3,7 +3,7 @@
 import { byId, partOf } from "../../shared/dom.js";
 import { kindText } from "../../shared/event_words.js";
 import { PAGE_SIZE, floorPage, formatAddress, parseAddress } from "../../shared/gpa.js";
-import { hintOf, placesOf, sayNowhere, sayPlace } from "./hva.js";
+import { hintOf, placesOf, hvaMissingText, hvaPlaceText } from "./hva.js";
 import { NS_PER_LINE, formatTime } from "../../shared/time.js";
 import { formatCount } from "../../shared/units.js";
 
@@ -11,7 +11,7 @@ import { formatCount } from "../../shared/units.js";
  * What was written: bytes, an hva as hex, ns since the recording's start, or an event's number.
  * @typedef {{gpa?: number, hva?: string, t?: number, seq?: number}} Wanted
  * Where that is, or what is wrong with it.
- * @typedef {{problem?: string, t?: number, gpa?: number, seq?: number, said?: string}} Found
+ * @typedef {{problem?: string, t?: number, gpa?: number, seq?: number, how?: string}} Found
  */
 
 /** @type {Record<string, number>} */
@@ -42,8 +42,8 @@ export function parseJump(text) {
 export class JumpBox {
   form = byId("jump", HTMLFormElement);
   input = partOf(this.form, "input", HTMLInputElement);
-  /** Where it is told how a place was found. */
-  said = byId("jump-said");
+  /** Names how a place was found. */
+  status = byId("jump-status");
 
   /**
    * @param {object} page
@@ -69,17 +69,17 @@ export class JumpBox {
     this.input.select();
   }
 
-  /** Put the cursor there, and move the windows if it is outside; or say why not. */
+  /** Put the cursor there, and move the windows if it is outside; or show why not. */
   async go() {
-    const { problem, t, gpa, seq, said = "" } = await this.find(parseJump(this.input.value));
+    const { problem, t, gpa, seq, how = "" } = await this.find(parseJump(this.input.value));
     this.input.setCustomValidity(problem ?? "");
     if (!this.input.reportValidity()) return;
     this.addressBar.keep();
     if (t !== undefined) this.showTime(t);
     if (gpa !== undefined) this.showAddress(floorPage(gpa));
     if (t !== undefined && seq !== undefined) this.view.showEvent(t, gpa ?? null, seq);
-    this.said.textContent = said;
-    const forget = () => (this.said.textContent = "");
+    this.status.textContent = how;
+    const forget = () => (this.status.textContent = "");
     this.view.addEventListener("change", forget, { once: true });
     this.input.blur();
   }
@@ -104,9 +104,9 @@ export class JumpBox {
     const { view } = this;
     const { memslots } = this.subject;
     const places = placesOf(hva, memslots, view.instant);
-    if (places.length) return { gpa: places[0].gpa, said: sayPlace(hva, places) };
+    if (places.length) return { gpa: places[0].gpa, how: hvaPlaceText(hva, places) };
     const none = "Memslots are not recorded.";
-    return { problem: memslots.length ? sayNowhere(hva, memslots, view.instant) : none };
+    return { problem: memslots.length ? hvaMissingText(hva, memslots, view.instant) : none };
   }
 
   /**
@@ -125,7 +125,7 @@ export class JumpBox {
       t: event.t_effect,
       gpa,
       seq: event.seq,
-      said: `event #${event.seq}: ${kindText(event)}`,
+      how: `event #${event.seq}: ${kindText(event)}`,
     };
   }
 

@@ -3,7 +3,7 @@
  * itself. The next step is asked for when the answer to the last one has come.
  */
 
-import { PacedTask } from "../../shared/paced_task.js";
+import { RateLimitedTask } from "../../shared/rate_limited_task.js";
 /**
  * @typedef {import("../../view/view.js").View} View
  * What the page does when the cursor moves.
@@ -18,7 +18,7 @@ import { byId } from "../../shared/dom.js";
 import { formatTime } from "../../shared/time.js";
 
 const REST_MS = 80;
-/** Where people ask for less motion, steps come seldom. */
+/** Where people ask for less motion, playback moves seldom. */
 const CALM_REST_MS = 500;
 /** No step is longer, however late an answer: what lies between would not be seen. */
 const LONGEST_STEP_MS = 1000;
@@ -46,9 +46,9 @@ export class Scrubber {
     this.button = byId("play");
     this.speed = byId("play-speed", HTMLSelectElement);
     const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.steps = new PacedTask(() => this.step(), isCalm ? CALM_REST_MS : REST_MS);
-    this.moves = new PacedTask(() => does.read(), REST_MS);
-    this.slider.addEventListener("input", () => this.take());
+    this.playback = new RateLimitedTask(() => this.step(), isCalm ? CALM_REST_MS : REST_MS);
+    this.moves = new RateLimitedTask(() => does.read(), REST_MS);
+    this.slider.addEventListener("input", () => this.moveToSlider());
     this.button.addEventListener("click", () => this.toggle());
   }
 
@@ -67,7 +67,7 @@ export class Scrubber {
   }
 
   /** The slider was moved by hand. */
-  take() {
+  moveToSlider() {
     const { time, length } = this.stage.axis;
     const share = Number(this.slider.value) / Number(this.slider.max);
     this.moveTo(Math.min(time.to - 1, time.from + share * length));
@@ -82,7 +82,7 @@ export class Scrubber {
     this.settled = setTimeout(() => this.settle(), SETTLED_MS);
   }
 
-  /** The cursor rests: what takes longer is asked for, and the address says where it is. */
+  /** The cursor rests: what takes longer is asked for, and the address bar holds its place. */
   settle() {
     if (!this.isPlaying) this.does.rested();
   }
@@ -98,7 +98,7 @@ export class Scrubber {
     if (cursorInView === null || cursorInView >= time.to - 1) this.moveTo(time.from);
     this.#steppedAt = performance.now();
     this.show(true);
-    this.steps.ask();
+    this.playback.ask();
   }
 
   pause() {
@@ -124,7 +124,7 @@ export class Scrubber {
     this.moveTo(t);
     const isShown = await this.does.read();
     if (!isShown || t >= last) this.pause();
-    else if (this.isPlaying) this.steps.ask();
+    else if (this.isPlaying) this.playback.ask();
   }
 
   /** Nanoseconds of the recording that pass in a millisecond. */

@@ -120,11 +120,11 @@ export class EventsTable {
       const event = this.#events.get(Number(link.dataset.seq));
       if (event) link.href = searchAt(view, event);
     }
-    this.say();
+    this.showCaption();
   }
 
   /**
-   * Tell the chosen event from the others, and scroll the table, not the page, to it. Returns which
+   * Mark the chosen event, and scroll the table, not the page, to it. Returns which
    * of the links is its; -1: none.
    */
   #markChosen() {
@@ -143,7 +143,7 @@ export class EventsTable {
    * There is no event to go on to.
    * @param {string} direction
    */
-  tellNone(direction) {
+  showNone(direction) {
     this.caption.textContent = `No ${direction} event${this.among}`;
   }
 
@@ -169,7 +169,7 @@ export class EventsTable {
     }
     const { links } = this;
     if (links[0] && !links.some((link) => link.tabIndex === 0)) links[0].tabIndex = 0;
-    this.say();
+    this.showCaption();
   }
 
   /** @returns {HTMLAnchorElement[]} */
@@ -188,7 +188,7 @@ export class EventsTable {
   walk(event) {
     const here = this.#focusedIndex;
     /** @type {Record<string, number>} */
-    const steps = {
+    const targets = {
       ArrowUp: here - 1,
       ArrowDown: here + 1,
       PageUp: here - PAGE_STEP,
@@ -196,9 +196,9 @@ export class EventsTable {
       Home: 0,
       End: Infinity,
     };
-    if (here < 0 || !(event.key in steps)) return;
+    if (here < 0 || !(event.key in targets)) return;
     event.preventDefault();
-    this.focusOn(steps[event.key]);
+    this.focusOn(targets[event.key]);
   }
 
   /** @param {number} index beyond the ends: the first or the last */
@@ -210,7 +210,7 @@ export class EventsTable {
     link.focus();
   }
 
-  say() {
+  showCaption() {
     const where = `${this.isUnderCursor ? "under the cursor" : "in view"}${this.among}`;
     const count = formatCount(this.count);
     if (this.chosen) this.caption.textContent = `${aroundText(this.chosen)}${this.among}`;

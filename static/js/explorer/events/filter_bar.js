@@ -1,4 +1,4 @@
-/** The bar of controls that says which events are meant. */
+/** The bar of controls that chooses which events are meant. */
 
 /**
  * @typedef {import("../../view/view.js").View} View
@@ -23,7 +23,7 @@ export class FilterBar {
     const { form } = this;
     this.view = view;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", ({ target }) => isControl(target) && this.take(target));
+    form.addEventListener("change", ({ target }) => isControl(target) && this.applyControl(target));
     form.addEventListener(
       "input",
       ({ target }) => isControl(target) && target.setCustomValidity(""),
@@ -46,10 +46,10 @@ export class FilterBar {
   }
 
   /**
-   * Apply what a control says, or say what it should.
+   * Apply what a control holds, or name what it may hold.
    * @param {Control} control
    */
-  take(control) {
+  applyControl(control) {
     const { name, value } = control;
     const values = value.split(/[\s,]+/).filter(Boolean);
     const isGood = values.every((text) => isValue(name, text));

@@ -38,7 +38,7 @@ export class NoteDialog {
   constructor(stage, notes) {
     this.stage = stage;
     this.notes = notes;
-    this.draft = `gmemscope note draft ${notes.path}`;
+    this.draftKey = `gmemscope note draft ${notes.path}`;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.save();
@@ -57,37 +57,37 @@ export class NoteDialog {
   open(note = null) {
     this.#note = note;
     const { text, author } = this;
-    text.value = note ? note.text : (sessionStorage.getItem(this.draft) ?? "");
+    text.value = note ? note.text : (sessionStorage.getItem(this.draftKey) ?? "");
     author.value = note ? (note.author ?? "") : (localStorage.getItem(AUTHOR) ?? "");
     byId("note-title").textContent = note ? "Change a note" : "A note";
     this.#places = placesFor(this.stage.axis, note);
     byId("note-places").replaceChildren(...this.#places.map(placeChoice));
-    this.say("");
+    this.showProblem("");
     this.element.showModal();
     text.focus();
   }
 
   keepDraft() {
-    if (this.#note === null) sessionStorage.setItem(this.draft, this.text.value);
+    if (this.#note === null) sessionStorage.setItem(this.draftKey, this.text.value);
   }
 
   /** @param {string} problem */
-  say(problem) {
-    const said = byId("note-problem");
-    said.hidden = problem === "";
-    said.textContent = problem;
+  showProblem(problem) {
+    const line = byId("note-problem");
+    line.hidden = problem === "";
+    line.textContent = problem;
   }
 
   async save() {
     const { text, author } = this;
     const { pinned } = this.#places[Number(new FormData(this.form).get("place"))];
-    const said = { ...pinned, text: text.value, author: author.value.trim() || null };
+    const draft = { ...pinned, text: text.value, author: author.value.trim() || null };
     const button = byId("note-save", HTMLButtonElement);
     button.disabled = true;
     try {
-      await this.send(said);
+      await this.send(draft);
       if (this.#note === null) {
-        sessionStorage.removeItem(this.draft);
+        sessionStorage.removeItem(this.draftKey);
         localStorage.setItem(AUTHOR, author.value.trim());
       }
       this.element.close();
@@ -99,15 +99,15 @@ export class NoteDialog {
     button.disabled = false;
   }
 
-  /** @param {object} said */
-  send(said) {
-    if (this.#note === null) return send("POST", this.notes.path, said);
+  /** @param {object} draft */
+  send(draft) {
+    if (this.#note === null) return send("POST", this.notes.path, draft);
     const { id, revision } = this.#note;
-    return send("PATCH", `${this.notes.path}/${id}`, { ...said, revision });
+    return send("PATCH", `${this.notes.path}/${id}`, { ...draft, revision });
   }
 
   /**
-   * Say why it was not saved, and let the next try succeed where that is possible.
+   * Show why it was not saved, and let the next try succeed where that is possible.
    * @param {unknown} error
    */
   async explain(error) {
@@ -115,14 +115,14 @@ export class NoteDialog {
     if (this.#note !== null && (status === 409 || status === 404)) {
       await this.notes.read();
       this.#note = this.notes.find(this.#note.id);
-      this.say(
+      this.showProblem(
         this.#note === null
           ? "Somebody has deleted this note. Saving again writes it as a new one."
           : "Somebody has changed this note: the list has their text. Saving again replaces it.",
       );
       this.keepDraft();
     } else {
-      this.say(`Not saved: ${messageOf(error)} Your text stays here.`);
+      this.showProblem(`Not saved: ${messageOf(error)} Your text stays here.`);
     }
   }
 }

@@ -47,11 +47,11 @@ export class Notes {
     this.list.addEventListener("click", (event) => this.act(event));
     this.list.addEventListener("htmx:after:swap", () => {
       if (this.status.textContent?.startsWith(UNREAD)) this.report("");
-      this.#take();
+      this.#readItems();
       this.placeMarks();
     });
     this.#listenToRequests();
-    this.#take();
+    this.#readItems();
   }
 
   /** What becomes of a request that htmx makes: the list's, or one to delete a note. */
@@ -90,7 +90,7 @@ export class Notes {
   }
 
   /** The list is another one. */
-  #take() {
+  #readItems() {
     this.found = this.#items().map((item) => JSON.parse(item.dataset.note ?? ""));
     const count = this.found.length;
     byId("notes-title").textContent = count ? `Notes (${formatCount(count)})` : "Notes";
@@ -116,7 +116,7 @@ export class Notes {
   }
 
   /**
-   * What became of what was asked for last.
+   * What became of the last request.
    * @param {string} words
    */
   report(words) {

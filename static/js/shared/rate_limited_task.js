@@ -2,7 +2,7 @@
 
 const SELDOM_MS = 1000;
 
-export class PacedTask {
+export class RateLimitedTask {
   /** @type {ReturnType<typeof setTimeout> | 0 | null} null: it is not at work and does not rest */
   #timer = null;
   #isWanted = false;

@@ -12,7 +12,7 @@ import { placesMeant } from "./selected_events.js";
  * @property {(error: unknown) => void} failed
  */
 
-export class EventSteps {
+export class EventNavigation {
   /** @type {number | null} the place that a person chose and steps stay at */
   #place = null;
   /** @type {number | null} the event that the last step led to */
