@@ -166,7 +166,7 @@ def test_playing_moves_to_the_end_of_the_window_and_stops(explorer: Explorer) ->
 def test_playing_asks_for_no_step_before_the_last_was_answered(explorer: Explorer) -> None:
     page = explorer("?from=15000000000&to=25000000000")
     held: list[Route] = []
-    take_requests(page, "**/events?*", held.append)
+    take_requests(page, "**/events?*", lambda route: held.append(route))
     page.keyboard.press("p")
     eventually(page, lambda: len(held) == 1)
     page.wait_for_timeout(500)
