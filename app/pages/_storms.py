@@ -85,7 +85,7 @@ Counted = Annotated[bool, Query(description="The numbers alone, however long the
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ShownInterval:
     """What is shown in full: a storm, or any other interval of a VM's time."""
 
     vm: Vm
@@ -100,7 +100,7 @@ def show_storm(
 ) -> Response:
     """One storm in full; `counted` is its numbers alone, however long they take."""
     storm = found.storm
-    interval = Interval(found.vm, storm.from_t, storm.to_t, storm)
+    interval = ShownInterval(found.vm, storm.from_t, storm.to_t, storm)
     return _show(request, reader, storms, interval, is_counted=counted)
 
 
@@ -115,12 +115,12 @@ def show_interval(
 ) -> Response:
     """Any interval of time, counted like a storm."""
     vm = reader.vm(vm_id)
-    interval = Interval(vm, *interval_of(reader, vm_id, times.first, times.end))
+    interval = ShownInterval(vm, *interval_of(reader, vm_id, times.first, times.end))
     return _show(request, reader, storms, interval, is_counted=counted)
 
 
 def _show(
-    request: Request, reader: Reader, storms: Storms, interval: Interval, *, is_counted: bool
+    request: Request, reader: Reader, storms: Storms, interval: ShownInterval, *, is_counted: bool
 ) -> Response:
     vm, from_t, to_t = interval.vm, interval.from_t, interval.to_t
     context: dict[str, Any] = {

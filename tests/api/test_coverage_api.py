@@ -65,7 +65,7 @@ def test_losses_are_summed_by_source_and_cpu(coverage: dict[str, Any]) -> None:
     ]
 
 
-def test_what_a_recording_does_not_say_is_null(client: httpx.Client) -> None:
+def test_what_a_recording_does_not_state_is_null(client: httpx.Client) -> None:
     coverage = client.get("/api/v1/recordings/1/coverage").json()
     assert coverage["missing"] == [{"capability": "page-faults", "costs": "no faults"}]
     not_described = ("sees", "conversion_ranges", "events", "unused_events", "host", "collector")

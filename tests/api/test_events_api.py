@@ -15,7 +15,7 @@ def seqs(client: httpx.Client, query: str, vm: int = 1) -> list[int]:
     return [event["seq"] for event in answer.json()["items"]]
 
 
-def test_an_event_is_told_in_full(client: httpx.Client) -> None:
+def test_an_event_is_answered_in_full(client: httpx.Client) -> None:
     answer = client.get("/api/v1/vms/1/events?limit=1").json()
 
     assert answer["limit"] == 1
@@ -47,7 +47,7 @@ def test_an_event_is_told_in_full(client: httpx.Client) -> None:
     ]
 
 
-def test_the_answer_is_what_openapi_says(client: httpx.Client) -> None:
+def test_the_answer_is_what_openapi_describes(client: httpx.Client) -> None:
     for vm in (1, 2):
         answer = client.get(f"/api/v1/vms/{vm}/events").text
         Page[Event].model_validate_json(answer, strict=True)
@@ -121,7 +121,7 @@ def test_a_loss_is_in_every_gpa_window(client: httpx.Client) -> None:
     assert seqs(client, "gpa_from=0x7000_0000_0000", vm=2) == [1, 2]
 
 
-def test_a_memslot_of_a_vm_without_any_told_is_named(client: httpx.Client) -> None:
+def test_a_memslot_filter_of_a_vm_without_any_names_that(client: httpx.Client) -> None:
     answer = client.get("/api/v1/vms/2/events?memslot=0")
 
     assert answer.status_code == 422

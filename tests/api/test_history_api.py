@@ -3,7 +3,7 @@
 import httpx
 
 
-def test_pages_in_a_row_are_told_like_one(client: httpx.Client) -> None:
+def test_pages_in_a_row_are_answered_like_one(client: httpx.Client) -> None:
     one = client.get("/api/v1/vms/1/pages/0x100010000/history").json()
     assert (one["gfn"], one["npages"]) == (0x100010, 1)
     assert [step["seq"] for step in one["steps"]] == [None, 0, 1, 2, None]

@@ -90,7 +90,7 @@ def process_of(client: httpx.Client, location: str) -> int:
     return importing(name)[0]
 
 
-def test_imports_queue_and_tell_their_place(client: httpx.Client) -> None:
+def test_imports_queue_and_answer_their_place(client: httpx.Client) -> None:
     first = send(client, "first.txt", LONG)
     second, third = send(client, "second.txt", SHORT), send(client, "third.txt", SHORT + LINE)
     states = [client.get(location).json() for location in (first, second, third)]

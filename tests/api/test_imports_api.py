@@ -94,7 +94,7 @@ def test_a_name_that_no_file_can_have_is_a_bad_parameter(
     assert left_over(database) == []
 
 
-def test_limits_are_said(client: httpx.Client) -> None:
+def test_limits_are_named(client: httpx.Client) -> None:
     too_large = send(client, "large.dat", b"\0" * ((4 << 20) + 1))
     assert too_large.status_code == 413
     assert "4 MiB" in too_large.json()["detail"]
@@ -105,7 +105,7 @@ def test_a_form_of_another_site_cannot_send(client: httpx.Client) -> None:
     assert answer.status_code == 415
 
 
-def test_a_database_that_is_being_written_says_by_whom(
+def test_a_database_that_is_being_written_names_its_writer(
     client: httpx.Client, database: Path
 ) -> None:
     header = RecordingHeader("live", "tracefs", "host", "mono", 0)

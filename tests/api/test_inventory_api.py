@@ -90,7 +90,7 @@ def test_a_vm_is_shown_as_it_last_was(client: httpx.Client) -> None:
     }
 
 
-def test_a_table_of_vms_says_which_numbers_are_lower_bounds(client: httpx.Client) -> None:
+def test_a_table_of_vms_marks_which_numbers_are_lower_bounds(client: httpx.Client) -> None:
     text = client.get("/api/v1/vms.csv").text
     rows = list(csv.DictReader(io.StringIO(text)))
     for row, vm in zip(rows, client.get("/api/v1/vms").json()["items"], strict=True):
@@ -108,7 +108,7 @@ def test_pages_of_vms_follow_each_other(client: httpx.Client) -> None:
     assert second["next"] is None
 
 
-def test_a_vm_of_no_memslots_says_so(client: httpx.Client) -> None:
+def test_a_vm_of_no_memslots_has_no_layout(client: httpx.Client) -> None:
     vm = client.get("/api/v1/vms/2").json()
 
     assert vm["layout_is_known"] is False

@@ -155,7 +155,7 @@ def test_a_link_of_an_earlier_version_works_and_leaves_no_token_in_the_address(
         assert client.get("/api/v1/vms").status_code == 200
 
 
-def test_a_wrong_token_is_said_to_be_wrong(serve: Serve, guarded: Settings) -> None:
+def test_a_wrong_token_is_refused_as_wrong(serve: Serve, guarded: Settings) -> None:
     with serve(guarded) as client:
         for answer in (
             enter(client, "no-token-of-this-dashboard"),

@@ -72,7 +72,7 @@ def test_a_note_is_written_read_changed_and_removed(writable: httpx.Client) -> N
     assert writable.delete(location).status_code == 404
 
 
-def test_who_was_slower_is_told_and_overwrites_nothing(writable: httpx.Client) -> None:
+def test_who_was_slower_is_refused_and_overwrites_nothing(writable: httpx.Client) -> None:
     location = writable.post(NOTES, json=DRAFT).headers["location"]
     assert writable.patch(location, json={"revision": 1, "text": "mine"}).status_code == 200
     late = writable.patch(location, json={"revision": 1, "text": "yours"})
@@ -180,7 +180,7 @@ def test_what_is_not_there_takes_no_notes(writable: httpx.Client) -> None:
     assert writable.get(f"{NOTES}/{1 << 63}").status_code == 422
 
 
-def test_a_database_that_cannot_be_written_now_is_said(
+def test_a_database_that_cannot_be_written_now_is_a_problem(
     path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connecting, "BUSY_TIMEOUT_MS", 20)
@@ -193,7 +193,7 @@ def test_a_database_that_cannot_be_written_now_is_said(
         assert client.post(NOTES, json=DRAFT).status_code == 201
 
 
-def test_openapi_says_what_to_send(client: httpx.Client) -> None:
+def test_openapi_describes_what_to_send(client: httpx.Client) -> None:
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     body = paths["/api/v1/vms/{vm_id}/notes"]["post"]["requestBody"]["content"]
     schema = body["application/json"]["schema"]

@@ -85,7 +85,7 @@ def test_a_bug_tells_the_client_nothing_but_that(
     assert answer.headers["content-security-policy"].startswith("default-src 'self'")
 
 
-def test_a_database_that_cannot_be_read_is_said_so(
+def test_a_database_that_cannot_be_read_is_a_problem(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: Reader) -> None:

@@ -137,7 +137,7 @@ def test_a_picture_is_sent_again_only_if_it_changed(client: httpx.Client) -> Non
         (450, "0x0", {"present": 1.0, "shared": 1.0, "conversions": 0, "npages": 256}),
     ],
 )
-def test_a_cell_is_told_exactly(
+def test_a_cell_is_answered_exactly(
     client: httpx.Client, t: int, gpa: str, expected: dict[str, float]
 ) -> None:
     query: dict[str, str | int] = {
@@ -196,7 +196,7 @@ def test_cells_as_a_table_are_those_of_the_picture(client: httpx.Client) -> None
     }
 
 
-def test_a_measure_that_was_not_recorded_says_so_in_the_words_of_the_recording(
+def test_a_measure_that_was_not_recorded_names_why_in_the_words_of_the_recording(
     client: httpx.Client,
 ) -> None:
     ways = {m: client.get(f"/api/v1/vms/1/raster?measure={m}").json() for m in Measure}

@@ -3,7 +3,7 @@
 import httpx
 
 
-def test_a_calm_vm_has_none_and_says_what_was_measured(client: httpx.Client) -> None:
+def test_a_calm_vm_has_none_and_shows_what_was_measured(client: httpx.Client) -> None:
     answer = client.get("/api/v1/vms/1/storms").json()
     assert answer["storms"] == []
     kinds = {measured["kind"]: measured for measured in answer["measured"]}

@@ -49,18 +49,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_listener_is_told_where_things_stand_and_then_what_changed() -> None:
+def test_a_listener_gets_where_things_stand_and_then_what_changed() -> None:
     heads = Heads()
 
     async def listen() -> list[Head | None]:
-        told = []
+        news = []
         async for head in ChangeFeed(heads.read).listen():
-            told.append(head)
-            if len(told) == 1:
+            news.append(head)
+            if len(news) == 1:
                 heads.now = [Head(1, 1, 2, 200, True), Head(2, 1, 1, 200, True)]
-            if len(told) == 3:
+            if len(news) == 3:
                 break
-        return told
+        return news
 
     assert outcome(listen()) == [
         Head(1, 1, 1, 100, True),
@@ -131,12 +131,12 @@ def test_the_stream_tells_of_a_commit_of_another_writer(serve: Serve, tmp_path: 
         with RecordingWriter(engine, header) as writer:
             write_guest_a(writer)
         lines = answer.iter_lines()
-        told = [json.loads(next(line for line in lines if line.startswith("data: "))[6:])]
-        while told[-1]["up_to"] < 1000:
-            told.append(json.loads(next(line for line in lines if line.startswith("data: "))[6:]))
+        news = [json.loads(next(line for line in lines if line.startswith("data: "))[6:])]
+        while news[-1]["up_to"] < 1000:
+            news.append(json.loads(next(line for line in lines if line.startswith("data: "))[6:]))
     engine.dispose()
-    assert told[-1]["revision"] > 0
-    assert told[-1] | {"revision": 1} == {
+    assert news[-1]["revision"] > 0
+    assert news[-1] | {"revision": 1} == {
         "vm": 1,
         "recording": 1,
         "up_to": 1000,

@@ -72,7 +72,7 @@ def test_wrong_usage_ends_with_two() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("recipe", "trace-cmd"), ("simulate", "--list")])
-def test_a_full_disk_behind_standard_output_is_said(arguments: tuple[str, ...]) -> None:
+def test_a_full_disk_behind_standard_output_is_reported(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "app.cli", *arguments],

@@ -46,7 +46,7 @@ def test_json_has_what_rest_has(small_database: Path) -> None:
     }
 
 
-def test_an_empty_database_says_how_to_fill_it(tmp_path: Path) -> None:
+def test_an_empty_database_names_how_to_fill_it(tmp_path: Path) -> None:
     open_database(tmp_path / "new.db").dispose()
     assert "gmemscope import FILE" in listed("--database", str(tmp_path / "new.db"))
 

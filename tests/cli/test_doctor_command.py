@@ -26,10 +26,10 @@ GOOD = (
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 -- a function with defaults
+def examined(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 -- a function with defaults
     """Let the command find this."""
 
-    def tell(*findings: Any, left: tuple[str, ...] = (), choice: Choice | None = None) -> None:  # noqa: ANN401
+    def examine(*findings: Any, left: tuple[str, ...] = (), choice: Choice | None = None) -> None:  # noqa: ANN401
         refused: dict[str, tuple[str, ...]] = {}
         if choice is None:
             refused = {"tracefs": ("CAP_DAC_OVERRIDE",), "bpftrace": ("CAP_BPF",)}
@@ -37,7 +37,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 -- a function 
         monkeypatch.setattr(doctor, "examine", lambda: result)
         monkeypatch.setattr(doctor, "what_is_left", lambda: list(left))
 
-    return tell
+    return examine
 
 
 def run(
@@ -54,12 +54,12 @@ def run(
     return status or 0, captured.out, captured.err
 
 
-def test_says_what_is_missing_and_what_it_costs(
-    told: Any,  # noqa: ANN401
+def test_prints_what_is_missing_and_what_it_costs(
+    examined: Any,  # noqa: ANN401
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told(*GOOD, choice=Choice("tracefs", "it has event probes"))
+    examined(*GOOD, choice=Choice("tracefs", "it has event probes"))
     status, output, _ = run(monkeypatch, capsys)
     assert status == 0
     assert output.splitlines()[:4] == [
@@ -71,35 +71,35 @@ def test_says_what_is_missing_and_what_it_costs(
     assert "collect takes tracefs: it has event probes" in output
 
 
-def test_host_that_cannot_is_status_3_and_says_why(
-    told: Any,  # noqa: ANN401
+def test_host_that_cannot_is_status_3_and_prints_why(
+    examined: Any,  # noqa: ANN401
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told(lacks("KVM", "the kernel has no module kvm", "no VMs", prevents=True))
+    examined(lacks("KVM", "the kernel has no module kvm", "no VMs", prevents=True))
     status, output, errors = run(monkeypatch, capsys, "--json")
     assert status == 3
     assert "nothing can be recorded on this host: the kernel has no module kvm" in errors
     assert json.loads(output)["can_collect"] is False
 
 
-def test_process_without_rights_is_told_which(
-    told: Any,  # noqa: ANN401
+def test_process_without_rights_gets_them_named(
+    examined: Any,  # noqa: ANN401
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told(*GOOD)
+    examined(*GOOD)
     status, output, _ = run(monkeypatch, capsys)
     assert status == 0, "root could"
     assert "this process may not record by bpftrace: it lacks CAP_BPF" in output
 
 
-def test_clean_says_what_it_removed(
-    told: Any,  # noqa: ANN401
+def test_clean_prints_what_it_removed(
+    examined: Any,  # noqa: ANN401
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told(*GOOD, left=("event probe a/b of process 7, which is gone",))
+    examined(*GOOD, left=("event probe a/b of process 7, which is gone",))
     output = run(monkeypatch, capsys)[1]
     assert "left behind: event probe a/b of process 7, which is gone" in output
     assert "gmemscope doctor --clean removes" in output
@@ -110,7 +110,7 @@ def test_clean_says_what_it_removed(
     assert "could not be removed: probe y: busy" in output
 
 
-def test_this_machine_is_told_without_root() -> None:
+def test_this_machine_is_examined_without_root() -> None:
     """For real: what may not be read is unknown, not missing."""
     command = [sys.executable, "-m", "app.cli", "doctor", "--json"]
     if os.geteuid() == 0:
@@ -123,13 +123,13 @@ def test_this_machine_is_told_without_root() -> None:
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     shutil.rmtree(compiled)
     assert ran.returncode in (0, 3), ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["host"]["kernel"]["release"] == os.uname().release
-    assert told["source"] is None
-    assert set(told["refused"]) == {"tracefs", "bpftrace"}
-    assert told["removed"] == []
-    status = {finding["subject"]: finding["status"] for finding in told["findings"]}
-    if "/sys/kernel/tracing" in told["host"]["forbidden"]:
+    examined = json.loads(ran.stdout)
+    assert examined["host"]["kernel"]["release"] == os.uname().release
+    assert examined["source"] is None
+    assert set(examined["refused"]) == {"tracefs", "bpftrace"}
+    assert examined["removed"] == []
+    status = {finding["subject"]: finding["status"] for finding in examined["findings"]}
+    if "/sys/kernel/tracing" in examined["host"]["forbidden"]:
         assert status["events"] == "unknown"
 
 

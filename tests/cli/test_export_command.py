@@ -160,7 +160,7 @@ def test_a_vm_goes_by_uuid(export: Export, small_database: Path) -> None:
     assert len(export.rows(uuid, "--what", "conversions")) == 1
 
 
-def test_what_is_called_nothing_is_said_so(
+def test_what_is_called_nothing_is_not_found(
     small_database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["gmemscope", "export", "nobody", "--what", "state"]

@@ -138,7 +138,7 @@ def test_unknown_format_is_wrong_usage(cli: Cli, log: Path) -> None:
     assert "trace.dat, bpftrace" in result.stderr
 
 
-def test_text_says_what_the_recording_lacks(cli: Cli, log: Path) -> None:
+def test_text_names_what_the_recording_lacks(cli: Cli, log: Path) -> None:
     result = cli.run(log)
     assert result.returncode == 0, result.stderr
     assert "2 conversions: 1 applied, 1 failed, 0 unconfirmed; 2 pages changed" in result.stdout

@@ -42,7 +42,7 @@ def test_standard_output_has_a_name(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == "to the terminal"
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file or directory"):
         write(tmp_path / "no" / "report.html")
 

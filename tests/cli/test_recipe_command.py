@@ -23,7 +23,7 @@ def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
         assert numbers.split() == ["%llx"] * fields
 
 
-def test_bpftrace_program_says_which_version_its_lines_have() -> None:
+def test_bpftrace_program_states_which_version_its_lines_have() -> None:
     assert BpftraceLog.recognises(bpftrace.FIRST_LINE.encode())
     assert f'printf("{bpftrace.FIRST_LINE};' in bpftrace.PROGRAM
 

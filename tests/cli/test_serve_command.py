@@ -36,7 +36,7 @@ def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_told_to_end(small_database: Path, end: signal.Signals) -> None:
+def test_it_serves_until_it_is_signalled_to_end(small_database: Path, end: signal.Signals) -> None:
     with serving("serve", "--database", str(small_database)) as (process, url):
         with httpx.stream("GET", f"{url}/api/v1/stream") as stream:
             assert httpx.get(f"{url}/api/v1/vms/1").json()["name"] == "guest-a"
@@ -47,7 +47,7 @@ def test_it_serves_until_it_is_told_to_end(small_database: Path, end: signal.Sig
         assert process.stderr.read() == ""
 
 
-def test_a_port_in_use_is_said_so(small_database: Path) -> None:
+def test_a_port_in_use_is_named(small_database: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         arguments = ["serve", "--port", port, "--database", str(small_database)]

@@ -150,7 +150,7 @@ def stretches(all_held: list[Held], get: Get) -> Iterator[tuple[Held, dict[str, 
                 yield one, get(f"/vms/{one.id}/storms/{storm['id']}?{EASY}")["facts"]
 
 
-def test_stretches_and_storms_tell_only_what_they_know(all_held: list[Held], get: Get) -> None:
+def test_intervals_and_storms_show_only_what_is_known(all_held: list[Held], get: Get) -> None:
     for one, facts in stretches(all_held, get):
         calls, pages, huge = facts["calls"], facts["pages"], facts["huge_pages"]
         is_dark = calls["requested"] > 0 and calls["uncertain"] == (
@@ -194,16 +194,16 @@ def test_a_headline_tells_the_cause_of_calls_not_of_what_changed(
     all_held: list[Held], reader: Reader
 ) -> None:
     reasons = ("because the guest", "of the VMM's own accord", "why is not recorded")
-    told = []
+    met = []
     for one in all_held:
         facts = interval_view(reader, one.vm, 0, reader.span(one.id)[1] + 1)
         calls, _, changed = headline(facts).partition(": ")
         assert not any(reason in changed for reason in reasons)
-        told += [reason for reason in reasons if reason in calls]
+        met += [reason for reason in reasons if reason in calls]
         causes = next(table for table in facts.by if table.dimension == Dimension.CAUSE).rows
         if causes and 0.5 < causes[0].share < 1 and "(why is" not in calls:
             assert f"{share(causes[0].share)} of them " in calls
-    assert set(told) == set(reasons)
+    assert set(met) == set(reasons)
 
 
 def check_costs(facts: dict[str, Any]) -> None:
@@ -219,7 +219,7 @@ def check_costs(facts: dict[str, Any]) -> None:
                 check(row, ("effective_pages",), is_open=False, is_dark=is_dark)
 
 
-def test_maps_tell_what_is_not_on_them(all_held: list[Held], get: Get) -> None:
+def test_maps_name_what_is_not_on_them(all_held: list[Held], get: Get) -> None:
     for one in all_held:
         path = f"/vms/{one.id}/raster"
         for measure in ("private", "conversions", "ping_pong", "mixed"):
@@ -233,7 +233,7 @@ def test_maps_tell_what_is_not_on_them(all_held: list[Held], get: Get) -> None:
             check(cell, ("returns", "mixed"), is_open=cell["unknown"] > 0, is_dark=False)
 
 
-def test_two_moments_tell_only_what_they_know(all_held: list[Held], get: Get) -> None:
+def test_two_moments_show_only_what_is_known(all_held: list[Held], get: Get) -> None:
     for one in all_held:
         first, last = get(f"/vms/{one.id}")["span"]
         answer = get("/diff", vm=one.id, at=first, at_b=last)
@@ -248,7 +248,7 @@ def test_two_moments_tell_only_what_they_know(all_held: list[Held], get: Get) ->
             assert "no memslot" not in {side for row in answer["runs"] for side in row.values()}
 
 
-def test_without_memslots_nothing_is_said_of_backing(all_held: list[Held], get: Get) -> None:
+def test_without_memslots_nothing_is_shown_of_backing(all_held: list[Held], get: Get) -> None:
     for one in all_held:
         backing = get(f"/vms/{one.id}/backing")
         assert bool(backing["points"]) == one.vm.layout_is_known
@@ -292,9 +292,9 @@ def test_metrics_leave_out_what_is_not_known(
     )
     for one in all_held:
         labels = f'{{vm="{one.id}"}}'
-        told = get(f"/vms/{one.id}")["conversions"]["effective_pages"]
+        effective = get(f"/vms/{one.id}")["conversions"]["effective_pages"]
         assert samples.get(f"gmemscope_effective_pages_total{labels}") == (
-            None if told is None else str(told)
+            None if effective is None else str(effective)
         )
         uncertain = int(samples[f"gmemscope_conversions_uncertain_total{labels}"])
         assert one.vague <= uncertain <= one.requested
@@ -303,7 +303,7 @@ def test_metrics_leave_out_what_is_not_known(
             assert one.vm.layout_is_known or samples.get(name) != "0"
 
 
-def test_pages_and_reports_say_not_recorded(
+def test_pages_and_reports_show_not_recorded(
     all_held: list[Held], client: httpx.Client, reader: Reader
 ) -> None:
     dark = [one for one in all_held if one.leaves_all_open and not one.placed]
@@ -323,7 +323,9 @@ def test_pages_and_reports_say_not_recorded(
                 assert lie not in page.text
 
 
-def test_commands_say_not_recorded(all_held: list[Held], all_recordings: object, get: Get) -> None:
+def test_commands_print_not_recorded(
+    all_held: list[Held], all_recordings: object, get: Get
+) -> None:
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(cli.app, [*arguments, "--database", str(all_recordings)])
         assert result.exit_code == 0, result.output

@@ -86,5 +86,5 @@ def test_a_room_can_be_taken_in_at_a_glance(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
-def test_every_room_says_what_it_holds(room: str) -> None:
+def test_every_room_states_what_it_holds(room: str) -> None:
     assert f"| `{room}/` |" in (SCRIPTS / "README.md").read_text()

@@ -62,7 +62,7 @@ def test_every_control_has_a_name(open_page: OpenPage, dashboard: Dashboard) -> 
     assert nameless == []
 
 
-def test_label_that_is_cut_says_so(explorer: Callable[..., Page]) -> None:
+def test_label_that_is_cut_ends_in_an_ellipsis(explorer: Callable[..., Page]) -> None:
     page = explorer(viewport=NARROW)
     cut = page.evaluate(
         "[...document.querySelectorAll('.memslot-bar')]"

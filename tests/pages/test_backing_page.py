@@ -10,7 +10,7 @@ from app.pages import _backing as backing
 from tests.browsing import Dashboard, dashboard_over
 
 
-def test_it_says_what_may_lie_twice(open_page: Callable[..., Page], dashboard: Dashboard) -> None:
+def test_it_shows_what_may_lie_twice(open_page: Callable[..., Page], dashboard: Dashboard) -> None:
     page = open_page(f"{dashboard.url}/vms/1/backing")
     expect(page.get_by_text("still had, or may have had, a private page behind it")).to_be_visible()
     expect(page.get_by_role("row", name="shared, private half left over")).to_be_visible()

@@ -146,7 +146,7 @@ def others(tmp_path: Path) -> Iterator[str]:
         yield dashboard.url
 
 
-def test_import_shows_what_is_known_and_says_what_is_not(others: str) -> None:
+def test_import_shows_what_is_known_and_names_what_is_not(others: str) -> None:
     body = httpx.get(f"{others}/recordings/1/coverage").text
     for words in (
         "The recording does not name what it lacks.",

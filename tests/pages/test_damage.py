@@ -25,7 +25,7 @@ def damaged(simulated_database: Path, tmp_path: Path) -> Iterator[Dashboard]:
         yield running
 
 
-def test_the_map_is_drawn_and_says_what_is_lost(
+def test_the_map_is_drawn_and_names_what_is_lost(
     damaged: Dashboard, open_page: OpenPage, complaints: Complaints
 ) -> None:
     page = open_page(f"{damaged.url}/vms/1")

@@ -29,7 +29,7 @@ def test_unknown_things_are_a_page_that_leads_home(dashboard: Dashboard, path: s
         ("/diff?vm=1&at=soon", "at: "),
     ],
 )
-def test_wrong_parameters_are_a_page_that_says_which(
+def test_wrong_parameters_are_a_page_that_names_which(
     dashboard: Dashboard, path: str, why: str
 ) -> None:
     answer = httpx.get(dashboard.url + path)

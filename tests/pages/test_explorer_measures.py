@@ -67,7 +67,7 @@ def test_pointing_at_the_timeline_tells_all_subplots_exactly(
     assert abs(float(length) * 1e6 - (span[1] - span[0]) / (box["width"] // 4)) < 1e6
 
 
-def test_what_was_not_recorded_is_said_on_the_map(
+def test_what_was_not_recorded_is_named_on_the_map(
     open_page: Callable[..., Page], small_database: Path
 ) -> None:
     with dashboard_over(small_database) as small:

@@ -102,7 +102,7 @@ def test_event_link_puts_the_cursor_on_the_event(explorer: Explorer) -> None:
     assert query_of(page)["t"] == t
 
 
-def test_single_pages_can_be_told_apart(explorer: Explorer) -> None:
+def test_single_pages_can_be_distinguished(explorer: Explorer) -> None:
     page = explorer("?gpa_from=0x100000000&gpa_to=0x100010000")
     expect(page.locator("#strip-caption")).to_contain_text("64.0 KiB, 16 pages")
     expect(page.locator("#cell-size")).to_contain_text("1 cell = 4.0 KiB")

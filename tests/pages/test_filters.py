@@ -93,7 +93,7 @@ def test_a_memslot_means_its_range_while_it_is_there(explorer: Explorer) -> None
     )
 
 
-def test_what_no_memslot_is_is_said(explorer: Explorer, complaints: list[str]) -> None:
+def test_what_no_memslot_is_is_refused(explorer: Explorer, complaints: list[str]) -> None:
     page = explorer()
     page.goto(page.url + "?memslot=77")
     expect(page.get_by_role("alert")).to_contain_text("this VM had no memslot 77; it had 0, 1")

@@ -24,7 +24,7 @@ def test_a_diff_leads_to_the_life_of_a_page(
     wait_until_drawn(page)
 
 
-def test_what_cannot_be_compared_is_said(
+def test_what_cannot_be_compared_is_named(
     open_page: Callable[..., Page], dashboard: Dashboard, complaints: list[str]
 ) -> None:
     page = open_page(f"{dashboard.url}/diff?vm=99")

@@ -78,7 +78,7 @@ def test_a_hidden_page_asks_for_nothing_until_it_is_seen(
         expect(page.get_by_role("link", name="demo-cvm")).to_be_visible()
 
 
-def test_live_recording_without_vms_says_why_it_is_empty(
+def test_live_recording_without_vms_states_why_it_is_empty(
     open_page: OpenPage, tmp_path: Path
 ) -> None:
     database = tmp_path / "fleet.db"

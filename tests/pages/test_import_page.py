@@ -100,7 +100,7 @@ def test_a_file_over_the_limit_is_not_sent(
         assert "POST" not in sent
 
 
-def test_several_files_queue_and_tell_their_place(
+def test_several_files_queue_and_show_their_place(
     open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
     line = "1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"

@@ -37,7 +37,7 @@ def late(tmp_path: Path) -> Iterator[Dashboard]:
     engine.dispose()
 
 
-def test_pages_say_how_far_behind_the_collector_is(late: Dashboard, open_page: OpenPage) -> None:
+def test_pages_show_how_far_behind_the_collector_is(late: Dashboard, open_page: OpenPage) -> None:
     by_how_much = re.compile(r"\d+ s behind")
     home = open_page(late.url)
     expect(home.locator("[data-behind-ms]")).to_contain_text(by_how_much)

@@ -69,7 +69,7 @@ def grows(page: Page) -> None:
     eventually(page, lambda: page.evaluate(NEWEST) > newest + 2)
 
 
-def test_it_follows_until_told_otherwise(live: Live, open_page: OpenPage) -> None:
+def test_it_follows_until_following_is_ended(live: Live, open_page: OpenPage) -> None:
     page = open_live_vm(open_page, live.url)
     following, button = page.locator("#following"), page.locator("#follow")
     expect(following).to_have_text("following")

@@ -68,7 +68,7 @@ def test_a_recording_with_directions_has_no_such_legend(explorer: Callable[..., 
     expect(page.locator("#legend-undirected")).to_be_hidden()
 
 
-def test_the_map_says_why_it_is_empty(open_page: OpenPage, lean: Dashboard) -> None:
+def test_the_map_states_why_it_is_empty(open_page: OpenPage, lean: Dashboard) -> None:
     page = open_page(f"{lean.url}/vms/{NOWHERE}?measure=conversions")
     wait_until_drawn(page)
     expect(page.locator("#map-empty")).to_contain_text("no conversion in this window has a range")

@@ -42,7 +42,7 @@ def test_each_mark_is_a_tick_at_its_instant(booted: Dashboard, open_page: OpenPa
     assert page.evaluate(TICKS) == [mark["t"] for mark in marks_of(booted)]
 
 
-def test_the_bucket_under_the_pointer_says_what_was_written(
+def test_the_bucket_under_the_pointer_names_what_was_written(
     booted: Dashboard, open_page: OpenPage
 ) -> None:
     last = marks_of(booted)[-1]["t"]

@@ -58,7 +58,7 @@ def test_a_storm_leads_to_the_pages_that_went_back_and_forth(
     assert "gpa_to=" in page.url
 
 
-def test_what_is_no_range_is_said(
+def test_what_is_no_range_is_refused(
     open_page: Callable[..., Page], dashboard: Dashboard, complaints: list[str]
 ) -> None:
     page = open_page(f"{dashboard.url}/vms/1/pages/0x2000?gpa_to=0x1000")

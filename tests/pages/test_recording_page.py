@@ -20,7 +20,7 @@ from tests.browsing import Dashboard, dashboard_over, wait_until_drawn
 OpenPage = Callable[..., Page]
 
 
-def test_simulated_recording_says_so(open_page: OpenPage, dashboard: Dashboard) -> None:
+def test_simulated_recording_states_that_it_is(open_page: OpenPage, dashboard: Dashboard) -> None:
     page = open_page(f"{dashboard.url}/recordings/1")
     expect(page.get_by_text("This recording is simulated.")).to_be_visible()
     expect(page.locator(".badge.simulated")).to_be_visible()
@@ -61,7 +61,7 @@ def test_names_are_text_not_markup(blind_recording: str) -> None:
     assert "blind <b>" not in body
 
 
-def test_recording_that_says_nothing_of_its_coverage(tmp_path: Path) -> None:
+def test_recording_that_states_nothing_of_its_coverage(tmp_path: Path) -> None:
     path = tmp_path / "plain.db"
     engine = open_database(path)
     with RecordingWriter(
@@ -113,7 +113,7 @@ def test_events_that_belong_to_no_vm_are_counted_and_linked(
     expect(page.locator("#memslots")).to_have_text("Memslots belong to a VM.")
 
 
-def test_recording_without_strays_says_nothing_of_them(blind_recording: str) -> None:
+def test_recording_without_strays_shows_none(blind_recording: str) -> None:
     assert "belong to no VM" not in httpx.get(blind_recording).text
 
 

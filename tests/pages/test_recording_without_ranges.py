@@ -31,7 +31,7 @@ def without_ranges(
         yield dashboard
 
 
-def test_an_empty_map_says_that_ranges_are_not_recorded(
+def test_an_empty_map_states_that_ranges_are_not_recorded(
     open_page: OpenPage, without_ranges: Dashboard
 ) -> None:
     page = open_page(f"{without_ranges.url}/vms/3")

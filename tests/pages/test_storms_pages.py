@@ -46,7 +46,7 @@ def test_a_burst_below_the_usual_thresholds_can_be_opened(
     assert waited.value.suggested_filename.startswith("vm-1-c")
 
 
-def test_a_storm_that_is_not_there_is_said_to_be_so(
+def test_a_storm_that_is_not_there_is_not_found(
     open_page: OpenPage, dashboard: Dashboard, complaints: list[str]
 ) -> None:
     page = open_page(f"{dashboard.url}/vms/1/storms/c1")

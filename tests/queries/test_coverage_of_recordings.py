@@ -54,7 +54,7 @@ def test_what_an_earlier_version_did_not_ask_for_is_missing(tmp_path: Path) -> N
     assert "did not ask" in missing["costs"]
 
 
-def test_a_recording_that_does_not_say_what_it_sees_is_not_made_to(tmp_path: Path) -> None:
+def test_a_recording_that_does_not_state_what_it_sees_is_left_as_it_is(tmp_path: Path) -> None:
     engine = open_database(tmp_path / "gmemscope.db")
     with RecordingWriter(engine, RecordingHeader("x", "simulator", "x", "mono", 0)) as writer:
         recording_id = writer.recording_id

@@ -34,7 +34,7 @@ def expected(reader: Reader, from_t: int, to_t: int) -> list[tuple[int, int, int
     return [(seq, became[1], became[0]) for seq, became in sorted(pages.items())]
 
 
-def test_the_first_events_that_changed_pages_are_told(reader: Reader) -> None:
+def test_the_first_events_that_changed_pages_are_listed(reader: Reader) -> None:
     truth = expected(reader, FROM_T, TO_T)
     assert len(truth) > 100
     found = events_between(reader, 1, FROM_T, TO_T, 50)

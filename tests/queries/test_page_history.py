@@ -107,7 +107,7 @@ def test_nothing_differs_from_itself(simulated: Simulated) -> None:
     )
 
 
-def test_steps_of_a_range_tell_the_state_that_the_map_has(simulated: Simulated) -> None:
+def test_steps_of_a_range_have_the_state_that_the_map_has(simulated: Simulated) -> None:
     reader, vm, planted = simulated
     planted_at = next(p for p in planted if p["kind"] == "ping-pong" and p["npages"] > 512)
     pages = Pages(planted_at["gfn"] - 300, planted_at["gfn"] + 200)

@@ -146,7 +146,7 @@ def test_page_faults_alone_may_be_a_storm(tmp_path: Path) -> None:
     assert [(one.kind, one.calls) for one in found] == [("page faults", 60_000)]
 
 
-def test_a_boot_is_told_apart_and_may_hold_a_storm(tmp_path: Path) -> None:
+def test_a_boot_is_distinguished_and_may_hold_a_storm(tmp_path: Path) -> None:
     storm = flips(2.0, 3.0, 25_000)
     phases: list[Phase | Storm] = [*BOOT, Flips(BOOTED, 14.0, 6.0, DMA), storm]
     recorded = record(tmp_path / "boot.db", phases, duration=20)
@@ -162,7 +162,7 @@ def test_a_boot_is_told_apart_and_may_hold_a_storm(tmp_path: Path) -> None:
     assert 5e9 < boot.to_t < 7e9
 
 
-def test_losses_inside_are_told(tmp_path: Path) -> None:
+def test_losses_inside_are_listed(tmp_path: Path) -> None:
     phases = (calm(), flips(6.0, 4.0, 8_000), LoseEvents(7.5, 0.2, cpu=3))
     recorded = record(tmp_path / "lossy.db", phases, duration=20)
     found = found_in(recorded)

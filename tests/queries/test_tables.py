@@ -48,7 +48,7 @@ def rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
     return [json.loads(line) for line in json_rows(batch).splitlines()]
 
 
-def test_a_conversion_is_told_in_full() -> None:
+def test_a_conversion_is_a_row_in_full() -> None:
     event = one_event(
         t=70,
         latency_ns=30,

@@ -106,7 +106,7 @@ def test_a_calm_recording_has_a_report_too(small_database: Path, tmp_path: Path)
     assert "The whole recording" in text
 
 
-def test_what_cannot_be_written_is_said(stormy: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_named(stormy: Path, tmp_path: Path) -> None:
     target = tmp_path / "nowhere" / "report.html"
     arguments = ["report", "1", "-o", str(target), "--database", str(stormy)]
     result = CliRunner().invoke(cli.app, arguments)
