@@ -106,11 +106,7 @@ def find_wrong(
         if enter < 0 or leave < enter or leave < reached or leave >= LAST_NS:
             reason = TIME
         elif call.code == LOSS_BEGIN or call.code == LOSS_END:
-            other = signed(call.v[1])
-            if other < 0 or other >= LAST_NS or (other > leave and call.code == LOSS_END):
-                reason = TIME
-            elif call.v[0] >= np.uint64(MOST_LOST):
-                reason = COUNT
+            reason = wrong_with_loss(calls, i)
         elif enter != leave and is_instant(calls, i, observed):
             reason = TIME
         elif call.tid < 0 or call.tgid < 0 or call.vcpu < -1 or not numbers_fit(calls, i):
@@ -123,6 +119,16 @@ def find_wrong(
         if reason != TIME:
             reached = leave
     return reached, count
+
+
+@hot_part
+def wrong_with_loss(calls: CallArray, i: int) -> int:
+    call = calls[i]
+    other = signed(call.v[1])
+    is_late = call.code == LOSS_END and other > signed(call.ts_exit)
+    if other < 0 or other >= LAST_NS or is_late:
+        return TIME
+    return COUNT if call.v[0] >= np.uint64(MOST_LOST) else 0
 
 
 @hot_part
@@ -144,19 +150,24 @@ def numbers_fit(calls: CallArray, i: int) -> bool:
         return bool(call.v[3] <= np.uint64(MOST_ORDER) and call.v[1] < np.uint64(1 << 51))
     makes_vcpu, makes_memfd = call.code == CREATE_VCPU, call.code == CREATE_GUEST_MEMFD
     makes_other = call.code == CREATE_VM or call.code == DUP or call.code == UNKNOWN_IOCTL
-    if not (makes_vcpu or makes_memfd or makes_other):
-        return True
-    if call.flags & RETURNED == 0 or call.ret < 0:
+    made_file = call.flags & RETURNED != 0 and call.ret >= 0
+    if not made_file or not (makes_vcpu or makes_memfd or makes_other):
         return True
     if call.ret >= INT_END:
         return False
-    if call.flags & STRUCT == 0:
-        return True
-    if makes_vcpu:
-        return bool(call.v[0] <= np.uint64(MOST_VCPU))
-    if makes_memfd:  # kvm_gmem_create() takes a loff_t and refuses sizes that are none
-        return bool(signed(call.v[0]) > 0 and signed(call.v[0]) & (PAGE_SIZE - 1) == 0)
-    return bool(call.code != CREATE_VM or signed(call.v[0]) >= 0)
+    return bool(call.flags & STRUCT == 0 or argument_fits(calls, i))
+
+
+@hot_part
+def argument_fits(calls: CallArray, i: int) -> bool:
+    """What KVM made the file of."""
+    call = calls[i]
+    argument = signed(call.v[0])
+    if call.code == CREATE_VCPU:
+        return bool(0 <= argument <= MOST_VCPU)
+    if call.code == CREATE_GUEST_MEMFD:  # a loff_t; kvm_gmem_create() refuses sizes that are none
+        return bool(argument > 0 and argument & (PAGE_SIZE - 1) == 0)
+    return bool(call.code != CREATE_VM or argument >= 0)
 
 
 @hot_part

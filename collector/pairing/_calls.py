@@ -63,15 +63,15 @@ def adds_to_open(thread: Row, code: int, met: int, fd: int, kvm: int) -> bool:
 
 
 @hot_part
-def enter(tables: Tables, thread: Row, ts: int, code: int, met: int, fd: int, kvm: int) -> None:
-    """A record on the way in: it adds to the open call if it can, else it opens one."""
+def enter(tables: Tables, thread: Row, code: int, met: int, fd: int, kvm: int) -> None:
+    """The record at hand is on the way in: it adds to the open call if it can, else opens one."""
     thread.may_return = 0
     if adds_to_open(thread, code, met, fd, kvm):
         thread.met |= met
     else:
         abandon(tables, thread)
         thread.code, thread.met = code, met
-        thread.ts_enter, thread.enter_cpu = ts, thread.cpu
+        thread.ts_enter, thread.enter_cpu = thread.last_ts, thread.cpu
         thread.fd, thread.cmd, thread.kvm = fd, 0, 0
         thread.flags = s.ENTERED
         for k in range(7):

@@ -33,21 +33,27 @@ _CLOSE = constant(CallCode.CLOSE)
 
 
 @hot_part
-def syscall_enter(tables: Tables, thread: Row, record: Row) -> None:
-    """The entries of ioctl, fallocate, close, close_range and dup."""
-    fd, cmd = record.v[0], record.v[1]
+def call_entered(record: Row) -> int:
+    """The CallCode, or OTHER."""
     code = _CLOSE
     if record.code == RecordCode.IOCTL_ENTER:
-        code = code_of(cmd)
+        code = code_of(record.v[1])
     elif record.code == RecordCode.FALLOCATE_ENTER:
         code = CallCode.FALLOCATE
     elif record.code == RecordCode.DUP_ENTER:
         code = CallCode.DUP
     elif record.code == RecordCode.CLOSE_RANGE_ENTER:
         code = CallCode.CLOSE_RANGE
+    return code
+
+
+@hot_part
+def syscall_enter(tables: Tables, thread: Row, record: Row) -> None:
+    """The entries of ioctl, fallocate, close, close_range and dup."""
+    fd, cmd, code = record.v[0], record.v[1], call_entered(record)
     if thread.met == Met.USER and thread.fd == fd and may_be(thread.code, code):
         thread.code = code
-    enter(tables, thread, record.ts, code, Met.SYS_ENTER, fd, s.NONE)
+    enter(tables, thread, code, Met.SYS_ENTER, fd, s.NONE)
     if record.code == RecordCode.FALLOCATE_ENTER:
         read_copy(thread, record, 1, 3)
     elif record.code == RecordCode.CLOSE_RANGE_ENTER:
@@ -189,7 +195,15 @@ def take_record(tables: Tables, thread: Row, record: Row) -> None:
         attributes_requested(tables, thread, record)
     elif code == RecordCode.POST_ATTRIBUTES:
         attributes_changed(tables, thread, record)
-    elif code == RecordCode.PIO:
+    else:
+        guest_record(tables, thread, record)
+
+
+@hot_part
+def guest_record(tables: Tables, thread: Row, record: Row) -> None:
+    """The records of what a guest does."""
+    code = record.code
+    if code == RecordCode.PIO:
         port_written(tables, thread, record)
     elif code == RecordCode.USERSPACE_EXIT:
         leave_for_guest(tables, thread)

@@ -72,7 +72,7 @@ def user_probe(tables: Tables, thread: Row, record: Row) -> None:
         code, count = code_by_struct(thread, s.SOME_REGION, record.v[3]), 2
     else:
         code = code_by_struct(thread, code, record.v[5])
-    enter(tables, thread, record.ts, code, Met.USER, record.v[0], s.NONE)
+    enter(tables, thread, code, Met.USER, record.v[0], s.NONE)
     read_struct(thread, record, 1, count)
     if record.code == RecordCode.USER_REGION and has_gmem:
         thread.flags |= SAW_GMEM
@@ -85,7 +85,7 @@ def vm_ioctl(tables: Tables, thread: Row, record: Row) -> None:
     code = code_of(cmd)
     if code == s.OTHER and thread.code == s.OTHER:
         return
-    enter(tables, thread, record.ts, code, Met.VM_IOCTL, s.NO_FD, kvm)
+    enter(tables, thread, code, Met.VM_IOCTL, s.NO_FD, kvm)
     thread.cmd = cmd
     if code == CallCode.SET_ATTRIBUTES or code == CallCode.SET_ATTRIBUTES2:
         read_struct(thread, record, 2, 4)
@@ -107,15 +107,15 @@ def vm_ioctl(tables: Tables, thread: Row, record: Row) -> None:
 @hot_in_place
 def inner_probe(tables: Tables, thread: Row, record: Row) -> None:
     """kprobes below kvm_vm_ioctl and fallocate: what they are given is the kernel's own copy."""
-    ts, kvm = record.ts, record.v[0]
+    kvm = record.v[0]
     if record.code == RecordCode.GMEM_FALLOCATE:
-        enter(tables, thread, ts, CallCode.FALLOCATE, Met.INNER, s.NO_FD, s.NONE)
+        enter(tables, thread, CallCode.FALLOCATE, Met.INNER, s.NO_FD, s.NONE)
         read_copy(thread, record, 1, 3)
     elif record.code == RecordCode.GMEM_CREATE:
-        enter(tables, thread, ts, CallCode.CREATE_GUEST_MEMFD, Met.INNER, s.NO_FD, kvm)
+        enter(tables, thread, CallCode.CREATE_GUEST_MEMFD, Met.INNER, s.NO_FD, kvm)
         read_copy(thread, record, 1, 2)
     elif record.v[1] & 0xFFFF < uapi.KVM_USER_MEM_SLOTS:
-        enter(tables, thread, ts, CallCode.SET_REGION, Met.INNER, s.NO_FD, kvm)
+        enter(tables, thread, CallCode.SET_REGION, Met.INNER, s.NO_FD, kvm)
         has_gmem = record.flags & HAS_GMEM
         read_copy(thread, record, 1, 6 if has_gmem else 4)
         if has_gmem:
@@ -128,7 +128,7 @@ def attributes_requested(tables: Tables, thread: Row, record: Row) -> None:
     code = CallCode.SET_ATTRIBUTES
     if thread.code == CallCode.SET_ATTRIBUTES2:  # on a VM, as early posts have it
         code = CallCode.SET_ATTRIBUTES2
-    enter(tables, thread, record.ts, code, Met.TRACEPOINT, s.NO_FD, s.NONE)
+    enter(tables, thread, code, Met.TRACEPOINT, s.NO_FD, s.NONE)
     thread.v[0] = record.v[0] << 12
     thread.v[1] = (record.v[1] - record.v[0]) << 12
     thread.v[2], thread.v[3] = record.v[2], 0

@@ -38,7 +38,7 @@ THREAD = np.dtype(
         ("last_exit_ts", "<i8"),
         ("last_exit_ret", "<i8"),
         ("gaps_seen", "<i8"),  # gaps_passed at the thread's last record; 0: there was none yet
-        ("last_ts", "<i8"),  # of that record
+        ("last_ts", "<i8"),  # of that record, the one at hand
         ("in_doubt", "<i8"),  # since `cause` was learnt, another exit may have been missed
         ("may_return", "<i8"),  # after a gap: it may be in a call whose entry was lost
     ]

@@ -10,11 +10,7 @@ Both times are those of the wall clock.
 import numpy as np
 
 from app.compiled import hot_in_place
-from collector.trace.text import Ints, Text, after_blanks, is_digit
-
-# Places in what `read_header` finds; the first three as in collector.trace.text.
-TS, TID, REST = 0, 1, 5
-HEADER_SIZE = 6
+from collector.trace.text import Row, Text, after_blanks, is_digit
 
 NO_STAMP, STAMP, DATED = 0, 1, 2
 """The forms of a line."""
@@ -29,20 +25,20 @@ _DAYS_IN_ERA = 146_097
 
 
 @hot_in_place
-def read_header(text: Text, at: int, end: int, found: Ints) -> int:
-    """The form of the line text[at:end]; what it holds is in `found`."""
-    found[TS], found[TID], found[REST] = 0, 0, at
+def read_header(text: Text, at: int, end: int, header: Row) -> int:
+    """The form of the line text[at:end]; what it holds is in `header`."""
+    header.ts, header.tid, header.rest = 0, 0, at
     if at < end and is_digit(text[at]):
-        if _read_stamp(text, at, end, found):
+        if _read_stamp(text, at, end, header):
             return STAMP
-        if _read_date(text, at, end, found):
+        if _read_date(text, at, end, header):
             return DATED
-        found[TS], found[TID], found[REST] = 0, 0, at
+        header.ts, header.tid, header.rest = 0, 0, at
     return NO_STAMP
 
 
 @hot_in_place
-def _read_stamp(text: Text, at: int, end: int, found: Ints) -> bool:
+def _read_stamp(text: Text, at: int, end: int, header: Row) -> bool:
     tid, i = 0, at
     while i < end and is_digit(text[i]) and tid < _MOST_TID:
         tid = tid * 10 + text[i] - 48
@@ -56,16 +52,16 @@ def _read_stamp(text: Text, at: int, end: int, found: Ints) -> bool:
         i += 1
     if i == first or i >= end or text[i] != _POINT or seconds >= _MOST_SECONDS:
         return False
-    found[TS] = seconds * _NS
-    i = _read_fraction(text, i, end, found)
+    header.ts = seconds * _NS
+    i = _read_fraction(text, i, end, header)
     if i >= end or text[i] != _COLON:
         return False
-    found[TID], found[REST] = tid, i + 1
+    header.tid, header.rest = tid, i + 1
     return True
 
 
 @hot_in_place
-def _read_date(text: Text, at: int, end: int, found: Ints) -> bool:
+def _read_date(text: Text, at: int, end: int, header: Row) -> bool:
     after = at + _DATE_LENGTH
     if after >= end or text[at + 10] != _TIME:
         return False
@@ -83,22 +79,22 @@ def _read_date(text: Text, at: int, end: int, found: Ints) -> bool:
         two(text, at) * 100 + two(text, at + 2), two(text, at + 5), two(text, at + 8)
     )
     seconds = two(text, at + 11) * 3600 + two(text, at + 14) * 60 + two(text, at + 17)
-    found[TS] = (days * 86_400 + seconds) * _NS
-    if found[TS] < 0:
+    header.ts = (days * 86_400 + seconds) * _NS
+    if header.ts < 0:
         return False
-    i = _read_fraction(text, after, end, found) if text[after] == _POINT else after
+    i = _read_fraction(text, after, end, header) if text[after] == _POINT else after
     if i >= end or text[i] != _ZULU:
         return False
-    found[REST] = after_blanks(text, i + 1, end)
+    header.rest = after_blanks(text, i + 1, end)
     return True
 
 
 @hot_in_place
-def _read_fraction(text: Text, at: int, end: int, found: Ints) -> int:
+def _read_fraction(text: Text, at: int, end: int, header: Row) -> int:
     """Add the digits behind the point at `at`, nine at most; returns where they end."""
     i, unit = at + 1, _NS // 10
     while i < end and is_digit(text[i]) and unit > 0:
-        found[TS] += (text[i] - 48) * unit
+        header.ts += (text[i] - 48) * unit
         unit //= 10
         i += 1
     return i

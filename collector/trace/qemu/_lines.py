@@ -14,13 +14,10 @@ from collector.kvm import uapi
 from collector.records import RecordArray
 from collector.trace.qemu import _scanning as scanning
 from collector.trace.qemu._events import QemuCode, templates_of
-from collector.trace.qemu._header import HEADER_SIZE, STAMP, TID
+from collector.trace.qemu._header import STAMP
 from collector.trace.text import (
-    AT,
-    LINE_END,
     LONGEST_LINE,
     NEW_NAME,
-    ROWS,
     UNKNOWN_CPU,
     EventLines,
     Text,
@@ -67,63 +64,51 @@ class QemuLines(EventLines):
     """The rows of one log, read once from front to back."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, templates_of, scanning.STATE_SIZE)
+        super().__init__(path, templates_of)
         self.has_times = has_times(path)
-        self._state[scanning.HAS_TIMES] = self.has_times
-        self._state[scanning.LINE] = 1
-        self._found = np.zeros(HEADER_SIZE, np.int64)
+        self._logs = np.zeros(1, scanning.LOG)
+        self._log = self._logs[0]
+        self._log["has_times"], self._log["line"] = self.has_times, 1
 
     @property
     def stepped_back_ns(self) -> int:
         """By how much the clock stepped back at most."""
-        return int(self._state[scanning.STEPPED_BACK])
+        return int(self._log["stepped_back"])
 
     @property
     def has_threads(self) -> bool:
-        return bool(self._state[scanning.FORM] == STAMP)
+        return bool(self._log["form"] == STAMP)
 
     def batches(self) -> Iterator[RecordArray]:
         return self._scanned()
 
     def event_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         used, unused = super().event_counts()
-        if others := int(self._state[scanning.OTHERS]):
+        if others := int(self._log["others"]):
             unused[OTHER_LINES] = others
         return used, unused
 
     def _scan(self, text: Text) -> int:
-        tables = self._tables
-        return scanning.scan(
-            text,
-            self._state,
-            self._found,
-            self._keys,
-            self._plan_of,
-            self._counts,
-            tables.plans,
-            tables.instructions,
-            tables.stores,
-            self._rows,
-        )
+        return scanning.scan(self._tables, text, self._logs)
 
     def _meet(self, status: int, chunk: bytes) -> None:
         if status == scanning.MESSAGE:
-            at, end = int(self._state[AT]), int(self._state[LINE_END])
+            at, end = int(self._places["at"]), int(self._places["line_end"])
             self._take_message(chunk[at:end])
             self._pass_over(end)
         elif status == NEW_NAME and self.has_many_names:
-            self._pass_over(int(self._state[LINE_END]))
+            self._pass_over(int(self._places["line_end"]))
         else:
             super()._meet(status, chunk)
 
     def _note_unreadable(self, chunk: bytes) -> None:
         super()._note_unreadable(chunk)
-        self._state[scanning.LINE] += 1
+        self._log["line"] += 1
 
     def _pass_over(self, line_end: int) -> None:
-        self._state[scanning.OTHERS] += 1
-        self._state[scanning.LINE] += 1
-        self._state[AT] = line_end + 1
+        self._log["others"] += 1
+        self._log["line"] += 1
+        self._places["at"] = line_end + 1
 
     def _take_message(self, line: bytes) -> None:
         """A message of QEMU: that a conversion failed, perhaps."""
@@ -138,10 +123,9 @@ class QemuLines(EventLines):
             self._put_failure(int(refused[1], 16), int(refused[2], 16), attributes, errno.EINVAL)
 
     def _put_failure(self, start: int, size: int, attributes: int, number: int) -> None:
-        n = int(self._state[ROWS])
-        head = int(self._found[TID]) | UNKNOWN_CPU << 32 | QemuCode.FAILED << 48
-        values = np.array((start, size, attributes, number), np.uint64).view(np.int64)
-        self._rows[n] = 0
-        self._rows[n, :2] = int(self._state[scanning.LAST_TS]), head
-        self._rows[n, 2:6] = values
-        self._state[ROWS] = n + 1
+        row = self._tables.rows[self._places["rows"]]
+        row["ts"], row["tid"] = self._log["last_ts"], self._tables.header["tid"][0]
+        row["cpu"], row["code"], row["flags"] = UNKNOWN_CPU, QemuCode.FAILED, 0
+        values = np.array((start, size, attributes, number, 0, 0, 0, 0), np.uint64)
+        row["v"] = values.view(np.int64)
+        self._places["rows"] += 1

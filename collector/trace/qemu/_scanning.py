@@ -4,92 +4,93 @@ A log holds more than trace events: messages of QEMU, what a guest prints, dumps
 taken for an event if it begins with a word of small letters, digits and at least one underscore.
 """
 
-from app.compiled import constant, hot_in_place
+import numpy as np
+
+from app.compiled import constant, hot_in_place, hot_part
 from app.model.guest import NS_PER_LINE
-from collector.trace.qemu import _header as h
+from collector.trace.qemu._header import NO_STAMP, read_header
 from collector.trace.text import (
-    AT,
     DONE,
-    END,
     FULL,
-    KEY,
-    LINE_END,
     NEW_NAME,
-    ROWS,
+    NO_PLAN,
+    UNKNOWN_CPU,
     UNREADABLE,
-    Ints,
+    Row,
+    Rows,
+    ScanTables,
     Text,
     name_slot,
     read_event,
-    templates as t,
 )
 
 MESSAGE = constant(4)
-"""How a scan may end besides: at a line that may be a message we know; state holds where it is."""
+"""How a scan may end besides: at a line that may be a message we know."""
 
-# Places in a scan's state besides those of scanning.
-LINE = KEY + 1  # number of the line at hand, from 1 on
-LAST_TS = KEY + 2
-STEPPED_BACK = KEY + 3  # by how much the clock did at most, ns
-FORM = KEY + 4  # of the lines that are events: the latest that was met
-OTHERS = KEY + 5  # lines that are no events
-HAS_TIMES = KEY + 6  # given: stamps are in this log
-STATE_SIZE = KEY + 7
+LOG = np.dtype(
+    [
+        ("line", "<i8"),  # number of the line at hand, from 1 on
+        ("last_ts", "<i8"),
+        ("stepped_back", "<i8"),  # by how much the clock did at most, ns
+        ("form", "<i8"),  # of the lines that are events: the latest that was met
+        ("others", "<i8"),  # lines that are no events
+        ("has_times", "<i8"),  # given: stamps are in this log
+    ]
+)
+"""What a scan keeps besides ScanTables."""
 
 IGNORED = constant(0)
 """A template's code: its lines are of no use."""
 
 _NEWLINE, _RETURN, _TAB, _BLANK, _ESCAPE = 10, 13, 9, 32, 27
 _SMALL_A, _SMALL_Z, _UNDERSCORE, _COLON = 97, 122, 95, 58
-_UNKNOWN_CPU = 0xFFFF
 
 
 @hot_in_place
-def scan(
-    text: Text,
-    state: Ints,
-    found: Ints,
-    keys: Ints,
-    plan_of: Ints,
-    counts: Ints,
-    plans: Ints,
-    instructions: Text,
-    stores: Ints,
-    rows: Ints,
-) -> int:
-    """Read whole lines of text[state[AT]:state[END]] until something comes to pass; see scanning.
+def scan(tables: ScanTables, text: Text, logs: Rows) -> int:
+    """Read whole lines of text[at:end] until something comes to pass; see collector.trace.text.
 
-    Who gets UNREADABLE or MESSAGE has to count the line, and to go on behind it.
+    Who gets UNREADABLE or MESSAGE has to count the line, and to go on behind it. `logs`: [1] LOG.
     """
-    while state[AT] < state[END]:
-        if state[ROWS] == len(rows):
+    places, log = tables.places[0], logs[0]
+    while places.at < places.end:
+        if places.rows == len(tables.rows):
             return FULL
-        at = state[AT]
+        at = places.at
         end, is_text = end_of_line(text, at)
-        state[LINE_END] = end
+        places.line_end = end
         if end > at and text[end - 1] == _RETURN:
             end -= 1
-        form = h.read_header(text, at, end, found)
+        form = read_header(text, at, end, tables.header[0])
         if not is_text:
             return UNREADABLE
-        if is_event(text, found[h.REST], end):
-            slot = name_slot(text, end, found, state, keys)
-            if keys[slot] == 0:
-                return NEW_NAME
-            state[FORM] = form
-            if plan_of[slot] != t.NO_PLAN:
-                plan = plan_of[slot]
-                if not read_event(text, end, state, plan, plans, instructions, stores, rows):
-                    return UNREADABLE
-                take_row(state, found, form, rows)
-            counts[slot] += 1
-        elif is_message(text, found[h.REST], end):
-            take_time(state, found, form)
-            return MESSAGE
-        elif end > at:
-            state[OTHERS] += 1
-        state[LINE] += 1
-        state[AT] = state[LINE_END] + 1
+        status = read_line(tables, text, end, form, log)
+        if status != DONE:
+            return status
+        log.line += 1
+        places.at = places.line_end + 1
+    return DONE
+
+
+@hot_part
+def read_line(tables: ScanTables, text: Text, end: int, form: int, log: Row) -> int:
+    """DONE, or why not: the rest of a line, behind its header."""
+    header = tables.header[0]
+    if is_event(text, header.rest, end):
+        slot = name_slot(tables, text, end)
+        if tables.keys[slot] == 0:
+            return NEW_NAME
+        log.form = form
+        if tables.plan_of[slot] != NO_PLAN:
+            if not read_event(tables, text, end, tables.plan_of[slot]):
+                return UNREADABLE
+            take_row(tables, form, log)
+        tables.counts[slot] += 1
+    elif is_message(text, header.rest, end):
+        take_time(header, form, log)
+        return MESSAGE
+    elif end > tables.places[0].at:
+        log.others += 1
     return DONE
 
 
@@ -128,22 +129,21 @@ def is_message(text: Text, at: int, end: int) -> bool:
     return bool(at > 0 and at < end and text[at - 1] == _COLON)
 
 
-@hot_in_place
-def take_time(state: Ints, found: Ints, form: int) -> None:
+@hot_part
+def take_time(header: Row, form: int, log: Row) -> None:
     """Lines are in the order of what they record: where the clock steps back, it stands still."""
-    if state[HAS_TIMES] == 0:
-        state[LAST_TS] = state[LINE] * NS_PER_LINE
-    elif form != h.NO_STAMP:
-        state[STEPPED_BACK] = max(state[STEPPED_BACK], state[LAST_TS] - found[h.TS])
-        state[LAST_TS] = max(state[LAST_TS], found[h.TS])
+    if log.has_times == 0:
+        log.last_ts = log.line * NS_PER_LINE
+    elif form != NO_STAMP:
+        log.stepped_back = max(log.stepped_back, log.last_ts - header.ts)
+        log.last_ts = max(log.last_ts, header.ts)
 
 
-@hot_in_place
-def take_row(state: Ints, found: Ints, form: int, rows: Ints) -> None:
-    take_time(state, found, form)
-    n = state[ROWS]
-    if (rows[n, 1] >> 48) & 0xFF == IGNORED:
-        return
-    rows[n, 0] = state[LAST_TS]
-    rows[n, 1] |= found[h.TID] | _UNKNOWN_CPU << 32
-    state[ROWS] = n + 1
+@hot_part
+def take_row(tables: ScanTables, form: int, log: Row) -> None:
+    header, places = tables.header[0], tables.places[0]
+    take_time(header, form, log)
+    row = tables.rows[places.rows]
+    if row.code != IGNORED:
+        row.ts, row.tid, row.cpu = log.last_ts, header.tid, UNKNOWN_CPU
+        places.rows += 1

@@ -4,42 +4,35 @@ The first line of each event's name chooses its template; the scan compares line
 puts their numbers where the record has them. Losses are found before, in a reading of their own.
 """
 
-from collector.trace.text import _templates as templates
 from collector.trace.text._event_lines import LONGEST_LINE, UNKNOWN_CPU, EventLines
 from collector.trace.text._events import KnownEvents, by_name
 from collector.trace.text._head import TextHead
-from collector.trace.text._header import Ints, Text, after_blanks, is_digit
+from collector.trace.text._header import after_blanks, is_digit
 from collector.trace.text._lines import TextRecords
 from collector.trace.text._scanning import (
-    AT,
     DONE,
-    END,
     FULL,
-    KEY,
-    LINE_END,
     NEW_NAME,
-    ROWS,
     UNREADABLE,
     name_slot,
     read_event,
 )
+from collector.trace.text._tables import NO_PLAN, Row, Rows, ScanTables, Text
 from collector.trace.text._templates import Store, Template, constant
 
 __all__ = [
-    "AT",
     "DONE",
-    "END",
     "FULL",
-    "KEY",
-    "LINE_END",
     "LONGEST_LINE",
     "NEW_NAME",
-    "ROWS",
+    "NO_PLAN",
     "UNKNOWN_CPU",
     "UNREADABLE",
     "EventLines",
-    "Ints",
     "KnownEvents",
+    "Row",
+    "Rows",
+    "ScanTables",
     "Store",
     "Template",
     "Text",
@@ -51,5 +44,4 @@ __all__ = [
     "is_digit",
     "name_slot",
     "read_event",
-    "templates",
 ]

@@ -11,10 +11,9 @@ import numpy as np
 from collector.records import RECORD, RecordArray
 from collector.trace.errors import InputError
 from collector.trace.text import _scanning as scanning
-from collector.trace.text._header import Text
 from collector.trace.text._losses import gap
-from collector.trace.text._scanning import NAME_SLOTS
-from collector.trace.text._templates import NO_PLAN, Template, TemplateTables
+from collector.trace.text._tables import NAME_SLOTS, NO_PLAN, Text, empty_tables
+from collector.trace.text._templates import Template, with_templates
 
 CHUNK_BYTES = 1 << 21
 LONGEST_LINE = 1 << 16
@@ -38,20 +37,16 @@ class EventLines(ABC):
     noise = re.compile(rb"\s*$")
     not_events = "\n"
 
-    def __init__(self, path: Path, templates_of: TemplatesOf, state_size: int) -> None:
+    def __init__(self, path: Path, templates_of: TemplatesOf) -> None:
         self.path = path
         self.bytes_read = 0
         self.unreadable = 0
         self.first_unreadable = 0
         self.is_cut = False
         self._templates_of = templates_of
-        self._tables = TemplateTables()
+        self._tables = empty_tables(ROWS)
+        self._places = self._tables.places[0]
         self._names: dict[int, str] = {}  # by slot
-        self._keys = np.zeros(NAME_SLOTS, np.int64)
-        self._plan_of = np.full(NAME_SLOTS, NO_PLAN, np.int64)
-        self._counts = np.zeros(NAME_SLOTS, np.int64)
-        self._state = np.zeros(state_size, np.int64)
-        self._rows = np.zeros((ROWS, scanning.ROW_WORDS), np.int64)
         self._rest = b""  # of a line that has not ended
         self._gaps: Gaps = []
 
@@ -65,9 +60,10 @@ class EventLines(ABC):
         used: dict[str, int] = {}
         unused: dict[str, int] = {}
         for slot, name in self._names.items():
-            if not name.startswith(self.not_events) and self._counts[slot]:
-                counts = unused if self._plan_of[slot] == NO_PLAN else used
-                counts[name] = counts.get(name, 0) + int(self._counts[slot])
+            lines = int(self._tables.counts[slot])
+            if not name.startswith(self.not_events) and lines:
+                counts = unused if self._tables.plan_of[slot] == NO_PLAN else used
+                counts[name] = counts.get(name, 0) + lines
         return used, unused
 
     def raise_if_damaged(self) -> None:
@@ -107,7 +103,7 @@ class EventLines(ABC):
 
     def _records_of(self, chunk: bytes) -> Iterator[tuple[RecordArray, Gaps]]:
         text = np.frombuffer(chunk, np.uint8)
-        self._state[scanning.AT], self._state[scanning.END] = 0, len(chunk)
+        self._places["at"], self._places["end"] = 0, len(chunk)
         status = scanning.FULL
         while status != scanning.DONE:
             status = self._scan(text)
@@ -124,34 +120,32 @@ class EventLines(ABC):
             self._note_unreadable(chunk)
 
     def _taken(self, chunk: bytes) -> tuple[RecordArray, Gaps]:
-        count = int(self._state[scanning.ROWS])
-        records = self._rows[:count].copy().view(RECORD).reshape(count)
+        records = self._tables.rows[: self._places["rows"]].copy().view(RECORD)
         gaps, self._gaps = self._gaps, []
-        self._state[scanning.ROWS] = 0
+        self._places["rows"] = 0
         return records, gaps
 
     def _learn(self, chunk: bytes) -> None:
         """An event's name is met for the first time."""
         if self.has_many_names:
-            at = self.bytes_read + int(self._state[scanning.AT])
+            at = self.bytes_read + int(self._places["at"])
             raise InputError(self.path, at, f"more than {_MOST_NAMES} different events")
-        first, end = int(self._state[scanning.NAME]), int(self._state[scanning.NAME_END])
-        name = chunk[first:end].decode(errors="replace")
-        key = int(self._state[scanning.KEY])
-        slot = scanning.slot_of_key(self._keys, key)
-        self._keys[slot], self._names[slot] = key, name
-        payload = chunk[int(self._state[scanning.PAYLOAD]) : int(self._state[scanning.LINE_END])]
+        places, keys = self._places, self._tables.keys
+        name = chunk[places["name"] : places["name_end"]].decode(errors="replace")
+        slot = scanning.slot_of_key(keys, int(places["key"]))
+        keys[slot], self._names[slot] = places["key"], name
+        payload = chunk[places["payload"] : places["line_end"]]
         templates = self._templates_of(name, payload.decode(errors="replace").strip())
-        self._plan_of[slot] = self._tables.add(templates)
+        self._tables, self._tables.plan_of[slot] = with_templates(self._tables, templates)
 
     def _note_unreadable(self, chunk: bytes) -> None:
         """A line that cannot be read is an event that is lost: place and count are known."""
-        first, end = int(self._state[scanning.AT]), int(self._state[scanning.LINE_END])
-        self._state[scanning.AT] = end + 1
+        first, end = int(self._places["at"]), int(self._places["line_end"])
+        self._places["at"] = end + 1
         if self.noise.match(chunk, first, end):
             return
         self._count_unreadable(first)
-        row = int(self._state[scanning.ROWS])
+        row = int(self._places["rows"])
         if self._gaps and self._gaps[-1][0] == row:
             self._gaps[-1] = row, self._gaps[-1][1] + 1
         else:

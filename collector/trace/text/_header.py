@@ -9,17 +9,8 @@ comm may hold anything. Where a line is padded it takes the first 16 columns and
 blank, for a comm has 15 characters at most.
 """
 
-import numpy as np
-import numpy.typing as npt
-
 from app.compiled import hot_in_place
-
-Text = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-
-# Places in what `read_header` finds.
-TS, TID, TGID, CPU, COMM_END, REST = range(6)
-HEADER_SIZE = 6
+from collector.trace.text._tables import Row, Text
 
 _COMM_WIDTH = 16
 _LONGEST = 80  # bytes before the CPU
@@ -45,20 +36,20 @@ def after_blanks(text: Text, at: int, end: int) -> int:
 
 
 @hot_in_place
-def read_header(text: Text, at: int, end: int, found: Ints) -> bool:
-    """Whether the line text[at:end] begins as such a line does; what it holds is in `found`."""
+def read_header(text: Text, at: int, end: int, header: Row) -> bool:
+    """Whether the line text[at:end] begins as such a line does; what it holds is in `header`."""
     i = min(at + _COMM_WIDTH, end) if text[at] == _BLANK else at
     limit = min(end, at + _LONGEST)
     while i < limit:
         is_place = text[i] == _OPEN and i > at and text[i - 1] == _BLANK
-        if is_place and _where_and_when(text, i + 1, end, found) and _who(text, at, i, found):
+        if is_place and _where_and_when(text, i + 1, end, header) and _who(text, at, i, header):
             return True
         i += 1
     return False
 
 
 @hot_in_place
-def _where_and_when(text: Text, at: int, end: int, found: Ints) -> bool:
+def _where_and_when(text: Text, at: int, end: int, header: Row) -> bool:
     """CPU and time; `at` is behind the bracket."""
     cpu, first = 0, at
     while at < end and is_digit(text[at]) and at - first < 6:
@@ -66,17 +57,17 @@ def _where_and_when(text: Text, at: int, end: int, found: Ints) -> bool:
         at += 1
     if at == first or at >= end or text[at] != _CLOSE or cpu >= MOST_CPUS:
         return False
-    found[CPU] = cpu
+    header.cpu = cpu
     at = after_blanks(text, at + 1, end)
     if at < end and not is_digit(text[at]):  # flags: irqs-off, need-resched, ...
         while at < end and text[at] != _BLANK:
             at += 1
         at = after_blanks(text, at, end)
-    return _when(text, at, end, found)
+    return _when(text, at, end, header)
 
 
 @hot_in_place
-def _when(text: Text, at: int, end: int, found: Ints) -> bool:
+def _when(text: Text, at: int, end: int, header: Row) -> bool:
     seconds, first = 0, at
     while at < end and is_digit(text[at]) and at - first < 10:
         seconds = seconds * 10 + text[at] - 48
@@ -92,33 +83,34 @@ def _when(text: Text, at: int, end: int, found: Ints) -> bool:
         return False
     for _ in range(_FRACTION_DIGITS - (at - first)):
         fraction *= 10
-    found[TS] = seconds * 1_000_000_000 + fraction
-    found[REST] = after_blanks(text, at + 1, end)
+    header.ts = seconds * 1_000_000_000 + fraction
+    header.rest = after_blanks(text, at + 1, end)
     return True
 
 
 @hot_in_place
-def _who(text: Text, begin: int, at: int, found: Ints) -> bool:
+def _who(text: Text, begin: int, at: int, header: Row) -> bool:
     """Thread and process, read backwards from the bracket at `at`."""
-    found[TGID] = 0
+    header.tgid = 0
     at = _before_blanks(text, begin, at)
     if at > begin and text[at - 1] == _RIGHT:
-        at = _number_before(text, begin, at - 1, found, TGID)
+        at, header.tgid = _number_before(text, begin, at - 1)
         while at > begin and text[at - 1] != _LEFT:  # blanks, or dashes where it is not known
             at -= 1
         at = _before_blanks(text, begin, at - 1)
-    first = _number_before(text, begin, at, found, TID)
-    if first == at or first <= begin or found[TID] >= _MOST_TID or found[TGID] >= _MOST_TID:
+    first, header.tid = _number_before(text, begin, at)
+    if first == at or first <= begin or max(header.tid, header.tgid) >= _MOST_TID:
         return False
     separator = text[first - 1]
     if separator == _SLASH:
-        last, first = first, _number_before(text, begin, first - 1, found, TGID)
-        if first == last - 1 or first <= begin or found[TGID] >= _MOST_TID:
+        last = first
+        first, header.tgid = _number_before(text, begin, last - 1)
+        if first == last - 1 or first <= begin or header.tgid >= _MOST_TID:
             return False
         separator = text[first - 1]
     elif separator == _DASH and (first - 1 == begin or text[first - 2] == _BLANK):
         return False  # thread -1: of no process any more
-    found[COMM_END] = first - 1
+    header.comm_end = first - 1
     return bool(separator in (_BLANK, _DASH))
 
 
@@ -130,12 +122,11 @@ def _before_blanks(text: Text, begin: int, at: int) -> int:
 
 
 @hot_in_place
-def _number_before(text: Text, begin: int, at: int, found: Ints, place: int) -> int:
-    """Read the digits that end at `at` into found[place]; returns where they begin."""
+def _number_before(text: Text, begin: int, at: int) -> tuple[int, int]:
+    """Read the digits that end at `at`; returns (where they begin, the number)."""
     number, factor = 0, 1
     while at > begin and is_digit(text[at - 1]) and factor < _MOST_TID:
         number += (text[at - 1] - 48) * factor
         factor *= 10
         at -= 1
-    found[place] = number
-    return at
+    return at, number

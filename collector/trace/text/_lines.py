@@ -9,9 +9,8 @@ import numpy as np
 from collector.records import RECORD, RecordArray
 from collector.trace.text import _scanning as scanning
 from collector.trace.text._event_lines import ROWS, UNKNOWN_CPU, EventLines, Gaps, TemplatesOf
-from collector.trace.text._header import HEADER_SIZE, Text
 from collector.trace.text._losses import DROPPED, find_losses, gap, in_order, loss_rows
-from collector.trace.text._scanning import COMM, COMM_END, TGID
+from collector.trace.text._tables import Text
 
 HELD_ROWS = 1 << 15
 """Events that come out of order are put in order as far as they are no further apart."""
@@ -33,12 +32,11 @@ class TextRecords(EventLines):
 
     def __init__(self, path: Path, templates_of: TemplatesOf, overwritten: int = 0) -> None:
         """`overwritten`: how many events, older than all that are there, are known to be lost."""
-        super().__init__(path, templates_of, scanning.STATE_SIZE)
+        super().__init__(path, templates_of)
         self._overwritten = overwritten
         self.command_names: dict[int, str] = {}
         self.thread_groups: dict[int, int] = {}
-        self._found = np.zeros(HEADER_SIZE, np.int64)
-        self._who = np.zeros((ROWS, scanning.WHO_WIDTH), np.int64)
+        self._who = np.zeros(ROWS, scanning.WHO)
 
     def batches(self) -> Iterator[RecordArray]:
         """In order of time. What comes too late to be put in order is a loss."""
@@ -64,20 +62,7 @@ class TextRecords(EventLines):
         return loss_rows(losses, int(first["ts"].min()))
 
     def _scan(self, text: Text) -> int:
-        tables = self._tables
-        return scanning.scan(
-            text,
-            self._state,
-            self._found,
-            self._keys,
-            self._plan_of,
-            self._counts,
-            tables.plans,
-            tables.instructions,
-            tables.stores,
-            self._rows,
-            self._who,
-        )
+        return scanning.scan(self._tables, text, self._who)
 
     def _taken(self, chunk: bytes) -> tuple[RecordArray, Gaps]:
         records, gaps = super()._taken(chunk)
@@ -88,7 +73,7 @@ class TextRecords(EventLines):
         """Learn the process and the latest name of each thread: exec gives it another."""
         tids, lasts = np.unique(records["tid"][::-1], return_index=True)
         for tid, last in zip(tids.tolist(), (len(records) - 1 - lasts).tolist(), strict=True):
-            process, begin, end = self._who[last, [TGID, COMM, COMM_END]].tolist()
+            process, begin, end = self._who[last].tolist()
             self.command_names[tid] = chunk[begin:end].decode(errors="replace").strip()
             if process:
                 self.thread_groups[tid] = process

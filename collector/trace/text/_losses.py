@@ -7,22 +7,15 @@ import mmap
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from app.compiled import hot_in_place
 from collector.codes import RecordCode
 from collector.records import RECORD, RecordArray
-from collector.trace.text._header import (
-    CPU,
-    HEADER_SIZE,
-    MOST_CPUS,
-    REST,
-    TS,
-    Ints,
-    Text,
-    read_header,
-)
+from collector.trace.text._header import MOST_CPUS, read_header
+from collector.trace.text._tables import HEADER, Ints, Row, Rows, Text
 
 _LOST = re.compile(
     rb"\[(\d{1,5})\]\s+(?:\S+\s+)??(\d{1,10})\.(\d{1,9}):"
@@ -88,7 +81,7 @@ def find_losses(path: Path, overwritten: int = 0) -> list[TextLoss]:
 def _all_have_begun(text: Text) -> int:
     """When the CPU whose events begin last has its first one."""
     first = np.full(MOST_CPUS, _UNKNOWN, np.int64)
-    find_first_events(text, first, np.zeros(HEADER_SIZE, np.int64), _PERF_RECORD)
+    find_first_events(text, first, np.zeros(1, HEADER), _PERF_RECORD)
     return max(int(first.max()), 0)
 
 
@@ -145,91 +138,96 @@ def _ns(seconds: bytes, fraction: bytes) -> int:
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0"))
 
 
+class LossTables(NamedTuple):
+    """What is found of the lines that report losses, in order."""
+
+    places: Ints  # [losses], where the line is
+    cpus: Ints  # [losses]
+    begun: Ints  # [losses], the last event before it on its CPU; -1: none
+    ended: Ints  # [losses], -1: as the next event
+    others: Ints  # [losses], the loss that waits for the same event; -1: none
+    newest: Ints  # [MOST_CPUS], the last event's time
+    waiting: Ints  # [MOST_CPUS], the latest loss that waits for the next event
+    header: Rows  # [1] HEADER
+
+
 def surroundings(text: Text, places: Ints) -> tuple[Ints, Ints, int]:
     """When the last event before each loss was on its CPU, and the first after it.
 
     places: int64[n, 3] in order: where a line reports a loss, its CPU, when it ended (-1: as the
     next event). Returns (times before, -1 if there is none; times after; how many lines it took).
     """
-    begun = np.full(len(places), _UNKNOWN, np.int64)
-    ended = np.ascontiguousarray(places[:, 2])
-    lines = find_surroundings(
-        text,
-        places,
-        begun,
-        ended,
-        np.full((2, MOST_CPUS), _UNKNOWN, np.int64),
-        np.full(len(places), _UNKNOWN, np.int64),
-        np.zeros(HEADER_SIZE, np.int64),
-        _PERF_RECORD,
+    at, cpus, ended = np.ascontiguousarray(places.T)
+    tables = LossTables(
+        places=at,
+        cpus=cpus,
+        begun=np.full(len(places), _UNKNOWN, np.int64),
+        ended=ended,
+        others=np.full(len(places), _UNKNOWN, np.int64),
+        newest=np.full(MOST_CPUS, _UNKNOWN, np.int64),
+        waiting=np.full(MOST_CPUS, _UNKNOWN, np.int64),
+        header=np.zeros(1, HEADER),
     )
-    return begun, ended, int(lines)
+    lines = find_surroundings(tables, text, _PERF_RECORD)
+    return tables.begun, tables.ended, int(lines)
 
 
 @hot_in_place
-def find_surroundings(
-    text: Text,
-    places: Ints,
-    begun: Ints,
-    ended: Ints,
-    by_cpu: Ints,
-    others: Ints,
-    found: Ints,
-    perf_record: Text,
-) -> int:
-    """Walk through the lines once; returns how many there were.
-
-    by_cpu: the last event's time, and the latest loss that waits for the next one; others: the loss
-    that waits besides each.
-    """
-    at, loss, lines = 0, 0, 0
+def find_surroundings(tables: LossTables, text: Text, perf_record: Text) -> int:
+    """Walk through the lines once; returns how many there were."""
+    at, loss, lines, header = 0, 0, 0, tables.header[0]
     while at < len(text):
         end = at
         while end < len(text) and text[end] != _NEWLINE:
             end += 1
-        if loss < len(places) and places[loss, 0] == at:
-            cpu = places[loss, 1]
-            begun[loss] = by_cpu[0, cpu]
-            if ended[loss] < 0:
-                others[loss], by_cpu[1, cpu] = by_cpu[1, cpu], loss
+        if loss < len(tables.places) and tables.places[loss] == at:
+            meet_loss(tables, loss)
             loss += 1
-        elif end > at and is_event(text, at, end, found, perf_record):
-            end_losses(by_cpu, others, ended, found[CPU], found[TS])
+        elif end > at and is_event(text, at, end, header, perf_record):
+            end_losses(tables, header.cpu, header.ts)
         lines += 1
         at = end + 1
     return lines
 
 
 @hot_in_place
-def find_first_events(text: Text, first: Ints, found: Ints, perf_record: Text) -> None:
+def meet_loss(tables: LossTables, loss: int) -> None:
+    cpu = tables.cpus[loss]
+    tables.begun[loss] = tables.newest[cpu]
+    if tables.ended[loss] < 0:
+        tables.others[loss], tables.waiting[cpu] = tables.waiting[cpu], loss
+
+
+@hot_in_place
+def end_losses(tables: LossTables, cpu: int, ts: int) -> None:
+    """An event came on a CPU."""
+    tables.newest[cpu] = ts
+    loss = tables.waiting[cpu]
+    while loss >= 0:
+        tables.ended[loss] = ts
+        loss = tables.others[loss]
+    tables.waiting[cpu] = _UNKNOWN
+
+
+@hot_in_place
+def find_first_events(text: Text, first: Ints, headers: Rows, perf_record: Text) -> None:
     """first[cpu]: the time of its first event."""
-    at = 0
+    at, header = 0, headers[0]
     while at < len(text):
         end = at
         while end < len(text) and text[end] != _NEWLINE:
             end += 1
-        if end > at and is_event(text, at, end, found, perf_record) and first[found[CPU]] < 0:
-            first[found[CPU]] = found[TS]
+        if end > at and is_event(text, at, end, header, perf_record) and first[header.cpu] < 0:
+            first[header.cpu] = header.ts
         at = end + 1
 
 
 @hot_in_place
-def end_losses(by_cpu: Ints, others: Ints, ended: Ints, cpu: int, ts: int) -> None:
-    """An event came on a CPU."""
-    by_cpu[0, cpu] = ts
-    waiting = by_cpu[1, cpu]
-    while waiting >= 0:
-        ended[waiting] = ts
-        waiting = others[waiting]
-    by_cpu[1, cpu] = _UNKNOWN
-
-
-@hot_in_place
-def is_event(text: Text, at: int, end: int, found: Ints, perf_record: Text) -> bool:
+def is_event(text: Text, at: int, end: int, header: Row, perf_record: Text) -> bool:
     """Whether the line is an event, and not one of perf's own."""
-    if not read_header(text, at, end, found):
+    if not read_header(text, at, end, header):
         return False
-    name, i = found[REST], 0
+    name, i = header.rest, 0
     while i < len(perf_record) and name + i < end and text[name + i] == perf_record[i]:
         i += 1
     return i < len(perf_record)

@@ -1,27 +1,21 @@
 """From lines of text to rows of RECORD, by the templates of the events met so far. Compiled."""
 
+import numpy as np
+
 from app.compiled import hot_in_place, hot_part, mixed, slot_of
-from collector.trace.text import _header as h, _templates as t
-from collector.trace.text._header import Ints, Text
+from collector.trace.text._header import after_blanks, read_header
+from collector.trace.text._tables import NAME_SLOTS, NO_PLAN, Ints, Row, Rows, ScanTables, Text
+from collector.trace.text._templates import ANYTHING, INT, NUMBER
 
 # How a scan ends.
 DONE = 0
 FULL = 1
 NEW_NAME = 2
-"""An event's name was met for the first time: state holds where it is."""
+"""An event's name was met for the first time: PLACES has where it is."""
 UNREADABLE = 3
 
-# Places in a scan's state: all are offsets in the text, but for ROWS.
-AT, END, ROWS, NAME, NAME_END, PAYLOAD, LINE_END, KEY = range(8)
-STATE_SIZE = 8
-
-# Columns of what is known of a row's thread besides its number.
-TGID, COMM, COMM_END = range(3)
-WHO_WIDTH = 3
-
-NAME_SLOTS = 1 << 12  # a power of two
-ROW_WORDS = 10
-FIRST_VALUE = 2
+WHO = np.dtype([("tgid", "<i8"), ("comm", "<i8"), ("comm_end", "<i8")])
+"""What is known of a row's thread besides its number: its process, where its name is."""
 
 _NEWLINE, _RETURN, _TAB, _HASH, _BLANK, _COLON, _MINUS, _ZERO = 10, 13, 9, 35, 32, 58, 45, 48
 _LOW_X = 120
@@ -32,72 +26,61 @@ _LEFT = 40
 
 
 @hot_in_place
-def scan(
-    text: Text,
-    state: Ints,
-    found: Ints,
-    keys: Ints,
-    plan_of: Ints,
-    counts: Ints,
-    plans: Ints,
-    instructions: Text,
-    stores: Ints,
-    rows: Ints,
-    who: Ints,
-) -> int:
-    """Read whole lines of text[state[AT]:state[END]] until one of the above comes to pass.
+def scan(tables: ScanTables, text: Text, who: Rows) -> int:
+    """Read whole lines of text[at:end] until one of the above comes to pass.
 
-    keys, plan_of, counts: int64[NAME_SLOTS], a hash table of events by name.
     Empty lines, comments and the lines of call chains, which begin with a tab, are passed over.
+    `who`: WHO, of each row.
     """
-    while state[AT] < state[END]:
-        if state[ROWS] == len(rows):
+    places, header = tables.places[0], tables.header[0]
+    while places.at < places.end:
+        if places.rows == len(tables.rows):
             return FULL
-        at = state[AT]
+        at = places.at
         newline = at
         while text[newline] != _NEWLINE:
             newline += 1
-        state[LINE_END] = newline
+        places.line_end = newline
         end = newline
         if end > at and text[end - 1] == _RETURN:
             end -= 1
         if end > at and text[at] != _HASH and text[at] != _TAB:
-            if not h.read_header(text, at, end, found):
+            if not read_header(text, at, end, header):
                 return UNREADABLE
-            slot = name_slot(text, end, found, state, keys)
-            if keys[slot] == 0:
+            slot = name_slot(tables, text, end)
+            if tables.keys[slot] == 0:
                 return NEW_NAME
-            if plan_of[slot] != t.NO_PLAN:
-                plan = plan_of[slot]
-                if not read_event(text, end, state, plan, plans, instructions, stores, rows):
+            if tables.plan_of[slot] != NO_PLAN:
+                if not read_event(tables, text, end, tables.plan_of[slot]):
                     return UNREADABLE
-                complete_row(state, found, at, rows, who)
-            counts[slot] += 1
-        state[AT] = newline + 1
+                complete_row(tables, who, at)
+            tables.counts[slot] += 1
+        places.at = newline + 1
     return DONE
 
 
-@hot_in_place
-def name_slot(text: Text, end: int, found: Ints, state: Ints, keys: Ints) -> int:
+@hot_part
+def name_slot(tables: ScanTables, text: Text, end: int) -> int:
     """The slot of the event's name, an empty one if it is new.
 
     The byte that ends a name is part of it: `sys_ioctl(` is an entry, `sys_ioctl ` a return.
     """
-    at = found[h.REST]
-    state[NAME] = at
+    places = tables.places[0]
+    at = tables.header[0].rest
+    places.name = at
     key = _NAME_KEY
     while at < end and is_of_name(text, at, end):
         key = (key ^ text[at]) * _KEY_FACTOR
         at += 1
-    state[NAME_END] = at
+    places.name_end = at
     if at < end:
         key = (key ^ text[at]) * _KEY_FACTOR
         at += text[at] == _COLON
-    state[PAYLOAD] = h.after_blanks(text, at, end)
+    places.payload = after_blanks(text, at, end)
     if key == 0:
         key = 1
-    state[KEY] = key
-    return slot_of_key(keys, key)
+    places.key = key
+    return slot_of_key(tables.keys, key)
 
 
 @hot_in_place
@@ -120,64 +103,47 @@ def is_of_name(text: Text, at: int, end: int) -> bool:
 
 
 @hot_in_place
-def read_event(
-    text: Text,
-    end: int,
-    state: Ints,
-    plan: int,
-    plans: Ints,
-    instructions: Text,
-    stores: Ints,
-    rows: Ints,
-) -> bool:
-    """Whether a template of the plan fits; the values are in the next row then."""
-    n = state[ROWS]
-    while plan != t.NO_PLAN:
-        for word in range(ROW_WORDS):
-            rows[n, word] = 0
-        if fits(text, end, state, plan, plans, instructions, stores, rows):
-            for at in range(plans[plan, t.FIRST_CONSTANT], plans[plan, t.END_STORE]):
-                put(rows, n, stores, at, 1)
-            rows[n, 1] = (plans[plan, t.CODE] << 48) | (plans[plan, t.FLAGS] << 56)
+def read_event(tables: ScanTables, text: Text, end: int, plan: int) -> bool:
+    """Whether a template of the plan fits; code and values are in the next row then."""
+    row = tables.rows[tables.places[0].rows]
+    while plan != NO_PLAN:
+        template = tables.plans[plan]
+        for k in range(8):
+            row.v[k] = 0
+        if fits(tables, text, end, template):
+            for at in range(template.first_constant, template.end_store):
+                put(row, tables.stores[at], 1)
+            row.code, row.flags = template.code, template.flags
             return True
-        plan = plans[plan, t.ALTERNATIVE]
+        plan = template.alternative
     return False
 
 
-@hot_in_place
-def fits(
-    text: Text,
-    end: int,
-    state: Ints,
-    plan: int,
-    plans: Ints,
-    instructions: Text,
-    stores: Ints,
-    rows: Ints,
-) -> bool:
+@hot_part
+def fits(tables: ScanTables, text: Text, end: int, template: Row) -> bool:
     """Follow a template's instructions through the line from its payload on."""
-    at, n = state[PAYLOAD], state[ROWS]
-    store = plans[plan, t.FIRST_STORE]
-    step, last = plans[plan, t.FIRST_BYTE], plans[plan, t.END_BYTE]
+    at, row = tables.places[0].payload, tables.rows[tables.places[0].rows]
+    instructions, store = tables.instructions, template.first_store
+    step, last = template.first_byte, template.end_byte
     while step < last:
         instruction = instructions[step]
         step += 1
-        if instruction <= t.INT:
-            begin, is_hex = at, instruction != t.NUMBER
+        if instruction <= INT:
+            begin, is_hex = at, instruction != NUMBER
             at = after_number(text, at, end, is_hex)
             if at == begin:
                 return False
             number = number_in(text, begin, at, is_hex)
-            if instruction == t.INT:
+            if instruction == INT:
                 number = (number << 32) >> 32
-            put(rows, n, stores, store, number)
+            put(row, tables.stores[store], number)
             store += 1
-        elif instruction == t.ANYTHING:
+        elif instruction == ANYTHING:
             at = found_next(text, at, end, instructions, step, last)
         elif instruction == _BLANK:
             if at >= end or text[at] != _BLANK:
                 return False
-            at = h.after_blanks(text, at, end)
+            at = after_blanks(text, at, end)
         elif at < end and text[at] == instruction:
             at += 1
         else:
@@ -190,22 +156,21 @@ def found_next(text: Text, at: int, end: int, instructions: Text, step: int, las
     """Where the characters that follow in the pattern occur for the first time, else the end."""
     while at < end:
         length = 0
-        while step + length < last and instructions[step + length] > t.ANYTHING:
+        while step + length < last and instructions[step + length] > ANYTHING:
             if at + length >= end or text[at + length] != instructions[step + length]:
                 break
             length += 1
-        if step + length == last or instructions[step + length] <= t.ANYTHING:
+        if step + length == last or instructions[step + length] <= ANYTHING:
             return at
         at += 1
     return end
 
 
-@hot_in_place
-def put(rows: Ints, n: int, stores: Ints, at: int, number: int) -> None:
-    number *= stores[at, t.FACTOR]
-    shift = stores[at, t.SHIFT]
-    moved = number << shift if shift >= 0 else number >> -shift
-    rows[n, FIRST_VALUE + stores[at, t.INDEX]] += moved
+@hot_part
+def put(row: Row, store: Row, number: int) -> None:
+    number *= store.factor
+    shift = store.shift
+    row.v[store.index] += number << shift if shift >= 0 else number >> -shift
 
 
 @hot_in_place
@@ -263,11 +228,10 @@ def number_in(text: Text, at: int, end: int, is_hex: bool) -> int:
     return -number if is_negative else number
 
 
-@hot_in_place
-def complete_row(state: Ints, found: Ints, line: int, rows: Ints, who: Ints) -> None:
-    n = state[ROWS]
-    rows[n, 0] = found[h.TS]
-    rows[n, 1] |= found[h.TID] | (found[h.CPU] << 32)
-    who[n, TGID] = found[h.TGID]
-    who[n, COMM], who[n, COMM_END] = line, found[h.COMM_END]
-    state[ROWS] = n + 1
+@hot_part
+def complete_row(tables: ScanTables, who: Rows, line: int) -> None:
+    header, n = tables.header[0], tables.places[0].rows
+    row, thread = tables.rows[n], who[n]
+    row.ts, row.tid, row.cpu = header.ts, header.tid, header.cpu
+    thread.tgid, thread.comm, thread.comm_end = header.tgid, line, header.comm_end
+    tables.places[0].rows = n + 1

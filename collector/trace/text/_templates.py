@@ -8,22 +8,16 @@ end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from collector.kvm.catalogue import Store as Store, constant as constant
+from collector.trace.text._tables import NO_PLAN, PLAN, STORE, ScanTables
 
 NUMBER, HEX, INT, ANYTHING = 1, 2, 3, 4
 """Instructions of a pattern; all others are characters."""
 _INSTRUCTIONS = {"#": NUMBER, "%": HEX, "$": INT, "~": ANYTHING, "\0": ord("#")}
-
-NO_PLAN = -1
-
-# Columns of the tables.
-CODE, FLAGS, FIRST_BYTE, END_BYTE, FIRST_STORE, FIRST_CONSTANT, END_STORE, ALTERNATIVE = range(8)
-INDEX, SHIFT, FACTOR = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +48,32 @@ class Template:
         return self.pattern.replace("##", "\0")
 
 
-@dataclass(slots=True)
-class TemplateTables:
-    """Templates as arrays. They grow when an event is met for the first time.
+def with_templates(tables: ScanTables, templates: Sequence[Template]) -> tuple[ScanTables, int]:
+    """The tables with a plan that tries these templates in turn, and its number."""
+    first = len(tables.plans)
+    for i, template in enumerate(templates):
+        is_last = i == len(templates) - 1
+        tables = _with_one(tables, template, NO_PLAN if is_last else len(tables.plans) + 1)
+    return tables, first if templates else NO_PLAN
 
-    plans: int64[n, 8], instructions: uint8[m], stores: int64[k, 3]; columns are named above.
-    """
 
-    plans: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((1, 8), np.int64))
-    instructions: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(1, np.uint8))
-    stores: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((1, 3), np.int64))
-
-    def add(self, templates: Sequence[Template]) -> int:
-        """The number of the plan that tries these templates in turn."""
-        first = len(self.plans)
-        for i, template in enumerate(templates):
-            is_last = i == len(templates) - 1
-            self._add_one(template, NO_PLAN if is_last else len(self.plans) + 1)
-        return first if templates else NO_PLAN
-
-    def _add_one(self, template: Template, alternative: int) -> None:
-        instructions, stores = template.instructions(), template.all_stores()
-        first_byte, first_store = len(self.instructions), len(self.stores)
-        first_constant = first_store + len(stores)
-        plan = (
-            template.code,
-            template.flags,
-            first_byte,
-            first_byte + len(instructions),
-            first_store,
-            first_constant,
-            first_constant + len(template.constants),
-            alternative,
-        )
-        self.plans = np.vstack((self.plans, np.array([plan], np.int64)))
-        self.instructions = np.append(self.instructions, np.frombuffer(instructions, np.uint8))
-        rows = [store.row() for store in (*stores, *template.constants)]
-        added = np.array(rows, np.int64).reshape(len(rows), 3)
-        self.stores = np.vstack((self.stores, added))
+def _with_one(tables: ScanTables, template: Template, alternative: int) -> ScanTables:
+    instructions, stores = template.instructions(), template.all_stores()
+    first_byte, first_store = len(tables.instructions), len(tables.stores)
+    first_constant = first_store + len(stores)
+    plan = (
+        template.code,
+        template.flags,
+        first_byte,
+        first_byte + len(instructions),
+        first_store,
+        first_constant,
+        first_constant + len(template.constants),
+        alternative,
+    )
+    rows = [store.row() for store in (*stores, *template.constants)]
+    return tables._replace(
+        plans=np.append(tables.plans, np.array([plan], PLAN)),
+        instructions=np.append(tables.instructions, np.frombuffer(instructions, np.uint8)),
+        stores=np.append(tables.stores, np.array(rows, STORE)),
+    )
