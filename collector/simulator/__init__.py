@@ -5,10 +5,10 @@ gives back EVENT rows and rare facts, which the player merges and hands to a rec
 """
 
 from collector.simulator._facts import Fact, GoneMemslot, LossWindow, NewGuestMemfd, NewMemslot
-from collector.simulator._limits import Limits
 from collector.simulator._machine import DIMM_FD, Area, Machine, Place, Region
 from collector.simulator._patterns import Chunks, Pattern, Ranges, Scattered, block_starts
 from collector.simulator._player import Played, play, recording_header
+from collector.simulator._recorded import Limits
 from collector.simulator._rows import (
     PRIVATE_FAULT,
     REQUEST_LEAD_NS,

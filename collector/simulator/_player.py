@@ -12,10 +12,9 @@ from app.model.guest import Certainty, PageState, VmIdentity
 from app.store.protocol import RecordingHeader, RecordingSink
 from collector.coverage import Capability, describe_coverage
 from collector.simulator._facts import Advance, Piece, split_at
-from collector.simulator._limits import Limits, limited
-from collector.simulator._loss import lose
 from collector.simulator._machine import VM_TYPE_SNP
 from collector.simulator._merge import in_time_order
+from collector.simulator._recorded import Limits, limited, lose
 from collector.simulator._scenario import Showing
 from collector.simulator._setup import VM_CREATED_NS
 from collector.simulator._stage import NS_PER_SECOND

@@ -5,9 +5,9 @@ from collector.codes import CallCode, RecordCode
 from collector.pairing import state as s
 from collector.trace.qemu._conversions import ask, change, convert, discard, fail
 from collector.trace.qemu._events import QemuCode
+from collector.trace.qemu._memslots import call_kvm, end_set_up, set_region
 from collector.trace.qemu._requests import ANSWERED, ASKED_ONLY, give_up_before
 from collector.trace.qemu._rows import emit_now, learn_vcpu
-from collector.trace.qemu._set_up import call_kvm, end_set_up, set_region
 from collector.trace.qemu._state import MOST_CALLS, SetUp, Tables
 
 

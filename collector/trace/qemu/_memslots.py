@@ -1,12 +1,22 @@
-"""The live memslots that a QEMU log recorded, for translating addresses. Compiled.
+"""Memslots in a QEMU log: they translate addresses, and QEMU makes the memory of those with a
+guest_memfd private when it has set them. Compiled.
 
 A RAM block with a guest_memfd has that file from its start on: an offset in the block is one in the
 file.
 """
 
-from app.compiled import hot_in_place, hot_part
+from app.compiled import constant, hot_in_place, hot_part
+from app.model.guest import Cause
+from collector.codes import HAS_GMEM, SAW_ENTER, SAW_GMEM, SAW_RANGE_BY_REQUEST, CallCode
+from collector.kvm import uapi
 from collector.pairing import state as s
-from collector.trace.qemu._state import MOST_SLOTS, Tables
+from collector.trace.qemu._requests import ANSWERED
+from collector.trace.qemu._rows import emit_conversion, emit_now
+from collector.trace.qemu._state import MOST_SLOTS, SetUp, Tables
+
+_ENTERED = constant(SAW_ENTER)
+_ANSWERED_WITH_GMEM = constant(int(ANSWERED) | SAW_GMEM)
+_BY_REQUEST = SAW_RANGE_BY_REQUEST
 
 
 @hot_in_place
@@ -67,3 +77,53 @@ def gpa_of_offset(tables: Tables, offset: int, size: int) -> int:
                 return -1
             found = slot.gpa + into
     return found
+
+
+@hot_in_place
+def set_region(tables: Tables, record: s.Row) -> None:
+    """KVM has answered KVM_SET_USER_MEMORY_REGION(2)."""
+    flags = ANSWERED
+    if record.flags & HAS_GMEM:
+        flags = _ANSWERED_WITH_GMEM
+    call = tables.calls[emit_now(tables, record, CallCode.SET_REGION, flags)]
+    for k in range(6):
+        call.v[k] = record.v[k]
+    call.ret = record.v[6]
+    if record.v[6] == 0:
+        uses_gmem = flags & SAW_GMEM and (record.v[0] >> 32) & uapi.KVM_MEM_GUEST_MEMFD
+        set_slot(tables, record, uses_gmem != 0)
+        expect_set_up(tables, record, uses_gmem != 0 and record.v[2] > 0)
+
+
+@hot_part
+def expect_set_up(tables: Tables, record: s.Row, is_expected: bool) -> None:
+    """A memslot was set: whether QEMU makes its memory private next."""
+    tables.shared[0].set_up = SetUp.EXPECTED if is_expected else SetUp.NONE
+    request = tables.set_up[0]
+    request.tid, request.cause = record.tid, Cause.VMM
+    request.start, request.size = record.v[1], record.v[2]
+    request.attributes = uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE
+
+
+@hot_in_place
+def call_kvm(tables: Tables, record: s.Row) -> None:
+    """QEMU is about to ask KVM for a conversion: which one, must be known from before."""
+    shared, request = tables.shared[0], tables.set_up[0]
+    if shared.set_up == SetUp.EXPECTED and request.tid == record.tid:
+        shared.set_up = SetUp.CALLED
+        request.ts, request.seq = record.ts, shared.seq
+        return
+    for i in range(shared.waiting):
+        waiting = tables.waiting[i]
+        if waiting.tid == record.tid and not waiting.is_called:
+            waiting.is_called = 1
+            return
+    emit_now(tables, record, CallCode.SET_ATTRIBUTES, _ENTERED)
+
+
+@hot_in_place
+def end_set_up(tables: Tables, flags: int) -> None:
+    """A memslot was made private: had that failed, QEMU would have ended."""
+    request = tables.set_up[0]
+    emit_conversion(tables, request, request.ts, request.seq, flags | _BY_REQUEST, s.NONE)
+    tables.shared[0].set_up = SetUp.NONE

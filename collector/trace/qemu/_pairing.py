@@ -8,8 +8,8 @@ import numpy.typing as npt
 from collector.pairing import state as s
 from collector.records import CALL, SIGNED_RECORD, CallArray, RecordArray
 from collector.trace.qemu._loop import pair
+from collector.trace.qemu._memslots import end_set_up
 from collector.trace.qemu._requests import give_up_before
-from collector.trace.qemu._set_up import end_set_up
 from collector.trace.qemu._state import SetUp, empty_tables
 
 _CALLS = 1 << 15

@@ -22,8 +22,8 @@ from collector.trace.ring_buffer import (
     Value,
     decode_plan,
 )
-from collector.trace.tracedat._kallsyms import NEAR, symbols_at
 
+_NEAR = 16  # bytes: a probe may sit behind the ENDBR and the tracing hook at a function's start
 _FIRST_KPROBE = 64  # codes that only the survey uses
 _FIRST_RETURN = 128
 _MOST = 64  # probes of each kind that can be distinguished
@@ -135,7 +135,7 @@ class _Survey:
                 return None
             return RecordCode.FALLOCATE_EXIT if fallocate > ioctl else RecordCode.IOCTL_EXIT
         for plan, entry in zip(self.kprobes, self.entries, strict=True):
-            if entry and abs(entry - self.functions[i]) <= NEAR:
+            if entry and abs(entry - self.functions[i]) <= _NEAR:
                 return RETURN_OF_ENTRY.get(RecordCode(plan.code))
         return None
 
@@ -145,3 +145,25 @@ def _by_name(probe: ReturnProbe) -> RecordCode | None:
     if probe.function is None:
         return RecordCode.FALLOCATE_EXIT if "fallocate" in name else RecordCode.IOCTL_EXIT
     return next((code for part, code in _RETURN_OF_NAME if part in name), None)
+
+
+def symbols_at(addresses: Iterable[int], kallsyms: Iterable[str]) -> dict[int, str]:
+    """The function that begins at or just before each address, where kallsyms has one."""
+    wanted = sorted(addresses)
+    found: dict[int, tuple[int, str]] = {}
+    for line in kallsyms:
+        words = line.split()
+        if len(words) < 3 or words[1] not in "tTwW":
+            continue
+        start = _hexadecimal(words[0])
+        for address in wanted:
+            if start <= address <= start + _NEAR and start >= found.get(address, (0, ""))[0]:
+                found[address] = (start, words[2])
+    return {address: name for address, (_, name) in found.items()}
+
+
+def _hexadecimal(word: str) -> int:
+    try:
+        return int(word, 16)
+    except ValueError:
+        return 0

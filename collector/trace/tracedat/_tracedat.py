@@ -40,11 +40,10 @@ from collector.trace.ring_buffer import (
 from collector.trace.tracedat import _version6 as version6, _version7 as version7
 from collector.trace.tracedat._blocks import BlockReader
 from collector.trace.tracedat._border import keep_sound_cpus
-from collector.trace.tracedat._bytes_file import BytesFile, Cursor
+from collector.trace.tracedat._bytes_file import BytesFile, Cursor, text_of
 from collector.trace.tracedat._clock import time_scale
 from collector.trace.tracedat._contents import Contents
 from collector.trace.tracedat._cpus import Lanes
-from collector.trace.tracedat._kallsyms import read_kallsyms
 from collector.trace.tracedat._returns import settle_returns
 
 MAGIC = b"\x17\x08\x44tracing"
@@ -217,7 +216,7 @@ class TraceDat:
     def _kallsyms(self) -> Iterator[str]:
         """Lines of the recorded /proc/kallsyms; none if they are missing or damaged."""
         try:
-            yield from read_kallsyms(self._blocks, self.contents).splitlines()
+            yield from _read_kallsyms(self._blocks, self.contents).splitlines()
         except InputError:
             return
 
@@ -250,3 +249,14 @@ def _layout(path: Path, contents: Contents) -> SubBufferFormat:
             "Record on a 64-bit kernel",
         )
     return layout
+
+
+def _read_kallsyms(blocks: BlockReader, contents: Contents) -> str:
+    """The recorded machine's /proc/kallsyms, "" if it is not there. Raises InputError."""
+    if contents.kallsyms_at is None:
+        return ""
+    offset, size = contents.kallsyms_at
+    if contents.version == 6:
+        return text_of(blocks.file.read(offset, size))
+    cursor, _ = version7.open_section(blocks, offset)
+    return text_of(cursor.take(cursor.u32()))

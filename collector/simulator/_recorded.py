@@ -1,15 +1,44 @@
-"""Take away what a tracer would have lost, and mark it as a tracer does."""
+"""What a recording holds of all that a simulated guest does: it ends, and a tracer loses events."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from app.model.events import EventArray
 from app.model.guest import EventKind
 from app.store.protocol import Loss
-from collector.simulator._facts import LossWindow, LostEvents, Piece, Plan, split_at
+from collector.simulator._facts import Advance, LossWindow, LostEvents, Piece, Plan, split_at
 from collector.simulator._rows import blank
 from collector.simulator._truth import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The recording ends at whichever comes first; without either it never does."""
+
+    until_t: int | None = None  # ns since the recording's start, exclusive
+    conversions: int | None = None  # at least 1; the last is the recording's last event
+
+
+def limited(pieces: Iterator[Piece], limits: Limits) -> Iterator[Piece]:
+    """Cut the sequence at its limits. A quiet end belongs to the recording, too."""
+    remaining = limits.conversions
+    for whole in pieces:
+        piece, rest = (whole, None) if limits.until_t is None else split_at(whole, limits.until_t)
+        if piece is None:
+            break
+        if remaining is not None and isinstance(piece, np.ndarray):
+            which = np.flatnonzero(piece["kind"] == EventKind.CONVERSION)
+            if len(which) >= remaining:
+                yield piece[: which[remaining - 1] + 1]
+                return
+            remaining -= len(which)
+        yield piece
+        if rest is not None:
+            break
+    if limits.until_t is not None:
+        yield Advance(limits.until_t)
 
 
 def lose(plans: Iterator[Plan], ledger: Ledger) -> Iterator[Piece]:

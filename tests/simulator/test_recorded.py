@@ -6,7 +6,7 @@ from app.model.guest import EventKind
 from app.store.protocol import Loss
 from collector.simulator import LossWindow, blank
 from collector.simulator._facts import LostEvents, Piece, Plan
-from collector.simulator._loss import lose
+from collector.simulator._recorded import lose
 from collector.simulator._truth import Ledger
 
 
