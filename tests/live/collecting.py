@@ -39,6 +39,13 @@ def need_bpftrace() -> None:
         pytest.skip("bpftrace is not installed")
     if not runs_bpf():
         pytest.skip("hardware: this machine's kernel runs no BPF programs for us")
+    compile_loops()
+
+
+@cache
+def compile_loops() -> None:
+    """Before a recording: bpftrace's buffers do not wait while its reader compiles."""
+    subprocess.run([sys.executable, "-m", "app.cli", "warm"], cwd=ROOT, check=True)
 
 
 @cache
