@@ -67,7 +67,7 @@ def test_a_process_that_ended_takes_its_threads_along() -> None:
         processes.cloned(process, process + 2000, CLONE_THREAD)
         processes.exited(process + 1000, 0)
         assert processes.exited(process, 1) == process, "one thread's end was not recorded"
-    kept = (processes._process_of, processes._threads, processes._told, processes._whole)
+    kept = (processes._process_of, processes._threads, processes._proven, processes._whole)
     assert not any(kept)
 
 

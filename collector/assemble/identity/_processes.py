@@ -18,7 +18,7 @@ class Processes:
     def __init__(self, thread_groups: Mapping[int, int]) -> None:
         self._process_of: dict[int, int] = dict(thread_groups)
         self._threads: defaultdict[int, set[int]] = defaultdict(set)
-        self._told = set(thread_groups.values())  # groups that are processes for sure
+        self._proven = set(thread_groups.values())  # groups that are processes for sure
         self._whole: set[int] = set()  # of these, all threads are known
         self.moved: list[tuple[int, int]] = []
         """Groups that turned out to be of a process, and which: for whoever keeps things by group
@@ -31,14 +31,14 @@ class Processes:
 
     def is_known(self, group: int) -> bool:
         """Whether it is a process, not a thread that stands for itself."""
-        return group in self._told
+        return group in self._proven
 
     def may_be_one(self, group: int, other: int) -> bool:
         """Whether two groups may be of one process."""
         if group == other:
             return True
         both = {group, other}
-        return not both <= self._told and not both & self._whole
+        return not both <= self._proven and not both & self._whole
 
     def threads(self, process: int) -> set[int]:
         """The threads known to be of a process. (A thread of no known process is its own.)"""
@@ -46,7 +46,7 @@ class Processes:
 
     def learn(self, tid: int, process: int) -> None:
         """The thread is of that process, and all that are of one group with it."""
-        self._told.add(process)
+        self._proven.add(process)
         self.join(tid, process)
 
     def join(self, tid: int, group: int) -> None:
@@ -54,7 +54,7 @@ class Processes:
         known = self._process_of.get(tid)
         if known == group:
             return
-        if known is not None and known not in self._told:
+        if known is not None and known not in self._proven:
             for other in self._threads.pop(known):
                 self._put(other, group)
             self.moved.append((known, group))
@@ -86,7 +86,7 @@ class Processes:
         """It has one thread: it was made now, or runs another program."""
         for tid in self._threads.pop(process, set()):
             self._process_of.pop(tid, None)
-        self._told.add(process)
+        self._proven.add(process)
         self._whole.add(process)
         self._put(process, process)
 
@@ -107,7 +107,7 @@ class Processes:
         if group_dead == 1 or (group_dead < 0 and is_last):
             for other in self._threads.pop(process, ()):
                 del self._process_of[other]
-            self._told.discard(process)
+            self._proven.discard(process)
             self._whole.discard(process)
             return process
         return None

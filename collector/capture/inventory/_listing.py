@@ -78,7 +78,7 @@ def list_beside(recording: Path, described: SourceDescription) -> Beside:
         return _unused(path, "it is no list of processes by `gmemscope recipe`")
     sections = list(_sections(content.decode(errors="replace")))
     problem = _problem(sections, described)
-    return _unused(path, problem) if problem else _told(path, sections, described)
+    return _unused(path, problem) if problem else _beside(path, sections, described)
 
 
 def _unused(path: Path, reason: str) -> Beside:
@@ -136,7 +136,7 @@ def _is_of_another_boot(section: Section, described: SourceDescription) -> bool:
     return abs(by_wall - (at - described.clock_start_ns)) > OTHER_BOOT_NS
 
 
-def _told(path: Path, sections: list[Section], described: SourceDescription) -> Beside:
+def _beside(path: Path, sections: list[Section], described: SourceDescription) -> Beside:
     """A thread that was there before the recording began and still is when somebody looks was of
     that process all the while: its number was nobody else's."""
     groups: dict[int, int] = {}

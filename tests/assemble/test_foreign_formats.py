@@ -1,4 +1,4 @@
-"""A file that cannot be imported is told what it is, and what to do instead."""
+"""A file that cannot be imported: the error names what it is, and what to do instead."""
 
 from pathlib import Path
 
