@@ -14,7 +14,7 @@ NODE := node_modules/.bin
 
 digest = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c 1-16)
 pretty := eslint.config.js "static/js/**/*.js" "tests/js/*.js" "tests/js/*.d.ts"
-hot_sources := $(sort $(shell find app/compiled app/model app/store collector -name '*.py'))
+hot_sources := $(sort $(shell find app/code_home app/compiled app/model app/store collector -name '*.py'))
 
 run_stamp    := .venv/.installed-run-$(call digest,requirements/run.txt pyproject.toml)
 dev_stamp    := .venv/.installed-dev-$(call digest,requirements/dev.txt pyproject.toml)

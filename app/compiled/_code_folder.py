@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from app.code_home import home_of_code
+
 ROOT = str(Path(__file__).parents[2])
-FEEDING = ("app/compiled", "app/model", "app/store", "collector")
+FEEDING = ("app/code_home", "app/compiled", "app/model", "app/store", "collector")
 """Every module that holds hot loops is in one of these, and whatever it imports of ours."""
 
 _KEPT_STATES = 4
@@ -36,21 +38,6 @@ def give_up(is_damaged: bool) -> None:
     _given_up = True
     if is_damaged and folder is not None:
         shutil.rmtree(folder, ignore_errors=True)  # the next process begins it anew
-
-
-def home_of_code() -> Path:
-    """Where such folders are: where the user wants them (NUMBA_CACHE_DIR), else beside the sources,
-    or in the user's cache where somebody else installed them."""
-    if wanted := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(wanted)
-    beside = Path(__file__).parent
-    if os.access(beside, os.W_OK, effective_ids=True):
-        return beside / "__pycache__"
-    try:
-        cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # a user without a home
-        return beside / "__pycache__"
-    return Path(cache_home) / "gmemscope"
 
 
 @cache

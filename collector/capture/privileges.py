@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.code_home import home_of_code
+
 CAPABILITIES = {
     "CAP_DAC_OVERRIDE": 1,
     "CAP_DAC_READ_SEARCH": 2,
@@ -160,12 +162,11 @@ def needed_to_go_on(source: str, database: Path | None) -> tuple[tuple[str, ...]
 
 
 def compiled_code() -> Path:
-    """The folder in which app.compiled keeps compiled code, or one like it.
-
-    Asked of nobody: with numpy, app.compiled brings threads that would keep their privileges.
-    """
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
-    return folder if folder.exists() else folder.parent
+    """The folder in which app.compiled keeps its code, or will make one."""
+    folder = home_of_code()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def may_write_as_owner(database: Path) -> bool:

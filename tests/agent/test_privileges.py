@@ -155,6 +155,20 @@ def test_compiled_code_of_another_user_keeps_the_right(
     assert str(folder) in notes[0]
 
 
+def test_compiled_code_is_looked_for_where_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the user's cache, where the sources are another user's."""
+    folder = tmp_path / "cache"
+    folder.mkdir(0o500)
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    keep, notes = needed_to_go_on("bpftrace", tmp_path / "live.db")
+    assert "CAP_DAC_OVERRIDE" in keep
+    assert str(folder) in notes[0]
+
+
 def test_file_that_denies_writing_keeps_the_right(tmp_path: Path) -> None:
     (tmp_path / "live.db").touch(0o400)
     assert not may_write_as_owner(tmp_path / "live.db")

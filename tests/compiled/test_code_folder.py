@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.code_home import home_of_code
 from app.compiled import _code_folder as _code_folder
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what compiles, and a compiled function that other packages feed."""
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "app" / "compiled", tmp_path / "app" / "compiled", ignore=ignored)
+    for package in ("code_home", "compiled"):
+        shutil.copytree(ROOT / "app" / package, tmp_path / "app" / package, ignore=ignored)
     for package in ("app", "app/model", "app/store", "collector", "collector/text", "app/pages"):
         (tmp_path / package).mkdir(exist_ok=True)
         (tmp_path / package / "__init__.py").touch()
@@ -164,9 +166,9 @@ def test_where_another_user_installed_it_the_users_cache_is_taken(
 ) -> None:
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert _code_folder.home_of_code() == ROOT / "app" / "compiled" / "__pycache__"
+    assert home_of_code() == ROOT / "app" / "compiled" / "__pycache__"
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    assert _code_folder.home_of_code() == tmp_path / "gmemscope"
+    assert home_of_code() == tmp_path / "gmemscope"
 
 
 def test_whatever_feeds_a_hot_loop_is_digested() -> None:

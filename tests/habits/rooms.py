@@ -24,6 +24,7 @@ ROOMS = {
         "app.http.dependencies app.http.feed app.model.guest app.queries.figures "
         "app.queries.inventory app.store.read app.store.schema"
     ),
+    "app.code_home": "",
     "app.commands": "",
     "app.commands.dashboard": "app.commands.usage app.main app.serving app.store.database",
     "app.commands.reading": (
@@ -51,7 +52,7 @@ ROOMS = {
         "app.queries.inventory app.queries.storms app.resources app.store.database "
         "app.store.errors app.store.read collector.trace.errors"
     ),
-    "app.compiled": "",
+    "app.compiled": "app.code_home",
     "app.http": (
         "app.importing app.queries.history app.queries.maps app.queries.storms app.settings "
         "app.store.catalogue app.store.errors app.store.read"
@@ -162,7 +163,7 @@ ROOMS = {
     ),
     "collector.assemble.memslots": "app.model.events app.model.guest",
     "collector.capture": (
-        "collector.capture.bpftrace collector.capture.tracefs collector.description "
+        "app.code_home collector.capture.bpftrace collector.capture.tracefs collector.description "
         "collector.kvm.catalogue collector.kvm.uapi collector.records"
     ),
     "collector.capture.agent": (
