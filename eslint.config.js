@@ -19,7 +19,7 @@ export default [
       curly: ["error", "multi-line"],
       eqeqeq: "error",
       "max-depth": ["error", 3],
-      "max-lines": ["error", { max: 320, skipComments: true }],
+      "max-lines": ["error", { max: 300, skipComments: true }],
       "max-lines-per-function": ["error", { max: 50, skipComments: true }],
       "max-params": ["error", 6],
       "no-duplicate-imports": "error",

@@ -13,6 +13,7 @@ declare namespace Plotly {
     tickvals?: readonly number[];
     ticktext?: readonly string[];
     tickformat?: string;
+    hoverformat?: string;
     tickfont?: Font;
     ticks?: "outside" | "";
     ticklen?: number;
@@ -102,7 +103,7 @@ declare namespace Plotly {
     annotations?: Annotation[];
     shapes?: Shape[];
     dragmode?: "zoom" | false;
-    hovermode?: "x";
+    hovermode?: "x" | "x unified";
     hoverlabel?: { bgcolor: string; bordercolor: string; font: Font; align: "left" };
   }
 
@@ -136,8 +137,9 @@ declare namespace Plotly {
     fillcolor?: string;
     fillpattern?: Pattern;
     text?: readonly string[];
-    textposition?: "none";
-    hoverinfo?: "skip" | "text" | "text+x";
+    customdata?: readonly number[];
+    hovertemplate?: string;
+    hoverinfo?: "skip" | "text";
   }
 
   interface Config {

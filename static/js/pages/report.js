@@ -51,12 +51,13 @@ const BASE = {
   font: { size: 11, color: COLOURS.ink },
   showlegend: false,
   bargap: 0,
+  hovermode: /** @type {const} */ ("x unified"), // one label for all that is drawn at an instant
 };
 /**
  * A new one for each figure: the library keeps a figure's zoom in the axis that it was given.
  * @param {string} title
  */
-const timeAxis = (title) => ({ title: { text: title }, gridcolor: "#eceef2" });
+const timeAxis = (title) => ({ title: { text: title }, gridcolor: "#eceef2", hoverformat: ".6~f" });
 
 /** @type {Record<string, TimelineFigure | MapFigure>} */
 const figures = JSON.parse(document.getElementById("report-data")?.textContent ?? "{}");
@@ -129,7 +130,17 @@ function drawTimeline(element, figure) {
  * @returns {Plotly.Trace}
  */
 function bars({ t, width }, y, color, name) {
-  return { type: "bar", x: t, y, width, marker: { color, line: { width: 0 } }, name };
+  const customdata = y.map(Math.abs); // downwards is a direction, not a sign
+  const hovertemplate = `%{customdata:.4~g} ${name}<extra></extra>`;
+  return {
+    type: "bar",
+    x: t,
+    y,
+    width,
+    marker: { color, line: { width: 0 } },
+    customdata,
+    hovertemplate,
+  };
 }
 
 /**
@@ -139,18 +150,19 @@ function bars({ t, width }, y, color, name) {
  */
 function unknownBars(figure) {
   const { to_unknown, per } = figure;
+  if (to_unknown.every((rate) => rate === 0)) return [];
   const [fgcolor, bgcolor] = [COLOURS.stripe, COLOURS.unknown];
-  return [0.5, -0.5].map((part) => ({
-    ...bars(figure, rated(to_unknown, part), COLOURS.unknown, ""),
-    marker: {
-      color: COLOURS.unknown,
-      line: { width: 0 },
-      pattern: { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 },
-    },
-    text: to_unknown.map((rate) => `${rate} of unknown direction, ${per}`),
-    textposition: "none",
-    hoverinfo: "text+x",
+  /** @type {Plotly.Pattern} */
+  const pattern = { shape: "/", fgcolor, bgcolor, size: 5, solidity: 0.4 };
+  const [up, down] = [0.5, -0.5].map((part) => ({
+    ...bars(figure, rated(to_unknown, part), COLOURS.unknown, `of unknown direction, ${per}`),
+    marker: { color: COLOURS.unknown, line: { width: 0 }, pattern },
   }));
+  // Both halves are one number, which is written once.
+  return [
+    { ...up, customdata: to_unknown },
+    { ...down, hovertemplate: "", hoverinfo: "skip" },
+  ];
 }
 
 /**
@@ -167,7 +179,14 @@ function rated(rates, part) {
  */
 function privateLine({ t, private_gib }) {
   const line = { color: COLOURS.ink, width: 1 };
-  return { x: t, y: private_gib, yaxis: "y2", mode: "lines", line, name: "private GiB" };
+  return {
+    x: t,
+    y: private_gib,
+    yaxis: "y2",
+    mode: "lines",
+    line,
+    hovertemplate: "%{y:.4~g} GiB private<extra></extra>",
+  };
 }
 
 /**
@@ -182,7 +201,7 @@ function failureCrosses({ t, failed }) {
     mode: "markers",
     marker: { symbol: "x-thin", size: 7, line: { color: COLOURS.failed, width: 1.5 } },
     text: failed.filter((count) => count > 0).map((count) => `${count} failed`),
-    hoverinfo: "text+x",
+    hovertemplate: "%{text}<extra></extra>",
   };
 }
 
