@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from app.store.database import open_database
 from app.store.write import RecordingWriter
 from collector.importing import import_file
-from tests.browsing import Dashboard, dashboard_over, wait_until_drawn
+from tests.browsing import PATIENCE_S, Dashboard, dashboard_over, wait_until_drawn
 
 OpenPage = Callable[..., Page]
 SLOT = (
@@ -44,7 +44,7 @@ def without_times(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboar
     ["/recordings/1", "/vms/1/storms", "/vms/1/stretch", "/vms/1/backing", "/vms/1/report"],
 )
 def test_pages_speak_of_lines(without_times: Dashboard, path: str) -> None:
-    text = httpx.get(without_times.url + path).text
+    text = httpx.get(without_times.url + path, timeout=PATIENCE_S).text
     shown = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<(script|style).*?</\1>", " ", text))
     assert not re.search(r"\bseconds?\b", shown)
     assert not re.search(r"t\+\d|\d\u2009?(?:[mµn]?s|/s)\b", shown)
@@ -52,7 +52,7 @@ def test_pages_speak_of_lines(without_times: Dashboard, path: str) -> None:
 
 
 def test_figures_of_a_report_count_lines(without_times: Dashboard) -> None:
-    text = httpx.get(f"{without_times.url}/vms/1/report").text
+    text = httpx.get(f"{without_times.url}/vms/1/report", timeout=PATIENCE_S).text
     found = re.search(r'id="report-data">(.*?)</script>', text, re.DOTALL)
     assert found is not None
     figures = json.loads(found[1])
@@ -65,9 +65,9 @@ def test_figures_of_a_report_count_lines(without_times: Dashboard) -> None:
 
 
 def test_no_storm_is_found_where_nothing_tells_of_rates(without_times: Dashboard) -> None:
-    found = httpx.get(f"{without_times.url}/api/v1/vms/1/storms").json()
+    found = httpx.get(f"{without_times.url}/api/v1/vms/1/storms", timeout=PATIENCE_S).json()
     assert (found["storms"], found["measured"], found["has_times"]) == ([], [], False)
-    text = httpx.get(f"{without_times.url}/vms/1/storms").text
+    text = httpx.get(f"{without_times.url}/vms/1/storms", timeout=PATIENCE_S).text
     assert "no storm can be found" in text
 
 
