@@ -102,8 +102,8 @@ ROOMS = {
         "app.store.errors app.store.protocol app.store.read app.store.schema"
     ),
     "app.queries.maps": (
-        "app.model.guest app.model.raster app.queries.figures app.store.read app.store.schema "
-        "app.store.segments"
+        "app.model.guest app.model.intervals app.model.raster app.queries.figures app.store.read "
+        "app.store.schema app.store.segments"
     ),
     "app.queries.storms": (
         "app.model.events app.model.guest app.model.pagemap app.model.stats app.queries.choices "

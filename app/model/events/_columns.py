@@ -45,7 +45,7 @@ CHANGE = np.dtype(
         ("before", "u1"),  # PageState of every page of the run before
         ("after", "u1"),  # PageState of every page of the run after
         ("in_memslot", "?"),  # a memslot covers the run; attributes may change where none does
-        ("again", "?"),  # a return: conversions had flipped every page before (app.model.stats)
+        ("is_return", "?"),  # a return: conversions had flipped every page before (app.model.stats)
     ]
 )
 """A run of pages that changed alike. `event` is -1 where no event changed them: a memslot came or

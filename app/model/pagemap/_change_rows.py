@@ -67,4 +67,4 @@ def write_row(row: Row, action: Action, first: int, npages: int, transition: Tra
     row.before = transition.before
     row.after = transition.after
     row.in_memslot = transition.in_memslot
-    row.again = False
+    row.is_return = False

@@ -4,7 +4,7 @@ Sums are additive: a segment keeps those of an aligned grid (`summary`, `timelin
 wide window adds summaries where a narrow one adds changes.
 """
 
-from app.model.raster._address_axis import Band, Stretch, bands, covered, row_ranges, touched
+from app.model.raster._address_axis import Band, bands, covered, row_ranges, touched
 from app.model.raster._raster import NO_BLOCKS, Churn, ChurnSums, Grid, Raster, RasterSums
 from app.model.raster._raster_sums import COUNTS, MIXED, Times, column_near
 from app.model.raster._summary import Summary, add_summary, summarise
@@ -47,7 +47,6 @@ __all__ = [
     "Grid",
     "Raster",
     "RasterSums",
-    "Stretch",
     "Summary",
     "Timeline",
     "TimelineSummary",

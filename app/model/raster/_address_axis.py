@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from app.model.events import RunArray
 from app.model.guest import Memslot
-from app.model.intervals import united
+from app.model.intervals import Interval, united
 
 LEAST_HOLE_ROWS = 2
 """A hole that would be lower than this many rows is drawn, not left out."""
@@ -17,13 +17,10 @@ LEAST_HOLE_ROWS = 2
 LEAST_BAND_ROWS = 3
 """What a band gets even if its share of the height is less."""
 
-Stretch = tuple[int, int]
-"""First gfn and end gfn (exclusive)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A stretch of gfns that is drawn without a break. Rows count from 0 at the lowest gfn."""
+    """A range of gfns that is drawn without a break. Rows count from 0 at the lowest gfn."""
 
     first_gfn: int
     end_gfn: int
@@ -31,28 +28,28 @@ class Band:
     row_end: int
 
 
-def covered(memslots: Iterable[Memslot], from_t: int, to_t: int) -> list[Stretch]:
-    """What memslots covered at any time in [from_t, to_t), as ascending disjoint stretches."""
+def covered(memslots: Iterable[Memslot], from_t: int, to_t: int) -> list[Interval]:
+    """What memslots covered at any time in [from_t, to_t), as ascending disjoint ranges of gfns."""
     return united(
         (slot.base_gfn, slot.end_gfn) for slot in memslots if slot.was_alive_in(from_t, to_t)
     )
 
 
-def touched(runs: RunArray) -> list[Stretch]:
-    """What runs cover, for a VM without known memslots, as ascending disjoint stretches."""
+def touched(runs: RunArray) -> list[Interval]:
+    """What runs cover, for a VM without known memslots, as ascending disjoint ranges of gfns."""
     ends = runs["gfn"] + runs["npages"]
     return united(zip(runs["gfn"].tolist(), ends.tolist(), strict=True))
 
 
-def bands(stretches: Sequence[Stretch], *, first_gfn: int, end_gfn: int, height: int) -> list[Band]:
-    """Divide `height` rows among ascending disjoint stretches, cut at [first_gfn, end_gfn).
+def bands(ranges: Sequence[Interval], *, first_gfn: int, end_gfn: int, height: int) -> list[Band]:
+    """Divide `height` rows among ascending disjoint ranges, cut at [first_gfn, end_gfn).
 
     Each gets rows in proportion to its pages, but `LEAST_BAND_ROWS` at least and one a page at
     most, so all rows are used unless there are fewer pages. Holes lower than `LEAST_HOLE_ROWS`
-    are drawn; so are the narrowest ones where there are more stretches than the height allows.
+    are drawn; so are the narrowest ones where there are more ranges than the height allows.
     Nothing in the window: no bands.
     """
-    clipped = [(max(first, first_gfn), min(end, end_gfn)) for first, end in stretches]
+    clipped = [(max(first, first_gfn), min(end, end_gfn)) for first, end in ranges]
     drawn = [(first, end) for first, end in clipped if first < end]
     drawn = _without_narrow_holes(drawn, height)
     edges = np.cumsum([0, *_rows([end - first for first, end in drawn], height)]).tolist()
@@ -61,12 +58,12 @@ def bands(stretches: Sequence[Stretch], *, first_gfn: int, end_gfn: int, height:
     ]
 
 
-def _without_narrow_holes(stretches: list[Stretch], height: int) -> list[Stretch]:
+def _without_narrow_holes(ranges: list[Interval], height: int) -> list[Interval]:
     """Fill holes until all that are left are high enough, and few enough."""
     while True:
-        pages = sum(end - first for first, end in stretches)
-        holes = [after[0] - before[1] for before, after in pairwise(stretches)]
-        excess = len(stretches) - max(1, height // LEAST_BAND_ROWS)
+        pages = sum(end - first for first, end in ranges)
+        holes = [after[0] - before[1] for before, after in pairwise(ranges)]
+        excess = len(ranges) - max(1, height // LEAST_BAND_ROWS)
         widest_filled = sorted(holes)[excess - 1] if excess > 0 else -1
         narrow = {
             index
@@ -74,18 +71,18 @@ def _without_narrow_holes(stretches: list[Stretch], height: int) -> list[Stretch
             if hole <= widest_filled or hole * height < LEAST_HOLE_ROWS * pages
         }
         if not narrow:
-            return stretches
-        stretches = _filled(stretches, narrow)
+            return ranges
+        ranges = _filled(ranges, narrow)
 
 
-def _filled(stretches: list[Stretch], holes: set[int]) -> list[Stretch]:
-    """Join the stretches before and after each hole."""
-    filled = stretches[:1]
-    for index, stretch in enumerate(stretches[1:]):
+def _filled(ranges: list[Interval], holes: set[int]) -> list[Interval]:
+    """Join the ranges before and after each hole."""
+    filled = ranges[:1]
+    for index, one in enumerate(ranges[1:]):
         if index in holes:
-            filled[-1] = (filled[-1][0], stretch[1])
+            filled[-1] = (filled[-1][0], one[1])
         else:
-            filled.append(stretch)
+            filled.append(one)
     return filled
 
 

@@ -148,7 +148,7 @@ def sign_of(change: Row, measure: int) -> int:
     if not change.in_memslot:
         return ZERO
     if measure == RETURNS:
-        return signed(change.again)
+        return signed(change.is_return)
     enters = signed(change.after == STATES[measure])
     return int(SIGNS[measure] * (enters - signed(change.before == STATES[measure])))
 

@@ -6,13 +6,13 @@ property test against brute force.
 from app.model.stats._breakdowns import (
     NO_RANGE,
     NO_SLOT,
+    Breakdowns,
+    CallSums,
     Columns,
     Difference,
     Dimension,
     SizeClass,
     SlotRange,
-    Tallies,
-    Tally,
     differences,
     size_name,
 )
@@ -28,7 +28,7 @@ from app.model.stats._bursts import (
     find_bursts,
 )
 from app.model.stats._diff import DifferenceArray, differing, side_by_side, transitions
-from app.model.stats._double_allocation import Halves
+from app.model.stats._double_allocation import DoubleAllocation
 from app.model.stats._filters import (
     ALL_EVENTS,
     ANY,
@@ -41,8 +41,8 @@ from app.model.stats._filters import (
     matching,
     only,
 )
-from app.model.stats._flips import FlipRunArray, Ints, flips_among, flips_of_runs
-from app.model.stats._interval import Stretch, StretchSums
+from app.model.stats._flip_runs import FlipRunArray, Ints, flips_among, flips_of_runs
+from app.model.stats._interval import IntervalCounts
 from app.model.stats._pages_in_both import ANYTHING, put_into
 from app.model.stats._ping_pong import FlipHistory
 from app.model.stats._run_sets import RunSet
@@ -58,29 +58,28 @@ __all__ = [
     "NO_RANGE",
     "NO_SLOT",
     "Bins",
+    "Breakdowns",
     "Burst",
     "BurstRule",
     "Bursts",
+    "CallSums",
     "Columns",
     "Difference",
     "DifferenceArray",
     "Dimension",
+    "DoubleAllocation",
     "EventFilter",
     "EventQuery",
     "FlipHistory",
     "FlipRunArray",
-    "Halves",
     "Instants",
+    "IntervalCounts",
     "Ints",
     "Mask",
     "RunSet",
     "SizeClass",
     "SlotLife",
     "SlotRange",
-    "Stretch",
-    "StretchSums",
-    "Tallies",
-    "Tally",
     "differences",
     "differing",
     "find_bursts",

@@ -56,7 +56,7 @@ class SlotRange:
 
 
 @dataclass(slots=True)
-class Tally:
+class CallSums:
     """What calls that have one thing in common add up to."""
 
     calls: int = 0
@@ -73,7 +73,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + number)
 
 
-_SUMMED = tuple(each.name for each in fields(Tally))
+_SUMMED = tuple(each.name for each in fields(CallSums))
 
 
 def size_classes(calls: EventArray | Columns) -> npt.NDArray[np.uint8]:
@@ -128,12 +128,12 @@ def dimension_keys(
 
 
 @dataclass(slots=True)
-class Tallies:
-    """Tallies of conversions by every dimension. Calls may come in any number of chunks."""
+class Breakdowns:
+    """Breakdowns of conversions by every dimension. Calls may come in any number of chunks."""
 
     slots: tuple[SlotRange, ...] = ()
     calls: int = 0
-    by: dict[Dimension, dict[int, Tally]] = field(
+    by: dict[Dimension, dict[int, CallSums]] = field(
         default_factory=lambda: {dimension: {} for dimension in Dimension}
     )
 
@@ -154,14 +154,14 @@ class Tallies:
         for dimension, keys in dimension_keys(calls, self.slots):
             values, sums = sums_by_key(np.ascontiguousarray(keys), weights)
             for value, row in zip(values.tolist(), sums.tolist(), strict=True):
-                self.by[dimension].setdefault(value, Tally()).add(row)
+                self.by[dimension].setdefault(value, CallSums()).add(row)
 
     @property
-    def total(self) -> Tally:
+    def total(self) -> CallSums:
         """Of all calls."""
-        total = Tally()
-        for tally in self.by[Dimension.OUTCOME].values():
-            total.add(getattr(tally, name) for name in _SUMMED)
+        total = CallSums()
+        for sums in self.by[Dimension.OUTCOME].values():
+            total.add(getattr(sums, name) for name in _SUMMED)
         return total
 
 
@@ -183,7 +183,7 @@ class Difference:
     share_before: float | None  # None where there were no calls
 
 
-def differences(during: Tallies, before: Tallies) -> list[Difference]:
+def differences(during: Breakdowns, before: Breakdowns) -> list[Difference]:
     """Values by how far their share of the calls moved, the furthest first.
 
     The share shows what is special about a stretch; that there was more of everything is shown by
@@ -201,6 +201,6 @@ def differences(during: Tallies, before: Tallies) -> list[Difference]:
     return found
 
 
-def _calls(tallies: dict[int, Tally], value: int) -> int:
-    tally = tallies.get(value)
-    return 0 if tally is None else tally.calls
+def _calls(breakdowns: dict[int, CallSums], value: int) -> int:
+    sums = breakdowns.get(value)
+    return 0 if sums is None else sums.calls

@@ -56,7 +56,7 @@ class PageSet:
         return pages_in_both(self._pages, put_into(PageState.PRIVATE), pages, codes, within)
 
 
-class Halves:
+class DoubleAllocation:
     """Follows a VM's events, from its start or from wherever the recording began."""
 
     def __init__(self, start_state: PageState) -> None:

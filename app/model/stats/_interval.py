@@ -1,17 +1,19 @@
-"""What happened in a stretch of time: the numbers of a storm's page, exact."""
+"""What happened in an interval of time: the numbers of a storm's page, exact."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from app.model.events import CHANGE, ChangeArray, EventArray, is_vague, learning_events
 from app.model.guest import Certainty, EventKind, Outcome, PageState, To
-from app.model.stats._breakdowns import SlotRange, Tallies, is_timed
-from app.model.stats._flips import FlipBorders, FlipRunArray, flips_among
+from app.model.stats._breakdowns import Breakdowns, SlotRange, is_timed
+from app.model.stats._flip_runs import FlipBorders, FlipRunArray, flips_among
 from app.model.stats._ping_pong import mixed_runs
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 BREAKERS = 10
 """So many of the runs whose conversions broke most 2 MiB blocks are listed."""
@@ -41,163 +43,178 @@ class Breaker:
     blocks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Conversions by effect time in the stretch, and what they did to the pages."""
+class Numbers:
+    """Numbers that come in chunks."""
 
-    tallies: Tallies
-    noop: int  # applied calls whose pages were all known to be as asked already
-    pages_asked: int  # by all calls of known range, whatever became of them
-    asked_to_private: int  # of them
-    asked_to_shared: int
-    unplaced: int  # calls of unknown range
-    undirected: int  # calls of known range and unknown direction
-    pages_to_private: int  # pages that went from known shared to private ...
-    pages_to_shared: int  # ... and back: each time counts
-    net_private: int  # by how many pages in memslots there were more private ones afterwards
-    net_shared: int
-    net_unknown: int
-    is_net_open: bool  # pages may have changed while their state was unknown: net is of the known
-    blocks_broken: int  # 2 MiB blocks that became mixed ...
-    blocks_healed: int  # ... and whole again: each time counts
-    breakers: tuple[Breaker, ...]
-    latencies: Latencies | None  # None: the end of no call was seen
-    failures: dict[int, EventArray]  # errno -> the first calls that failed so
-    others: dict[EventKind, int]  # events that are no conversions
-    punched_pages: int
-    unplaced_holes: int  # holes punched at a place that is not known
-    flip_runs: FlipRunArray  # of pages flipped at least `flips.BACK_AND_FORTH` times
+    def __init__(self) -> None:
+        self._chunks: list[Ints] = [np.zeros(0, np.int64)]
+
+    def add(self, chunk: Ints) -> None:
+        if len(chunk):
+            self._chunks.append(chunk)
+
+    @property
+    def all(self) -> Ints:
+        if len(self._chunks) > 1:
+            self._chunks = [np.concatenate(self._chunks)]
+        return self._chunks[0]
+
+    def holds(self, numbers: Ints) -> Mask:
+        """Which of some numbers, ascending as these do, are among these."""
+        if not len(self.all):
+            return np.zeros(len(numbers), np.bool_)
+        at = np.minimum(np.searchsorted(self.all, numbers), len(self.all) - 1)
+        found: Mask = self.all[at] == numbers
+        return found
 
 
-class StretchSums:
-    """A stretch in the making. Events and changes may come in any number of chunks; all changes of
-    an event come before it."""
+@dataclass
+class IntervalCounts:
+    """Conversions by effect time in an interval, and what they did to the pages.
 
-    def __init__(self, slots: tuple[SlotRange, ...] = ()) -> None:
-        """`slots` are the memslots alive in it, by ascending gfn."""
-        self._tallies = Tallies(slots)
-        self._asked = np.zeros(2, np.int64)  # by To
-        self._pages_asked = 0
-        self._unplaced = self._undirected = self._vague = 0
-        self._learning: list[Ints] = []  # events by which pages became known
-        self._is_unknown_met = False  # pages in memslots became or ceased to be unknown
-        self._candidates: list[Ints] = [np.zeros(0, np.int64)]  # calls that may be no-ops
-        self._changed: list[Ints] = [np.zeros(0, np.int64)]  # events that changed a page
-        self._latencies: list[Ints] = [np.zeros(0, np.int64)]
-        self._failures: dict[int, list[EventArray]] = {}
-        self._others = np.zeros(max(EventKind) + 1, np.int64)
-        self._punched = self._unplaced_holes = 0
+    Events and changes may come in any number of chunks; all changes of an event come before it.
+    What is no field is counted when it is first asked for: after the last chunk.
+    """
+
+    slots: tuple[SlotRange, ...] = ()  # the memslots alive in it, by ascending gfn
+    breakdowns: Breakdowns = field(init=False)
+    pages_asked: int = 0  # by all calls of known range, whatever became of them
+    asked_to_private: int = 0  # of them
+    asked_to_shared: int = 0
+    unplaced: int = 0  # calls of unknown range
+    undirected: int = 0  # calls of known range and unknown direction
+    vague: int = 0  # calls that leave open what they changed (see app.model.events)
+    pages_to_private: int = 0  # pages that went from known shared to private ...
+    pages_to_shared: int = 0  # ... and back: each time counts
+    failures: dict[int, EventArray] = field(default_factory=dict)
+    """By errno: the first calls that failed so."""
+    punched_pages: int = 0
+    unplaced_holes: int = 0  # holes punched at a place that is not known
+    is_unknown_met: bool = False  # pages in memslots became or ceased to be unknown
+
+    def __post_init__(self) -> None:
+        self.breakdowns = Breakdowns(self.slots)
+        self._kinds = np.zeros(max(EventKind) + 1, np.int64)
+        self._net = np.zeros(len(PageState), np.int64)
+        self._learning = Numbers()  # events by which pages became known
+        self._plain = Numbers()  # calls that are no-ops unless they changed a page
+        self._changing = Numbers()  # events that changed a page
+        self._latencies = Numbers()
         self._flips = FlipBorders()
-        self._flipped = np.zeros(2, np.int64)  # by the state afterwards
-        self._states = np.zeros(4, np.int64)  # by PageState
         self._mixed: list[ChangeArray] = [np.zeros(0, CHANGE)]
 
     def add_events(self, events: EventArray, seqs: Ints) -> None:
         """`seqs` are their numbers in the VM."""
-        self._others += np.bincount(events["kind"], minlength=len(self._others))
+        self._kinds += np.bincount(events["kind"], minlength=len(self._kinds))
         is_punch = events["kind"] == EventKind.PUNCH_HOLE
         is_punch &= events["outcome"] == Outcome.APPLIED
         has_place = events["range_certainty"] != Certainty.UNKNOWN
-        self._punched += int(events["npages"][is_punch & has_place].sum())
-        self._unplaced_holes += int(np.count_nonzero(is_punch & ~has_place))
+        self.punched_pages += int(events["npages"][is_punch & has_place].sum())
+        self.unplaced_holes += int(np.count_nonzero(is_punch & ~has_place))
         is_call = events["kind"] == EventKind.CONVERSION
         self._add_calls(events[is_call], seqs[is_call])
 
     def _add_calls(self, calls: EventArray, seqs: Ints) -> None:
-        vague = is_vague(calls)
-        self._vague += int(np.count_nonzero(vague))
-        self._tallies.add(calls, vague | self._is_learning(seqs))
+        vague, npages, to = is_vague(calls), calls["npages"], calls["to"]
+        self.vague += int(np.count_nonzero(vague))
+        self.breakdowns.add(calls, vague | self._learning.holds(seqs))
         is_placed = calls["range_certainty"] != Certainty.UNKNOWN
-        self._unplaced += int(np.count_nonzero(~is_placed))
-        self._undirected += int(np.count_nonzero(is_placed & (calls["to"] == To.UNKNOWN)))
-        self._pages_asked += int(calls["npages"][is_placed].sum())
-        for to in (To.SHARED, To.PRIVATE):
-            self._asked[to] += int(calls["npages"][is_placed & (calls["to"] == to)].sum())
-        is_plain = is_placed & (calls["to"] != To.UNKNOWN) & (calls["outcome"] == Outcome.APPLIED)
-        self._candidates.append(seqs[is_plain])
-        self._latencies.append(calls["latency_ns"][is_timed(calls)])
+        self.unplaced += int(np.count_nonzero(~is_placed))
+        self.undirected += int(np.count_nonzero(is_placed & (to == To.UNKNOWN)))
+        self.pages_asked += int(npages[is_placed].sum())
+        self.asked_to_private += int(npages[is_placed & (to == To.PRIVATE)].sum())
+        self.asked_to_shared += int(npages[is_placed & (to == To.SHARED)].sum())
+        is_applied = calls["outcome"] == Outcome.APPLIED
+        self._plain.add(seqs[is_placed & (to != To.UNKNOWN) & is_applied])
+        self._latencies.add(calls["latency_ns"][is_timed(calls)])
         self._add_failures(calls[calls["outcome"] == Outcome.FAILED])
-
-    def _is_learning(self, seqs: Ints) -> npt.NDArray[np.bool_]:
-        """Which events made pages known, those ascending as they do."""
-        if len(self._learning) > 1:
-            self._learning = [np.concatenate(self._learning)]
-        if not self._learning:
-            return np.zeros(len(seqs), np.bool_)
-        (learning,) = self._learning
-        at = np.minimum(np.searchsorted(learning, seqs), len(learning) - 1)
-        found: npt.NDArray[np.bool_] = learning[at] == seqs
-        return found
 
     def _add_failures(self, failed: EventArray) -> None:
         for errno in np.unique(failed["errno"]).tolist():
-            kept = self._failures.setdefault(errno, [])
-            room = FAILURES_KEPT - sum(len(some) for some in kept)
-            kept.append(failed[failed["errno"] == errno][:room])
+            kept = self.failures.get(errno, failed[:0])
+            more = failed[failed["errno"] == errno][: FAILURES_KEPT - len(kept)]
+            self.failures[errno] = np.concatenate((kept, more))
 
     def add_changes(self, changes: ChangeArray) -> None:
-        inside = changes["in_memslot"]
+        before, after, inside = changes["before"], changes["after"], changes["in_memslot"]
         npages = changes["npages"][inside].astype(np.int64)
-        np.add.at(self._states, changes["after"][inside], npages)
-        np.add.at(self._states, changes["before"][inside], -npages)
-        is_unknown = (changes["before"] == PageState.UNKNOWN) != (
-            changes["after"] == PageState.UNKNOWN
-        )
-        self._is_unknown_met |= bool((inside & is_unknown).any())
-        learning = learning_events(changes)
-        if len(learning):
-            self._learning.append(learning)
-        is_by_call = (changes["before"] != PageState.NO_MEMSLOT) & (changes["event"] >= 0)
-        is_by_call &= (changes["after"] < PageState.UNKNOWN) | (
-            changes["before"] == PageState.UNKNOWN
-        )
-        changed = changes["event"][is_by_call]  # ascending: each event's rows follow each other
-        self._changed.append(changed[np.diff(changed, prepend=-1) != 0])
+        np.add.at(self._net, after[inside], npages)
+        np.add.at(self._net, before[inside], -npages)
+        is_unknown = (before == PageState.UNKNOWN) != (after == PageState.UNKNOWN)
+        self.is_unknown_met |= bool((inside & is_unknown).any())
+        self._learning.add(learning_events(changes))
+        is_by_call = (before != PageState.NO_MEMSLOT) & (changes["event"] >= 0)
+        is_by_call &= (after < PageState.UNKNOWN) | (before == PageState.UNKNOWN)
+        changing = changes["event"][is_by_call]  # ascending: each event's rows follow each other
+        self._changing.add(changing[np.diff(changing, prepend=-1) != 0])
         self._mixed.append(mixed_runs(changes))
         flips = flips_among(changes)
         self._flips.add(flips)
-        np.add.at(self._flipped, flips["after"], flips["npages"].astype(np.int64))
+        self.pages_to_private += int(flips["npages"][flips["after"] == PageState.PRIVATE].sum())
+        self.pages_to_shared += int(flips["npages"][flips["after"] == PageState.SHARED].sum())
 
-    def finish(self) -> Stretch:
+    @property
+    def others(self) -> dict[EventKind, int]:
+        """Events that are no conversions."""
+        kinds = (kind for kind in EventKind if kind != EventKind.CONVERSION)
+        return {kind: int(self._kinds[kind]) for kind in kinds if self._kinds[kind]}
+
+    @property
+    def noop(self) -> int:
+        """Applied calls whose pages were all known to be as asked already."""
+        return int(np.count_nonzero(~self._changing.holds(self._plain.all)))
+
+    @property
+    def net_private(self) -> int:
+        """By how many pages in memslots there were more private ones afterwards."""
+        return int(self._net[PageState.PRIVATE])
+
+    @property
+    def net_shared(self) -> int:
+        return int(self._net[PageState.SHARED])
+
+    @property
+    def net_unknown(self) -> int:
+        return int(self._net[PageState.UNKNOWN])
+
+    @property
+    def is_net_open(self) -> bool:
+        """Pages may have changed while their state was unknown: net is of the known."""
+        return self.is_unknown_met or self.vague > 0 or EventKind.DOUBT in self.others
+
+    @cached_property
+    def _mixed_runs(self) -> ChangeArray:
+        """Of known state before and after."""
         mixed = np.concatenate(self._mixed)
-        mixed = mixed[
-            (mixed["before"] != PageState.UNKNOWN) & (mixed["after"] != PageState.UNKNOWN)
-        ]
-        self._others[EventKind.CONVERSION] = 0
-        return Stretch(
-            tallies=self._tallies,
-            noop=_without(np.concatenate(self._candidates), np.concatenate(self._changed)),
-            pages_asked=self._pages_asked,
-            asked_to_private=int(self._asked[To.PRIVATE]),
-            asked_to_shared=int(self._asked[To.SHARED]),
-            unplaced=self._unplaced,
-            undirected=self._undirected,
-            pages_to_private=int(self._flipped[PageState.PRIVATE]),
-            pages_to_shared=int(self._flipped[PageState.SHARED]),
-            net_private=int(self._states[PageState.PRIVATE]),
-            net_shared=int(self._states[PageState.SHARED]),
-            net_unknown=int(self._states[PageState.UNKNOWN]),
-            is_net_open=self._is_unknown_met
-            or self._vague > 0
-            or self._others[EventKind.DOUBT] > 0,
-            blocks_broken=int(mixed["mixed_delta"][mixed["mixed_delta"] > 0].sum()),
-            blocks_healed=-int(mixed["mixed_delta"][mixed["mixed_delta"] < 0].sum()),
-            breakers=_breakers(mixed),
-            latencies=_latencies(np.concatenate(self._latencies)),
-            failures={errno: np.concatenate(some) for errno, some in self._failures.items()},
-            others={kind: int(self._others[kind]) for kind in EventKind if self._others[kind]},
-            punched_pages=self._punched,
-            unplaced_holes=self._unplaced_holes,
-            flip_runs=self._flips.runs(),
-        )
+        is_known = (mixed["before"] != PageState.UNKNOWN) & (mixed["after"] != PageState.UNKNOWN)
+        runs: ChangeArray = mixed[is_known]
+        return runs
 
+    @property
+    def blocks_broken(self) -> int:
+        """2 MiB blocks that became mixed: each time counts."""
+        delta = self._mixed_runs["mixed_delta"]
+        return int(delta[delta > 0].sum())
 
-def _without(candidates: Ints, changed: Ints) -> int:
-    """How many of the candidates are not among the changed; both ascend."""
-    if not len(changed):
-        return len(candidates)
-    at = np.minimum(np.searchsorted(changed, candidates), len(changed) - 1)
-    return int(np.count_nonzero(changed[at] != candidates))
+    @property
+    def blocks_healed(self) -> int:
+        """2 MiB blocks that became whole again: each time counts."""
+        delta = self._mixed_runs["mixed_delta"]
+        return -int(delta[delta < 0].sum())
+
+    @cached_property
+    def breakers(self) -> tuple[Breaker, ...]:
+        return _breakers(self._mixed_runs)
+
+    @cached_property
+    def latencies(self) -> Latencies | None:
+        """None: the end of no call was seen."""
+        return _latencies(self._latencies.all)
+
+    @cached_property
+    def flip_runs(self) -> FlipRunArray:
+        """Of pages flipped at least `BACK_AND_FORTH` times."""
+        return self._flips.runs()
 
 
 def _breakers(mixed: ChangeArray) -> tuple[Breaker, ...]:

@@ -83,7 +83,7 @@ def mixed_runs(changes: ChangeArray) -> ChangeArray:
     """The changes that broke or healed a 2 MiB block, with the parts of one run joined again."""
     before, after = changes[:-1], changes[1:]
     is_part = (before["gfn"] + before["npages"] == after["gfn"]) & (before["mixed_delta"] == 0)
-    is_part &= (before["again"] != after["again"]) & (after["event"] >= 0)
+    is_part &= (before["is_return"] != after["is_return"]) & (after["event"] >= 0)
     for name in ("event", "before", "after", "in_memslot"):
         is_part &= before[name] == after[name]
     index = np.arange(len(changes))
@@ -108,7 +108,7 @@ def divide(changes: ChangeArray, borders: Borders, rows: ChangeArray) -> None:
             length = np.uint64(borders[border, 1]) - row.gfn
             rest.gfn += length
             rest.npages -= length
-            rest.again = not row.again
+            rest.is_return = not row.is_return
             row.npages = length
             row.mixed_delta = 0
             written += 1
@@ -124,7 +124,7 @@ def mark_rows(
     for index in range(cursor[INDEX], changes.size):
         cursor[INDEX] = index
         change = changes[index]
-        change.again = False
+        change.is_return = False
         is_flip = change.before + change.after == PageState.SHARED + PageState.PRIVATE
         if not is_flip or change.before == change.after or change.event < 0:
             continue
@@ -138,7 +138,7 @@ def mark_rows(
             flipped = bitmaps[leaf - 1, word] & pages
             are_all = flipped == pages
             if are_all or flipped == NO_BITS:
-                change.again = are_all
+                change.is_return = are_all
                 bitmaps[leaf - 1, word] |= pages
                 continue
         if bitmaps.shape[0] - cursor[USED] < MOST_BITMAPS:
@@ -149,7 +149,7 @@ def mark_rows(
             if room < count_parts(leaves, bitmaps, stop, end):
                 return
             add_borders(leaves, bitmaps, borders, cursor, stop, end)
-        change.again = was_flipped(leaves, bitmaps, first)
+        change.is_return = was_flipped(leaves, bitmaps, first)
         add_run(leaves, bitmaps, cursor, first, end)
     cursor[INDEX] = changes.size
 

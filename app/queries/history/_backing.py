@@ -20,7 +20,7 @@ from app.model.guest import (
 )
 from app.model.intervals import united
 from app.model.pagemap import PageMap
-from app.model.stats import ANYTHING, EventFilter, EventQuery, Halves, RunSet, put_into
+from app.model.stats import ANYTHING, DoubleAllocation, EventFilter, EventQuery, RunSet, put_into
 from app.queries.figures import AtLeast, Bounds, bounded, hex_gpa, is_recorded, row_id
 from app.queries.maps import edges_of, interval_of
 from app.store.read import Reader
@@ -118,7 +118,8 @@ class Accounts:
         if vm.ended_t is not None and to_t is None:
             end = max(start + 1, min(end, vm.ended_t))
         instants = (edges_of(start, end, POINTS)[1:] - 1).tolist()
-        halves, points, punched, freed, unplaced = Halves(vm.start_state), [], 0, False, False
+        allocation, points = DoubleAllocation(vm.start_state), list[BackingPoint]()
+        punched, freed, unplaced = 0, False, False
         maps = self._maps(vm, instants)
         for t, events in self._until(vm_id, instants):
             is_free = np.isin(events["kind"], (EventKind.PUNCH_HOLE, EventKind.DEPOPULATE))
@@ -127,11 +128,11 @@ class Accounts:
             punched += int(events["npages"][is_free & has_place].sum())
             unplaced |= bool((is_free & ~has_place).any())
             freed |= bool(is_free.any())
-            halves.add(events)
+            allocation.add(events)
             if t is not None:
                 page_map = next(maps)
-                points.append(_point(t, page_map, halves))
-        stale = _stale(page_map, halves)
+                points.append(_point(t, page_map, allocation))
+        stale = _stale(page_map, allocation)
         runs = self._largest(vm_id, stale, instants[-1])
         coverage = self._reader.recording(vm.recording_id).coverage
         is_open = unplaced or not (freed or is_recorded(coverage, "punch_hole"))
@@ -183,12 +184,12 @@ class Accounts:
         return StaleRun(gfn, npages, hex_gpa(gfn), since, seq, tid)
 
 
-def _point(t: int, page_map: PageMap, halves: Halves) -> BackingPoint:
+def _point(t: int, page_map: PageMap, allocation: DoubleAllocation) -> BackingPoint:
     """The accounts at `t`."""
     totals, slots = page_map.totals(), page_map.memslots
     mixed = _covered(slots, Backing.MIXED)
     shared, private = put_into(PageState.SHARED), put_into(PageState.PRIVATE)
-    known, may = halves.private_known, halves.private_may
+    known, may = allocation.private_known, allocation.private_may
     return BackingPoint(
         t=t,
         private=totals.private,
@@ -203,14 +204,14 @@ def _point(t: int, page_map: PageMap, halves: Halves) -> BackingPoint:
         stale_private=Bounds(
             known.certain(page_map, shared, mixed), may.possible(page_map, shared, mixed)
         ),
-        stale_shared=Bounds(0, halves.shared_may.possible(page_map, private, mixed)),
+        stale_shared=Bounds(0, allocation.shared_may.possible(page_map, private, mixed)),
     )
 
 
-def _stale(page_map: PageMap, halves: Halves) -> RunSet:
+def _stale(page_map: PageMap, allocation: DoubleAllocation) -> RunSet:
     """The pages whose private half may be stale."""
     mixed = _covered(page_map.memslots, Backing.MIXED)
-    return halves.private_may.possible_runs(
+    return allocation.private_may.possible_runs(
         RunSet.of(page_map.runs(), PageState.SHARED).meet(mixed)
     )
 

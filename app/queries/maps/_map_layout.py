@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.model.guest import GFN_LIMIT
-from app.model.raster import Band, Grid, Stretch, bands, covered, row_ranges, touched
+from app.model.intervals import Interval
+from app.model.raster import Band, Grid, bands, covered, row_ranges, touched
 from app.queries.figures import row_id
 from app.queries.maps._time_axis import edges_of, interval_of
 from app.store.read import Reader
@@ -100,7 +101,7 @@ def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
     )
 
 
-def ranges_drawn(reader: Reader, vm: Vm, from_t: int, to_t: int) -> Sequence[Stretch]:
+def ranges_drawn(reader: Reader, vm: Vm, from_t: int, to_t: int) -> Sequence[Interval]:
     """What memslots covered in that time; without any known, the pages conversions named."""
     if vm.layout_is_known:
         return covered(reader.memslots(row_id(vm)), from_t, to_t)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.model.guest import UNKNOWN_VCPU, Cause, Certainty, Memslot, Outcome, To
-from app.model.stats import NO_RANGE, NO_SLOT, Difference, Dimension, SizeClass, Tally, size_name
+from app.model.stats import NO_RANGE, NO_SLOT, CallSums, Difference, Dimension, SizeClass, size_name
 from app.queries.events import NO_LAYOUT, NOT_KNOWN, SIZE_NAMES, errno_name, slot_text
 from app.queries.figures import AtLeast
 from app.queries.storms._statistics import Statistic, count
@@ -15,17 +15,17 @@ from app.queries.storms._statistics import Statistic, count
 ROWS_SHOWN = 20
 
 
-Calls = Annotated[int, Statistic(lambda tally: tally.calls)]
-Failed = Annotated[int, Statistic(lambda tally: tally.failed)]
+Calls = Annotated[int, Statistic(lambda sums: sums.calls)]
+Failed = Annotated[int, Statistic(lambda sums: sums.failed)]
 EffectivePages = Annotated[
     int | None,
-    Statistic(lambda tally: tally.effective_pages, is_open=lambda tally: tally.uncertain > 0),
+    Statistic(lambda sums: sums.effective_pages, is_open=lambda sums: sums.uncertain > 0),
 ]
 TimeInCalls = Annotated[
     int | None,
-    Statistic(lambda tally: tally.latency_ns, is_open=lambda tally: tally.timed < tally.calls),
+    Statistic(lambda sums: sums.latency_ns, is_open=lambda sums: sums.timed < sums.calls),
 ]
-"""Statistics of the conversions that have something in common (`app.model.stats.Tally`)."""
+"""Statistics of the conversions that have something in common (`app.model.stats.CallSums`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class BreakdownRow:
 
     value: str
     calls: Calls
-    applied: Annotated[int, Statistic(lambda tally: tally.applied)]
+    applied: Annotated[int, Statistic(lambda sums: sums.applied)]
     failed: Failed
     effective_pages: EffectivePages
     latency_ns: Annotated[
@@ -166,20 +166,20 @@ def _slot_filter(value: int, slots: Slots) -> str | None:
 
 
 def breakdown(
-    dimension: Dimension, tallies: dict[int, Tally], calls: int, slots: Slots
+    dimension: Dimension, breakdowns: dict[int, CallSums], calls: int, slots: Slots
 ) -> Breakdown:
-    order = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
+    order = sorted(breakdowns.items(), key=lambda item: (-item[1].calls, item[0]))
     rows = [
         count(
             BreakdownRow,
-            tally,
+            sums,
             value=value_name(dimension, value, slots),
-            share=tally.calls / calls,
-            filter=filter_text(dimension, value, tallies.keys(), slots),
+            share=sums.calls / calls,
+            filter=filter_text(dimension, value, breakdowns.keys(), slots),
         )
-        for value, tally in order[:ROWS_SHOWN]
+        for value, sums in order[:ROWS_SHOWN]
     ]
-    return Breakdown(dimension=dimension.value, rows=rows, values=len(tallies))
+    return Breakdown(dimension=dimension.value, rows=rows, values=len(breakdowns))
 
 
 def difference_row(difference: Difference, values: Collection[int], slots: Slots) -> DifferenceRow:

@@ -7,12 +7,11 @@ import numpy as np
 from app.model.events import EventArray
 from app.model.guest import PAGE_SHIFT, EventKind, Memslot
 from app.model.stats import (
+    Breakdowns,
     Dimension,
     EventQuery,
+    IntervalCounts,
     SlotRange,
-    Stretch,
-    StretchSums,
-    Tallies,
     differences,
     only,
 )
@@ -60,7 +59,7 @@ def interval_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> IntervalVie
     start = max(from_t - (to_t - from_t), reader.span(vm_id)[0])
     map_before, map_after = (reader.page_map_at(vm_id, t - 1) for t in (from_t, to_t))
     losses = reader.losses(vm.recording_id, from_t, to_t)
-    tallies = found.tallies
+    breakdowns = found.breakdowns
     coverage = reader.recording(vm.recording_id).coverage
     not_recorded = [
         kind.name.lower()
@@ -85,18 +84,18 @@ def interval_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> IntervalVie
         calls=count(CallsView, counted),
         pages=count(PagesView, counted),
         latency=count(LatencyView, counted, buckets=_buckets(found)),
-        by=[breakdown(d, tallies.by[d], tallies.calls, named) for d in Dimension],
+        by=[breakdown(d, breakdowns.by[d], breakdowns.calls, named) for d in Dimension],
         failures=_failures(found, named),
         ping_pong=ping_pong(reader, vm_id, found.flip_runs[:RUNS_SHOWN], from_t, to_t),
         huge_pages=count(HugePagesView, counted, breakers=_breakers(reader, vm_id, found)),
         events={kind.name.lower(): number for kind, number in found.others.items()},
         memslots=[memslot_view(slot) for slot in slots[:SLOTS_SHOWN]],
-        touched=_touched(tallies, slots),
+        touched=_touched(breakdowns, slots),
         losses=[loss_view(loss) for loss in losses],
         state_before=totals_view(map_before.totals(), layout_is_known=vm.layout_is_known),
         state_after=totals_view(map_after.totals(), layout_is_known=vm.layout_is_known),
         not_recorded=not_recorded,
-        before=_before(reader, vm_id, tallies, named, (start, from_t)),
+        before=_before(reader, vm_id, breakdowns, named, (start, from_t)),
     )
 
 
@@ -113,22 +112,22 @@ def _slots_alive(reader: Reader, vm_id: int, from_t: int, to_t: int) -> list[Mem
 
 def _add_up(
     reader: Reader, vm_id: int, from_t: int, to_t: int, slots: tuple[SlotRange, ...]
-) -> Stretch:
-    sums = StretchSums(slots)
+) -> IntervalCounts:
+    counts = IntervalCounts(slots)
     for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t):
-        sums.add_changes(changes)
+        counts.add_changes(changes)
     for events, seqs in reader.iter_events(vm_id, EventQuery(from_t, to_t)):
-        sums.add_events(events, seqs)
-    return sums.finish()
+        counts.add_events(events, seqs)
+    return counts
 
 
-def _buckets(found: Stretch) -> list[LatencyBucket]:
+def _buckets(found: IntervalCounts) -> list[LatencyBucket]:
     by_power = found.latencies.by_power if found.latencies is not None else ()
     return [LatencyBucket(2 << i, calls) for i, calls in enumerate(by_power) if calls]
 
 
-def _failures(found: Stretch, slots: Slots) -> list[FailureView]:
-    counted = found.tallies.by[Dimension.ERRNO]
+def _failures(found: IntervalCounts, slots: Slots) -> list[FailureView]:
+    counted = found.breakdowns.by[Dimension.ERRNO]
     views = [
         FailureView(
             errno=number,
@@ -164,10 +163,10 @@ def _example(call: np.void, slots: Slots) -> FailureExample:
     )
 
 
-def _touched(tallies: Tallies, slots: Sequence[Memslot]) -> list[TouchedSlot]:
-    counted = tallies.by[Dimension.MEMSLOT].items()
+def _touched(breakdowns: Breakdowns, slots: Sequence[Memslot]) -> list[TouchedSlot]:
+    counted = breakdowns.by[Dimension.MEMSLOT].items()
     touched = [
-        count(TouchedSlot, tally, memslot=memslot_view(slots[i])) for i, tally in counted if i >= 0
+        count(TouchedSlot, sums, memslot=memslot_view(slots[i])) for i, sums in counted if i >= 0
     ]
     return sorted(touched, key=lambda one: (-one.calls, one.memslot.base_gfn))[:SLOTS_SHOWN]
 
@@ -180,7 +179,7 @@ def _range_of(call: np.void) -> tuple[str | None, int | None]:
     return hex(gpa), (int(call["npages"]) << PAGE_SHIFT) | int(call["size_low"])
 
 
-def _breakers(reader: Reader, vm_id: int, found: Stretch) -> list[BreakerView]:
+def _breakers(reader: Reader, vm_id: int, found: IntervalCounts) -> list[BreakerView]:
     views = []
     for breaker in found.breakers:
         events, _ = reader.events(vm_id, after_seq=breaker.event - 1, limit=1)
@@ -203,21 +202,21 @@ def _breakers(reader: Reader, vm_id: int, found: Stretch) -> list[BreakerView]:
 def _before(
     reader: Reader,
     vm_id: int,
-    during: Tallies,
+    during: Breakdowns,
     slots: Slots,
     interval: tuple[int, int],
 ) -> BeforeView:
     start, end = interval
-    tallies = Tallies(during.slots)
+    breakdowns = Breakdowns(during.slots)
     if end > start:
         conversions = EventQuery(start, end, where=only(EventKind.CONVERSION))
         for events, _ in reader.iter_events(vm_id, conversions):
-            tallies.add(events, np.zeros(len(events), np.bool_))  # only calls are compared
-    found = differences(during, tallies)[:DIFFERENCES_SHOWN]
+            breakdowns.add(events, np.zeros(len(events), np.bool_))  # only calls are compared
+    found = differences(during, breakdowns)[:DIFFERENCES_SHOWN]
     return BeforeView(
         from_t=start,
         to_t=end,
-        requested=tallies.calls,
-        per_second=per_second(tallies.calls, start, end) if end > start else None,
+        requested=breakdowns.calls,
+        per_second=per_second(breakdowns.calls, start, end) if end > start else None,
         differences=[difference_row(d, during.by[d.dimension].keys(), slots) for d in found],
     )

@@ -26,13 +26,16 @@ class CallsView:
     """Conversions by what became of them."""
 
     requested: Annotated[
-        int, Statistic(lambda one: one.found.tallies.total.calls, words="requested", has_line=False)
+        int,
+        Statistic(lambda one: one.found.breakdowns.total.calls, words="requested", has_line=False),
     ]
     applied: Annotated[
-        int, Statistic(lambda one: one.found.tallies.total.applied, words="applied", has_line=False)
+        int,
+        Statistic(lambda one: one.found.breakdowns.total.applied, words="applied", has_line=False),
     ]
     failed: Annotated[
-        int, Statistic(lambda one: one.found.tallies.total.failed, words="failed", has_line=False)
+        int,
+        Statistic(lambda one: one.found.breakdowns.total.failed, words="failed", has_line=False),
     ]
     unconfirmed: Annotated[int, Statistic(counts.unconfirmed)]
     noop: Annotated[
@@ -41,7 +44,7 @@ class CallsView:
         Field(description="Applied, but every page was known to be so already."),
     ]
     per_second: Annotated[
-        float, Statistic(lambda one: one.per_second(one.found.tallies.total.calls))
+        float, Statistic(lambda one: one.per_second(one.found.breakdowns.total.calls))
     ]
     unplaced: Annotated[
         int,
@@ -50,7 +53,7 @@ class CallsView:
     ]
     uncertain: Annotated[
         int,
-        Statistic(lambda one: one.found.tallies.total.uncertain),
+        Statistic(lambda one: one.found.breakdowns.total.uncertain),
         Field(
             description="Those that leave open which pages they changed: docs/certainty.md. Events "
             "of kind doubt, conversions that may be of another VM, leave it open as well."

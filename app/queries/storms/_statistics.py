@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from app.model.guest import EventKind
 from app.model.pagemap import PageMap
-from app.model.stats import NO_SLOT, Dimension, Stretch
+from app.model.stats import NO_SLOT, Dimension, IntervalCounts
 from app.queries.figures import Bounds, bounded
 
 Part = TypeVar("Part")
@@ -24,7 +24,7 @@ Unit = Literal["count", "pages", "duration", "share"]
 class Counted:
     """What was counted of an interval, and what was known of the VM."""
 
-    found: Stretch
+    found: IntervalCounts
     from_t: int
     to_t: int
     before: PageMap
@@ -38,7 +38,7 @@ class Counted:
     @property
     def leaves_open(self) -> bool:
         """Whether it is open which pages changed, by its own conversions or those of another VM."""
-        return bool(self.found.tallies.total.uncertain or self.found.others.get(EventKind.DOUBT))
+        return bool(self.found.breakdowns.total.uncertain or self.found.others.get(EventKind.DOUBT))
 
     @property
     def was_open(self) -> bool:
@@ -58,7 +58,7 @@ class Counted:
     def has_untimed(self) -> bool:
         """The end of some calls was not seen."""
         times = self.found.latencies
-        return times is not None and times.calls < self.found.tallies.calls
+        return times is not None and times.calls < self.found.breakdowns.calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Statistic:
     """What is counted, and when that is only a part of what there was."""
 
     of: Callable[[Any], Any]
-    """Of what the part counts: `Counted`, or a `Tally`. None where nothing is known of it."""
+    """Of what the part counts: `Counted`, or a `CallSums`. None where nothing is known of it."""
     is_open: Callable[[Any], bool] = lambda _: False
     """Whether it is a lower bound, and excludes nothing where it is 0."""
     words: str | None = None
@@ -97,7 +97,7 @@ def per_second(number: int, from_t: int, to_t: int) -> float:
 
 
 def unconfirmed(counted: Counted) -> int:
-    total = counted.found.tallies.total
+    total = counted.found.breakdowns.total
     return total.calls - total.applied - total.failed
 
 
@@ -118,7 +118,7 @@ def net_unknown(counted: Counted) -> int | None:
 
 
 def outside_memslots(counted: Counted) -> int | None:
-    outside = counted.found.tallies.by[Dimension.MEMSLOT].get(NO_SLOT)
+    outside = counted.found.breakdowns.by[Dimension.MEMSLOT].get(NO_SLOT)
     if not counted.layout_is_known:
         return None
     return outside.calls if outside else 0
@@ -130,7 +130,7 @@ def latency(name: str) -> Callable[[Counted], int | None]:
 
 
 def share_of_threads(counted: Counted) -> float | None:
-    times, threads = counted.found.latencies, counted.found.tallies.by[Dimension.THREAD]
+    times, threads = counted.found.latencies, counted.found.breakdowns.by[Dimension.THREAD]
     if times is None or 0 in threads:
         return None
     return times.total_ns / ((counted.to_t - counted.from_t) * max(len(threads), 1))

@@ -25,7 +25,7 @@ from app.store.codecs._arrow import (
 )
 
 BEFORE_SHIFT, AFTER_SHIFT = 0, 2
-IN_MEMSLOT, IS_EXPLICIT, HAS_NO_EVENT, AGAIN = 1 << 4, 1 << 5, 1 << 6, 1 << 7
+IN_MEMSLOT, IS_EXPLICIT, HAS_NO_EVENT, IS_RETURN = 1 << 4, 1 << 5, 1 << 6, 1 << 7
 _INT32 = np.iinfo(np.int32)
 
 
@@ -77,7 +77,7 @@ def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, fir
     states = changes["before"] << BEFORE_SHIFT | changes["after"] << AFTER_SHIFT
     states |= changes["in_memslot"] * np.uint8(IN_MEMSLOT)
     states |= is_explicit * np.uint8(IS_EXPLICIT) | has_no_event * np.uint8(HAS_NO_EVENT)
-    states |= changes["again"] * np.uint8(AGAIN)
+    states |= changes["is_return"] * np.uint8(IS_RETURN)
     columns = split("event_step", np.diff(index, prepend=0))
     columns |= split("states", states)
     columns |= split("mixed_delta", zigzag(changes["mixed_delta"]))
@@ -166,6 +166,6 @@ def select_changes(
         written.before = state >> BEFORE_SHIFT & 3
         written.after = state >> AFTER_SHIFT & 3
         written.in_memslot = state & IN_MEMSLOT != 0
-        written.again = state & AGAIN != 0
+        written.is_return = state & IS_RETURN != 0
         count += 1
     return count

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from app.model.events import CHANGE, ChangeArray
 from app.model.guest import PageState
 from app.model.stats import FlipRunArray, flips_among, flips_of_runs
-from app.model.stats._flips import FlipBorders
+from app.model.stats._flip_runs import FlipBorders
 
 S, P, U = PageState.SHARED, PageState.PRIVATE, PageState.UNKNOWN
 

@@ -31,8 +31,11 @@ def flip(first: int, end: int, event: int = 0, mixed_delta: int = 0) -> ChangeAr
     return row
 
 
-def told(rows: ChangeArray) -> list[tuple[int, int, bool]]:
-    return [(gfn, gfn + npages, again) for gfn, npages, again in rows[["gfn", "npages", "again"]]]
+def listed(rows: ChangeArray) -> list[tuple[int, int, bool]]:
+    return [
+        (gfn, gfn + npages, is_return)
+        for gfn, npages, is_return in rows[["gfn", "npages", "is_return"]]
+    ]
 
 
 @settings(deadline=None, max_examples=100)
@@ -51,7 +54,7 @@ def test_a_flip_is_a_return_if_the_page_was_flipped_before(
         is_call = step.events is not None and step.events["kind"][0] == EventKind.CONVERSION
         for segment in SEGMENTS:
             is_flip = is_call and {before[segment], brute.state[segment]} == BOTH
-            covering = marked[(marked["gfn"] <= segment[0]) & marked["again"]]
+            covering = marked[(marked["gfn"] <= segment[0]) & marked["is_return"]]
             covering = covering[covering["gfn"] + covering["npages"] >= segment[1]]
             assert len(covering) == (is_flip and segment in flipped)
             if is_flip:
@@ -60,11 +63,11 @@ def test_a_flip_is_a_return_if_the_page_was_flipped_before(
 
 def test_a_run_is_divided_where_some_of_it_had_been_flipped() -> None:
     history = FlipHistory()
-    assert told(history.mark(flip(100, 200))) == [(100, 200, False)]
+    assert listed(history.mark(flip(100, 200))) == [(100, 200, False)]
     rows = history.mark(flip(0, 300, mixed_delta=1))
-    assert told(rows) == [(0, 100, False), (100, 200, True), (200, 300, False)]
+    assert listed(rows) == [(0, 100, False), (100, 200, True), (200, 300, False)]
     assert rows["mixed_delta"].tolist() == [0, 0, 1]
-    assert told(history.mark(flip(0, 300))) == [(0, 300, True)]
+    assert listed(history.mark(flip(0, 300))) == [(0, 300, True)]
 
 
 def test_many_parts_in_many_gib_find_room() -> None:
@@ -73,8 +76,8 @@ def test_many_parts_in_many_gib_find_room() -> None:
     history.mark(np.concatenate(pages))
     rows = history.mark(flip(0, 10 * LEAF))
     assert len(rows) == 2 * len(pages) + 1
-    assert rows["npages"][rows["again"]].tolist() == [1] * len(pages)
-    assert told(history.mark(flip(0, 11 * LEAF))) == [
+    assert rows["npages"][rows["is_return"]].tolist() == [1] * len(pages)
+    assert listed(history.mark(flip(0, 11 * LEAF))) == [
         (0, 10 * LEAF, True),
         (10 * LEAF, 11 * LEAF, False),
     ]
@@ -83,10 +86,10 @@ def test_many_parts_in_many_gib_find_room() -> None:
 def test_what_no_conversion_did_is_no_return() -> None:
     history = FlipHistory()
     history.mark(flip(0, 8))
-    assert told(history.mark(flip(0, 8, event=-1))) == [(0, 8, False)]
+    assert listed(history.mark(flip(0, 8, event=-1))) == [(0, 8, False)]
     to_unknown = flip(0, 8)
     to_unknown["after"] = PageState.UNKNOWN
-    assert told(history.mark(to_unknown)) == [(0, 8, False)]
+    assert listed(history.mark(to_unknown)) == [(0, 8, False)]
 
 
 def test_a_divided_run_broke_its_block_as_a_whole() -> None:
@@ -119,6 +122,6 @@ def test_a_history_takes_no_memory_for_what_was_never_flipped() -> None:
 
 def test_pages_at_the_end_of_the_address_space_may_be_flipped() -> None:
     history, end = FlipHistory(), GFN_LIMIT
-    assert told(history.mark(flip(0, 1))) == [(0, 1, False)]
-    assert told(history.mark(flip(end - 10, end))) == [(end - 10, end, False)]
-    assert told(history.mark(flip(end - 5, end))) == [(end - 5, end, True)]
+    assert listed(history.mark(flip(0, 1))) == [(0, 1, False)]
+    assert listed(history.mark(flip(end - 10, end))) == [(end - 10, end, False)]
+    assert listed(history.mark(flip(end - 5, end))) == [(end - 5, end, True)]

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from app.model.events import EVENT, RUN, EventArray
 from app.model.guest import Certainty, EventKind, Outcome, PageState, To
 from app.model.pagemap import PageMap
-from app.model.stats import ANYTHING, Halves, RunSet
+from app.model.stats import ANYTHING, DoubleAllocation, RunSet
 
 PAGES = 64
 EVERYTHING = RunSet(np.array([0]), np.array([PAGES]))
@@ -88,9 +88,9 @@ def test_halves_are_those_of_following_each_page(
     rows: list[tuple[int, int, int, int, int, int]], chunk: int
 ) -> None:
     events = events_of(rows)
-    halves = Halves(PageState.SHARED)
+    allocation = DoubleAllocation(PageState.SHARED)
     for first in range(0, len(events), chunk):
-        halves.add(events[first : first + chunk])
+        allocation.add(events[first : first + chunk])
     may, known, shared, gaps = set[int](), set[int](), set[int](), 0
     for event in events:
         pages = set(range(int(event["gfn"]), int(event["gfn"] + event["npages"])))
@@ -115,23 +115,23 @@ def test_halves_are_those_of_following_each_page(
                 may, known, shared = set(range(PAGES)), set(), set(range(PAGES))
                 is_begin = event["kind"] == EventKind.LOSS_BEGIN
                 gaps = gaps + 1 if is_begin else max(0, gaps - 1)
-    assert pages_of(halves.private_may.possible_runs(EVERYTHING)) == may
-    assert counted(halves.private_may.possible) == may
-    assert counted(halves.private_known.certain) == known
-    assert counted(halves.shared_may.possible) == shared
+    assert pages_of(allocation.private_may.possible_runs(EVERYTHING)) == may
+    assert counted(allocation.private_may.possible) == may
+    assert counted(allocation.private_known.certain) == known
+    assert counted(allocation.shared_may.possible) == shared
 
 
 def test_after_a_loss_everything_may_be_and_nothing_is_known() -> None:
     rows = [(EventKind.ALLOCATE, 0, 8, 0, 0, 2), (EventKind.LOSS_BEGIN, 0, 1, 0, 0, 2)]
     rows += [(EventKind.LOSS_END, 0, 1, 0, 0, 2), (EventKind.PUNCH_HOLE, 4, 4, 0, 0, 2)]
-    halves = Halves(PageState.SHARED)
-    halves.add(events_of(rows))
-    assert counted(halves.private_may.possible) == set(range(PAGES)) - {4, 5, 6, 7}
-    assert counted(halves.private_known.certain) == set()
-    assert counted(halves.shared_may.possible) == set(range(PAGES))
+    allocation = DoubleAllocation(PageState.SHARED)
+    allocation.add(events_of(rows))
+    assert counted(allocation.private_may.possible) == set(range(PAGES)) - {4, 5, 6, 7}
+    assert counted(allocation.private_known.certain) == set()
+    assert counted(allocation.shared_may.possible) == set(range(PAGES))
 
 
 def test_a_vm_that_ran_already_may_have_all_its_private_halves() -> None:
-    halves = Halves(PageState.UNKNOWN)
-    assert counted(halves.private_may.possible) == set(range(PAGES))
-    assert counted(halves.private_known.certain) == set()
+    allocation = DoubleAllocation(PageState.UNKNOWN)
+    assert counted(allocation.private_may.possible) == set(range(PAGES))
+    assert counted(allocation.private_known.certain) == set()

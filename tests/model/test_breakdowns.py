@@ -1,4 +1,4 @@
-"""Tallies against counting call by call."""
+"""Breakdowns against counting call by call."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from app.model.events import EVENT, EventArray, is_vague
 from app.model.guest import Certainty, EventKind, Outcome
-from app.model.stats import Dimension, SizeClass, SlotRange, Tallies, differences, size_name
+from app.model.stats import Breakdowns, Dimension, SizeClass, SlotRange, differences, size_name
 from app.model.stats._grouping import sums_by_key
 
 
@@ -20,8 +20,8 @@ def calls(count: int, **columns: object) -> EventArray:
     return rows
 
 
-def add(tallies: Tallies, rows: EventArray) -> None:
-    tallies.add(rows, is_vague(rows))
+def add(breakdowns: Breakdowns, rows: EventArray) -> None:
+    breakdowns.add(rows, is_vague(rows))
 
 
 @settings(deadline=None)
@@ -46,7 +46,7 @@ def test_more_keys_than_there_is_room_for_at_first() -> None:
 def test_chunks_add_up() -> None:
     rows = calls(6, tid=[1, 2, 1, 1, 2, 3], latency_ns=[5, -1, 7, 1, 1, 1], effective_pages=2)
     rows["outcome"] = [Outcome.APPLIED, Outcome.UNCONFIRMED, Outcome.FAILED, 0, 0, 0]
-    whole, parts = Tallies(), Tallies()
+    whole, parts = Breakdowns(), Breakdowns()
     add(whole, rows)
     add(parts, rows[:2])
     add(parts, rows[2:])
@@ -62,21 +62,21 @@ def test_chunks_add_up() -> None:
 def test_sizes_are_told_apart() -> None:
     rows = calls(6, gfn=[5, 512, 513, 0, 0, 0], npages=[1, 512, 512, 7, 4096, 0])
     rows["range_certainty"][5] = Certainty.UNKNOWN
-    tallies = Tallies()
-    add(tallies, rows)
-    assert {size_name(key) for key in tallies.by[Dimension.SIZE]} == set(SizeClass)
+    breakdowns = Breakdowns()
+    add(breakdowns, rows)
+    assert {size_name(key) for key in breakdowns.by[Dimension.SIZE]} == set(SizeClass)
 
 
 def test_calls_fall_to_the_first_memslot_they_meet() -> None:
     slots = (SlotRange(10, 20), SlotRange(20, 30), SlotRange(50, 60))
-    tallies = Tallies(slots)
-    add(tallies, calls(6, gfn=[0, 9, 19, 29, 49, 60], npages=[10, 2, 2, 1, 1, 5]))
-    by_slot = {key: tally.calls for key, tally in tallies.by[Dimension.MEMSLOT].items()}
+    breakdowns = Breakdowns(slots)
+    add(breakdowns, calls(6, gfn=[0, 9, 19, 29, 49, 60], npages=[10, 2, 2, 1, 1, 5]))
+    by_slot = {key: sums.calls for key, sums in breakdowns.by[Dimension.MEMSLOT].items()}
     assert by_slot == {-1: 3, 0: 2, 1: 1}
 
 
 def test_what_moved_furthest_comes_first() -> None:
-    before, during = Tallies(), Tallies()
+    before, during = Breakdowns(), Breakdowns()
     add(before, calls(10, vcpu=[0, 1] * 5))
     add(during, calls(100, vcpu=[3] * 90 + [0, 1] * 5))
     first = differences(during, before)[0]
