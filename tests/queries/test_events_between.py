@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app import cli
-from app.model.events import effect_time
+from app.model.events import Window, effect_time
 from app.model.guest import EventKind, Outcome, To
 from app.model.stats import EventQuery
 from app.queries.history import events_between
@@ -26,7 +26,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 def expected(reader: Reader, from_t: int, to_t: int) -> list[tuple[int, int, int]]:
     """(event, pages that became private, pages that became shared), where any did."""
     pages: dict[int, list[int]] = {}
-    for changes in reader.iter_changes(1, t_from=from_t, t_to=to_t):
+    for changes in reader.iter_changes(1, Window(from_t, to_t)):
         for row in changes:
             if row["event"] >= 0 and row["before"] != row["after"] and row["in_memslot"]:
                 became = pages.setdefault(int(row["event"]), [0, 0, 0])

@@ -3,11 +3,10 @@
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
-from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
+from app.model.events import CHANGE, ChangeArray, EventArray, Window, effect_time
 from app.model.guest import GFN_LIMIT, PageState
 from app.model.pagemap import PageMap
 from app.store.codecs import decode_changes, encode_changes, encode_events
-from app.store.segments import Window
 from app.store.segments._columns import decode_columns
 from tests.store.histories import memslot, random_events
 

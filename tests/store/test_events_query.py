@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine
 
-from app.model.events import EVENT, effect_time
+from app.model.events import EVENT, Window, effect_time
 from app.model.guest import Certainty, EventKind, Outcome
 from app.model.stats import EventFilter, EventQuery
 from app.store.errors import NotFound
@@ -132,7 +132,7 @@ def test_changes_are_found_by_window(engine: Engine, write: Write) -> None:
     reader = Reader(engine)
     vm_id = write(random_events(300)).vm_id
     everything = np.concatenate(list(reader.iter_changes(vm_id)))
-    part = np.concatenate(list(reader.iter_changes(vm_id, t_from=2_000, t_to=4_000)))
+    part = np.concatenate(list(reader.iter_changes(vm_id, Window(2_000, 4_000))))
     is_in = (everything["t"] >= 2_000) & (everything["t"] < 4_000)
     np.testing.assert_array_equal(part, everything[is_in])
 

@@ -15,14 +15,18 @@ from app.model.events._columns import (
     effect_time,
     last_effect_time,
 )
+from app.model.events._window import LIMIT, WHOLE, Window
 
 __all__ = [
     "CHANGE",
     "EVENT",
+    "LIMIT",
     "RUN",
+    "WHOLE",
     "ChangeArray",
     "EventArray",
     "RunArray",
+    "Window",
     "effect_time",
     "is_vague",
     "last_effect_time",

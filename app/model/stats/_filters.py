@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from app.model.events import Window
 from app.model.guest import Cause, EventKind, Memslot, Outcome, To
 from app.model.stats._breakdowns import Columns, SizeClass, size_class_index, size_classes
 
@@ -80,6 +81,10 @@ class EventQuery:
     gfn_from: int | None = None
     gfn_to: int | None = None
     where: EventFilter = ANY
+
+    @property
+    def window(self) -> Window:
+        return Window.of(self.t_from, self.t_to, self.gfn_from, self.gfn_to)
 
 
 ALL_EVENTS = EventQuery()

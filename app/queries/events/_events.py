@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from app.model.events import EventArray
+from app.model.events import LIMIT, EventArray
 from app.model.stats import EventQuery
 from app.queries.figures import row_id
 from app.queries.tables import events_table
 from app.store.read import Reader
 from app.store.schema import Vm
-from app.store.segments import LIMIT
 
 BATCH_ROWS = 65_536
 

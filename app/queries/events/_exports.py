@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from app.model.events import Window
 from app.model.guest import EventKind
 from app.model.stats import ANY, EventFilter, EventQuery
 from app.queries.choices import What
@@ -78,7 +79,7 @@ def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordB
 
 
 def change_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:
-    for changes in reader.iter_changes(row_id(vm), t_from=export.from_t, t_to=export.to_t):
+    for changes in reader.iter_changes(row_id(vm), Window.of(export.from_t, export.to_t)):
         # By rows of no pages a replay makes unknown what was never named, from then on.
         named = changes[changes["npages"] > 0]
         for part in parts(len(named)):

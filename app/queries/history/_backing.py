@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from app.model.events import CHANGE, EVENT, effect_time
+from app.model.events import CHANGE, EVENT, LIMIT, Window, effect_time
 from app.model.guest import (
     Backing,
     Certainty,
@@ -25,7 +25,7 @@ from app.queries.figures import AtLeast, Bounds, bounded, hex_gpa, is_recorded, 
 from app.queries.maps import edges_of, interval_of
 from app.store.read import Reader
 from app.store.schema import Vm
-from app.store.segments import LIMIT, ByteCache
+from app.store.segments import ByteCache
 
 POINTS = 60
 RUNS_SHOWN = 20
@@ -147,7 +147,7 @@ class Accounts:
         memslots = self._reader.memslots(row_id(vm))
         for t in instants:
             alive = [slot for slot in memslots if slot.is_alive_at(t)]
-            for changes in self._reader.iter_changes(row_id(vm), t_from=done, t_to=t + 1):
+            for changes in self._reader.iter_changes(row_id(vm), Window.of(done, t + 1)):
                 page_map.replay(changes, alive)
             page_map.replay(np.zeros(0, CHANGE), alive)
             done = t + 1

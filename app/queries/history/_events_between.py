@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
+from app.model.events import CHANGE, ChangeArray, EventArray, Window, effect_time
 from app.model.guest import PageState, Totals
 from app.model.stats import EventQuery
 from app.queries.figures import row_id
@@ -69,7 +69,7 @@ def _first_changes(
     """All that the first `limit` events changed, and whether others changed something as well."""
     kept: list[ChangeArray] = [np.empty(0, CHANGE)]
     seqs: Ints = np.empty(0, np.int64)
-    for changes in reader.iter_changes(row_id(vm), t_from=from_t, t_to=to_t):
+    for changes in reader.iter_changes(row_id(vm), Window(from_t, to_t)):
         is_other = (changes["before"] != changes["after"]) & changes["in_memslot"]
         if not vm.layout_is_known:  # pages appear when a conversion names them: no change
             is_other &= changes["before"] != PageState.NO_MEMSLOT

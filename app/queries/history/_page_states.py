@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import CHANGE, ChangeArray
+from app.model.events import CHANGE, ChangeArray, Window
 from app.model.guest import PageState, Totals
 from app.store.read import Reader
 
@@ -120,7 +120,7 @@ def page_states(
         runs = reader.page_map_at(vm_id, times[0] - 1).runs(first, end)
         np.add.at(start, runs["state"], runs["npages"].astype(np.int64))
     start[PageState.NO_MEMSLOT] = end - first - start.sum()
-    chunks = reader.iter_changes(vm_id, t_from=times[0], t_to=times[1], gfn_from=first, gfn_to=end)
+    chunks = reader.iter_changes(vm_id, Window.of(*times, first, end))
     rows = np.concatenate([np.empty(0, CHANGE), *(_cut(chunk, first, end) for chunk in chunks)])
     return PageStates(rows, end - first, start)
 

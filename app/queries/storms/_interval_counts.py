@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.model.events import EventArray
+from app.model.events import EventArray, Window
 from app.model.guest import PAGE_SHIFT, EventKind, Memslot
 from app.model.stats import (
     Breakdowns,
@@ -114,7 +114,7 @@ def _add_up(
     reader: Reader, vm_id: int, from_t: int, to_t: int, slots: tuple[SlotRange, ...]
 ) -> IntervalCounts:
     counts = IntervalCounts(slots)
-    for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t):
+    for changes in reader.iter_changes(vm_id, Window(from_t, to_t)):
         counts.add_changes(changes)
     for events, seqs in reader.iter_events(vm_id, EventQuery(from_t, to_t)):
         counts.add_events(events, seqs)

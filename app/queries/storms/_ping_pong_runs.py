@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from app.model.events import Window
 from app.model.guest import EventKind
 from app.model.stats import EventQuery, FlipRunArray, Ints, flips_among, flips_of_runs, only
 from app.queries.figures import hex_gpa
@@ -33,9 +34,9 @@ def _flips_of(
 ) -> tuple[Ints, Ints, Ints]:
     """(which of the runs, which ascend, instant, event) of each flip of each run."""
     gfns = runs["gfn"].astype(np.int64)
-    window = {"gfn_from": int(gfns[0]), "gfn_to": int(runs["gfn"][-1] + runs["npages"][-1])}
+    window = Window(from_t, to_t, int(gfns[0]), int(runs["gfn"][-1] + runs["npages"][-1]))
     parts = [np.zeros((3, 0), np.int64)]
-    for changes in reader.iter_changes(vm_id, t_from=from_t, t_to=to_t, **window):
+    for changes in reader.iter_changes(vm_id, window):
         flips = flips_among(changes)
         which, flip = flips_of_runs(flips, gfns)
         parts.append(np.stack((which, flips["t"][flip], flips["event"][flip])))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.compiled import hot_in_place, signed
-from app.model.events import CHANGE, ChangeArray, EventArray, effect_time
+from app.model.events import CHANGE, ChangeArray, EventArray, Window, effect_time
 from app.model.guest import Certainty
 from app.store.codecs._arrow import (
     Signed,
@@ -54,15 +54,6 @@ class RelativeChanges(NamedTuple):
     @property
     def nbytes(self) -> int:
         return sum(column.nbytes for column in self)
-
-
-class Bounds(NamedTuple):
-    """Half-open."""
-
-    first_t: int
-    end_t: int
-    first_gfn: int
-    end_gfn: int
 
 
 def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, first_t: int) -> bytes:
@@ -136,7 +127,7 @@ def select_changes(
     first_seq: int,
     changes: RelativeChanges,
     first: int,
-    bounds: Bounds,
+    window: Window,
 ) -> int:
     """Write the changes that meet a window, from row `first` on. Returns how many.
 
@@ -153,9 +144,9 @@ def select_changes(
             t = events.effect_t[event]
             gfn = signed(events.gfn[event]) + changes.gfn_offset[i]
             npages = signed(events.npages[event]) + changes.npages_offset[i]
-        if i < first or t < bounds.first_t or t >= bounds.end_t:
+        if i < first or t < window.t_from or t >= window.t_to:
             continue
-        if npages and (gfn >= bounds.end_gfn or gfn + npages <= bounds.first_gfn):
+        if npages and (gfn >= window.gfn_to or gfn + npages <= window.gfn_from):
             continue
         written = output[count]
         written.t = t

@@ -8,20 +8,18 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
-from app.model.events import EVENT, ChangeArray, EventArray
+from app.model.events import EVENT, LIMIT, WHOLE, ChangeArray, EventArray, Window
 from app.model.stats import ALL_EVENTS, EventQuery
 from app.store.catalogue import Catalogue
 from app.store.checksums import PartDamagedError
 from app.store.database import snapshot
 from app.store.protocol import Loss
 from app.store.segments import (
-    LIMIT,
     ByteCache,
     Damage,
     SegmentColumns,
     SegmentInfo,
     Segments,
-    Window,
 )
 
 DAMAGE = "damaged database"
@@ -186,14 +184,9 @@ class EventReader(Catalogue):
     def iter_changes(
         self,
         vm_id: int,
-        *,
-        t_from: int | None = None,
-        t_to: int | None = None,
-        gfn_from: int | None = None,
-        gfn_to: int | None = None,
+        window: Window = WHOLE,
     ) -> Iterator[ChangeArray]:
         """All changes of a window in order, in chunks of at most a segment."""
-        window = Window.of(t_from, t_to, gfn_from, gfn_to)
         done = 0
         while True:
             found = self._next_columns(vm_id, window, after_change=done)
@@ -230,7 +223,7 @@ class EventReader(Catalogue):
     ) -> Iterator[tuple[SegmentInfo, Seqs]]:
         """Segments with which of their events are meant, those with none left out; the last one
         first if `before_seq` is given."""
-        window = Window.of(query.t_from, query.t_to, query.gfn_from, query.gfn_to)
+        window = query.window
         infos = self._segments.of_vm(connection, vm_id)
         first_seq = max(after_seq + 1, 0)
         end_seq = LIMIT if before_seq is None else min(before_seq, LIMIT)

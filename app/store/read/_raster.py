@@ -5,13 +5,14 @@ be so throughout; rows that are not (as of a memslot smaller than a block) are d
 while the others need only the summary.
 """
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
+from app.model.events import Window
 from app.model.guest import PAGES_PER_2M
 from app.model.pagemap import PageMap
 from app.model.raster import (
@@ -25,7 +26,7 @@ from app.model.raster import (
     Summary,
     add_summary,
 )
-from app.store.segments import SegmentInfo, Segments, Window
+from app.store.segments import SegmentInfo, Segments
 
 NARROW_BLOCKS = 64
 """In a window of more blocks than this there is hardly ever nothing."""
@@ -90,7 +91,7 @@ class Drawing(Generic[Picture]):
                 columns = self._segments.columns(self._connection, info)
                 sums.add_changes(columns.changes_in(window))
                 if sums.has_counts:
-                    sums.add_events(columns.counted_in(replace(window, t_from=first_t)))
+                    sums.add_events(columns.counted_in(window._replace(t_from=first_t)))
         return cast(Picture, sums.finish())
 
     def _may_meet(self, info: SegmentInfo, window: Window) -> bool:

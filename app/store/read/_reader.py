@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
+from app.model.events import Window
 from app.model.pagemap import PageMap
 from app.model.raster import (
     PRIVATE,
@@ -25,7 +26,7 @@ from app.store.read._event_reader import EventReader, despite_damage
 from app.store.read._grid_snapping import fit_edges, fit_grid
 from app.store.read._raster import Drawing, is_on_quanta
 from app.store.schema import WITH_CHURN, Vm
-from app.store.segments import SegmentInfo, Window
+from app.store.segments import SegmentInfo
 
 CACHE_BYTES = 512 << 20
 """Decoded columns of about 12 million events."""

@@ -13,11 +13,9 @@ from app.store.segments._infos import (
     stored_infos,
 )
 from app.store.segments._segments import Segments
-from app.store.segments._window import LIMIT, Window
 
 __all__ = [
     "EVERYWHERE",
-    "LIMIT",
     "NO_DAMAGE",
     "SOMEWHERE",
     "ByteCache",
@@ -25,7 +23,6 @@ __all__ = [
     "SegmentColumns",
     "SegmentInfo",
     "Segments",
-    "Window",
     "places_of",
     "segment_row_checksum",
     "stored_infos",

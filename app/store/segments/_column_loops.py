@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.compiled import constant, hot_in_place, signed
-from app.model.guest import PageState
+from app.model.events import Window
+from app.model.guest import GFN_LIMIT, PageState
 from app.model.raster import (
     NOOP,
     PAGES_TO_PRIVATE,
@@ -23,7 +24,6 @@ from app.store.codecs import (
     BEFORE_SHIFT,
     HAS_NO_EVENT,
     IS_EXPLICIT,
-    Bounds,
     EventRanges,
     RelativeChanges,
     Signed,
@@ -46,14 +46,13 @@ class EventClasses(NamedTuple):
 
 
 @hot_in_place
-def select_events(
-    output: Signed, events: EventRanges, places: Bytes, bounds: Bounds, is_all_gfns: bool
-) -> int:
+def select_events(output: Signed, events: EventRanges, places: Bytes, window: Window) -> int:
     """Write the indices of the events that meet a window; returns how many."""
-    first_gfn, end_gfn = np.uint64(bounds.first_gfn), np.uint64(bounds.end_gfn)
+    is_all_gfns = window.gfn_from <= 0 and window.gfn_to >= GFN_LIMIT
+    first_gfn, end_gfn = np.uint64(window.gfn_from), np.uint64(window.gfn_to)
     count = 0
     for i in range(events.effect_t.size):
-        if events.effect_t[i] < bounds.first_t or events.effect_t[i] >= bounds.end_t:
+        if events.effect_t[i] < window.t_from or events.effect_t[i] >= window.t_to:
             continue
         if not is_all_gfns and places[i] != EVERYWHERE:
             gfn = events.gfn[i]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import CHANGE, EVENT, ChangeArray, EventArray
+from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, Window
 from app.model.guest import Certainty, EventKind
 from app.model.raster import Counts
 from app.model.stats import Columns, EventFilter, Mask, SlotLife, matching
@@ -38,7 +38,6 @@ from app.store.segments._column_loops import (
     count_their_changes,
     select_events,
 )
-from app.store.segments._window import Window
 
 _COLUMNS = ("effect_step", "gfn", "npages", *EventClasses._fields)
 
@@ -65,9 +64,7 @@ class SegmentColumns:
     def changes_in(self, window: Window, first: int = 0) -> ChangeArray:
         """The changes from the first-th on that meet a window, in order."""
         output = np.empty(len(self.changes.states), dtype=CHANGE)
-        count = select_changes(
-            output, self.ranges, self.first_seq, self.changes, first, window.bounds
-        )
+        count = select_changes(output, self.ranges, self.first_seq, self.changes, first, window)
         return output[:count]
 
     def indices_in(self, window: Window) -> Signed:
@@ -77,7 +74,7 @@ class SegmentColumns:
         it. Other events of an unknown range meet only windows of all gfns.
         """
         output = np.empty(len(self.ranges.gfn), dtype=np.int64)
-        count = select_events(output, self.ranges, self._places, window.bounds, window.is_all_gfns)
+        count = select_events(output, self.ranges, self._places, window)
         return output[:count]
 
     def narrowed(self, indices: Signed, where: EventFilter) -> Signed:

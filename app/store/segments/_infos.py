@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 from sqlmodel import SQLModel, col
 
+from app.model.events import LIMIT, Window
 from app.model.guest import EventKind
 from app.model.stats import EventFilter
 from app.store import checksums
 from app.store.checksums import CELLS, KEYFRAME, SEGMENT, TIMELINE
 from app.store.codecs import are_shifts
 from app.store.schema import WITH_FAULTS, Keyframe, Segment, Summary, Vm
-from app.store.segments._window import LIMIT, Window
 
 Damage = frozenset[tuple[str, int]]
 """Parts of a VM's segments that are damaged, each with the segment's row id."""

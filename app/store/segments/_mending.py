@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from sqlalchemy import Connection
 
-from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, effect_time
+from app.model.events import CHANGE, EVENT, LIMIT, ChangeArray, EventArray, Window, effect_time
 from app.model.guest import (
     UNKNOWN_LATENCY,
     UNKNOWN_VCPU,
@@ -30,7 +30,6 @@ from app.store.codecs import encode_changes, encode_events
 from app.store.segments._blobs import decoding
 from app.store.segments._columns import SegmentColumns
 from app.store.segments._infos import SegmentInfo
-from app.store.segments._window import LIMIT, Window
 
 
 class StoredVm(Protocol):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Row, select
 from sqlmodel import col
 
-from app.model.events import EventArray
+from app.model.events import EventArray, Window
 from app.model.guest import Memslot, PageState
 from app.model.pagemap import PageMap
 from app.model.raster import (
@@ -53,7 +53,6 @@ from app.store.segments._columns import (
 )
 from app.store.segments._infos import NO_DAMAGE, Damage, SegmentInfo, read_infos
 from app.store.segments._mending import mend
-from app.store.segments._window import Window
 
 _INFO_SIZE = 200
 _FEW = 64

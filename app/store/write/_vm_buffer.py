@@ -4,11 +4,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, effect_time, learning_events
+from app.model.events import (
+    CHANGE,
+    EVENT,
+    LIMIT,
+    ChangeArray,
+    EventArray,
+    effect_time,
+    learning_events,
+)
 from app.model.guest import Memslot
 from app.model.pagemap import PageMap
 from app.model.stats import FlipHistory
-from app.store.segments import EVERYWHERE, LIMIT, SOMEWHERE, places_of
+from app.store.segments import EVERYWHERE, SOMEWHERE, places_of
 
 SEGMENT_EVENTS = 1 << 17
 """Events of a sealed segment: enough to compress well, few enough to decode in milliseconds."""
