@@ -87,18 +87,24 @@ def test_is_readable_while_it_happens(tmp_path: Path, collecting: Collecting) ->
     assert collecting.process.returncode == 0
 
 
-def test_ends_after_its_duration_and_follows_only_the_process_asked_for(tmp_path: Path) -> None:
+def test_follows_only_the_process_asked_for(tmp_path: Path) -> None:
     truth, other = tmp_path / "truth.jsonl", tmp_path / "other.jsonl"
     with start_vmm(truth, "--wait") as vmm:
-        options = ("--source", "bpftrace", "--duration", "8", "--pid", str(vmm.pid))
+        options = ("--source", "bpftrace", "--pid", str(vmm.pid))
         with started(tmp_path / "live.db", *options) as collecting:
             collecting.await_begin()
             run_vmm(other)
             vmm.communicate("go\n")
-            summary = collecting.end(None)
+            summary = collecting.end(signal.SIGTERM)
             assert collecting.process.returncode == 0
     assert {vm["pid"] for vm in summary["vms"]} == {vmm.pid}
     check_all(tmp_path / "live.db", truth)
+
+
+def test_ends_after_its_duration(tmp_path: Path) -> None:
+    with started(tmp_path / "live.db", "--source", "bpftrace", "--duration", "1") as collecting:
+        summary = collecting.end(None)
+    assert (collecting.process.returncode, summary["state"]) == (0, "complete")
 
 
 def test_dead_bpftrace_leaves_what_it_said(tmp_path: Path, collecting: Collecting) -> None:
@@ -121,10 +127,10 @@ def test_bpftrace_ends_when_the_collector_is_killed(tmp_path: Path, collecting: 
     (child,) = collecting.children()
     collecting.process.kill()
     collecting.process.wait()
-    wait_until(lambda: not Path(f"/proc/{child}").exists(), patience_s=20)
-    options = ("--source", "bpftrace", "--duration", "1")
-    with started(collecting.database, *options) as again:
-        assert again.end(None)["state"] == "complete"
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
+    with started(collecting.database, "--source", "bpftrace") as again:
+        again.await_begin()
+        assert again.end(signal.SIGTERM)["state"] == "complete"
     engine = open_database(collecting.database, read_only=True)
     states = [r.state for r in Reader(engine).recordings()]
     engine.dispose()

@@ -127,12 +127,12 @@ def test_next_start_removes_what_a_killed_one_left(collecting: Collecting) -> No
     collecting.process.wait()
     assert left.is_dir()
     assert any(name in line for line in left_behind())
-    with started(collecting.database, "--source", "tracefs", "--duration", "0.5") as again:
+    with started(collecting.database, "--source", "tracefs") as again:
         again.await_begin()
         assert not left.exists()
         assert not any(name in line for line in left_behind())
         instance = instance_of(again)
-        assert again.end(None)["state"] == "complete"
+        assert again.end()["state"] == "complete"
         assert not instance.exists()
 
 
