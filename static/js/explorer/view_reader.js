@@ -13,6 +13,11 @@ export class ViewReader {
   #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} until the server is asked again */
   #retry;
+  /**
+   * How the next read is to be, by all that has changed since the last.
+   * @type {How}
+   */
+  #how = {};
 
   /**
    * @param {import("./view_requests.js").ViewRequests} requests
@@ -38,9 +43,10 @@ export class ViewReader {
   viewChanged(how) {
     const isFirst = performance.now() - this.#changedAt > SETTLE_MS;
     this.#changedAt = performance.now();
+    this.#how = { ...this.#how, ...how };
     clearTimeout(this.#timer);
-    if (isFirst) this.read(how);
-    else this.#timer = setTimeout(() => this.read(how), SETTLE_MS);
+    if (isFirst) this.read();
+    else this.#timer = setTimeout(() => this.read(), SETTLE_MS);
     this.stage.follow(isFirst);
   }
 
@@ -49,12 +55,14 @@ export class ViewReader {
    * @param {How} [how]
    */
   async read(how) {
+    const wanted = { ...this.#how, ...how };
+    this.#how = {};
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
     this.addressBar.show();
     this.root.setAttribute("aria-busy", "true");
     try {
-      const isNewest = await this.requests.all(how);
+      const isNewest = await this.requests.all(wanted);
       if (!isNewest) return;
       this.status.showRead();
       this.root.dataset.ready = "true";
