@@ -65,7 +65,7 @@ def write_part(project: Path, added: str) -> None:
 
 
 def answer(project: Path, **environment: str) -> tuple[int, bool]:
-    """What the function says in a new process, and whether it was compiled for that."""
+    """What the function returns in a new process, and whether it was compiled for that."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=project,

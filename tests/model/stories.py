@@ -1,4 +1,4 @@
-"""Stories of guests, told to a page map and to one so plain that it can only be right."""
+"""Stories of guests, given to a page map and to one so plain that it can only be right."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -268,7 +268,7 @@ def tell_brute(brute: BruteMap, step: Step) -> int:
     return 0
 
 
-def tell(page_map: PageMap, step: Step, seq: int) -> ChangeArray:
+def apply_step(page_map: PageMap, step: Step, seq: int) -> ChangeArray:
     if step.memslot is not None:
         return page_map.set_memslot(step.memslot)
     if step.deleted is not None:
@@ -288,4 +288,4 @@ def is_in_doubt(story: list[Step], cut: int) -> bool:
 
 
 def tell_all(page_map: PageMap, story: list[Step]) -> list[ChangeArray]:
-    return [tell(page_map, step, seq) for seq, step in enumerate(story)]
+    return [apply_step(page_map, step, seq) for seq, step in enumerate(story)]

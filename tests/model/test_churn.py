@@ -50,7 +50,7 @@ def grids(draw: st.DrawFn, quantum: int = 0, block: int = 0) -> Grid:
 
 
 class Told:
-    """A story: what the map says of it, and by [time, page] what was so and what happened."""
+    """A story: what the map states of it, and by [time, page] what was so and what happened."""
 
     def __init__(self, start: PageState, events: EventArray) -> None:
         self.events = events

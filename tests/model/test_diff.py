@@ -33,21 +33,21 @@ def test_every_page_is_told_with_both_its_states(
     length = max(len(before), len(after))
     before, after = (one + [NONE] * (length - len(one)) for one in (before, after))
     rows = side_by_side(runs_of(before), runs_of(after))
-    told = {
+    listed = {
         page: (row["before"], row["after"])
         for row in rows
         for page in range(int(row["gfn"]), int(row["gfn"] + row["npages"]))
     }
     pairs = dict(enumerate(zip(before, after, strict=True)))
-    assert told == {page: pair for page, pair in pairs.items() if pair != (NONE, NONE)}
+    assert listed == {page: pair for page, pair in pairs.items() if pair != (NONE, NONE)}
     for left, right in pairwise(rows):
         is_next = left["gfn"] + left["npages"] == right["gfn"]
         is_alike = (left["before"], left["after"]) == (right["before"], right["after"])
         assert not (is_next and is_alike)
     matrix = transitions(rows)
-    assert matrix.sum() == len(told)
+    assert matrix.sum() == len(listed)
     changed = sum(int(row["npages"]) for row in differing(rows))
-    assert changed == sum(a != b for a, b in told.values()) == matrix.sum() - np.trace(matrix)
+    assert changed == sum(a != b for a, b in listed.values()) == matrix.sum() - np.trace(matrix)
 
 
 def test_nothing_and_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What the page map says, example by example."""
+"""What the page map holds, example by example."""
 
 import time
 
@@ -206,7 +206,7 @@ def test_applied_conversion_of_unknown_range_makes_all_unknown() -> None:
 
 
 def test_conversion_within_a_loss_is_no_noop_but_uncertain() -> None:
-    """Its pages are unknown before and after, and a row of the event says so."""
+    """Its pages are unknown before and after, and a row of the event states it."""
     page_map = PageMap(PageState.SHARED)
     page_map.set_memslot(memslot(0, 0, 1024))
     events = calls(*((t, 0, 8, To.PRIVATE) for t in (1, 2, 3)))
@@ -218,8 +218,8 @@ def test_conversion_within_a_loss_is_no_noop_but_uncertain() -> None:
     assert (row["before"], row["after"]) == (PageState.UNKNOWN, PageState.UNKNOWN)
     assert events["effective_pages"].tolist() == [0, 0, 0]
     assert learning_events(changes).tolist() == [1]
-    told = timeline(start, 0, [changes], [events], np.array([0, 10]))
-    assert (told.noop.tolist(), told.uncertain.tolist()) == ([0], [1])
+    counts = timeline(start, 0, [changes], [events], np.array([0, 10]))
+    assert (counts.noop.tolist(), counts.uncertain.tolist()) == ([0], [1])
 
 
 def test_first_loss_tells_of_all_pages_never_named() -> None:

@@ -10,17 +10,17 @@ from tests.model.stories import (
     SEGMENTS,
     BruteMap,
     Step,
+    apply_step,
     is_in_doubt,
     starts,
     steps,
-    tell,
     tell_all,
     tell_brute,
 )
 
 
 def redraw(drawn: dict[tuple[int, int], PageState], changes: ChangeArray) -> None:
-    """Do the rows to what is drawn; each must find what it says was there."""
+    """Do the rows to what is drawn; each must find what it states was there."""
     for change in changes[changes["in_memslot"]]:
         first, end = int(change["gfn"]), int(change["gfn"] + change["npages"])
         for segment in SEGMENTS:
@@ -31,7 +31,7 @@ def redraw(drawn: dict[tuple[int, int], PageState], changes: ChangeArray) -> Non
 
 
 def change_mixed(mixed: set[int], changes: ChangeArray) -> None:
-    """Do the rows to a set of mixed blocks; each tells of the block that it ends in."""
+    """Do the rows to a set of mixed blocks; each is of the block that it ends in."""
     for change in changes[changes["mixed_delta"] != 0]:
         block = (int(change["gfn"] + change["npages"]) - 1) // PAGES_PER_2M
         assert {1: block not in mixed, -1: block in mixed}[int(change["mixed_delta"])]
@@ -68,7 +68,7 @@ def test_state_rows_sums_and_mixed_blocks_equal_the_brute_force(
     drawn = brute.drawn()
     mixed: set[int] = set()
     for seq, step in enumerate(story):
-        changes = tell(page_map, step, seq)
+        changes = apply_step(page_map, step, seq)
         effective = tell_brute(brute, step)
         redraw(drawn, changes)
         assert drawn == brute.drawn()

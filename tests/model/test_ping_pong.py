@@ -15,9 +15,9 @@ from tests.model.stories import (
     SEGMENTS,
     BruteMap,
     Step,
+    apply_step,
     starts,
     steps,
-    tell,
     tell_brute,
 )
 
@@ -46,7 +46,7 @@ def test_a_flip_is_a_return_if_the_page_was_flipped_before(
     page_map, brute, history = PageMap(start), BruteMap(start), FlipHistory()
     flipped: set[tuple[int, int]] = set()
     for seq, step in enumerate(story):
-        before, rows = dict(brute.state), tell(page_map, step, seq)
+        before, rows = dict(brute.state), apply_step(page_map, step, seq)
         tell_brute(brute, step)
         marked = history.mark(rows)
         assert marked["npages"].sum() == rows["npages"].sum()

@@ -249,8 +249,8 @@ def test_conversions_of_unknown_direction_or_range_have_their_own_lane() -> None
     sums = TimelineSums(np.array([0, 10]))
     sums.add_events(events)
     lanes = sums.finish()
-    told = (lanes.to_private[0], lanes.to_shared[0], lanes.to_unknown[0], lanes.failed[0])
-    assert told == (1, 0, 2, 1)
+    counted = (lanes.to_private[0], lanes.to_shared[0], lanes.to_unknown[0], lanes.failed[0])
+    assert counted == (1, 0, 2, 1)
     assert lanes.requested.tolist() == [4]
     assert (lanes.uncertain[0], lanes.unplaced[0], lanes.noop[0]) == (2, 2, 1)
 

@@ -1,4 +1,4 @@
-"""A writer killed with SIGKILL leaves a database that is consistent and says what is missing."""
+"""A writer killed with SIGKILL leaves a database that is consistent and states what is missing."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""A flipped bit is an error or a loss that is told, or changes no answer; it is never data."""
+"""A flipped bit is an error or a loss that is reported, or changes no answer; it is never data."""
 
 import errno
 import os
@@ -104,8 +104,8 @@ def vars_of(measures: object) -> list[npt.NDArray[np.generic]]:
     return [getattr(measures, name) for name in measures.__dataclass_fields__]  # type: ignore[attr-defined]
 
 
-def told(path: Path) -> tuple[dict[str, object] | None, bool]:
-    """(what the database answers, None if it answers with an error; whether it tells of damage)."""
+def answered(path: Path) -> tuple[dict[str, object] | None, bool]:
+    """(what the database answers, None if it answers with an error; whether it reports damage)."""
     engine = None
     try:
         engine = open_database(path, read_only=True)
@@ -124,7 +124,7 @@ def told(path: Path) -> tuple[dict[str, object] | None, bool]:
 
 @pytest.fixture(scope="module")
 def expected(sound: Path) -> dict[str, object]:
-    given, is_damaged = told(sound)
+    given, is_damaged = answered(sound)
     assert given is not None
     assert not is_damaged
     return given
@@ -163,7 +163,7 @@ def test_a_flipped_bit_of_a_blob_is_told_or_changes_nothing(
     for _ in range(6):
         shutil.copy(sound, path)
         flip(path, table, column, dice.randrange(count(path, table)), dice.getrandbits(40))
-        given, is_damaged = told(path)
+        given, is_damaged = answered(path)
         assert is_damaged or given == expected
         assert given is not None, "the rest is readable"
         engine = open_database(path, read_only=True)
@@ -172,7 +172,7 @@ def test_a_flipped_bit_of_a_blob_is_told_or_changes_nothing(
 
 
 HARMLESS = {("vm", "notes_revision"), ("note", "id"), ("note", "vm_id")}
-"""They say nothing of what happened. A note that is gone is for `check`."""
+"""They hold nothing of what happened. A note that is gone is for `check`."""
 ROWS = ["host", "recording", "vm", "memslot", "guest_memfd", "loss", "note", "segment", "keyframe"]
 
 
@@ -193,7 +193,7 @@ def test_a_changed_value_of_a_row_is_told_or_changes_nothing(
                 continue
             other = value ^ 4 if isinstance(value, int) else chr(ord(value[0]) ^ 1) + value[1:]
             raw.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (other, key))
-        given, is_damaged = told(path)
+        given, is_damaged = answered(path)
         assert is_damaged or given == expected, column
 
 
@@ -207,7 +207,7 @@ def test_a_flipped_bit_anywhere_in_the_file_is_told_or_changes_nothing(
         at = dice.randrange(8 * len(data))
         data[at // 8] ^= 1 << at % 8
         path.write_bytes(data)
-        given, is_damaged = told(path)
+        given, is_damaged = answered(path)
         assert is_damaged or given == expected, f"bit {at}"
 
 
@@ -218,7 +218,7 @@ def test_a_damaged_schema_is_told_or_changes_nothing(
     data = bytearray(sound.read_bytes())
     data[data.index(b"CREATE TABLE recording") + at] |= 0xC0
     path.write_bytes(data)
-    given, is_damaged = told(path)
+    given, is_damaged = answered(path)
     assert is_damaged or given == expected
 
 
@@ -326,7 +326,7 @@ def test_damage_of_what_only_makes_fast_loses_nothing(
     for table, column, _ in BLOBS[2:]:
         for row in range(count(path, table)):
             flip(path, table, column, row, 777 + row)
-    given, is_damaged = told(path)
+    given, is_damaged = answered(path)
     assert given is not None
     assert not is_damaged
     for name in ("states", "events", "changes", "losses"):

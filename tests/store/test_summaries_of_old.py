@@ -1,4 +1,4 @@
-"""Summaries that an earlier gmemscope wrote tell less: what they lack is counted anew."""
+"""Summaries that an earlier gmemscope wrote hold less: what they lack is counted anew."""
 
 import numpy as np
 import pytest

@@ -45,7 +45,7 @@ class EventKind(IntEnum):
     is seen to be done to it: a lost event may undo it. Several losses may be under way at once, one
     for each CPU; each has its own LOSS_END."""
     LOSS_END = 12
-    """One lost stretch ends; its last lost event may have come right before. With the last that is
+    """One loss ends; its last lost event may have come right before. With the last that is
     under way, pages become known again by calls that are entered later."""
     REGISTER_REGION = 13
     """KVM_MEMORY_ENCRYPT_REG_REGION that pins an hva range (SEV); aux: addr. Changes no page. Where

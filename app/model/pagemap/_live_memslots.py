@@ -76,7 +76,7 @@ def _depth(
     end: npt.NDArray[np.int64],
     weight: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
-    """Sum of the weights of the ranges over each stretch that begins at an edge."""
+    """Sum of the weights of the ranges over each range that begins at an edge."""
     steps = np.zeros(len(edges), np.int64)
     np.add.at(steps, np.searchsorted(edges, first), weight)
     np.add.at(steps, np.searchsorted(edges, end), -weight)

@@ -32,7 +32,7 @@ from app.model.raster._raster_sums import (
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Columns are half-open stretches of time, rows ascending disjoint gfn ranges (holes between
+    """Columns are half-open intervals of time, rows ascending disjoint gfn ranges (holes between
     them are left out). Raises ValueError if that is not so."""
 
     t_edges: Times  # [W + 1] ns, ascending
@@ -166,7 +166,7 @@ class ChurnSums(_Sums):
 def rasterise(
     start: RunArray, changes: Iterable[ChangeArray], events: Iterable[EventArray], grid: Grid
 ) -> Raster:
-    """Draw a stretch of time from the state before it and all that followed, in order of time.
+    """Draw an interval of time from the state before it and all that followed, in order of time.
 
     `start` may lie any time before the first column if `changes` go on from there.
     """

@@ -158,7 +158,7 @@ def timeline(
     events: Iterable[EventArray],
     t_edges: Times,
 ) -> Timeline:
-    """Count a stretch of time from the state before it and all that followed."""
+    """Count an interval of time from the state before it and all that followed."""
     sums = TimelineSums(t_edges)
     sums.add_start(start, mixed_blocks)
     for chunk in changes:

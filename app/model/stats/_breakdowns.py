@@ -49,7 +49,7 @@ NO_SLOT, NO_RANGE = -1, -2
 
 @dataclass(frozen=True, slots=True)
 class SlotRange:
-    """A memslot alive at some time of the stretch, by its place in the list of them."""
+    """A memslot alive at some time of the interval, by its place in the list of them."""
 
     first_gfn: int
     end_gfn: int
@@ -173,7 +173,7 @@ def is_timed(calls: EventArray) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much more often a value was met during a stretch than before it."""
+    """How much more often a value was met during an interval than before it."""
 
     dimension: Dimension
     value: int
@@ -186,7 +186,7 @@ class Difference:
 def differences(during: Breakdowns, before: Breakdowns) -> list[Difference]:
     """Values by how far their share of the calls moved, the furthest first.
 
-    The share shows what is special about a stretch; that there was more of everything is shown by
+    The share shows what is special about an interval; that there was more of everything is shown by
     the totals.
     """
     found = []

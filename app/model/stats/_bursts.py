@@ -1,4 +1,4 @@
-"""Bursts: stretches in which something came far more often than in the rest of a recording.
+"""Bursts: intervals in which something came far more often than in the rest of a recording.
 
 What counts as a burst depends on instants alone: on bins of one fixed grid that begins with the
 recording, and on the events at its ends. Neither the order in which events arrived nor what anybody
@@ -77,7 +77,7 @@ class Bins:
 
     @classmethod
     def of_all(cls, first: int, end: int, parts: Sequence["Bins"]) -> "Bins":
-        """What parts of a stretch hold together; a bin may be in several."""
+        """What parts of an interval hold together; a bin may be in several."""
         empty = np.zeros(0, np.int64)
         at, which = np.unique(
             np.concatenate((empty, *(part.at for part in parts))), return_inverse=True
@@ -117,7 +117,7 @@ class Bins:
         return Bins(first, end, self.at[inside], self.counts[inside], self.shift)
 
     def held(self, first: Numbers, end: Numbers) -> Numbers:
-        """How many events each of several stretches [first, end) holds."""
+        """How many events each of several intervals [first, end) holds."""
         before = np.concatenate(([0], np.cumsum(self.counts)))
         counts: Numbers = before[np.searchsorted(self.at, end)]
         return counts - before[np.searchsorted(self.at, first)]

@@ -36,7 +36,7 @@ class FlipBorders:
     """Where flips begin and end. They may come in any number of chunks.
 
     Every flip opens at its first page and closes after its last. Between two such borders each page
-    has seen the same flips; stretches are distinguished by the sum of a number drawn for each flip,
+    has seen the same flips; runs are distinguished by the sum of a number drawn for each flip,
     so that two with as many flips, but not the same, are not taken for one run.
     """
 

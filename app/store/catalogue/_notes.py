@@ -21,7 +21,7 @@ from app.store.schema import Note, Recording, RecordingState, Vm
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What a note is about: an instant (to_t is None) or a stretch of time, half-open, of all
+    """What a note is about: an instant (to_t is None) or an interval of time, half-open, of all
     memory (gfn and npages are None) or of some pages."""
 
     from_t: int

@@ -176,7 +176,7 @@ class LossRow(SQLModel, table=True):
 
 
 class Note(SQLModel, table=True):
-    """What a person wrote about an instant or a stretch of a VM's time."""
+    """What a person wrote about an instant or an interval of a VM's time."""
 
     __table_args__ = {"sqlite_autoincrement": True}
     id: int = Field(default=None, primary_key=True)
@@ -194,7 +194,7 @@ class Note(SQLModel, table=True):
 
 
 class Segment(SQLModel, table=True):
-    """A stretch of one VM's events with the changes they made. Blobs: app.store.codecs."""
+    """An interval of one VM's events with the changes they made. Blobs: app.store.codecs."""
 
     __table_args__ = (
         Index("segment_order", "vm_id", "number", unique=True),

@@ -37,7 +37,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a VM's history, ready to become a segment."""
+    """An interval of a VM's history, ready to become a segment."""
 
     start: Position
     events: EventArray
@@ -140,7 +140,7 @@ class VmBuffer:
         self._keep(self.page_map.delete_memslot(as_id, slot, t))
 
     def part(self, start: Position, end: Position) -> Part:
-        """A painted stretch within what is held."""
+        """A painted interval within what is held."""
         if len(self._changes) > 1:
             self._changes = [np.concatenate(self._changes)]
         changes = self._changes[0] if self._changes else np.empty(0, dtype=CHANGE)
