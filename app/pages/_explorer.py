@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from app.http.dependencies import ReaderOf, VmId
 from app.http.limits import JSON_LIMIT, MOST_RUNS, TABLE_LIMIT
-from app.queries.events import NoteView, note_view
+from app.queries.events import OFFERED, NoteView, note_view
 from app.queries.inventory import find_recording
 from app.rendering import PageRoute, page
 from app.store.read import Reader
@@ -21,7 +21,7 @@ AS_REST = TypeAdapter(NoteView)
 def show_explorer(reader: ReaderOf, vm_id: VmId) -> Response:
     """One VM over time and guest physical address."""
     limits = {"json": JSON_LIMIT, "rows": TABLE_LIMIT, "runs": MOST_RUNS}
-    return page("explorer.html", **_shown(reader, vm_id), limits=limits)
+    return page("explorer.html", **_shown(reader, vm_id), limits=limits, offered=OFFERED)
 
 
 @router.get("/vms/{vm_id}/notes", include_in_schema=False)

@@ -12,7 +12,7 @@ from .rooms import ROOMS
 
 ROOT = Path(__file__).parents[2]
 USERS = ("app", "collector", "tests", "benchmarks", "scripts")
-SCRIPTS = (ROOT / "scripts" / "event-kinds",)
+SCRIPTS = (ROOT / "scripts" / "event-words",)
 FEWEST_WORDS = 20
 MOST_FILES = 13
 """A dozen and the door; what has more is two rooms."""

@@ -27,9 +27,9 @@ def test_modules_do_what_their_tests_say() -> None:
     assert "\u2139 fail 0" in done.stdout
 
 
-def test_filters_offer_what_the_server_knows() -> None:
+def test_scripts_know_every_value_that_the_server_does() -> None:
     script = (
-        "import { CHOICES } from './static/js/shared/event_filters.js';"
+        "import { CHOICES } from './static/js/shared/event_choices.js';"
         "console.log(JSON.stringify(CHOICES));"
     )
     done = node("--input-type=module", "--eval", script)

@@ -4,6 +4,7 @@ A filter is one model, whoever spells it (an address, a command); the reader yie
 it wants segment by segment, and they leave as pages with a cursor or as streams of tables.
 """
 
+from app.queries.events._choices import OFFERED, VALUE_WORDS
 from app.queries.events._events import events_page
 from app.queries.events._exports import SCHEMAS, Export, export_batches
 from app.queries.events._failures import (
@@ -28,9 +29,11 @@ __all__ = [
     "NOTES",
     "NOT_KNOWN",
     "NO_LAYOUT",
+    "OFFERED",
     "RULES",
     "SCHEMAS",
     "SIZE_NAMES",
+    "VALUE_WORDS",
     "EventFilters",
     "Export",
     "FilterError",

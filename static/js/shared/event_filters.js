@@ -1,23 +1,11 @@
 /** Which events are meant: values by name, kept in the URL, applied by the server. */
 
-import { EVENT_KINDS } from "./event_kinds.js";
+import { CHOICES } from "./event_choices.js";
 
 /**
  * Values by the name of what they filter.
  * @typedef {Record<string, string[]>} EventFilters
  */
-
-/**
- * What respects with a few values can be; the server knows the same (app/queries/events/_filters.py).
- * @type {Record<string, string[]>}
- */
-export const CHOICES = {
-  kind: Object.keys(EVENT_KINDS),
-  outcome: ["applied", "failed", "unconfirmed"],
-  direction: ["shared", "private", "unknown"],
-  cause: ["none", "explicit", "implicit", "vmm"],
-  size: ["4k", "2m", "below_2m", "above_2m", "unaligned_2m", "unknown"],
-};
 
 /**
  * How values of the others are written, and the hint where they are not.
@@ -31,24 +19,11 @@ export const WRITTEN = {
 };
 export const NAMES = [...Object.keys(CHOICES), ...Object.keys(WRITTEN)];
 
-/** @type {Record<string, string>} */
-const SIZES = {
-  "4k": "4 KiB",
-  "2m": "2 MiB",
-  below_2m: "less than 2 MiB",
-  above_2m: "more than 2 MiB",
-  unaligned_2m: "2 MiB, not aligned",
-  unknown: "range not recorded",
-};
 /** @type {Record<string, (value: string) => string>} */
 const WORDS = {
-  direction: (value) => (value === "unknown" ? "direction unknown" : `to ${value}`),
-  cause: (value) => (value === "none" ? "cause not recorded" : value),
-  size: (value) => SIZES[value],
   vcpu: (value) => `vCPU ${value}`,
   tid: (value) => `thread ${value}`,
   memslot: (value) => `memslot ${value}`,
-  kind: (value) => value.replaceAll("_", " "),
 };
 
 /**
@@ -56,13 +31,14 @@ const WORDS = {
  * @param {string} text
  */
 export const isValue = (name, text) =>
-  name in CHOICES ? CHOICES[name].includes(text) : WRITTEN[name][0].test(text);
+  name in CHOICES ? Object.hasOwn(CHOICES[name], text) : WRITTEN[name][0].test(text);
 
 /**
  * @param {string} name
  * @param {string[]} values
  */
-export const wordsOf = (name, values) => values.map(WORDS[name] ?? String).join(" or ");
+export const wordsOf = (name, values) =>
+  values.map((value) => CHOICES[name]?.[value] ?? WORDS[name]?.(value) ?? value).join(" or ");
 
 /**
  * The filters that a URL holds; what makes no sense is left out.

@@ -1,7 +1,7 @@
 /**
  * What kinds of events are called and what is known of them: `hasRange`, it always concerns pages,
  * whether the recording names them or not; `changesState`, it may change the state of pages. Written
- * by scripts/event-kinds from app/model/guest/_event_words.py.
+ * by scripts/event-words from app/model/guest/_event_words.py.
  * @type {Partial<Record<string, {words: string, hasRange?: boolean, changesState?: boolean}>>}
  */
 export const EVENT_KINDS = {
