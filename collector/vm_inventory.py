@@ -88,7 +88,7 @@ class FoundStrays:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Inventory:
     """All VMs of a host, or of the processes asked for, at `clock_ns` of the recording's clock."""
 
     clock_ns: int

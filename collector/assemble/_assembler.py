@@ -14,12 +14,12 @@ from app.model.events import EVENT, EventArray, effect_time
 from app.model.guest import EventKind
 from app.store.protocol import Loss, RecordingSink
 from collector.assemble._border import CallBorder
-from collector.assemble._initial_state import FoundTaker
+from collector.assemble._initial_state import InitialState
 from collector.assemble._layout_calls import LayoutCalls
 from collector.assemble._process_calls import ProcessCalls
 from collector.assemble.floods import (
     Attribution,
-    Bystanders,
+    UnrelatedCalls,
     distrust_unread_structs,
     event_rows,
     everything_doubted,
@@ -41,7 +41,7 @@ from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.kvm import catalogue
 from collector.records import CALL, CallArray
-from collector.vm_inventory import Found
+from collector.vm_inventory import Inventory
 
 MOST_HELD_CALLS = 1 << 17
 """How far ahead to look for proof that a descriptor was reused."""
@@ -116,11 +116,11 @@ class Assembler:
         if len(calls):
             self._sink.advance(self._t(int(calls["ts_exit"][-1])))
 
-    def found(self, found: Found) -> None:
+    def add_inventory(self, found: Inventory) -> None:
         """What was on the host at `found.clock_ns`: between the calls before and after it."""
         self._take(self._held, is_last=True)
-        taker = FoundTaker(self._sink, self._vms, self._processes, self._append)
-        taker.take(found, self._t(found.clock_ns))
+        initial = InitialState(self._sink, self._vms, self._processes, self._append)
+        initial.add(found, self._t(found.clock_ns))
         self._vms.settle()
 
     def reached(self, ts: int) -> None:
@@ -133,14 +133,14 @@ class Assembler:
 
     def _take(self, calls: CallArray, *, is_last: bool) -> None:
         self._held, self._rows = calls[:0], event_rows(calls, self._start_ns)
-        bystanders = Bystanders(calls, _FLOOD, self._vms, self._processes)
+        unrelated = UnrelatedCalls(calls, _FLOOD, self._vms, self._processes)
         cuts = _cuts(calls)
         columns = (cuts, *(calls[name][cuts] for name in ("code", "tid", "fd")))
         start = 0
         for at, code, tid, fd in zip(*(column.tolist() for column in columns), strict=True):
-            if bystanders.is_of_none_of_our_files(at, start, code, tid, fd):
+            if unrelated.is_of_none_of_our_files(at, start, code, tid, fd):
                 continue
-            if bystanders.is_of_strangers(at, code):
+            if unrelated.is_of_strangers(at, code):
                 self._follow(calls, at, is_last=is_last)
                 continue
             self._flood(calls[start:at], self._rows[start:at])

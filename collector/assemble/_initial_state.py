@@ -26,12 +26,12 @@ from app.store.protocol import RecordingSink
 from collector.assemble.identity import Append, Caller, LiveVm, Processes, Vcpu, Vms
 from collector.assemble.memslots import GuestMemfdFile
 from collector.vm_inventory import (
-    Found,
     FoundMemfd,
     FoundMemslot,
     FoundPopulation,
     FoundStrays,
     FoundVm,
+    Inventory,
     VmmFacts,
 )
 
@@ -107,7 +107,7 @@ def _rows(kind: EventKind, t: int, count: int) -> EventArray:
     return rows
 
 
-class FoundTaker:
+class InitialState:
     """Adds to the VMs of a recording what was found at one instant.
 
     What calls recorded already is newer or more exact, and stays.
@@ -119,7 +119,7 @@ class FoundTaker:
         self._processes = processes
         self._append = append
 
-    def take(self, found: Found, t: int) -> None:
+    def add(self, found: Inventory, t: int) -> None:
         """`t` is the instant at which all of it was so, ns since the recording's start."""
         with_strays = {strays.process.pid for strays in found.strays}
         for one in found.vms:

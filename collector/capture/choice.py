@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.capture.bpftrace import BpftraceLive
-from collector.capture.live import LiveSource, Wishes
+from collector.capture.live import LiveOptions, LiveSource
 from collector.capture.tracefs import TRACEFS, TracefsLive, tried
 from collector.kvm.catalogue import IOCTL_ENTER
 
@@ -55,6 +55,6 @@ def bpftrace_problem(command: str = "bpftrace") -> str | None:
     return f"bpftrace does not run ({words or f'status {ran.returncode}'})"
 
 
-def open_source(name: str, wishes: Wishes) -> LiveSource:
+def open_source(name: str, options: LiveOptions) -> LiveSource:
     """Raises HostCannot."""
-    return TracefsLive(wishes) if name == "tracefs" else BpftraceLive(wishes)
+    return TracefsLive(options) if name == "tracefs" else BpftraceLive(options)

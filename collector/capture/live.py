@@ -21,7 +21,7 @@ class SourceEnded(Exception):  # noqa: N818 -- what happened, not a fault of our
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LiveOptions:
     """What to record beside what every recording has."""
 
     pids: tuple[int, ...] = ()  # only these processes and their children; none: all

@@ -54,7 +54,7 @@ class BpftraceLog:
     """
 
     @staticmethod
-    def recognises(head: bytes) -> bool:
+    def detects(head: bytes) -> bool:
         """Whether it is a log of one of the programs."""
         lines = head.split(b"\n")[:_HEAD_LINES]
         return any(is_first_line(line) or VERSION.match(line) or is_call(line) for line in lines)

@@ -79,7 +79,7 @@ def format_of(path: Path) -> str:
     if not head:
         raise InputError(path, 0, "the file is empty")
     for name, load in FORMATS.items():
-        if load().recognises(head):
+        if load().detects(head):
             return name
     if looks_like_listing(head):
         raise InputError(path, 0, _ADVICE_FOR_LISTS)

@@ -35,7 +35,7 @@ class FileFormat(Protocol):
     Opening raises InputError if nothing of the file can be decoded.
     """
 
-    def recognises(self, head: bytes) -> bool:
+    def detects(self, head: bytes) -> bool:
         """Whether a file that begins so is of this format."""
 
     def __call__(self, path: Path) -> ImportedFile: ...

@@ -20,7 +20,7 @@ from collector.importing._formats import FORMATS
 from collector.importing._imported_file import ImportedFile
 from collector.records import CallArray
 from collector.trace.errors import InputError, readable, shown_name
-from collector.vm_inventory import Found
+from collector.vm_inventory import Inventory
 
 BATCHES_AHEAD = 2
 
@@ -113,7 +113,7 @@ class _Finding:
     """Gives an assembler calls, and between them what was found on the host meanwhile."""
 
     assembler: Assembler
-    found: Found | None
+    found: Inventory | None
 
     def add(self, calls: CallArray) -> None:
         if self.found is not None and len(calls):
@@ -121,7 +121,7 @@ class _Finding:
             count = int(np.searchsorted(calls["ts_exit"], at, side="right"))
             if count < len(calls):
                 self.assembler.add(calls[:count])
-                self.assembler.found(self.found)
+                self.assembler.add_inventory(self.found)
                 self.found, calls = None, calls[count:]
         self.assembler.add(calls)
 

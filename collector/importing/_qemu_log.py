@@ -143,7 +143,7 @@ class QemuLog:
     """One log. Looks at its first lines when opened."""
 
     @staticmethod
-    def recognises(head: bytes) -> bool:
+    def detects(head: bytes) -> bool:
         return looks_like_qemu_log(head)
 
     def __init__(self, path: Path) -> None:

@@ -115,10 +115,10 @@ class TraceReport(TextTrace):
     """One output of trace-cmd report."""
 
     @staticmethod
-    def recognises(head: bytes) -> bool:
+    def detects(head: bytes) -> bool:
         """Its lines are as those of the tracing file `trace`, which begins otherwise."""
         lines = head.split(b"\n")[:_LINES]
-        return not TraceFile.recognises(head) and any(_REPORT.match(line) for line in lines)
+        return not TraceFile.detects(head) and any(_REPORT.match(line) for line in lines)
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "trace-report", TextHead())
@@ -128,7 +128,7 @@ class TraceFile(TextTrace):
     """One copy of the tracing file `trace`, with or without the column TGID."""
 
     @staticmethod
-    def recognises(head: bytes) -> bool:
+    def detects(head: bytes) -> bool:
         return _TRACE_FILE.match(head) is not None
 
     def __init__(self, path: Path) -> None:
@@ -144,7 +144,7 @@ class PerfScript(TextTrace):
     """One output of perf script."""
 
     @staticmethod
-    def recognises(head: bytes) -> bool:
+    def detects(head: bytes) -> bool:
         lines = head.split(b"\n")[:_LINES]
         return any(_EVENT.match(line) or _HEAD_LINE.match(line) for line in lines)
 

@@ -32,7 +32,7 @@ class TraceDatFile:
     """One trace.dat. Looks at its first records when opened."""
 
     @staticmethod
-    def recognises(head: bytes) -> bool:
+    def detects(head: bytes) -> bool:
         return head.startswith(MAGIC)
 
     def __init__(self, path: Path) -> None:

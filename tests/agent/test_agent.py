@@ -20,11 +20,11 @@ from app.store.protocol import RecordingHeader
 from app.store.read import Reader
 from app.store.write import RecordingWriter, _writer as writer
 from collector.assemble import Assembler, _assembler as assembler
-from collector.capture.agent import Collected, Surroundings, _agent as agent, collect
+from collector.capture.agent import Collected, Context, _agent as agent, collect
 from collector.capture.live import LiveBatch, SourceEnded
 from collector.codes import SAW_ENTER, CallCode
 from collector.records import CallArray
-from collector.vm_inventory import Found
+from collector.vm_inventory import Inventory
 from tests.agent.live_double import LiveDouble, call, conversion, created_vm, loss
 
 NOTHING = conversion(0, 0)[:0]
@@ -65,13 +65,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def run(
     engine: Engine,
     source: LiveDouble,
-    around: Surroundings = Surroundings(),  # noqa: B008 -- frozen
+    context: Context = Context(),  # noqa: B008 -- frozen
     **options: Any,  # noqa: ANN401 -- handed on
 ) -> Collected:
     def open_sink(header: RecordingHeader) -> RecordingWriter:
         return RecordingWriter(engine, header, is_live=True)
 
-    return collect(source, open_sink, Event(), around, **options)
+    return collect(source, open_sink, Event(), context, **options)
 
 
 def coverage_of(engine: Engine, recording_id: int = 1) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_counts_are_kept_with_the_recording(engine: Engine, tmp_path: Path) -> N
     calls = np.concatenate((created_vm(100), conversion(200, 1), conversion(300, 2)))
     later = np.concatenate((loss(400, 500, 7), conversion(600, 3)))
     source = LiveDouble([(calls, 350), (later, 700), (NOTHING, 800)])
-    collected = run(engine, source, Surroundings(database=tmp_path / "agent.db"))
+    collected = run(engine, source, Context(database=tmp_path / "agent.db"))
     counters = collected.counters
     assert (counters.events, counters.batches) == (4, 3)
     assert counters.kinds == {"conversion": 3, "loss_begin": 1, "loss_end": 1}
@@ -149,9 +149,9 @@ def memslot(ts: int, slot: int) -> CallArray:
 
 
 def test_host_and_notes_are_kept_with_the_recording(engine: Engine) -> None:
-    found = Found(clock_ns=0, vms=(), notes=("one process may not be looked into",))
-    around = Surroundings(found=found, host={"kernel": {"release": "6.0"}}, notes=("kept a right",))
-    run(engine, LiveDouble([(NOTHING, 100)]), around)
+    found = Inventory(clock_ns=0, vms=(), notes=("one process may not be looked into",))
+    context = Context(found=found, host={"kernel": {"release": "6.0"}}, notes=("kept a right",))
+    run(engine, LiveDouble([(NOTHING, 100)]), context)
     coverage = coverage_of(engine)
     assert coverage["host"] == {"kernel": {"release": "6.0"}}
     assert coverage["notes"] == ["kept a right", "one process may not be looked into"]
@@ -159,17 +159,17 @@ def test_host_and_notes_are_kept_with_the_recording(engine: Engine) -> None:
 
 @pytest.fixture
 def order(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """In which order the assembler is told things: times of calls, and "found"."""
-    told: list[object] = []
+    """In which order things reach the assembler: times of calls, and "inventory"."""
+    reached: list[object] = []
 
     def add(assembler: Assembler, calls: CallArray) -> None:
-        told.extend(int(t) - START for t in calls["ts_exit"])
+        reached.extend(int(t) - START for t in calls["ts_exit"])
 
     monkeypatch.setattr(Assembler, "add", add)
     monkeypatch.setattr(
-        Assembler, "found", lambda assembler, found: told.append("found"), raising=False
+        Assembler, "add_inventory", lambda assembler, found: reached.append("inventory")
     )
-    return told
+    return reached
 
 
 START = LiveDouble([]).describe().clock_start_ns
@@ -183,19 +183,19 @@ def test_what_was_found_comes_between_the_calls_before_and_after(
         (np.concatenate((conversion(200, 1), conversion(300, 2), conversion(400, 2))), 450),
         (conversion(500, 1), 550),
     ]
-    found = Found(clock_ns=START + 300, vms=())
-    run(engine, LiveDouble(batches), Surroundings(found=found))
-    assert order == [100, 200, 300, "found", 400, 500]
+    found = Inventory(clock_ns=START + 300, vms=())
+    run(engine, LiveDouble(batches), Context(found=found))
+    assert order == [100, 200, 300, "inventory", 400, 500]
 
 
 def test_what_was_found_is_told_although_nothing_happens(
     engine: Engine, order: list[object]
 ) -> None:
-    found = Found(clock_ns=START + 300, vms=())
-    run(engine, LiveDouble([(NOTHING, 100), (NOTHING, 400)]), Surroundings(found=found))
-    assert order == ["found"]
-    run(engine, LiveDouble([(NOTHING, 100)]), Surroundings(found=found))
-    assert order == ["found", "found"], "the recording ended before its time was reached"
+    found = Inventory(clock_ns=START + 300, vms=())
+    run(engine, LiveDouble([(NOTHING, 100), (NOTHING, 400)]), Context(found=found))
+    assert order == ["inventory"]
+    run(engine, LiveDouble([(NOTHING, 100)]), Context(found=found))
+    assert order == ["inventory", "inventory"], "the recording ended before its time was reached"
 
 
 def test_call_that_its_process_did_not_survive_is_unconfirmed(engine: Engine) -> None:

@@ -17,8 +17,8 @@ from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.read import Reader
 from app.store.write import RecordingWriter
-from collector.capture.agent import Surroundings, collect
-from collector.capture.live import Wishes
+from collector.capture.agent import Context, collect
+from collector.capture.live import LiveOptions
 from collector.capture.privileges import capability_mask
 from collector.capture.tracefs import TracefsLive
 from tests.live.collecting import (
@@ -145,9 +145,9 @@ def test_store_that_is_too_slow_loses_nothing_unsaid(
             vmm.stdin.flush()
             return RecordingWriter(engine, header, is_live=True)
 
-        with TracefsLive(Wishes((vmm.pid,))) as source:
+        with TracefsLive(LiveOptions((vmm.pid,))) as source:
             source.start(stop)
-            collected = collect(source, open_sink, stop, Surroundings())
+            collected = collect(source, open_sink, stop, Context())
             used, unused = source.event_counts()
     recording = Reader(engine).recording(collected.recording_id)
     engine.dispose()

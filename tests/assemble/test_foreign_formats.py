@@ -43,4 +43,4 @@ def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_head_is_recognised_by_one_format_only(head: bytes, only: str) -> None:
-    assert [name for name, load in FORMATS.items() if load().recognises(head)] == [only]
+    assert [name for name, load in FORMATS.items() if load().detects(head)] == [only]

@@ -11,7 +11,7 @@ import pytest
 from collector.assemble import Assembler
 from collector.capture.bpftrace import BpftraceLive, _live as bpftrace_live
 from collector.capture.bpftrace._host import HostProgram
-from collector.capture.live import Start, Wishes
+from collector.capture.live import LiveOptions, Start
 from collector.pairing import Pairing
 from collector.recipes._bpftrace import recipe
 from tests.assemble.checks import imported
@@ -74,7 +74,7 @@ def lived(rounds: Rounds, begin_ns: int, lines: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bpftrace_live, "buffer_pages", lambda: 1)
     monkeypatch.setattr(bpftrace_live, "_LARGEST_LINE", 4096 // lines)
     sink = MemorySink()
-    with BpftraceLive(Wishes()) as source:
+    with BpftraceLive(LiveOptions()) as source:
         source.start(stop)
         assembler = Assembler(sink, source.describe())
         for batch in source.batches(stop):

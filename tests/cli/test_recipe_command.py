@@ -11,7 +11,7 @@ from collector.importing._bpftrace_log import BpftraceLog
 from collector.recipes import _bpftrace as bpftrace, _perf as perf, _trace_cmd as trace_cmd
 from collector.trace.bpftrace import SHAPES
 from collector.trace.bpftrace._shapes import HEAD_FIELDS
-from collector.trace.ring_buffer import parse_event_format, recognise
+from collector.trace.ring_buffer import match_formats, parse_event_format
 from collector.trace.text import by_name
 
 
@@ -24,7 +24,7 @@ def test_every_line_of_the_bpftrace_program_is_one_that_is_read() -> None:
 
 
 def test_bpftrace_program_states_which_version_its_lines_have() -> None:
-    assert BpftraceLog.recognises(bpftrace.FIRST_LINE.encode())
+    assert BpftraceLog.detects(bpftrace.FIRST_LINE.encode())
     assert f'printf("{bpftrace.FIRST_LINE};' in bpftrace.PROGRAM
 
 
@@ -50,7 +50,7 @@ def recognised_code(fetches: str) -> int:
         name = fetch.split("=")[0]
         text += f"\tfield:u64 {name};\toffset:{offset};\tsize:8;\tsigned:0;\n"
         offset += 8
-    (plan,) = recognise([parse_event_format("gmemscope", text)]).plans
+    (plan,) = match_formats([parse_event_format("gmemscope", text)]).plans
     return plan.code
 
 

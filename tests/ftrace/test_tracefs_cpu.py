@@ -11,7 +11,7 @@ from collector.capture.live import SourceEnded
 from collector.capture.tracefs._cpu import Scratch, TracefsCpu
 from collector.codes import RecordCode
 from collector.records import RecordArray
-from collector.trace.ring_buffer import decode_plan, parse_event_format, recognise
+from collector.trace.ring_buffer import decode_plan, match_formats, parse_event_format
 from tests.ftrace.tracefile import EXIT_ID, FORMATS, ioctl_exit, page
 
 START = 500
@@ -29,7 +29,7 @@ def cpu_of(folder: Path, *pages: bytes) -> TracefsCpu:
     """Its pipe yields these, one a read."""
     (folder / "trace_pipe_raw").write_bytes(b"".join(pages))
     formats = [parse_event_format("syscalls", text) for text in FORMATS["syscalls"]]
-    plan = decode_plan(recognise(formats).plans)
+    plan = decode_plan(match_formats(formats).plans)
     return TracefsCpu(folder, 3, plan, Scratch(4096), START)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from collector.capture.inventory import scan
 from collector.capture.inventory._qmp import QmpError, ask_qemu
-from collector.vm_inventory import Found, FoundVm
+from collector.vm_inventory import FoundVm, Inventory
 from tests.live.collecting import need_kvm
 
 QEMU = "qemu-system-x86_64"
@@ -50,7 +50,7 @@ def wait_for(monitor: Path) -> None:
     raise AssertionError("QEMU opened no monitor")
 
 
-def look(process: subprocess.Popen[bytes], *monitors: Path) -> tuple[FoundVm, Found]:
+def look(process: subprocess.Popen[bytes], *monitors: Path) -> tuple[FoundVm, Inventory]:
     found = scan([process.pid], time.CLOCK_BOOTTIME, monitors)
     (vm,) = found.vms
     return vm, found

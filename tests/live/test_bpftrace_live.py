@@ -14,7 +14,7 @@ from collector.capture.bpftrace import (
     _live as bpftrace_live,
 )
 from collector.capture.bpftrace._host import HostProgram
-from collector.capture.live import HostCannot, SourceEnded, Wishes
+from collector.capture.live import HostCannot, LiveOptions, SourceEnded
 from collector.codes import CallCode
 from collector.recipes._bpftrace import recipe
 from collector.records import CALL, CallArray
@@ -46,13 +46,13 @@ MakeSource = Callable[[str], BpftraceLive]
 def source_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSource:
     """A host of two CPUs with a script for bpftrace."""
     monkeypatch.setattr(bpftrace_live, "online_cpus", lambda: [0, 1])
-    monkeypatch.setattr(bpftrace_live, "host_program", lambda wishes: HostProgram(recipe(), ()))
+    monkeypatch.setattr(bpftrace_live, "host_program", lambda options: HostProgram(recipe(), ()))
 
     def make(script: str) -> BpftraceLive:
         command = tmp_path / "bpftrace"
         command.write_text("#!/bin/sh\n" + script)
         command.chmod(0o755)
-        return BpftraceLive(Wishes(), command=str(command))
+        return BpftraceLive(LiveOptions(), command=str(command))
 
     return make
 

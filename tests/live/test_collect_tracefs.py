@@ -17,7 +17,7 @@ import pytest
 
 from app.store.database import open_database
 from app.store.read import Reader
-from collector.capture.live import SourceEnded, Wishes
+from collector.capture.live import LiveOptions, SourceEnded
 from collector.capture.tracefs import (
     TracefsLive,
     _instance as tracefs_instance,
@@ -148,7 +148,7 @@ def test_no_time_is_claimed_before_the_kernel_records(monkeypatch: pytest.Monkey
 
     ready = time.monotonic_ns()
     monkeypatch.setattr(tracefs_instance.TracefsInstance, "begin", noted)
-    with TracefsLive(Wishes()) as source:
+    with TracefsLive(LiveOptions()) as source:
         claimed = source.describe().clock_start_ns
         assert "1" in (source._instance.path / "tracing_on").read_text()
     assert ready < claimed < began[0]
@@ -184,7 +184,7 @@ def test_recording_that_somebody_switches_off_ends_and_says_so(collecting: Colle
     ],
 )
 def test_meddling_is_noticed(file: str, word: str, problem: str) -> None:
-    with TracefsLive(Wishes((os.getpid(),))) as source:
+    with TracefsLive(LiveOptions((os.getpid(),))) as source:
         batches = source.batches(Event())
         next(batches)
         source._instance.write(file, word)
@@ -194,7 +194,7 @@ def test_meddling_is_noticed(file: str, word: str, problem: str) -> None:
 
 
 def test_event_that_was_written_late_keeps_its_place_in_the_order() -> None:
-    with TracefsLive(Wishes((os.getpid(),))) as source:
+    with TracefsLive(LiveOptions((os.getpid(),))) as source:
         next(source.batches(Event()))
         late = np.zeros(2, RECORD)
         late["ts"] = source._read_to - 7_000_000, source._read_to + 1
@@ -234,7 +234,7 @@ def close_often(closer: subprocess.Popen[str], times: int) -> None:
 @pytest.mark.usefixtures("small_buffers")
 def test_loss_is_what_the_kernel_counted(closer: subprocess.Popen[str]) -> None:
     stop = Event()
-    with TracefsLive(Wishes((closer.pid,))) as source:
+    with TracefsLive(LiveOptions((closer.pid,))) as source:
         source.start(stop)
         batches = source.batches(stop)
         found = [next(batches).calls]
@@ -263,7 +263,7 @@ def of_code(calls: CallArray, code: CallCode) -> CallArray:
 
 def test_page_cache_of_guest_memfds_is_recorded_when_wished(tmp_path: Path) -> None:
     stop = Event()
-    with TracefsLive(Wishes(backing=True)) as source:
+    with TracefsLive(LiveOptions(backing=True)) as source:
         assert source.describe().sees[Capability.BACKING]
         batches = source.batches(stop)
         next(batches)

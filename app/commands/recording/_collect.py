@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from collector.capture.agent import Collected, Surroundings
-    from collector.capture.live import Wishes
-    from collector.vm_inventory import Found
+    from collector.capture.agent import Collected, Context
+    from collector.capture.live import LiveOptions
+    from collector.vm_inventory import Inventory
 
 TRACED = Path("/sys/kernel/tracing/events")
 
@@ -76,18 +76,18 @@ def command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # pyarrow's own allocator keeps what it was asked for once.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    from collector.capture.live import Wishes
+    from collector.capture.live import LiveOptions
 
     if duration is not None and duration <= 0:
         raise UsageError("--duration is a positive number of seconds")
-    wishes = Wishes(tuple(pid or ()), backing=backing, faults=faults)
-    name = choose_source(source, wishes)
+    options = LiveOptions(tuple(pid or ()), backing=backing, faults=faults)
+    name = choose_source(source, options)
     with stopped_by_signals() as stop:
         migrate_apart(database)
         engine = open_engine(database)
         try:
             refuse_second_writer(engine)
-            collected = record(engine, name, wishes, tuple(qmp or ()), duration, stop)
+            collected = record(engine, name, options, tuple(qmp or ()), duration, stop)
             summary = summarise(engine, collected)
         finally:
             engine.dispose()  # what only its owner can remove beside it is removed now
@@ -98,7 +98,7 @@ def command(
         )
 
 
-def choose_source(source: str, wishes: "Wishes") -> str:
+def choose_source(source: str, options: "LiveOptions") -> str:
     """The source's name. Raises UsageError or HostError."""
     from collector.capture.choice import SOURCES, choose
     from collector.capture.privileges import missing_for
@@ -110,7 +110,7 @@ def choose_source(source: str, wishes: "Wishes") -> str:
     if len(missing) == len(asked):
         lacks = "; ".join(f"by {name}: {' and '.join(what)}" for name, what in missing.items())
         raise HostError(f"this process lacks what recording needs ({lacks}): use sudo")
-    require_host(wishes.pids)
+    require_host(options.pids)
     if source != AUTO:
         return source
     if missing:
@@ -164,7 +164,7 @@ def refuse_second_writer(engine: "Engine") -> None:
 def record(
     engine: "Engine",
     name: str,
-    wishes: "Wishes",
+    options: "LiveOptions",
     qmp: tuple[Path, ...],
     duration: float | None,
     stop: "Event",
@@ -175,10 +175,10 @@ def record(
     from collector.capture.live import HostCannot
 
     try:
-        with open_source(name, wishes) as source:
+        with open_source(name, options) as source:
             source.start(stop)
-            found = scan(wishes.pids, CLOCKS[source.describe().clock], qmp)
-            around = drop_privileges(engine, name, found)
+            found = scan(options.pids, CLOCKS[source.describe().clock], qmp)
+            context = drop_privileges(engine, name, found)
             # It brings a thread of pyarrow's: only now.
             from app.store.write import RecordingWriter
 
@@ -186,7 +186,7 @@ def record(
                 source,
                 lambda header: RecordingWriter(engine, header, is_live=True),
                 stop,
-                around,
+                context,
                 duration_s=duration,
                 report=print_started,
                 notify=print_line,
@@ -195,10 +195,10 @@ def record(
         raise HostError(str(error)) from error
 
 
-def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surroundings":
+def drop_privileges(engine: "Engine", name: str, found: "Inventory") -> "Context":
     """Note what the host is, then give up what only looking at it needed."""
     from app.store.database import place_of, stay_able_to_act_as
-    from collector.capture.agent import Surroundings
+    from collector.capture.agent import Context
     from collector.capture.doctor import host_coverage
     from collector.capture.host_facts import gather
     from collector.capture.inventory import inode_of, vmm_of
@@ -212,7 +212,7 @@ def drop_privileges(engine: "Engine", name: str, found: "Found") -> "Surrounding
     left = drop(keep)
     for note in (*notes, *left.notes):
         print(f"gmemscope: {note}", file=sys.stderr)
-    return Surroundings(found, host, (*notes, *left.notes), vmm_of, inode_of, database)
+    return Context(found, host, (*notes, *left.notes), vmm_of, inode_of, database)
 
 
 def database_file(engine: "Engine") -> Path | None:

@@ -10,11 +10,11 @@ from collector.assemble.floods._doubts import everything_doubted
 from collector.assemble.floods._event_rows import distrust_unread_structs, event_rows
 from collector.assemble.floods._loss_rows import loss_rows
 from collector.assemble.floods._page_cache import with_runs
-from collector.assemble.floods._unrelated_calls import Bystanders
+from collector.assemble.floods._unrelated_calls import UnrelatedCalls
 
 __all__ = [
     "Attribution",
-    "Bystanders",
+    "UnrelatedCalls",
     "distrust_unread_structs",
     "event_rows",
     "everything_doubted",

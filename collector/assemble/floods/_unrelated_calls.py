@@ -16,7 +16,7 @@ _OF_DESCRIPTORS = (CallCode.CLOSE, CallCode.DUP)
 _OF_TASKS = (CallCode.NEW_TASK, CallCode.PROCESS_EXIT, CallCode.PROCESS_EXEC)
 
 
-class Bystanders:
+class UnrelatedCalls:
     """Of one batch of calls. Codes of `in_flood` are those that floods consist of."""
 
     def __init__(

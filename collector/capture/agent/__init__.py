@@ -5,15 +5,15 @@ Batches of calls come from the source at its pace, pass the assembler, and are c
 that keeps what readers see close to what happens. The inventory gives what was there before.
 """
 
-from collector.capture.agent._agent import Collected, Surroundings, collect
+from collector.capture.agent._agent import Collected, Context, collect
 from collector.capture.agent._lag import CLOCKS
 from collector.capture.agent._snapshot import Snapshot, record, snapshot_of_host, snapshot_of_vmcore
 
 __all__ = [
     "CLOCKS",
     "Collected",
+    "Context",
     "Snapshot",
-    "Surroundings",
     "collect",
     "record",
     "snapshot_of_host",

@@ -20,7 +20,7 @@ from collector.capture.live import LiveBatch, LiveSource, SourceEnded
 from collector.codes import CallCode
 from collector.coverage import describe_coverage
 from collector.records import CallArray
-from collector.vm_inventory import Found
+from collector.vm_inventory import Inventory
 
 COVERAGE_EVERY_S = 2.0
 _NO_CALLS = (CallCode.LOSS_BEGIN, CallCode.LOSS_END, CallCode.LATE_RETURN)
@@ -36,10 +36,10 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Context:
     """What is known of the host when a recording of it begins."""
 
-    found: Found | None = None  # the VMs that ran already
+    found: Inventory | None = None  # the VMs that ran already
     host: dict[str, Any] = field(default_factory=dict)  # facts, for the coverage
     notes: tuple[str, ...] = ()  # sentences for people, for the coverage
     vmm_of: VmmOf | None = None
@@ -51,7 +51,7 @@ def collect(
     source: LiveSource,
     open_sink: Callable[[RecordingHeader], RecordingSink],
     stop: Event,
-    around: Surroundings,
+    context: Context,
     *,
     duration_s: float | None = None,
     report: Callable[[int], None] | None = None,
@@ -67,7 +67,7 @@ def collect(
     with open_sink(_header(source)) as sink:
         if report is not None:
             report(sink.recording_id)
-        run = _Run(source, sink, around, duration_s, notify)
+        run = _Run(source, sink, context, duration_s, notify)
         problem = run.until(stop)
         if problem is not None:
             sink.mark_incomplete(problem)
@@ -79,20 +79,20 @@ class _Run:
         self,
         source: LiveSource,
         sink: RecordingSink,
-        around: Surroundings,
+        context: Context,
         duration_s: float | None,
         notify: Callable[[str], None],
     ) -> None:
         self.counters = Counters()
         self._source = source
         self._sink = sink
-        self._around = around
-        self._found = around.found
+        self._context = context
+        self._found = context.found
         description = source.describe()
-        self._assembler = Assembler(sink, description, around.vmm_of, around.inode_of)
+        self._assembler = Assembler(sink, description, context.vmm_of, context.inode_of)
         self._clocks = ClockWatch(description.clock)
         self._lag = Lag(clock_since(description.clock, description.clock_start_ns), notify)
-        self._meter = Meter(around.database)
+        self._meter = Meter(context.database)
         began = time.monotonic()
         self._ends = None if duration_s is None else began + duration_s
         self._covered_at = -COVERAGE_EVERY_S
@@ -139,7 +139,7 @@ class _Run:
 
     def _take_found(self) -> None:
         if self._found is not None:
-            self._assembler.found(self._found)
+            self._assembler.add_inventory(self._found)
             self._found = None
 
     def _count(self, batch: LiveBatch) -> None:
@@ -171,12 +171,12 @@ class _Run:
         self._sink.update_coverage(self._coverage())
 
     def _coverage(self) -> dict[str, Any]:
-        found = self._around.found
+        found = self._context.found
         unread = () if found is None else found.notes
         of_now = (*self._clocks.notes, *self._lag.notes, *self._assembler.notes)
-        notes = (*self._around.notes, *unread, *of_now)
+        notes = (*self._context.notes, *unread, *of_now)
         return _coverage(self._source, notes) | {
-            "host": self._around.host,
+            "host": self._context.host,
             "collector": asdict(self.counters),
         }
 

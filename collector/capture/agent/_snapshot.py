@@ -21,7 +21,7 @@ from collector.capture.kernel_memory import (
 )
 from collector.coverage import describe_coverage
 from collector.description import SourceDescription
-from collector.vm_inventory import Found
+from collector.vm_inventory import Inventory
 
 COUNTING_S = 60.0
 """Nothing waits meanwhile, but the user."""
@@ -37,7 +37,7 @@ ONE_INSTANT = "A snapshot: how it was at one instant, and nothing of what led to
 class Snapshot:
     """What was found, and where. `notes` of it name what could not be read."""
 
-    found: Found
+    found: Inventory
     host: str
     kernel_release: str | None
     wall_ns: int | None  # UNIX time of the instant
@@ -68,7 +68,7 @@ def snapshot_of_vmcore(vmcore: Path, vmlinux: Path | None, pids: Collection[int]
     """The host that left `vmcore`. Raises KernelUnreadableError."""
     program = open_kernel(vmcore, vmlinux)
     boot_ns, wall_ns = _clocks(program)
-    nothing = Found(boot_ns or 0, ())
+    nothing = Inventory(boot_ns or 0, ())
     uts = program["init_uts_ns"].name
     return Snapshot(
         with_kernel(nothing, kernel_vms(program), pids),
@@ -111,7 +111,7 @@ def record(snapshot: Snapshot, open_sink: Callable[[RecordingHeader], RecordingS
     )
     with open_sink(header) as sink:
         assembler = Assembler(sink, source)
-        assembler.found(found)
+        assembler.add_inventory(found)
         assembler.finish()
         sink.advance(max(snapshot.took_ns, SHOWN_NS))
         return sink.recording_id

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.capture.inventory import kvm_fds
-from collector.capture.live import HostCannot, Wishes
+from collector.capture.live import HostCannot, LiveOptions
 from collector.capture.memfd_device import memfd_device
 from collector.kvm.catalogue import IOCTL_ENTER
 from collector.recipes import FAULTS, Narrowing, Program, Watch, backing, live_program
@@ -29,11 +29,11 @@ class HostProgram:
     notes: tuple[str, ...]
 
 
-def host_program(wishes: Wishes) -> HostProgram:
+def host_program(options: LiveOptions) -> HostProgram:
     """Raises HostCannot."""
-    further: list[Watch] = list(FAULTS) if wishes.faults else []
+    further: list[Watch] = list(FAULTS) if options.faults else []
     notes: list[str] = []
-    if wishes.backing:
+    if options.backing:
         device = memfd_device()
         if device is None:
             notes.append("KVM makes no guest_memfd here, so their page cache was not recorded.")
@@ -43,7 +43,7 @@ def host_program(wishes: Wishes) -> HostProgram:
         raise HostCannot("this kernel has no tracepoints of system calls (CONFIG_FTRACE_SYSCALLS)")
     files = _open_files()
     vmms = tuple(sorted({pid for pid, _ in files}))
-    narrowing = Narrowing(wishes.pids, vmms[:_MOST_FILES], files[:_MOST_FILES])
+    narrowing = Narrowing(options.pids, vmms[:_MOST_FILES], files[:_MOST_FILES])
     knows_types = _BTF.exists()
     program = live_program(fields_of, narrowing, knows_types=knows_types, further=further)
     return HostProgram(program, tuple(notes))

@@ -11,7 +11,7 @@ import numpy as np
 
 from collector.capture.bpftrace._child import PAGE_BYTES, BpftraceChild, buffer_pages
 from collector.capture.bpftrace._host import host_program, online_cpus
-from collector.capture.live import LiveBatch, SourceEnded, Start, Wishes
+from collector.capture.live import LiveBatch, LiveOptions, SourceEnded, Start
 from collector.codes import CallCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
@@ -48,11 +48,11 @@ def _now() -> int:
 class BpftraceLive:
     """A LiveSource."""
 
-    def __init__(self, wishes: Wishes, *, command: str = "bpftrace") -> None:
+    def __init__(self, options: LiveOptions, *, command: str = "bpftrace") -> None:
         """Raises HostCannot."""
         self._start = Start.now(time.CLOCK_BOOTTIME)
         self._child = BpftraceChild(command)
-        self._on_host = host_program(wishes)
+        self._on_host = host_program(options)
         self._directions = Directions()
         self._reader = BpftraceReader(Path("bpftrace"), self._start.clock_ns)
         self._reader.expect_buffers_of(buffer_pages() * PAGE_BYTES // _LARGEST_LINE)

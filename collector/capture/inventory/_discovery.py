@@ -13,7 +13,7 @@ from collector.capture.inventory._memfds import Counting, memfds_of
 from collector.capture.inventory._processes import is_still, process_ids, vmm_of
 from collector.capture.inventory._qmp import with_monitors
 from collector.capture.inventory._threads import vcpu_threads
-from collector.vm_inventory import Found, FoundStrays, FoundVm, VmmFacts
+from collector.vm_inventory import FoundStrays, FoundVm, Inventory, VmmFacts
 
 COUNTING_S = 1.0
 """Events wait in the kernel's buffers meanwhile."""
@@ -27,7 +27,7 @@ class _Process:
 
 def scan(
     pids: Collection[int], clock: int, qmp: Sequence[Path] = (), *, counting_s: float = COUNTING_S
-) -> Found:
+) -> Inventory:
     """Find the VMs of the processes `pids`, or of all. `clock` is a time.CLOCK_*.
 
     `qmp` are the monitors of QEMUs that may be asked, `counting_s` is how long the pages of
@@ -42,7 +42,7 @@ def scan(
     clock_ns = time.clock_gettime_ns(clock)
     alive = with_monitors([vm for vm in vms if _is_alive(vm)], qmp, notes)
     strays = [s for s in strays if is_still(s.process)]
-    return Found(clock_ns, tuple(alive), tuple(strays), tuple(notes))
+    return Inventory(clock_ns, tuple(alive), tuple(strays), tuple(notes))
 
 
 def _look_into(pids: Iterable[int], notes: dict[str, None]) -> list[_Process]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from collector.capture.inventory._descriptors import KvmFds
 from collector.description import SourceDescription
 from collector.recipes import ENDING, PROCESSES_FIRST_LINE
-from collector.vm_inventory import Found, FoundVm, VmmFacts
+from collector.vm_inventory import FoundVm, Inventory, VmmFacts
 
 MOST_BYTES = 1 << 26
 NS_PER_S = 1_000_000_000
@@ -51,7 +51,7 @@ class Beside:
     """What a list adds to a recording."""
 
     thread_groups: dict[int, int] = field(default_factory=dict)
-    found: Found | None = None
+    found: Inventory | None = None
     notes: tuple[str, ...] = ()  # sentences for people
 
 
@@ -158,7 +158,7 @@ def _on_boot_clock(section: Section, described: SourceDescription) -> int:
     return section.boot_ns - (at - described.clock_start_ns) - rounded
 
 
-def _found(section: Section, described: SourceDescription) -> Found | None:
+def _found(section: Section, described: SourceDescription) -> Inventory | None:
     """The VMs of a section. Whether several descriptors of a process name one VM nobody asked:
     those become known by their calls. What a child has under the number of its parent's is that."""
     vms = []
@@ -172,7 +172,7 @@ def _found(section: Section, described: SourceDescription) -> Found | None:
     at = section.at(described.clock)
     if at is None or not vms:
         return None
-    return Found(max(at, described.clock_start_ns), tuple(vms))
+    return Inventory(max(at, described.clock_start_ns), tuple(vms))
 
 
 def _is_inherited(section: Section, parent: int, fds: KvmFds) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from collector.vm_inventory import Found, FoundMemfd, FoundPopulation, FoundVm
+from collector.vm_inventory import FoundMemfd, FoundPopulation, FoundVm, Inventory
 
 
-def with_kernel(found: Found, kernel: Sequence[FoundVm], pids: Collection[int]) -> Found:
+def with_kernel(found: Inventory, kernel: Sequence[FoundVm], pids: Collection[int]) -> Inventory:
     """The VMs of `pids`, or all, as the kernel has them; names and page counts are those of /proc.
 
     A VM that only /proc shows was made in between, and stays as it is.
@@ -41,7 +41,7 @@ def _merged(
     return replace(vm, process=same.process, memfds=memfds, threads=threads)
 
 
-def _counted(found: Found) -> dict[tuple[int, int], FoundMemfd]:
+def _counted(found: Inventory) -> dict[tuple[int, int], FoundMemfd]:
     """By device and inode."""
     groups = [vm.memfds for vm in found.vms] + [strays.memfds for strays in found.strays]
     return {(one.dev, one.ino): one for group in groups for one in group}
@@ -54,7 +54,7 @@ def _population(memfd: FoundMemfd | None) -> tuple[FoundPopulation, ...]:
     return memfd.population
 
 
-def _without_strays(found: Found, pids: set[int]) -> Found:
+def _without_strays(found: Inventory, pids: set[int]) -> Inventory:
     """The kernel knows whose file each is."""
     settled = {strays.note for strays in found.strays if strays.process.pid in pids}
     strays = tuple(strays for strays in found.strays if strays.note not in settled)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from collector.capture.live import HostCannot, Wishes
+from collector.capture.live import HostCannot, LiveOptions
 from collector.capture.tracefs._left_behind import TRACEFS, remove_left_behind
 from collector.capture.tracefs._owner import Owner
 from collector.capture.tracefs._probes import Probes
@@ -23,7 +23,7 @@ class TracefsInstance:
     """Records from `begin` on, while it exists. `remove` leaves nothing behind."""
 
     def __init__(
-        self, wishes: Wishes, memfd_device: int | None = None, root: Path = TRACEFS
+        self, options: LiveOptions, memfd_device: int | None = None, root: Path = TRACEFS
     ) -> None:
         """`memfd_device`: st_dev of guest_memfds, for the backing wished. Raises HostCannot."""
         remove_left_behind(root)
@@ -37,8 +37,8 @@ class TracefsInstance:
         except OSError as error:
             raise HostCannot(f"no tracing instance can be made: {error}") from error
         try:
-            self._set_up(wishes.pids)
-            self._enable(_wanted(wishes, memfd_device))
+            self._set_up(options.pids)
+            self._enable(_wanted(options, memfd_device))
             self.page_size = self._page_size()
             self.probes.add()
             self._enable(self._probe_filters())
@@ -133,11 +133,11 @@ class TracefsInstance:
         self.probes.remove()
 
 
-def _wanted(wishes: Wishes, memfd_device: int | None) -> dict[str, str | None]:
+def _wanted(options: LiveOptions, memfd_device: int | None) -> dict[str, str | None]:
     wanted = recorded(Recorded.ALWAYS, Recorded.FILTERED)
-    if wishes.faults:
+    if options.faults:
         wanted |= recorded(Recorded.FAULTS)
-    if wishes.backing and memfd_device is not None:
+    if options.backing and memfd_device is not None:
         wanted |= dict.fromkeys(recorded(Recorded.BACKING), of_device(memfd_device).text())
     return wanted
 

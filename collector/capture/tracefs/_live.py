@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from collector.capture.live import HostCannot, LiveBatch, SourceEnded, Start, Wishes
+from collector.capture.live import HostCannot, LiveBatch, LiveOptions, SourceEnded, Start
 from collector.capture.memfd_device import memfd_device
 from collector.capture.tracefs._cpu import Scratch, TracefsCpu
 from collector.capture.tracefs._instance import CLOCK, TracefsInstance
@@ -20,7 +20,7 @@ from collector.description import SourceDescription
 from collector.importing import capabilities
 from collector.pairing import Pairing
 from collector.records import RECORD, CallArray, RecordArray
-from collector.trace.ring_buffer import decode_plan, recognise
+from collector.trace.ring_buffer import decode_plan, match_formats
 
 TICK_S = 0.2
 """Sub-buffers fill up meanwhile: reading them one event at a time would cost far more."""
@@ -33,22 +33,22 @@ PATIENCE_NS = 2_000_000_000
 class TracefsLive:
     """A LiveSource."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, options: LiveOptions) -> None:
         """Raises HostCannot."""
-        device = memfd_device() if wishes.backing else None
-        self._has_no_memfds = wishes.backing and device is None
+        device = memfd_device() if options.backing else None
+        self._has_no_memfds = options.backing and device is None
         self._held = np.zeros(0, RECORD)
         self._pairing = Pairing()
         self._threads = Threads()
         self._is_behind = False
         self._late, self._latest_ns = 0, 0  # events written late, and by how much at most
-        self._instance = TracefsInstance(wishes, device)
+        self._instance = TracefsInstance(options, device)
         # Setting it up takes a while, in which nothing is recorded.
         self._start = Start.now(time.CLOCK_MONOTONIC)
         self._instance.begin()
         self._reached_ns = self._start.clock_ns
         self._read_to = self._start.clock_ns
-        self._plan = decode_plan(recognise(self._instance.formats, is_filtered=True).plans)
+        self._plan = decode_plan(match_formats(self._instance.formats, is_filtered=True).plans)
         self._sees = self._capabilities()
         self._scratch = Scratch(self._instance.page_size)
         self._cpus: list[TracefsCpu] = []

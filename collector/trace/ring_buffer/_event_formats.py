@@ -66,7 +66,7 @@ class ReturnProbe:
 
 
 @dataclass(slots=True)
-class Recognised:
+class Matched:
     """What a recording's event formats amount to."""
 
     plans: list[EventPlan] = field(default_factory=list)
@@ -74,21 +74,21 @@ class Recognised:
     returns: list[ReturnProbe] = field(default_factory=list)  # not yet in `plans`
 
 
-def recognise(formats: Iterable[EventFormat], *, is_filtered: bool = False) -> Recognised:
+def match_formats(formats: Iterable[EventFormat], *, is_filtered: bool = False) -> Matched:
     """`is_filtered`: the events passed the filters of a live recording."""
-    recognised = Recognised()
+    matched = Matched()
     for event in formats:
         plan = _tracepoint(event) or _probe(event)
         if is_filtered and event.full_name in _FILTERED:
             known = _FILTERED[event.full_name]
             plan = _plan(event, known.code, known.parts)
         if plan is not None:
-            recognised.plans.append(plan)
+            matched.plans.append(plan)
             if event.field(ENTRY_ADDRESS) is not None:
-                recognised.kprobes.append(plan)
+                matched.kprobes.append(plan)
         elif (probe := _return_probe(event)) is not None:
-            recognised.returns.append(probe)
-    return recognised
+            matched.returns.append(probe)
+    return matched
 
 
 def _tracepoint(event: EventFormat) -> EventPlan | None:

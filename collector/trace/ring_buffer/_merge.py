@@ -36,14 +36,14 @@ def merge(
     recording; an unplaced loss lasts from start to end. Of each stream one batch is held at a
     time: whichever runs dry is read on.
     """
-    lanes = _Lanes(streams)
-    for lane in range(len(streams)):
-        lanes.refill(lane)
-    opening = _opening_losses(lanes, start_ts, unplaced)
+    queues = _Queues(streams)
+    for queue in range(len(streams)):
+        queues.refill(queue)
+    opening = _opening_losses(queues, start_ts, unplaced)
     if len(opening):
         yield opening
     last_ts = start_ts
-    for batch in lanes.batches():
+    for batch in queues.batches():
         last_ts = int(batch["ts"][-1])
         yield batch
     closing = _closing_losses(streams, start_ts, last_ts, unplaced)
@@ -51,23 +51,24 @@ def merge(
         yield closing
 
 
-class LaneTables(NamedTuple):
-    """What merging works on. From `heads` to `tails`, the rows of a lane are still to be merged."""
+class QueueTables(NamedTuple):
+    """What merging works on. From `heads` to `tails`, a queue has rows that are still to be
+    merged."""
 
-    rows: Rows  # [lanes, most rows] SIGNED_RECORD
-    heads: Ints  # [lanes]
-    tails: Ints  # [lanes]
-    is_over: npt.NDArray[np.uint8]  # [lanes]
-    heap: Ints  # [lanes + 1], lanes by the time of their heads
+    rows: Rows  # [queues, most rows] SIGNED_RECORD
+    heads: Ints  # [queues]
+    tails: Ints  # [queues]
+    is_over: npt.NDArray[np.uint8]  # [queues]
+    heap: Ints  # [queues + 1], queues by the time of their heads
 
 
-class _Lanes:
-    """One lane of rows for each stream."""
+class _Queues:
+    """One queue of rows for each stream."""
 
     def __init__(self, streams: Sequence[CpuStream]) -> None:
         self.streams = streams
         capacity = max((stream.most_rows for stream in streams), default=0) + 1
-        self.tables = LaneTables(
+        self.tables = QueueTables(
             rows=np.empty((len(streams), capacity), SIGNED_RECORD),
             heads=np.zeros(len(streams), np.int64),
             tails=np.zeros(len(streams), np.int64),
@@ -75,92 +76,94 @@ class _Lanes:
             heap=np.zeros(len(streams) + 1, np.int64),
         )
 
-    def refill(self, lane: int) -> None:
-        """Decode on until an empty lane has a row, or its stream is over."""
-        stream, tables, count = self.streams[lane], self.tables, 0
+    def refill(self, queue: int) -> None:
+        """Decode on until an empty queue has a row, or its stream is over."""
+        stream, tables, count = self.streams[queue], self.tables, 0
         while count == 0 and not stream.is_over:
-            count = stream.next_batch(tables.rows[lane])
-        if stream.is_over and not tables.is_over[lane]:
-            tables.is_over[lane] = 1
+            count = stream.next_batch(tables.rows[queue])
+        if stream.is_over and not tables.is_over[queue]:
+            tables.is_over[queue] = 1
             if stream.has_open_gap and stream.has_events:
                 end = loss_row(stream.reached, RecordCode.LOSS_BEGIN, stream.cpu, 0, 0)
-                tables.rows[lane, count] = end.view(SIGNED_RECORD)[0]
+                tables.rows[queue, count] = end.view(SIGNED_RECORD)[0]
                 count += 1
-        tables.heads[lane], tables.tails[lane] = 0, count
+        tables.heads[queue], tables.tails[queue] = 0, count
 
     def batches(self) -> Iterator[RecordArray]:
         batch, count = empty_rows(BATCH_ROWS), 0
-        lane = _BATCH_FULL
-        while lane != _ALL_DONE:
-            count, lane = merge_rows(self.tables, batch, count)
-            if lane >= 0:
-                self.refill(lane)
+        queue = _BATCH_FULL
+        while queue != _ALL_DONE:
+            count, queue = merge_rows(self.tables, batch, count)
+            if queue >= 0:
+                self.refill(queue)
             elif count:
                 yield batch[:count].view(RECORD)
                 batch, count = empty_rows(BATCH_ROWS), 0
 
 
 @hot_in_place
-def merge_rows(lanes: LaneTables, batch: Rows, count: int) -> tuple[int, int]:
-    """Move the earliest rows of all lanes into `batch` from `count` on.
+def merge_rows(queues: QueueTables, batch: Rows, count: int) -> tuple[int, int]:
+    """Move the earliest rows of all queues into `batch` from `count` on.
 
-    Returns (rows in the batch, the lane that ran dry, or _BATCH_FULL, or _ALL_DONE).
+    Returns (rows in the batch, the queue that ran dry, or _BATCH_FULL, or _ALL_DONE).
     """
     size = 0
-    for lane in range(len(lanes.heads)):
-        if lanes.heads[lane] < lanes.tails[lane]:
-            lanes.heap[size] = lane
+    for queue in range(len(queues.heads)):
+        if queues.heads[queue] < queues.tails[queue]:
+            queues.heap[size] = queue
             size += 1
-        elif lanes.is_over[lane] == 0:
-            return count, lane
+        elif queues.is_over[queue] == 0:
+            return count, queue
     for at in range(size // 2 - 1, -1, -1):
-        _sift_down(lanes, size, at)
+        _sift_down(queues, size, at)
     while size > 0:
-        lane = lanes.heap[0]
-        head = lanes.heads[lane]
+        queue = queues.heap[0]
+        head = queues.heads[queue]
         if count == len(batch):
             return count, _BATCH_FULL
-        batch[count] = lanes.rows[lane, head]
+        batch[count] = queues.rows[queue, head]
         count += 1
-        lanes.heads[lane] = head + 1
-        if head + 1 == lanes.tails[lane]:
-            if lanes.is_over[lane] == 0:
-                return count, lane
+        queues.heads[queue] = head + 1
+        if head + 1 == queues.tails[queue]:
+            if queues.is_over[queue] == 0:
+                return count, queue
             size -= 1
-            lanes.heap[0] = lanes.heap[size]
-        _sift_down(lanes, size, 0)
+            queues.heap[0] = queues.heap[size]
+        _sift_down(queues, size, 0)
     return count, _ALL_DONE
 
 
 @hot_part
-def _sift_down(lanes: LaneTables, size: int, at: int) -> None:
-    """Let the lane at `at` sink until no lane below it in the heap is earlier."""
-    heap = lanes.heap
+def _sift_down(queues: QueueTables, size: int, at: int) -> None:
+    """Let the queue at `at` sink until no queue below it in the heap is earlier."""
+    heap = queues.heap
     while 2 * at + 1 < size:
         child = 2 * at + 1
-        if child + 1 < size and _is_before(lanes, heap[child + 1], heap[child]):
+        if child + 1 < size and _is_before(queues, heap[child + 1], heap[child]):
             child += 1
-        if not _is_before(lanes, heap[child], heap[at]):
+        if not _is_before(queues, heap[child], heap[at]):
             return
         heap[at], heap[child] = heap[child], heap[at]
         at = child
 
 
 @hot_part
-def _is_before(lanes: LaneTables, lane: int, other: int) -> bool:
-    ts = lanes.rows[lane, lanes.heads[lane]].ts
-    other_ts = lanes.rows[other, lanes.heads[other]].ts
-    return bool(ts < other_ts or (ts == other_ts and lane < other))
+def _is_before(queues: QueueTables, queue: int, other: int) -> bool:
+    ts = queues.rows[queue, queues.heads[queue]].ts
+    other_ts = queues.rows[other, queues.heads[other]].ts
+    return bool(ts < other_ts or (ts == other_ts and queue < other))
 
 
-def _opening_losses(lanes: _Lanes, start_ts: int, unplaced: Sequence[UnplacedLoss]) -> RecordArray:
+def _opening_losses(
+    queues: _Queues, start_ts: int, unplaced: Sequence[UnplacedLoss]
+) -> RecordArray:
     """Begin the losses that lie before a CPU's first event; end them where they began."""
     losses = [loss_row(start_ts, RecordCode.LOSS_BEGIN, u.cpu, u.count, 0) for u in unplaced]
-    for lane, stream in enumerate(lanes.streams):
+    for queue, stream in enumerate(queues.streams):
         if not stream.has_events and stream.has_open_gap:
             losses.append(loss_row(start_ts, RecordCode.LOSS_BEGIN, stream.cpu, 0, 0))
-        elif lanes.tables.tails[lane]:
-            first = lanes.tables.rows[lane, 0]
+        elif queues.tables.tails[queue]:
+            first = queues.tables.rows[queue, 0]
             if first["code"] == RecordCode.LOSS_END:
                 count, ts = int(first["v"][0]), int(first["ts"])
                 losses.append(loss_row(start_ts, RecordCode.LOSS_BEGIN, stream.cpu, count, ts))

@@ -9,7 +9,7 @@ from collector.trace.tracedat._contents import Contents, CpuData
 
 MOST_CPUS = 8192
 """As many as a kernel can be built for (NR_CPUS_RANGE_END of arch/x86/Kconfig with MAXSMP)."""
-MOST_LANES = MOST_CPUS
+MOST_CPU_BUFFERS = MOST_CPUS
 """CPUs of all buffers: each takes memory while it is decoded."""
 SMALLEST_PAGE = 1 << 12
 _LARGEST_MACHINE_PAGE = 1 << 16
@@ -50,9 +50,9 @@ def keep_sound_cpus(file: BytesFile, contents: Contents) -> None:
             at = min(cpu.offset, file.size)
             contents.damage.append(InputError(file.path, at, f"CPU {cpu.cpu}: {reason}"))
             contents.lacks_cpus = True
-    lanes = sum(map(len, kept))
-    if lanes > MOST_LANES:
-        raise InputError(file.path, None, f"the data of {lanes} CPUs: the file is damaged")
+    buffers = sum(map(len, kept))
+    if buffers > MOST_CPU_BUFFERS:
+        raise InputError(file.path, None, f"the data of {buffers} CPUs: the file is damaged")
     for number, buffer in enumerate(contents.buffers):
         cpus = sorted(kept[number], key=lambda cpu: cpu.cpu)
         contents.buffers[number] = replace(buffer, cpus=tuple(cpus))

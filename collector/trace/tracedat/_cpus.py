@@ -112,7 +112,7 @@ _FEW_PAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class CpuBuffer:
     """One CPU of one buffer."""
 
     cpu: CpuData
@@ -136,13 +136,13 @@ def main_clock(contents: Contents) -> str:
     return max(sizes, key=lambda clock: sizes[clock], default=contents.clock)
 
 
-class Lanes:
+class CpuBuffers:
     """All CPUs of all buffers that share the main clock; times of others cannot be compared."""
 
     def __init__(self, blocks: BlockReader, contents: Contents, layout: SubBufferFormat) -> None:
         self._blocks = blocks
         self.clock = main_clock(contents)
-        self._lanes: list[Lane] = []
+        self._cpu_buffers: list[CpuBuffer] = []
         for buffer in contents.buffers:
             if buffer.clock != self.clock:
                 contents.notes.append(
@@ -153,68 +153,67 @@ class Lanes:
             lost = losses_by_cpu(contents.cpu_stats.get(buffer.name, []))
             for cpu in buffer.cpus:
                 page_size = self._page_size(cpu, buffer.page_size, layout)
-                self._lanes.append(Lane(cpu, page_size, lost.get(cpu.cpu, CpuLosses())))
+                self._cpu_buffers.append(CpuBuffer(cpu, page_size, lost.get(cpu.cpu, CpuLosses())))
         self._losses: list[PlacedLoss] | None = None
 
     @property
     def lost(self) -> tuple[int, ...]:
-        return tuple(lane.lost.all for lane in self._lanes)
+        return tuple(cpu_buffer.lost.all for cpu_buffer in self._cpu_buffers)
 
     def open(self, plan: DecodePlan, counts: npt.NDArray[np.int64]) -> list[CpuStream]:
         """Fresh streams over all CPUs; `counts` adds up the events met, by id."""
         if self._losses is None:
-            self._losses = [self._place_losses(lane) for lane in self._lanes]
-        share = ALL_BATCHES // max(len(self._lanes), 1)
+            self._losses = [self._place_losses(cpu_buffer) for cpu_buffer in self._cpu_buffers]
+        share = ALL_BATCHES // max(len(self._cpu_buffers), 1)
         batch = max(SMALLEST_BATCH, min(LARGEST_BATCH, share))
         return [
-            self._stream(lane, plan, counts, batch, loss.in_the_gap)
-            for lane, loss in zip(self._lanes, self._losses, strict=True)
+            self._stream(cpu_buffer, plan, counts, batch, loss.in_the_gap)
+            for cpu_buffer, loss in zip(self._cpu_buffers, self._losses, strict=True)
         ]
 
     def unplaced_losses(self) -> list[UnplacedLoss]:
         """Losses that only the stats count; known after `open`."""
         return [
-            UnplacedLoss(lane.cpu.cpu, loss.unplaced)
-            for lane, loss in zip(self._lanes, self._losses or [], strict=True)
+            UnplacedLoss(cpu_buffer.cpu.cpu, loss.unplaced)
+            for cpu_buffer, loss in zip(self._cpu_buffers, self._losses or [], strict=True)
             if loss.unplaced
         ]
 
     def start(self) -> int:
         """Raw time of the first event of all, 0 if there is none."""
-        return min(filter(None, map(self._first_event, self._lanes)), default=0)
+        return min(filter(None, map(self._first_event, self._cpu_buffers)), default=0)
 
-    def _first_event(self, lane: Lane) -> int:
-        stream = self._quick_stream(lane, _FEW_PAGES * lane.page_size)
+    def _first_event(self, cpu_buffer: CpuBuffer) -> int:
+        stream = self._quick_stream(cpu_buffer, _FEW_PAGES * cpu_buffer.page_size)
         return next((stream.first for _ in _run(stream) if stream.has_events), 0)
 
-    def _place_losses(self, lane: Lane) -> PlacedLoss:
+    def _place_losses(self, cpu_buffer: CpuBuffer) -> PlacedLoss:
         """Look through the pages, if the stats count any loss at all."""
-        if not lane.lost.all:
+        if not cpu_buffer.lost.all:
             return PlacedLoss()
-        scan = self._quick_stream(lane, LARGEST_BATCH)
+        scan = self._quick_stream(cpu_buffer, LARGEST_BATCH)
         for _ in _run(scan):
             pass
-        left = max(lane.lost.overrun - scan.counted_losses, 0)
+        left = max(cpu_buffer.lost.overrun - scan.counted_losses, 0)
         if scan.uncounted_gaps == 0:
-            return PlacedLoss(unplaced=left + lane.lost.unflagged)
+            return PlacedLoss(unplaced=left + cpu_buffer.lost.unflagged)
         in_the_gap = left if scan.uncounted_gaps == 1 else 0
-        return PlacedLoss(in_the_gap, lane.lost.unflagged)
+        return PlacedLoss(in_the_gap, cpu_buffer.lost.unflagged)
 
-    def _quick_stream(self, lane: Lane, batch: int) -> CpuStream:
-        return self._stream(lane, decode_plan([]), np.zeros(EVENT_IDS, np.int64), batch, 0)
+    def _quick_stream(self, cpu_buffer: CpuBuffer, batch: int) -> CpuStream:
+        return self._stream(cpu_buffer, decode_plan([]), np.zeros(EVENT_IDS, np.int64), batch, 0)
 
     def _stream(
         self,
-        lane: Lane,
+        cpu_buffer: CpuBuffer,
         plan: DecodePlan,
         counts: npt.NDArray[np.int64],
         batch: int,
         gap_count: int,
     ) -> CpuStream:
-        chunks = read_chunks(self._blocks, lane.cpu)
-        return CpuStream(
-            lane.cpu.cpu, chunks, PageSizes(lane.page_size, batch), plan, counts, gap_count
-        )
+        chunks = read_chunks(self._blocks, cpu_buffer.cpu)
+        sizes = PageSizes(cpu_buffer.page_size, batch)
+        return CpuStream(cpu_buffer.cpu.cpu, chunks, sizes, plan, counts, gap_count)
 
     def _page_size(self, cpu: CpuData, declared: int, layout: SubBufferFormat) -> int:
         """The size of this CPU's sub-buffers.

@@ -17,7 +17,7 @@ from collector.trace.ring_buffer import (
     ENTRY_ADDRESS,
     DecodePlan,
     EventPlan,
-    Recognised,
+    Matched,
     ReturnProbe,
     Value,
     decode_plan,
@@ -48,16 +48,16 @@ Decode = Callable[[DecodePlan], Iterator[RecordArray]]
 
 
 def settle_returns(
-    recognised: Recognised, decode: Decode, kallsyms: Callable[[], Iterable[str]]
+    matched: Matched, decode: Decode, kallsyms: Callable[[], Iterable[str]]
 ) -> list[EventPlan]:
     """Plans for the return probes, after a look at their records.
 
     `decode` reads the recording by a given plan; it is called only if there are return probes,
     and read only as far as they need. `kallsyms` yields lines of /proc/kallsyms.
     """
-    if not recognised.returns:
+    if not matched.returns:
         return []
-    survey = _Survey(recognised)
+    survey = _Survey(matched)
     for batch in decode(survey.plan):
         survey.look_at(batch)
         if survey.is_settled:
@@ -76,16 +76,16 @@ def settle_returns(
 class _Survey:
     """Gathers, per probe, the address of its function, or after which calls it fires."""
 
-    def __init__(self, recognised: Recognised) -> None:
-        self.kprobes = recognised.kprobes[:_MOST]
-        self.returns = recognised.returns[:_MOST]
-        self.plan = decode_plan(self._plans(recognised))
+    def __init__(self, matched: Matched) -> None:
+        self.kprobes = matched.kprobes[:_MOST]
+        self.returns = matched.returns[:_MOST]
+        self.plan = decode_plan(self._plans(matched))
         self.entries = [0] * len(self.kprobes)  # addresses, 0 until seen
         self.functions = [0] * len(self.returns)
         self._votes = np.zeros((len(self.returns), 2), np.int64)  # ioctl, fallocate
 
-    def _plans(self, recognised: Recognised) -> Iterator[EventPlan]:
-        yield from (plan for plan in recognised.plans if plan.code in _SYSTEM_CALL_ENTRIES)
+    def _plans(self, matched: Matched) -> Iterator[EventPlan]:
+        yield from (plan for plan in matched.plans if plan.code in _SYSTEM_CALL_ENTRIES)
         for i, plan in enumerate(self.kprobes):
             address = plan.event.field(ENTRY_ADDRESS)
             yield EventPlan(plan.event, _FIRST_KPROBE + i, (Value(0, address),))

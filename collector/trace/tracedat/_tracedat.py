@@ -33,9 +33,9 @@ from collector.trace.ring_buffer import (
     SubBufferFormat,
     UnplacedLoss,
     decode_plan,
+    match_formats,
     merge,
     parse_header_page,
-    recognise,
 )
 from collector.trace.tracedat import _version6 as version6, _version7 as version7
 from collector.trace.tracedat._blocks import BlockReader
@@ -43,7 +43,7 @@ from collector.trace.tracedat._border import keep_sound_cpus
 from collector.trace.tracedat._bytes_file import BytesFile, Cursor, text_of
 from collector.trace.tracedat._clock import time_scale
 from collector.trace.tracedat._contents import Contents
-from collector.trace.tracedat._cpus import Lanes
+from collector.trace.tracedat._cpus import CpuBuffers
 from collector.trace.tracedat._returns import settle_returns
 
 MAGIC = b"\x17\x08\x44tracing"
@@ -103,19 +103,19 @@ class TraceDat:
         self._file = file
         self.contents = contents
         self._blocks = BlockReader(file, contents.compression, 0)
-        self._lanes = Lanes(self._blocks, contents, _layout(file.path, contents))
-        self._raw_start = self._lanes.start()
+        self._cpu_buffers = CpuBuffers(self._blocks, contents, _layout(file.path, contents))
+        self._raw_start = self._cpu_buffers.start()
         self._scale = time_scale(contents, self.clock)
         self._counts = np.zeros(EVENT_IDS, np.int64)
         self._streams: list[CpuStream] = []
-        recognised = recognise(contents.formats)
-        returns = settle_returns(recognised, self.decode, self._kallsyms)
-        self._plan = decode_plan(recognised.plans + returns)
+        matched = match_formats(contents.formats)
+        returns = settle_returns(matched, self.decode, self._kallsyms)
+        self._plan = decode_plan(matched.plans + returns)
 
     @property
     def clock(self) -> str:
         """The trace's own clock: "mono", "local", ..."""
-        return self._lanes.clock
+        return self._cpu_buffers.clock
 
     @property
     def path(self) -> Path:
@@ -196,13 +196,13 @@ class TraceDat:
     def lost_events(self) -> int:
         """Events known to be lost, known after `records`; damage comes on top, uncounted."""
         counted = [stream.counted_losses for stream in self._streams]
-        return sum(max(pair) for pair in zip(self._lanes.lost, counted, strict=False))
+        return sum(max(pair) for pair in zip(self._cpu_buffers.lost, counted, strict=False))
 
     def records(self) -> Iterator[RecordArray]:
         """Yield RECORD batches by time; `problems` and `counts_by_event` grow meanwhile."""
         self._counts[:] = 0
-        self._streams = self._lanes.open(self._plan, self._counts)
-        unplaced = self._lanes.unplaced_losses()
+        self._streams = self._cpu_buffers.open(self._plan, self._counts)
+        unplaced = self._cpu_buffers.unplaced_losses()
         if self.contents.lacks_cpus:
             unplaced.append(UnplacedLoss(UNKNOWN_CPU, 0))
         for batch in merge(self._streams, self._raw_start, unplaced):
@@ -210,7 +210,7 @@ class TraceDat:
 
     def decode(self, plan: DecodePlan) -> Iterator[RecordArray]:
         """Decode by another plan: times unconverted, counts and problems untouched."""
-        streams = self._lanes.open(plan, np.zeros(EVENT_IDS, np.int64))
+        streams = self._cpu_buffers.open(plan, np.zeros(EVENT_IDS, np.int64))
         yield from merge(streams, self._raw_start)
 
     def _kallsyms(self) -> Iterator[str]:

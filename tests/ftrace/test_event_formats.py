@@ -3,7 +3,7 @@
 import pytest
 
 from collector.codes import HAS_GMEM, RecordCode
-from collector.trace.ring_buffer import EventFormat, parse_event_format, recognise
+from collector.trace.ring_buffer import EventFormat, match_formats, parse_event_format
 from tests.ftrace.tracefile import event_format
 
 IP = "unsigned long __probe_ip"
@@ -23,8 +23,8 @@ def u64s(names: str) -> list[str]:
 
 
 def known(event: EventFormat) -> dict[int, str] | None:
-    """code and, by index in v, the fields that end up there; None if it is not recognised."""
-    plans = recognise([event]).plans
+    """code and, by index in v, the fields that end up there; None if it is not matched."""
+    plans = match_formats([event]).plans
     if not plans:
         return None
     (plan,) = plans
@@ -182,11 +182,11 @@ def test_event_is_known(event: EventFormat, code: str, values: list[str]) -> Non
 )
 def test_event_of_another_shape_is_not(event: EventFormat) -> None:
     assert known(event) is None
-    assert recognise([event]).returns == []
+    assert match_formats([event]).returns == []
 
 
 def test_descriptor_that_a_system_call_keeps_in_eight_bytes_is_an_int() -> None:
-    (plan,) = recognise([made("syscalls:sys_enter_ioctl", *u64s("fd cmd arg"))]).plans
+    (plan,) = match_formats([made("syscalls:sys_enter_ioctl", *u64s("fd cmd arg"))]).plans
     assert [(v.field.size, v.field.is_signed) for v in plan.values if v.field is not None] == [
         (4, True),
         (8, False),
@@ -197,24 +197,24 @@ def test_descriptor_that_a_system_call_keeps_in_eight_bytes_is_an_int() -> None:
 def test_fcntl_is_a_dup_only_where_a_filter_left_nothing_else() -> None:
     event = made("syscalls:sys_enter_fcntl", "unsigned int fd", "unsigned int cmd")
     assert known(event) is None
-    (plan,) = recognise([event], is_filtered=True).plans
+    (plan,) = match_formats([event], is_filtered=True).plans
     assert plan.code == RecordCode.DUP_ENTER
 
 
 def test_gmem_fields_are_told_by_a_flag() -> None:
     with_gmem = made("a:b", *u64s("fd slot flags gpa size hva gmem_off gmem_fd"))
     without = made("a:b", *u64s("fd slot flags gpa size hva"))
-    assert [plan.flags for plan in recognise([with_gmem, without]).plans] == [HAS_GMEM, 0]
+    assert [plan.flags for plan in match_formats([with_gmem, without]).plans] == [HAS_GMEM, 0]
 
 
 def test_probes_that_tell_only_a_result_are_set_aside() -> None:
     kretprobe = made("kprobes:r", FUNC, RET_IP, "s64 ret")
     kretprobe_fd = made("kprobes:r", FUNC, RET_IP, "s32 fd")
     on_exit = made("eprobes:e", "s64 ret")
-    recognised = recognise([kretprobe, kretprobe_fd, on_exit, made("eprobes:f", "s32 fd")])
-    assert recognised.plans == []
-    assert [probe.event for probe in recognised.returns] == [kretprobe, kretprobe_fd, on_exit]
-    assert [probe.function is None for probe in recognised.returns] == [False, False, True]
+    matched = match_formats([kretprobe, kretprobe_fd, on_exit, made("eprobes:f", "s32 fd")])
+    assert matched.plans == []
+    assert [probe.event for probe in matched.returns] == [kretprobe, kretprobe_fd, on_exit]
+    assert [probe.function is None for probe in matched.returns] == [False, False, True]
 
 
 @pytest.mark.parametrize("text", ["", "name: x\n", "ID: 4\n", "name: x\nID: 70000\nformat:\n"])

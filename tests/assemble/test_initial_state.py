@@ -12,12 +12,12 @@ from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.records import CALL
 from collector.vm_inventory import (
-    Found,
     FoundMemfd,
     FoundMemslot,
     FoundPopulation,
     FoundStrays,
     FoundVm,
+    Inventory,
     VmmFacts,
 )
 from tests.assemble.memory_sink import MemorySink, RecordedVm
@@ -40,7 +40,7 @@ class Recorded:
         self.assembler = Assembler(self.sink, source)
 
     def find(self, *vms: FoundVm, strays: tuple[FoundStrays, ...] = ()) -> None:
-        self.assembler.found(Found(AT, vms, strays))
+        self.assembler.add_inventory(Inventory(AT, vms, strays))
 
     def call(self, ts: int, code: CallCode, fd: int, *v: int, ret: int = 0, gmem: int = 0) -> None:
         row = np.zeros(1, dtype=CALL)
