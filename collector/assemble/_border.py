@@ -40,15 +40,6 @@ _WORDS = {
     COUNT: "so many events cannot have been lost",
 }
 
-LOSS_BEGIN, LOSS_END = constant(CallCode.LOSS_BEGIN), constant(CallCode.LOSS_END)
-SET_REGION = constant(CallCode.SET_REGION)
-CREATE_GUEST_MEMFD = constant(CallCode.CREATE_GUEST_MEMFD)
-CREATE_VM, CREATE_VCPU = constant(CallCode.CREATE_VM), constant(CallCode.CREATE_VCPU)
-DUP, UNKNOWN_IOCTL = constant(CallCode.DUP), constant(CallCode.UNKNOWN_IOCTL)
-NEW_TASK, PROCESS_EXEC = constant(CallCode.NEW_TASK), constant(CallCode.PROCESS_EXEC)
-PROCESS_EXIT = constant(CallCode.PROCESS_EXIT)
-PAGE_CACHE_ADD = constant(CallCode.PAGE_CACHE_ADD)
-PAGE_CACHE_DELETE = constant(CallCode.PAGE_CACHE_DELETE)
 RETURNED, ENTERED = constant(SAW_EXIT), constant(SAW_ENTER)
 BOTH, STRUCT = constant(SAW_ENTER | SAW_EXIT), constant(SAW_STRUCT)
 
@@ -105,13 +96,13 @@ def find_wrong(
         reason = 0
         if enter < 0 or leave < enter or leave < reached or leave >= LAST_NS:
             reason = TIME
-        elif call.code == LOSS_BEGIN or call.code == LOSS_END:
+        elif call.code == CallCode.LOSS_BEGIN or call.code == CallCode.LOSS_END:
             reason = wrong_with_loss(calls, i)
         elif enter != leave and is_instant(calls, i, observed):
             reason = TIME
         elif call.tid < 0 or call.tgid < 0 or call.vcpu < -1 or not numbers_fit(calls, i):
             reason = NUMBER
-        elif call.code == SET_REGION and not is_region(calls, i):
+        elif call.code == CallCode.SET_REGION and not is_region(calls, i):
             reason = REGION
         wrong[i] = reason
         if reason != 0:
@@ -125,7 +116,7 @@ def find_wrong(
 def wrong_with_loss(calls: CallArray, i: int) -> int:
     call = calls[i]
     other = signed(call.v[1])
-    is_late = call.code == LOSS_END and other > signed(call.ts_exit)
+    is_late = call.code == CallCode.LOSS_END and other > signed(call.ts_exit)
     if other < 0 or other >= LAST_NS or is_late:
         return TIME
     return COUNT if call.v[0] >= np.uint64(MOST_LOST) else 0
@@ -142,14 +133,19 @@ def is_instant(calls: CallArray, i: int, observed: Flags) -> bool:
 def numbers_fit(calls: CallArray, i: int) -> bool:
     """What names files, tasks, vCPUs and pages of files."""
     call = calls[i]
-    if call.code == NEW_TASK or call.code == PROCESS_EXIT:
+    if call.code == CallCode.NEW_TASK or call.code == CallCode.PROCESS_EXIT:
         return bool(call.v[0] < np.uint64(INT_END))
-    if call.code == PROCESS_EXEC:
+    if call.code == CallCode.PROCESS_EXEC:
         return bool(call.v[0] < np.uint64(INT_END) and call.v[1] < np.uint64(INT_END))
-    if call.code == PAGE_CACHE_ADD or call.code == PAGE_CACHE_DELETE:
+    if call.code == CallCode.PAGE_CACHE_ADD or call.code == CallCode.PAGE_CACHE_DELETE:
         return bool(call.v[3] <= np.uint64(MOST_ORDER) and call.v[1] < np.uint64(1 << 51))
-    makes_vcpu, makes_memfd = call.code == CREATE_VCPU, call.code == CREATE_GUEST_MEMFD
-    makes_other = call.code == CREATE_VM or call.code == DUP or call.code == UNKNOWN_IOCTL
+    makes_vcpu = call.code == CallCode.CREATE_VCPU
+    makes_memfd = call.code == CallCode.CREATE_GUEST_MEMFD
+    makes_other = (
+        call.code == CallCode.CREATE_VM
+        or call.code == CallCode.DUP
+        or call.code == CallCode.UNKNOWN_IOCTL
+    )
     made_file = call.flags & RETURNED != 0 and call.ret >= 0
     if not made_file or not (makes_vcpu or makes_memfd or makes_other):
         return True
@@ -163,11 +159,11 @@ def argument_fits(calls: CallArray, i: int) -> bool:
     """What KVM made the file of."""
     call = calls[i]
     argument = signed(call.v[0])
-    if call.code == CREATE_VCPU:
+    if call.code == CallCode.CREATE_VCPU:
         return bool(0 <= argument <= MOST_VCPU)
-    if call.code == CREATE_GUEST_MEMFD:  # a loff_t; kvm_gmem_create() refuses sizes that are none
+    if call.code == CallCode.CREATE_GUEST_MEMFD:  # a loff_t; kvm_gmem_create() refuses others
         return bool(argument > 0 and argument & (PAGE_SIZE - 1) == 0)
-    return bool(call.code != CREATE_VM or argument >= 0)
+    return bool(call.code != CallCode.CREATE_VM or argument >= 0)
 
 
 @hot_part

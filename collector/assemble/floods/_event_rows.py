@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import constant, hot_in_place, hot_part
+from app.compiled import hot_in_place, hot_part
 from app.model.events import EVENT, EventArray
 from app.model.guest import (
     PAGE_SHIFT,
@@ -51,22 +51,6 @@ for _code, _kind in (
 ):
     _MEANING_OF_CODE[_code] = (_kind, 0, NOT_THERE, NOT_THERE, 0, Range.NOT_HERE)
 
-# Compiled code takes integers from a module, not members of an enum.
-SET_ATTRIBUTES = int(CallCode.SET_ATTRIBUTES)
-SET_ATTRIBUTES2 = int(CallCode.SET_ATTRIBUTES2)
-FALLOCATE = int(CallCode.FALLOCATE)
-HYPERCALL = int(CallCode.HYPERCALL)
-PAGE_FAULT = int(CallCode.PAGE_FAULT)
-MEMORY_FAULT = int(CallCode.MEMORY_FAULT)
-PAGE_CACHE_ADD = int(CallCode.PAGE_CACHE_ADD)
-PAGE_CACHE_DELETE = int(CallCode.PAGE_CACHE_DELETE)
-PUNCH_HOLE = int(EventKind.PUNCH_HOLE)
-APPLIED, FAILED = int(Outcome.APPLIED), int(Outcome.FAILED)
-UNCONFIRMED = int(Outcome.UNCONFIRMED)
-UNKNOWN, INFERRED = constant(Certainty.UNKNOWN), constant(Certainty.INFERRED)
-SEEN = constant(Certainty.SEEN)
-TO_SHARED, TO_PRIVATE, TO_UNKNOWN = int(To.SHARED), int(To.PRIVATE), int(To.UNKNOWN)
-
 
 def distrust_unread_structs(calls: CallArray) -> CallArray:
     """Clear SAW_STRUCT where what a probe read cannot be what the kernel read.
@@ -93,14 +77,16 @@ def find_unread(calls: CallArray, meanings: Codes, unread: npt.NDArray[np.bool_]
         unread[i] = False
         if call.flags & SAW_STRUCT == 0 or meanings[call.code, IS_CALL] == 0:
             continue
-        if call.code == FALLOCATE:
+        if call.code == CallCode.FALLOCATE:
             continue
         unread[i] = call.ret == -EFAULT
-        is_conversion = call.code == SET_ATTRIBUTES or call.code == SET_ATTRIBUTES2
+        is_conversion = (
+            call.code == CallCode.SET_ATTRIBUTES or call.code == CallCode.SET_ATTRIBUTES2
+        )
         if is_conversion and (call.ret == 0 or call.flags & SAW_EXIT == 0):
             uneven = np.int64(call.v[0] | call.v[1]) & LOW
             # (Posts of the in-place series had flags.)
-            has_flags = call.code == SET_ATTRIBUTES and call.v[3] != 0
+            has_flags = call.code == CallCode.SET_ATTRIBUTES and call.v[3] != 0
             unread[i] = uneven != 0 or call.v[1] == 0 or has_flags
             if call.flags & SAW_EXIT != 0 and call.v[1] > ~call.v[0]:
                 unread[i] = True  # the end is more than 64 bits hold
@@ -131,7 +117,7 @@ def fill_rows(events: EventArray, calls: CallArray, start_ns: int, meanings: Cod
         event.vcpu = call.vcpu
         event.cause = call.cause
         event.cause_certainty = call.cause_certainty
-        event.to = TO_UNKNOWN
+        event.to = To.UNKNOWN
         fill_outcome(events, calls, i, meanings[code, IS_CALL] != 0)
         fill_range(events, calls, i, meanings)
         fill_aux(events, calls, i, meanings)
@@ -145,12 +131,12 @@ def fill_outcome(events: EventArray, calls: CallArray, i: int, is_call: bool) ->
     if is_call and returned and call.flags & SAW_ENTER != 0:
         event.latency_ns = np.int64(call.ts_exit) - np.int64(call.ts_enter)
     failed = returned and call.ret < 0
-    event.outcome = APPLIED
+    event.outcome = Outcome.APPLIED
     if is_call and not returned:
-        event.outcome = UNCONFIRMED
+        event.outcome = Outcome.UNCONFIRMED
     elif failed:
-        event.outcome = FAILED
-    if failed or call.code == MEMORY_FAULT:  # an exit that always comes with an errno
+        event.outcome = Outcome.FAILED
+    if failed or call.code == CallCode.MEMORY_FAULT:  # an exit that always comes with an errno
         event.errno = min(max(-call.ret, 0), MAX_ERRNO)
 
 
@@ -158,13 +144,13 @@ def fill_outcome(events: EventArray, calls: CallArray, i: int, is_call: bool) ->
 def certainty_of_range(calls: CallArray, i: int, how: int) -> int:
     call = calls[i]
     if how == ALWAYS:
-        return SEEN
-    may_be_requested = how == BY_STRUCT or call.code == SET_ATTRIBUTES2
+        return Certainty.SEEN
+    may_be_requested = how == BY_STRUCT or call.code == CallCode.SET_ATTRIBUTES2
     if how == BY_STRUCT and call.flags & SAW_STRUCT != 0:
-        return SEEN
+        return Certainty.SEEN
     if may_be_requested and call.flags & SAW_RANGE_BY_REQUEST != 0:
-        return INFERRED
-    return UNKNOWN
+        return Certainty.INFERRED
+    return Certainty.UNKNOWN
 
 
 @hot_part
@@ -173,30 +159,33 @@ def fill_range(events: EventArray, calls: CallArray, i: int, meanings: Codes) ->
     code = call.code
     certainty = certainty_of_range(calls, i, meanings[code, RANGE])
     event.range_certainty = certainty
-    if certainty != UNKNOWN:
+    if certainty != Certainty.UNKNOWN:
         address, size = np.uint64(0), np.uint64(PAGE_SIZE)
         if meanings[code, ADDRESS_AT] >= 0:
             address = call.v[meanings[code, ADDRESS_AT]]
         if meanings[code, SIZE_AT] >= 0:
             size = call.v[meanings[code, SIZE_AT]]
         gfn, npages = address >> np.uint64(PAGE_SHIFT), size >> np.uint64(PAGE_SHIFT)
-        if code == HYPERCALL:
+        if code == CallCode.HYPERCALL:
             npages = call.v[1]
         if npages > np.uint64(GFNS_OF_64_BITS):
-            event.range_certainty = UNKNOWN  # a guest may ask for more than there are addresses
+            # A guest may ask for more than there are addresses.
+            event.range_certainty = Certainty.UNKNOWN
         else:
             event.gfn, event.npages = gfn, npages
             event.address_low = address & np.uint64(LOW)
             event.size_low = size & np.uint64(LOW)
-    if code == HYPERCALL:
+    if code == CallCode.HYPERCALL:
         event.to = call.v[3]
-    if code == PAGE_FAULT and call.v[1] & np.uint64(uapi.PFERR_PRIVATE_ACCESS) != 0:
-        event.to = TO_PRIVATE
-    is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
-    has_range = certainty != UNKNOWN or (code == SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0)
+    if code == CallCode.PAGE_FAULT and call.v[1] & np.uint64(uapi.PFERR_PRIVATE_ACCESS) != 0:
+        event.to = To.PRIVATE
+    is_conversion = code == CallCode.SET_ATTRIBUTES or code == CallCode.SET_ATTRIBUTES2
+    has_range = certainty != Certainty.UNKNOWN or (
+        code == CallCode.SET_ATTRIBUTES2 and call.flags & SAW_STRUCT != 0
+    )
     if is_conversion and has_range and np.int64(call.v[2]) != ATTRIBUTES_UNKNOWN:
         is_private = np.int64(call.v[2]) & uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE != 0
-        event.to = TO_PRIVATE if is_private else TO_SHARED
+        event.to = To.PRIVATE if is_private else To.SHARED
 
 
 @hot_part
@@ -206,18 +195,18 @@ def fill_aux(events: EventArray, calls: CallArray, i: int, meanings: Codes) -> N
     if meanings[code, AUX_AT] < 0:
         return
     aux = call.v[meanings[code, AUX_AT]]
-    if code == FALLOCATE:
+    if code == CallCode.FALLOCATE:
         if call.v[0] & np.uint64(uapi.FALLOC_FL_PUNCH_HOLE) != 0:
-            event.kind = PUNCH_HOLE
+            event.kind = EventKind.PUNCH_HOLE
     elif meanings[code, IS_CALL] != 0:
-        had_range = event.range_certainty != UNKNOWN or call.flags & SAW_STRUCT != 0
+        had_range = event.range_certainty != Certainty.UNKNOWN or call.flags & SAW_STRUCT != 0
         if not had_range:
             aux = np.uint64(0)
-    is_conversion = code in (SET_ATTRIBUTES, SET_ATTRIBUTES2)
+    is_conversion = code == CallCode.SET_ATTRIBUTES or code == CallCode.SET_ATTRIBUTES2
     if is_conversion and np.int64(aux) == ATTRIBUTES_UNKNOWN:
         aux = np.uint64(0)
-    if code == SET_ATTRIBUTES2 and call.ret == -EAGAIN and call.v[4] != 0:
+    if code == CallCode.SET_ATTRIBUTES2 and call.ret == -EAGAIN and call.v[4] != 0:
         aux = call.v[4]
-    if code in (PAGE_CACHE_ADD, PAGE_CACHE_DELETE):
+    if code == CallCode.PAGE_CACHE_ADD or code == CallCode.PAGE_CACHE_DELETE:
         aux <<= np.uint64(PAGE_SHIFT)
     event.aux = aux

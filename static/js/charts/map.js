@@ -12,6 +12,7 @@
 
 import { made } from "../shared/dom.js";
 import { BandAxis, addressTicks, formatAddress } from "../shared/gpa.js";
+import { isAlive } from "../shared/memslots.js";
 import { Overlay } from "./overlay.js";
 import { bandImage, loadPicture } from "./raster_picture.js";
 import { PLOT_CONFIG, baseLayout, plotWidth, sizeOf, timeAxisUpdate } from "./plot.js";
@@ -226,7 +227,7 @@ export class MapPlot {
    */
   slotLabels(view, memslots) {
     const at = view.instant;
-    const live = memslots.filter((slot) => slot.from <= at && (slot.to === null || slot.to > at));
+    const live = memslots.filter((slot) => isAlive(slot, at));
     return live.flatMap((slot) => {
       const visible = this.visiblePart(slot);
       if (visible === null || visible[1] - visible[0] < SLOT_LABEL_ROOM) return [];

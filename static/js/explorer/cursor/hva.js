@@ -3,13 +3,8 @@
 /** @typedef {import("../../view/view.js").Memslot} Memslot */
 
 import { formatAddress, toHex } from "../../shared/gpa.js";
+import { isAlive } from "../../shared/memslots.js";
 import { formatTime } from "../../shared/time.js";
-
-/**
- * @param {Memslot} slot
- * @param {number} t
- */
-const isAlive = ({ from, to }, t) => from <= t && (to === null || to > t);
 
 /**
  * @param {Memslot} slot

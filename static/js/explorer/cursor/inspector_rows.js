@@ -9,6 +9,7 @@
 
 import { PAGE_SIZE, formatAddress, parseAddress, toHex } from "../../shared/gpa.js";
 import { historyUrl } from "../../shared/links.js";
+import { isAlive } from "../../shared/memslots.js";
 import { clockText, formatDuration, formatTime, wallTimeAt } from "../../shared/time.js";
 import { formatCount, formatShare, formatSize } from "../../shared/units.js";
 
@@ -218,7 +219,6 @@ function sinceText(event) {
 function memslotAt(memslots, gpa, t) {
   return memslots.find((slot) => {
     const base = Number(slot.gpa);
-    const isAlive = slot.from <= t && (slot.to === null || slot.to > t);
-    return isAlive && base <= gpa && gpa < base + slot.size;
+    return isAlive(slot, t) && base <= gpa && gpa < base + slot.size;
   });
 }
