@@ -30,7 +30,8 @@ help: ## list these commands
 run: $(run_stamp) $(assets_stamp) $(warm_stamp) ## the dashboard with a simulated guest, live (PORT=8000)
 	@exec $(BIN)/gmemscope demo --port $(PORT)
 
-test: lint types $(warm_stamp) ## the checks of lint and types, and pytest (PYTEST='-k name' for some)
+test: $(dev_stamp) $(tested_stamp) ## the checks of lint and types, and pytest (PYTEST='-k name' for some)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types $(warm_stamp)
 	@echo "gmemscope: running the tests"
 	@$(BIN)/python -m pytest -n auto $(PYTEST)
 
