@@ -29,7 +29,7 @@ def test_modules_do_what_their_tests_say() -> None:
 
 def test_scripts_know_every_value_that_the_server_does() -> None:
     script = (
-        "import { CHOICES } from './static/js/shared/event_choices.js';"
+        "import { CHOICES } from './static/js/shared/event_kinds.js';"
         "console.log(JSON.stringify(CHOICES));"
     )
     done = node("--input-type=module", "--eval", script)

@@ -28,7 +28,7 @@ VALUE_WORDS: Final[dict[str, dict[str, str]]] = {
         "unknown": "range not recorded",
     },
 }
-"""By the name of the parameter and the value; static/js/shared/event_choices.js is made from it."""
+"""By the name of the parameter and the value; static/js/shared/event_kinds.js is made from it."""
 
 
 class Choice(NamedTuple):

@@ -1,6 +1,6 @@
 /** Which events are meant: values by name, kept in the URL, applied by the server. */
 
-import { CHOICES } from "./event_choices.js";
+import { CHOICES } from "./event_kinds.js";
 
 /**
  * Values by the name of what they filter.
