@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.storms = Storms(reader)
     app.state.accounts = Accounts(reader)
     app.state.hosts = Hosts(reader)
-    app.state.feed = ChangeFeed(reader.heads)
+    app.state.feed = ChangeFeed(reader.watermarks)
     add_problem_handlers(app)
     app.add_exception_handler(HTTPException, answer_http_error)
     add_middleware(app, settings, access)

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 from starlette.concurrency import run_in_threadpool
 
-from app.store.catalogue import Head
+from app.store.catalogue import Watermark
 from app.store.errors import StoreError
 
 POLL_S = 0.1
@@ -16,9 +16,9 @@ HEARTBEAT_S = 15.0
 class ChangeFeed:
     """Looks at the database while somebody listens, and wakes all listeners when it changed."""
 
-    def __init__(self, read_heads: Callable[[], list[Head]]) -> None:
-        self._read_heads = read_heads
-        self._heads: list[Head] = []
+    def __init__(self, read_watermarks: Callable[[], list[Watermark]]) -> None:
+        self._read_watermarks = read_watermarks
+        self._watermarks: list[Watermark] = []
         self._changed = asyncio.Event()
         self._listeners = 0
         self._watcher: asyncio.Task[None] | None = None
@@ -29,17 +29,17 @@ class ChangeFeed:
         self._is_closed = True
         self._changed.set()
 
-    async def listen(self) -> AsyncGenerator[Head | None, None]:
+    async def listen(self) -> AsyncGenerator[Watermark | None, None]:
         """Yield how far each VM reaches, then each change; None: still here, nothing happened."""
-        sent: dict[tuple[int, int | None], Head] = {}
+        sent: dict[tuple[int, int | None], Watermark] = {}
         with self._watching():
             while not self._is_closed:
                 changed = self._changed  # taken before looking, so that no change slips between
-                for head in self._heads:
-                    which = (head.recording_id, head.vm_id)
-                    if sent.get(which) != head:
-                        sent[which] = head
-                        yield head
+                for watermark in self._watermarks:
+                    which = (watermark.recording_id, watermark.vm_id)
+                    if sent.get(which) != watermark:
+                        sent[which] = watermark
+                        yield watermark
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
                 except TimeoutError:
@@ -63,9 +63,9 @@ class ChangeFeed:
         while True:
             # A database that is locked or gone for a moment is asked again; what was sent stays.
             with suppress(StoreError):
-                heads = await run_in_threadpool(self._read_heads)
-                if heads != self._heads:
-                    self._heads = heads
+                watermarks = await run_in_threadpool(self._read_watermarks)
+                if watermarks != self._watermarks:
+                    self._watermarks = watermarks
                     changed, self._changed = self._changed, asyncio.Event()
                     changed.set()
             await asyncio.sleep(POLL_S)

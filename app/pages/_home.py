@@ -28,7 +28,7 @@ class Hosts:
         self._made = ByteCache(1)
 
     def markup(self) -> str:
-        now = (*self._reader.heads(), time.monotonic() // KEPT_S)
+        now = (*self._reader.watermarks(), time.monotonic() // KEPT_S)
         return self._made.get(now, self._make, lambda _: 1)
 
     def _make(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from collector.codes import RecordCode
 from collector.description import SourceDescription
 from collector.importing._trace_dat import LOOK_AHEAD_RECORDS, capabilities
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.records import CallArray, RecordArray
 from collector.trace.text import KnownEvents, TextHead, TextRecords, by_name
 
@@ -71,7 +71,7 @@ class TextTrace:
 
     def batches(self) -> Iterator[CallArray]:
         """Calls in order of effect time. Raises InputError at the end if lines were damaged."""
-        pairing = Pairing()
+        pairing = SyscallTracker()
         if self._counts[RecordCode.USERSPACE_EXIT]:
             pairing.expect_userspace_exits()
         for records in chain(self._seen_ahead, self._rest()):

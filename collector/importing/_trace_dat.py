@@ -11,7 +11,7 @@ from collector.codes import RecordCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.kvm.catalogue import codes_giving
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.records import CallArray, RecordArray
 from collector.trace.errors import InputError
 from collector.trace.tracedat import MAGIC, open_trace_dat
@@ -89,7 +89,7 @@ class TraceDatFile:
 
     def batches(self) -> Iterator[CallArray]:
         """Calls in order of effect time. Raises InputError at the end if the file was damaged."""
-        pairing = Pairing()
+        pairing = SyscallTracker()
         if self._counts[RecordCode.USERSPACE_EXIT]:
             pairing.expect_userspace_exits()
         for records in chain(self._seen_ahead, self._rest()):

@@ -5,10 +5,10 @@ code. An entry without its exit becomes an unconfirmed call, never a guess.
 from collector.pairing import _state as state
 from collector.pairing._causes import direction_of
 from collector.pairing._rows import begin_call, sign_extended
-from collector.pairing._syscall_tracker import Pairing
+from collector.pairing._syscall_tracker import SyscallTracker
 
 __all__ = [
-    "Pairing",
+    "SyscallTracker",
     "begin_call",
     "direction_of",
     "sign_extended",

@@ -58,7 +58,7 @@ for _event in EVENTS:
 _NEVER = 1 << 62
 
 
-class Pairing:
+class SyscallTracker:
     """The pairing of one recording; state is carried across batches of any size."""
 
     def __init__(self) -> None:

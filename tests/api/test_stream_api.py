@@ -14,7 +14,7 @@ import pytest
 from app.http import feed
 from app.http.feed import ChangeFeed
 from app.settings import Settings
-from app.store.catalogue import Head
+from app.store.catalogue import Watermark
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
@@ -31,14 +31,14 @@ def outcome(coroutine: Coroutine[None, None, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
-class Heads:
-    """A database's heads, and how often they were read."""
+class Watermarks:
+    """A database's watermarks, and how often they were read."""
 
     def __init__(self) -> None:
-        self.now = [Head(1, 1, 1, 100, True)]
+        self.now = [Watermark(1, 1, 1, 100, True)]
         self.reads = 0
 
-    def read(self) -> list[Head]:
+    def read(self) -> list[Watermark]:
         self.reads += 1
         return self.now
 
@@ -50,33 +50,33 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_listener_gets_where_things_stand_and_then_what_changed() -> None:
-    heads = Heads()
+    watermarks = Watermarks()
 
-    async def listen() -> list[Head | None]:
+    async def listen() -> list[Watermark | None]:
         news = []
-        async for head in ChangeFeed(heads.read).listen():
-            news.append(head)
+        async for watermark in ChangeFeed(watermarks.read).listen():
+            news.append(watermark)
             if len(news) == 1:
-                heads.now = [Head(1, 1, 2, 200, True), Head(2, 1, 1, 200, True)]
+                watermarks.now = [Watermark(1, 1, 2, 200, True), Watermark(2, 1, 1, 200, True)]
             if len(news) == 3:
                 break
         return news
 
     assert outcome(listen()) == [
-        Head(1, 1, 1, 100, True),
-        Head(1, 1, 2, 200, True),
-        Head(2, 1, 1, 200, True),
+        Watermark(1, 1, 1, 100, True),
+        Watermark(1, 1, 2, 200, True),
+        Watermark(2, 1, 1, 200, True),
     ]
 
 
 @pytest.mark.usefixtures("quick")
 def test_ten_listeners_read_the_database_no_more_often_than_one() -> None:
     """Each hears of ten changes, and every look at the database sees one."""
-    heads = Heads()
+    watermarks = Watermarks()
 
-    def read() -> list[Head]:
-        heads.now = [Head(1, 1, heads.reads, 100, True)]
-        return heads.read()
+    def read() -> list[Watermark]:
+        watermarks.now = [Watermark(1, 1, watermarks.reads, 100, True)]
+        return watermarks.read()
 
     async def hear_ten(changes: ChangeFeed) -> None:
         listening = changes.listen()
@@ -87,33 +87,33 @@ def test_ten_listeners_read_the_database_no_more_often_than_one() -> None:
     async def listen() -> None:
         changes = ChangeFeed(read)
         await asyncio.gather(*(hear_ten(changes) for _ in range(10)))
-        read_so_far = heads.reads
+        read_so_far = watermarks.reads
         await asyncio.sleep(0.05)
-        assert heads.reads == read_so_far  # nobody listens: nothing is read
+        assert watermarks.reads == read_so_far  # nobody listens: nothing is read
 
     outcome(listen())
-    assert 10 <= heads.reads < 50
+    assert 10 <= watermarks.reads < 50
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_database_that_fails_for_a_moment_is_asked_again() -> None:
-    heads = Heads()
+    watermarks = Watermarks()
 
-    def read() -> list[Head]:
-        if heads.read() and heads.reads == 1:
+    def read() -> list[Watermark]:
+        if watermarks.read() and watermarks.reads == 1:
             raise StoreError("locked")
-        return heads.now
+        return watermarks.now
 
-    async def listen() -> Head | None:
+    async def listen() -> Watermark | None:
         return await anext(ChangeFeed(read).listen())
 
-    assert outcome(listen()) == Head(1, 1, 1, 100, True)
+    assert outcome(listen()) == Watermark(1, 1, 1, 100, True)
 
 
 def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "HEARTBEAT_S", 0.01)
 
-    async def listen() -> Head | None:
+    async def listen() -> Watermark | None:
         return await anext(ChangeFeed(list).listen())
 
     assert outcome(listen()) is None

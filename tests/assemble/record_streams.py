@@ -11,7 +11,7 @@ from collector.codes import RecordCode
 from collector.coverage import describe_coverage
 from collector.description import SourceDescription
 from collector.importing import capabilities
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.records import RECORD, RecordArray
 from collector.trace.tracedat import open_trace_dat
 from tests.assemble.memory_sink import MemorySink
@@ -97,7 +97,7 @@ def assembled(
         command_names=dict(names or {}),
         thread_groups=dict(thread_groups or {}),
     )
-    sink, pairing = MemorySink(), Pairing()
+    sink, pairing = MemorySink(), SyscallTracker()
     if counts[RecordCode.USERSPACE_EXIT]:
         pairing.expect_userspace_exits()
     assembler = Assembler(sink, source, vmm_of)

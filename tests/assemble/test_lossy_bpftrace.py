@@ -12,7 +12,7 @@ from collector.assemble import Assembler
 from collector.capture.bpftrace import BpftraceLive, _live as bpftrace_live
 from collector.capture.bpftrace._host import HostProgram
 from collector.capture.live import LiveOptions, Start
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.recipes._bpftrace import recipe
 from tests.assemble.checks import imported
 from tests.assemble.lossy_bpftrace import (
@@ -117,7 +117,7 @@ def vmms(recordings: Path) -> list[Path]:
 def test_real_workload_is_what_it_was_in_a_lossy_live_recording(
     vmms: list[Path], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    records, pairing = truth_records(vmms, seed, CPUS), Pairing()
+    records, pairing = truth_records(vmms, seed, CPUS), SyscallTracker()
     calls = np.concatenate((pairing.add(records), pairing.finish()))
     written = with_ticks(lines_of_calls(calls, processes_of(vmms)), CPUS)
     begin, lines = written[0][0] - 1, 60

@@ -8,7 +8,7 @@ from collector.capture.tracefs import _threads as tracefs_threads
 from collector.capture.tracefs._threads import Threads
 from collector.codes import CallCode, RecordCode
 from collector.kvm.uapi import CLONE_THREAD, KVM_RUN
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.records import RecordArray
 from tests.assemble.record_streams import record
 
@@ -31,7 +31,7 @@ def life(tid: int, ts: int) -> RecordArray:
 @pytest.mark.parametrize("per_batch", [PER_BATCH, TASKS])
 def test_the_thread_table_is_as_large_as_many_threads_live(per_batch: int) -> None:
     """A row is 248 bytes, and all rows are looked through several times a second."""
-    pairing, found = Pairing(), 0
+    pairing, found = SyscallTracker(), 0
     keeper = record(1, 7, RecordCode.IOCTL_ENTER, 5, KVM_RUN, 0)  # which goes on
     pairing.add(keeper)
     one = life(0, 0)
@@ -52,7 +52,7 @@ def test_the_thread_table_is_as_large_as_many_threads_live(per_batch: int) -> No
 
 
 def test_a_thread_whose_number_is_given_anew_keeps_its_row() -> None:
-    pairing = Pairing()
+    pairing = SyscallTracker()
     pairing.add(np.concatenate((life(FIRST, 10), life(FIRST, 20)[:2])))
     pairing._make_room()
     (call,) = pairing.add(record(30, FIRST, RecordCode.CLOSE_EXIT, 0))
@@ -76,7 +76,7 @@ def test_names_of_threads_that_ended_are_kept_until_their_vms_are_named(
 ) -> None:
     monkeypatch.setattr(tracefs_threads, "_group_of", lambda tid: tid)
     monkeypatch.setattr(tracefs_threads, "_saved_names", lambda root: {FIRST: "qemu"})
-    threads, pairing = Threads(), Pairing()
+    threads, pairing = Threads(), SyscallTracker()
     calls = pairing.add(np.concatenate((life(FIRST, 10), life(FIRST + 1, 20)[:1])))
     calls = calls.copy()
     calls["code"][calls["code"] == CallCode.CLOSE] = CallCode.CREATE_VM

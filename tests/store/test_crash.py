@@ -101,8 +101,8 @@ def test_beside_a_dead_writer_readers_know_that_nobody_writes(path: Path) -> Non
     reader = Reader(engine)
     (recording,) = reader.recordings()
     assert recording.state == "writing"
-    (head,) = reader.heads()
-    assert not head.is_written
+    (watermark,) = reader.watermarks()
+    assert not watermark.is_written
     writing = reader.writing(recording)
     assert writing is not None
     assert not writing.is_alive
@@ -118,12 +118,12 @@ def test_beside_a_dead_writer_readers_know_that_nobody_writes(path: Path) -> Non
 def test_beside_a_living_writer_readers_know_how_long_it_is_silent(engine: Engine) -> None:
     reader = Reader(engine)
     with RecordingWriter(engine, HEADER, is_live=True):
-        (head,) = reader.heads()
-        assert (head.vm_id, head.is_written) == (None, True)
+        (watermark,) = reader.watermarks()
+        assert (watermark.vm_id, watermark.is_written) == (None, True)
         (shown,) = recording_views(reader)
         assert (shown.state, shown.is_live) == ("writing", True)
         assert shown.silent_ms is not None
         time.sleep(0.02)
         assert (recording_views(reader)[0].silent_ms or 0) > shown.silent_ms
-    assert [head.is_written for head in reader.heads()] == [False]
+    assert [watermark.is_written for watermark in reader.watermarks()] == [False]
     assert recording_views(reader)[0].silent_ms is None

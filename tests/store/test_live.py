@@ -86,7 +86,7 @@ def test_time_passes_even_if_nothing_happens(engine: Engine) -> None:
         writer.advance(5_000_000_000)
         reader = Reader(engine)
         assert reader.span(vm_id) == (0, 5_000_000_000)
-        assert [head.up_to for head in reader.heads()] == [5_000_000_000]
+        assert [watermark.up_to for watermark in reader.watermarks()] == [5_000_000_000]
 
 
 @pytest.mark.usefixtures("commit_at_once")
@@ -97,9 +97,9 @@ def test_what_is_learned_later_is_seen(engine: Engine) -> None:
         vm_id = writer.add_vm(IDENTITY)
         writer.update_vm(vm_id, replace(IDENTITY, name="td-guest"))
         writer.update_coverage({"conversions": True})
-        before = Reader(engine).heads()
+        before = Reader(engine).watermarks()
         writer.advance(1)
-        assert Reader(engine).heads() != before
+        assert Reader(engine).watermarks() != before
         assert Reader(engine).vm(vm_id).name == "td-guest"
         assert Reader(engine).recording(writer.recording_id).coverage == {"conversions": True}
 

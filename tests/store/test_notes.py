@@ -59,7 +59,7 @@ def test_a_change_must_know_what_it_changes(engine: Engine, write: Write) -> Non
 def test_every_change_is_told_and_no_failure_is(engine: Engine, write: Write) -> None:
     """Those who watch a VM see its notes' revision, and its history's stays as it is."""
     vm_id = write(random_events(10)).vm_id
-    before = Reader(engine).heads()[0]
+    before = Reader(engine).watermarks()[0]
     note_id = add_note(engine, vm_id, HERE, SAID)
     change_note(engine, vm_id, note_id, 1, HERE, Written("more"))
     for wrong in (0, 1):
@@ -68,7 +68,7 @@ def test_every_change_is_told_and_no_failure_is(engine: Engine, write: Write) ->
     delete_note(engine, vm_id, note_id)
     with pytest.raises(NotFound, match=f"VM {vm_id} has no note {note_id}"):
         delete_note(engine, vm_id, note_id)
-    after = Reader(engine).heads()[0]
+    after = Reader(engine).watermarks()[0]
     assert (before.notes_revision, after.notes_revision) == (0, 3)
     assert after.revision == before.revision
 
@@ -89,7 +89,7 @@ def test_notes_are_written_beside_a_living_recording(engine: Engine, path: Path)
         assert writing is not None
         assert writing.silent_ns > 10**15  # a note is no sign of life of the writer
     assert len(texts(other, vm_id)) == 5
-    assert Reader(other).heads()[0].notes_revision == 5
+    assert Reader(other).watermarks()[0].notes_revision == 5
     assert Reader(other).vm(vm_id).events == 200
     other.dispose()
 

@@ -1,7 +1,7 @@
 """What there is: recordings, VMs, memslots, coverage. No numpy is imported here.
 
 Rows of the catalogue become what people and REST see of them; a figure that the recording does not
-hold in full is said to be unknown, or a lower bound (`app.queries.figures`).
+hold in full is unknown, or a lower bound (`app.queries.figures`).
 """
 
 from app.queries.inventory._coverage import CoverageView, coverage_of, coverage_view

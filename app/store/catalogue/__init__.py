@@ -14,12 +14,12 @@ from app.store.catalogue._notes import (
     note_checksum,
 )
 from app.store.catalogue._rows import Catalogue, decoding_rows, memslot_of, memslot_rows
-from app.store.catalogue._watermarks import Head, Writing
+from app.store.catalogue._watermarks import Watermark, Writing
 
 __all__ = [
     "Catalogue",
-    "Head",
     "Pinned",
+    "Watermark",
     "Writing",
     "Written",
     "add_note",

@@ -9,7 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.guest import Backing, GuestMemfd, Memslot, require_pages
 from app.store.catalogue._notes import note_checksum
-from app.store.catalogue._watermarks import Head, Writing, read_heads, writing
+from app.store.catalogue._watermarks import Watermark, Writing, read_watermarks, writing
 from app.store.checksums import RowsDamagedError
 from app.store.database import (
     GUEST_MEMFDS,
@@ -105,10 +105,10 @@ class Catalogue:
         end = self.recording(vm.recording_id).last_t if vm.ended_t is None else vm.ended_t
         return max(vm.created_t or 0, 0), max(end, vm.last_t)
 
-    def heads(self) -> list[Head]:
+    def watermarks(self) -> list[Watermark]:
         """What is newest: cheap enough to ask several times a second."""
         with explained(str(self._engine.url.database)):
-            return read_heads(self._engine)
+            return read_watermarks(self._engine)
 
     def writing(self, recording: Recording) -> Writing | None:
         """Of a recording that is marked as being written; None if it is not."""

@@ -12,7 +12,7 @@ from app.store.schema import Recording, RecordingState, Vm
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Watermark:
     """How far a VM's stored history reaches; a new commit makes a new one."""
 
     vm_id: int | None  # None: of a recording without any VM yet
@@ -32,14 +32,14 @@ class Writing:
     word: str | None = None  # why it ended, if it could not store that
 
 
-def read_heads(engine: Engine) -> list[Head]:
+def read_watermarks(engine: Engine) -> list[Watermark]:
     """Of all VMs, and of recordings that have none: cheap enough to ask several times a second."""
     rows = _rows(engine)
     alive = _alive(engine, rows)
     if any(row.state == RecordingState.WRITING and row.writer not in alive for row in rows):
         rows = _rows(engine)  # a writer finishes first, and lets the lock go then
     return [
-        Head(
+        Watermark(
             vm_id=row.vm_id,
             recording_id=row.recording_id,
             revision=row.revision or 0,

@@ -18,7 +18,7 @@ from collector.codes import RecordCode
 from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.importing import capabilities
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.records import RECORD, CallArray, RecordArray
 from collector.trace.ring_buffer import decode_plan, match_formats
 
@@ -38,7 +38,7 @@ class TracefsLive:
         device = memfd_device() if options.backing else None
         self._has_no_memfds = options.backing and device is None
         self._held = np.zeros(0, RECORD)
-        self._pairing = Pairing()
+        self._pairing = SyscallTracker()
         self._threads = Threads()
         self._is_behind = False
         self._late, self._latest_ns = 0, 0  # events written late, and by how much at most
@@ -111,7 +111,7 @@ class TracefsLive:
 
     def start(self, stop: Event) -> None:
         """It records since it was made; compile what reads it, lest the buffers fill meanwhile."""
-        Pairing().add(np.zeros(1, RECORD))
+        SyscallTracker().add(np.zeros(1, RECORD))
 
     def batches(self, stop: Event) -> Iterator[LiveBatch]:
         problem = None

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def holding_vmm(folder: Path, scene: str) -> Iterator[dict[str, Any]]:
     """The process and what it holds, by its own account."""
     truth = folder / f"{scene}.json"
-    command = [sys.executable, "-m", "tests.host.holding_vmm", str(truth), scene]
+    command = [sys.executable, "-m", "tests.capture.holding_vmm", str(truth), scene]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -8,7 +8,7 @@ import pytest
 from app.model.guest import Cause, Certainty
 from collector.codes import SAW_EXIT, SAW_RANGE_BY_REQUEST, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
-from collector.pairing import Pairing, _syscall_tracker as pairing
+from collector.pairing import SyscallTracker, _syscall_tracker as pairing
 from collector.records import CallArray, RecordArray
 from tests.assemble.record_streams import record
 
@@ -19,7 +19,7 @@ PRIVATE = 8
 
 def paired(*records: RecordArray, batch: int = 1 << 16) -> CallArray:
     stream = np.concatenate(records)
-    under_test = Pairing()
+    under_test = SyscallTracker()
     parts = [under_test.add(stream[at : at + batch].copy()) for at in range(0, len(stream), batch)]
     return np.concatenate([*parts, under_test.finish()])
 
@@ -209,7 +209,7 @@ def test_call_that_never_returns_does_not_hold_back_all_others(
 ) -> None:
     monkeypatch.setattr(pairing, "MOST_HELD_CALLS", 100)
     others = [r for i in range(200) for r in (enter(20 + 10 * i, tid=2), leave(25 + 10 * i, tid=2))]
-    under_test = Pairing()
+    under_test = SyscallTracker()
     ready = under_test.add(np.concatenate([enter(10), *others]))
     assert len(ready) == 201
     assert confirmed(ready) == [False] + 200 * [True]
@@ -226,7 +226,7 @@ def test_many_threads_are_told_apart() -> None:
 
 
 def test_live_call_that_does_not_return_is_given_up_in_order() -> None:
-    live = Pairing()
+    live = SyscallTracker()
     assert len(live.add(np.concatenate((enter(10), enter(20, tid=2), leave(25, tid=2))))) == 0
     assert live.open_since == 10
     assert len(live.give_up(before=10)) == 0

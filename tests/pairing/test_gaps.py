@@ -5,10 +5,10 @@ import pytest
 
 from app.model.guest import Cause, Certainty, EventKind
 from collector.codes import SAW_RANGE_BY_REQUEST, CallCode, RecordCode
-from collector.pairing import Pairing, _state as pairing_state
+from collector.pairing import SyscallTracker, _state as pairing_state
 from collector.records import CallArray, RecordArray
 from tests.assemble.record_streams import assembled, record
-from tests.assemble.test_pairing import (
+from tests.pairing.test_syscall_tracker import (
     CREATE_VM,
     KVM_RUN,
     conversions,
@@ -104,7 +104,7 @@ def test_return_that_no_longer_belongs_to_its_entry_may_be_of_a_lost_call() -> N
 
 
 def test_calls_after_a_gap_wait_for_late_returns() -> None:
-    live = Pairing()
+    live = SyscallTracker()
     others = (enter(12, tid=2), leave(14, tid=2))
     given = live.add(np.concatenate((*KNOWN, *gap(5, 10), *others)))
     assert given["ts_exit"].tolist() == [2, 5]
@@ -115,13 +115,13 @@ def test_calls_after_a_gap_wait_for_late_returns() -> None:
 
 
 def test_quiet_after_a_gap_does_not_hold_calls_for_ever() -> None:
-    live = Pairing()
+    live = SyscallTracker()
     live.add(np.concatenate((*KNOWN, *gap(5, 10), enter(12, tid=2), leave(14, tid=2))))
     assert live.give_up(before=11)["ts_exit"].tolist() == [10, 14]
 
 
 def test_what_comes_too_late_is_placed_after_what_was_given() -> None:
-    live = Pairing()
+    live = SyscallTracker()
     live.add(np.concatenate((*KNOWN, *gap(5, 10), enter(12, tid=2), leave(14, tid=2))))
     live.give_up(before=11)
     assert late(np.concatenate((live.add(leave(30)), live.finish()))) == [14, 30]

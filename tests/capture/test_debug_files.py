@@ -17,7 +17,7 @@ from collector.capture.kernel_memory import (
     check_vmlinux,
 )
 from collector.capture.kernel_memory._debug_files import NotElfError, read_elf
-from tests.host.elf_files import build_id_note, vmcore, vmlinux
+from tests.capture.elf_files import build_id_note, vmcore, vmlinux
 
 OURS, OTHER = "24a3598fd700114d0a1b1a4871badcee75d0acac", "00" * 20
 

@@ -18,7 +18,7 @@ from collector.vm_inventory import FoundVm
 from tests.assemble.checks import Imports, imported
 from tests.assemble.conversion_truth import read_truth
 from tests.assemble.known_frames import compare
-from tests.host.hosting import holding_vmm
+from tests.capture.hosting import holding_vmm
 from tests.live.collecting import need_kvm
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

@@ -1,6 +1,6 @@
 """A VMM that sets up VMs, writes down what it has, and holds still.
 
-    python -m tests.host.holding_vmm TRUTH.json one|two [--name NAME]
+    python -m tests.capture.holding_vmm TRUTH.json one|two [--name NAME]
 
 one: a VM with a slot of each backing, three guest_memfds, a vCPU that sleeps in KVM_RUN, and a
 second number for the VM and for a guest_memfd; a child holds them too. two: two VMs, one of which

@@ -10,7 +10,7 @@ from collector.codes import RecordCode
 from collector.records import RecordArray
 from collector.trace.tracedat import open_trace_dat
 from collector.trace.tracedat._tracedat import TraceDat
-from tests.ftrace.tracefile import (
+from tests.trace.tracefile import (
     COMMON,
     FORMATS,
     OTHER_ID,

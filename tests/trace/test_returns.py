@@ -9,7 +9,7 @@ from collector.codes import RecordCode
 from collector.trace.ring_buffer import EventFormat
 from collector.trace.tracedat import open_trace_dat
 from collector.trace.tracedat._tracedat import TraceDat
-from tests.ftrace.tracefile import TraceFile, event, event_format, page
+from tests.trace.tracefile import TraceFile, event, event_format, page
 
 VM_IOCTL_AT, CREATE_AT, UNKNOWN_AT = 0xFFFFFFFF81000004, 0xFFFFFFFF82000004, 0xFFFFFFFF83000000
 

@@ -10,7 +10,7 @@ from collector.codes import RecordCode
 from collector.records import RECORD, RecordArray
 from collector.trace.errors import InputError
 from collector.trace.tracedat import open_trace_dat
-from tests.ftrace.tracefile import TraceFile, ioctl_exit, page
+from tests.trace.tracefile import TraceFile, ioctl_exit, page
 
 CASES = 200
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from collector.records import RECORD
 from collector.trace.tracedat import _cpus as lanes, open_trace_dat
-from tests.ftrace.tracefile import TraceFile, ioctl_exit, page
+from tests.trace.tracefile import TraceFile, ioctl_exit, page
 
 Events = list[list[tuple[int, bool]]]  # per CPU: step in time, does it begin a page
 

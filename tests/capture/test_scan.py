@@ -11,7 +11,7 @@ import pytest
 from collector.capture.inventory import _discovery as discovery, inode_of, scan
 from collector.capture.inventory._threads import vcpu_threads
 from collector.vm_inventory import FoundPopulation
-from tests.host.hosting import ROOT, found_of, holding_vmm, open_files
+from tests.capture.hosting import ROOT, found_of, holding_vmm, open_files
 from tests.live.collecting import need_kvm
 
 

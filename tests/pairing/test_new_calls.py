@@ -6,7 +6,7 @@ import pytest
 from app.model.guest import Cause
 from collector.codes import SAW_ENTER, SAW_EXIT, SAW_STRUCT, CallCode, RecordCode
 from collector.kvm import uapi
-from collector.pairing import Pairing
+from collector.pairing import SyscallTracker
 from collector.records import CallArray, RecordArray
 from tests.assemble.record_streams import record
 
@@ -17,7 +17,7 @@ EAGAIN = 11
 
 
 def paired(*records: RecordArray) -> CallArray:
-    pairing = Pairing()
+    pairing = SyscallTracker()
     return np.concatenate((pairing.add(np.concatenate(records)), pairing.finish()))
 
 
@@ -101,7 +101,7 @@ def test_kprobe_reads_regions_too() -> None:
 
 
 def test_guest_that_asked_is_the_cause_of_what_follows_in_place() -> None:
-    pairing = Pairing()
+    pairing = SyscallTracker()
     pairing.expect_userspace_exits()
     records = [
         record(1, 1, RecordCode.USERSPACE_EXIT, 39, -14),

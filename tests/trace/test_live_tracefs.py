@@ -12,7 +12,7 @@ import pytest
 from collector.codes import RecordCode
 from collector.records import RecordArray
 from collector.trace.tracedat import open_trace_dat
-from tests.ftrace.tracefile import TraceFile
+from tests.trace.tracefile import TraceFile
 
 TRACEFS = Path("/sys/kernel/tracing")
 CALLS = 20_000

@@ -25,7 +25,7 @@ from collector.capture.live import LiveBatch, SourceEnded
 from collector.codes import SAW_ENTER, CallCode
 from collector.records import CallArray
 from collector.vm_inventory import Inventory
-from tests.agent.live_double import LiveDouble, call, conversion, created_vm, loss
+from tests.capture.live_double import LiveDouble, call, conversion, created_vm, loss
 
 NOTHING = conversion(0, 0)[:0]
 SECOND = 1_000_000_000

@@ -14,11 +14,11 @@ from app.store.database import open_database
 from app.store.read import Reader
 from collector.capture.agent import _snapshot as snapshots
 from collector.capture.kernel_memory import KernelUnreadableError
-from tests.host import fake_kernel
-from tests.host.elf_files import vmcore
-from tests.host.hosting import holding_vmm
-from tests.host.test_kernel_vms import RECORDED, kernel_of
-from tests.host.test_qemu import UUID, qemu
+from tests.capture import fake_kernel
+from tests.capture.elf_files import vmcore
+from tests.capture.hosting import holding_vmm
+from tests.capture.test_kernel_vms import RECORDED, kernel_of
+from tests.capture.test_qemu import UUID, qemu
 from tests.live.collecting import need_kvm
 
 Snap = Callable[..., dict[str, Any]]

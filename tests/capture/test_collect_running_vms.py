@@ -12,7 +12,7 @@ from app.model.guest import Certainty, EventKind
 from app.store.database import open_database
 from app.store.read import Reader
 from app.store.schema import Vm
-from tests.host.hosting import holding_vmm
+from tests.capture.hosting import holding_vmm
 from tests.live.collecting import need_bpftrace, need_kvm, started
 
 

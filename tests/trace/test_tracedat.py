@@ -11,7 +11,7 @@ from collector.importing._trace_dat import TraceDatFile
 from collector.trace.errors import InputError
 from collector.trace.tracedat import open_trace_dat
 from collector.trace.tracedat._tracedat import TraceDat
-from tests.ftrace.tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit, page
+from tests.trace.tracefile import FORMATS, TraceFile, event_format, header_page, ioctl_exit, page
 
 PAGES = [page(100, ioctl_exit(1), ioctl_exit(2, 50)), page(300, ioctl_exit(3))]
 

@@ -4,7 +4,7 @@ import pytest
 
 from collector.codes import HAS_GMEM, RecordCode
 from collector.trace.ring_buffer import EventFormat, match_formats, parse_event_format
-from tests.ftrace.tracefile import event_format
+from tests.trace.tracefile import event_format
 
 IP = "unsigned long __probe_ip"
 FUNC = "unsigned long __probe_func"

@@ -10,8 +10,8 @@ import pytest
 from app.model.guest import PageState
 from collector.capture.kernel_memory import KernelUnreadableError, kernel_vms
 from collector.vm_inventory import FoundMemfd, FoundPopulation
-from tests.host import fake_kernel as fake
-from tests.host.fake_kernel import Kernel, Number, Struct
+from tests.capture import fake_kernel as fake
+from tests.capture.fake_kernel import Kernel, Number, Struct
 
 RECORDED = json.loads((Path(__file__).parent / "kernel_vms.json").read_text())
 """What drgn read on a 6.12 host with software-protected VMs of two programs."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from collector.capture.kernel_memory._xarrays import NodeLayout, TornError, Walk
-from tests.host.fake_kernel import ARRAY, FANOUT, SHIFT, SLOTS, FaultError, Kernel
+from tests.capture.fake_kernel import ARRAY, FANOUT, SHIFT, SLOTS, FaultError, Kernel
 
 LAYOUT = NodeLayout(SHIFT, ARRAY, SLOTS, FANOUT)
 AT = 0xFFFF_8880_1234_5678

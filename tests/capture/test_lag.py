@@ -5,7 +5,7 @@ import numpy as np
 from collector.assemble import parts_of
 from collector.assemble._assembler import MOST_RARE_CALLS
 from collector.capture.agent._lag import Lag
-from tests.agent.live_double import conversion, created_vm
+from tests.capture.live_double import conversion, created_vm
 
 SECOND = 1_000_000_000
 

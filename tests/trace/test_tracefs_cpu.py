@@ -12,7 +12,7 @@ from collector.capture.tracefs._cpu import Scratch, TracefsCpu
 from collector.codes import RecordCode
 from collector.records import RecordArray
 from collector.trace.ring_buffer import decode_plan, match_formats, parse_event_format
-from tests.ftrace.tracefile import EXIT_ID, FORMATS, ioctl_exit, page
+from tests.trace.tracefile import EXIT_ID, FORMATS, ioctl_exit, page
 
 START = 500
 LOSSES = (RecordCode.LOSS_BEGIN, RecordCode.LOSS_END)
