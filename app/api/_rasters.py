@@ -59,7 +59,7 @@ ThemeOf = Annotated[Theme, Query(description="Which page the picture is for.")]
 
 
 class BandOut(BaseModel):
-    """A stretch of addresses drawn without a break. Rows count from the lowest address."""
+    """An interval of addresses drawn without a break. Rows count from the lowest address."""
 
     gpa_from: str = Field(examples=["0x100000000"])
     gpa_to: str = Field(examples=["0x180000000"])

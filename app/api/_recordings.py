@@ -49,7 +49,7 @@ def list_losses(
     times: TimesOf,
     paging: PagingOf,
 ) -> Page[LossView]:
-    """Stretches in which events were lost, by start."""
+    """Intervals of time in which events were lost, by start."""
     reader.recording(recording_id)
     losses = reader.losses(recording_id, times.first, times.end)
     items, following = page_by_place([loss_view(loss) for loss in losses], paging)

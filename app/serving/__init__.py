@@ -1,7 +1,7 @@
 """The listening server: its socket, its connections, and what every request passes first.
 
-A connection is accepted within limits of number and time; its request passes hosts, origins, access
-and sizes, in this order, before any endpoint sees it.
+A connection is accepted within limits of number and time; its request passes the check of its
+origin and of who asks before any endpoint sees it, on loopback also that of the host it names.
 """
 
 from app.serving import _security as security

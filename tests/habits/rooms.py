@@ -83,7 +83,7 @@ ROOMS = {
     "app.queries": "",
     "app.queries.events": (
         "app.model.events app.model.guest app.model.stats app.queries.choices app.queries.figures "
-        "app.queries.tables app.store.read app.store.schema app.store.segments"
+        "app.queries.tables app.store.read app.store.schema"
     ),
     "app.queries.figures": "app.model.guest app.store.read app.store.schema",
     "app.queries.history": (

@@ -66,7 +66,10 @@ def report(trace: Path) -> None:
     # Only now: what derives from the catalogue does so when it is imported.
     from collector.kvm.catalogue import cost_of_absence, recorded
     from collector.recipes import bpftrace, perf, trace_cmd
+    from collector.trace.bpftrace import SHAPES
+    from collector.trace.ring_buffer import match_formats
     from tests.assemble.checks import imported
+    from tests.trace.test_event_formats import made as event_format, u64s
 
     programs = {
         "trace-cmd": trace_cmd.SCRIPT,
@@ -78,6 +81,10 @@ def report(trace: Path) -> None:
         print(tool, "asks for it" if is_in else "does not ask for it")
     print("live, with the filter", recorded(Recorded.ALWAYS)["kvm/kvm_mmio"])
     print("without it:", cost_of_absence()["kvm:kvm_mmio"])
+    (plan,) = match_formats([event_format("kvm:kvm_mmio", *u64s("len gpa val"))]).plans
+    print("in a ring buffer it is record", plan.code)
+    shape = SHAPES["Z"]
+    print("of the bpftrace program, line Z is", shape.name)
     run = imported(trace)
     (vm,) = run.sink.named()
     for event in vm.events[vm.events["kind"] == EventKind.RMP_FAULT]:

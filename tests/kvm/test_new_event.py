@@ -1,5 +1,5 @@
-"""A new event is its row: every recorder asks for one that is put into the catalogue and nowhere
-else, text traces of it are read, and it is stored with its vCPU."""
+"""A new event is its row, and its numbers among the records and calls: every recorder asks for one
+that has no more, every decoder knows it, and it is stored with its vCPU."""
 
 import subprocess
 import sys
@@ -37,6 +37,8 @@ def test_a_new_event_is_its_row(tmp_path: Path) -> None:
         "bpftrace asks for it",
         "live, with the filter len==4",
         "without it: what a guest writes to devices is not seen",
+        "in a ring buffer it is record 99",
+        "of the bpftrace program, line Z is kvm_mmio",
         "event: gfn 0xfee00, aux 0x2a, vCPU 3",
         "the recording sees page faults: True",
     ]

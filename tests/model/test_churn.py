@@ -10,8 +10,8 @@ from app.model.guest import PAGES_PER_2M, Backing, Certainty, EventKind, Memslot
 from app.model.pagemap import PageMap
 from app.model.pagemap._tree import DEFAULT
 from app.model.raster import Churn, ChurnSums, Grid, add_summary, summarise
-from app.model.raster._raster import churn
 from app.model.stats import FlipHistory
+from tests.model.drawing import churn
 
 PAGES = 2048
 TIMES = 64

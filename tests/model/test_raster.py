@@ -10,8 +10,8 @@ from app.model.events import EVENT, ChangeArray, EventArray, RunArray, effect_ti
 from app.model.guest import Backing, Certainty, EventKind, Memslot, Outcome, PageState, To
 from app.model.pagemap import PageMap
 from app.model.raster import Grid, Raster, RasterSums, Timeline, TimelineSums
-from app.model.raster._raster import rasterise
 from app.model.raster._timeline import timeline
+from tests.model.drawing import rasterise
 
 PAGES = 40
 """Few enough to look at each."""

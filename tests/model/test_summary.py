@@ -10,7 +10,7 @@ from app.model.events import EVENT, ChangeArray, EventArray, RunArray
 from app.model.guest import Backing, Certainty, EventKind, Memslot, PageState
 from app.model.pagemap import PageMap
 from app.model.raster import NO_BLOCKS, Grid, Raster, RasterSums, Summary, add_summary, summarise
-from app.model.raster._raster import rasterise
+from tests.model.drawing import rasterise
 
 PAGES = 4096
 TIMES = 1 << 12

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from app.store.database import open_database
+from app.store.database import delete_recording, open_database
 from app.store.errors import NotFound, StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
@@ -37,7 +37,7 @@ def test_a_deleted_recording_leaves_nothing(engine: Engine, write: Write) -> Non
     before = counts(engine)
     gone = write(random_events(2000), segment_events=16)
     reader = Reader(engine)
-    reader.delete_recording(gone.recording_id)
+    delete_recording(engine, gone.recording_id)
     assert counts(engine) == before
     assert [one.id for one in reader.recordings()] == [kept.recording_id]
     with pytest.raises(NotFound):
@@ -46,14 +46,14 @@ def test_a_deleted_recording_leaves_nothing(engine: Engine, write: Write) -> Non
 
 def test_the_file_becomes_smaller(engine: Engine, write: Write, path: Path) -> None:
     gone = write(random_events(5000), segment_events=16)
-    Reader(engine).delete_recording(gone.recording_id)
+    delete_recording(engine, gone.recording_id)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA freelist_count").scalar_one() == 0
 
 
 def test_ids_are_never_used_twice(engine: Engine, write: Write) -> None:
     first = write(random_events(100))
-    Reader(engine).delete_recording(first.recording_id)
+    delete_recording(engine, first.recording_id)
     second = write(random_events(100))
     assert second.vm_id > first.vm_id
     assert second.recording_id > first.recording_id
@@ -64,7 +64,7 @@ def test_a_recording_being_written_is_not_deleted(engine: Engine) -> None:
         RecordingWriter(engine, HEADER) as writer,
         pytest.raises(StoreError, match="still being written"),
     ):
-        Reader(engine).delete_recording(writer.recording_id)
+        delete_recording(engine, writer.recording_id)
 
 
 def test_a_deletion_cut_short_is_finished_by_the_next_opening(
@@ -83,4 +83,4 @@ def test_a_deletion_cut_short_is_finished_by_the_next_opening(
 
 def test_what_is_not_there_cannot_be_deleted(engine: Engine) -> None:
     with pytest.raises(NotFound, match="no recording 5"):
-        Reader(engine).delete_recording(5)
+        delete_recording(engine, 5)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.store.catalogue import Pinned, Written, add_note, change_note, delete_note
-from app.store.database import _connecting as connecting, lock_path, open_database
+from app.store.database import _connecting as connecting, delete_recording, lock_path, open_database
 from app.store.errors import Conflict, NotFound, StoreError
 from app.store.read import Reader
 from app.store.write import RecordingWriter
@@ -98,7 +98,7 @@ def test_a_deleted_recording_takes_its_notes_along(engine: Engine, write: Write)
     gone, kept = write(random_events(10)), write(random_events(10))
     for written in (gone, kept):
         add_note(engine, written.vm_id, HERE, SAID)
-    Reader(engine).delete_recording(gone.recording_id)
+    delete_recording(engine, gone.recording_id)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT vm_id FROM note").scalars().all() == [kept.vm_id]
 

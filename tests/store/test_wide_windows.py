@@ -10,12 +10,12 @@ from sqlalchemy import Engine
 from app.model.events import EventArray, effect_time
 from app.model.guest import PAGES_PER_2M
 from app.model.raster import ChurnSums, Grid, Raster, RasterSums
-from app.model.raster._raster import churn, rasterise
 from app.model.raster._timeline import timeline
 from app.store.errors import StoreError
 from app.store.read import Reader, _grid_snapping as fitting, _raster as drawing
 from app.store.read._raster import is_on_quanta
 from app.store.write import RecordingWriter
+from tests.model.drawing import churn, rasterise
 from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 GUEST_PAGES = 1 << 20

@@ -55,7 +55,7 @@ def command(
     check_files(vmcore, vmlinux)
     pids = list(pid or ())
     engine = open_engine(database)
-    snapshot = take(pids, list(qmp or ()), vmcore, vmlinux)
+    snapshot = snapshot_of(pids, list(qmp or ()), vmcore, vmlinux)
     summary = record(engine, snapshot)
     print(json.dumps(summary) if as_json else "\n".join(summary_lines(summary)))
 
@@ -73,7 +73,9 @@ def check_files(vmcore: Path | None, vmlinux: Path | None) -> None:
         raise CommandError(str(error)) from error
 
 
-def take(pids: list[int], qmp: list[Path], vmcore: Path | None, vmlinux: Path | None) -> "Snapshot":
+def snapshot_of(
+    pids: list[int], qmp: list[Path], vmcore: Path | None, vmlinux: Path | None
+) -> "Snapshot":
     """Raises HostError where drgn is missing, CommandError if the vmcore cannot be read."""
     from collector.capture.agent import snapshot_of_host, snapshot_of_vmcore
     from collector.capture.kernel_memory import KernelUnreadableError, NoDrgnError

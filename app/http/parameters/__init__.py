@@ -1,7 +1,7 @@
 """What an address may ask for: parameters that are named and mean the same wherever they appear.
 
 Each is a Pydantic model or an annotated type with its bounds; a name that no endpoint declares is
-refused. Bodies are read up to a size, and only as the type that other sites cannot send.
+refused. A body is read up to a size, and JSON only as the type that other sites cannot send.
 """
 
 from app.http.parameters._bodies import described, json_body, raised_as_invalid, small_body

@@ -47,8 +47,6 @@ WORDS: Final[Mapping[EventKind, KindWords]] = {
     EventKind.STATE_READ: KindWords(
         "state read from the kernel", "states read", changes_state=True
     ),
-    EventKind.DOUBT: KindWords(
-        "perhaps of another VM", "perhaps of another VM", has_range=True, changes_state=True
-    ),
+    EventKind.DOUBT: KindWords(_OTHERS, _OTHERS, has_range=True, changes_state=True),
     EventKind.PHASE_MARK: KindWords("phase mark", "phase marks"),
 }

@@ -1,6 +1,6 @@
 """Time x gfn pictures and timelines: changes and events summed into cells.
 
-Sums are additive: a segment keeps those of an aligned grid (`summary`, `timeline_summary`), and a
+Sums are additive: a segment keeps those of an aligned grid (`_summary`, `_timeline_summary`), and a
 wide window adds summaries where a narrow one adds changes.
 """
 

@@ -1,7 +1,6 @@
 """Time x gfn pictures of a VM's memory: what share of each cell was private, and how often it was
 converted."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,30 +160,3 @@ class ChurnSums(_Sums):
         returns = np.zeros(self.grid.shape, np.int64)
         count_pages(self.arrays, 3, returns)
         return Churn(mixed=mixed, unknown=unknown, present=present, returns=returns)
-
-
-def rasterise(
-    start: RunArray, changes: Iterable[ChangeArray], events: Iterable[EventArray], grid: Grid
-) -> Raster:
-    """Draw an interval of time from the state before it and all that followed, in order of time.
-
-    `start` may lie any time before the first column if `changes` go on from there.
-    """
-    sums = RasterSums(grid)
-    sums.add_start(start, NO_BLOCKS)
-    for chunk in changes:
-        sums.add_changes(chunk)
-    for chunk in events:
-        sums.add_events(chunk)
-    return sums.finish()
-
-
-def churn(
-    start: RunArray, mixed: npt.NDArray[np.int64], changes: Iterable[ChangeArray], grid: Grid
-) -> Churn:
-    """As `rasterise`; `mixed`: the blocks that were mixed at the start."""
-    sums = ChurnSums(grid)
-    sums.add_start(start, mixed)
-    for chunk in changes:
-        sums.add_changes(chunk)
-    return sums.finish()

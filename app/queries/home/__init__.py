@@ -1,7 +1,7 @@
 """The first page: what each VM needs a look for, in a strip and a spark.
 
-Rows of the catalogue and the summaries of segments suffice for it: no event is read. Pictures are
-kept until their VM changes.
+Rows of the catalogue, summaries of segments and what was counted of guest_memfds suffice for it.
+Pictures are kept until their VM changes.
 """
 
 from app.queries.home._overview import AddressStrip, Overviews

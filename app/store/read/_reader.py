@@ -20,7 +20,7 @@ from app.model.raster import (
     add_timeline_summary,
 )
 from app.model.stats import ANY, EventFilter, EventQuery
-from app.store.database import delete_recording, snapshot
+from app.store.database import snapshot
 from app.store.errors import StoreError
 from app.store.read._event_reader import EventReader, despite_damage
 from app.store.read._grid_snapping import fit_edges, fit_grid
@@ -159,10 +159,6 @@ class Reader(EventReader):
         if not done:
             return PageMap(self._segments.vm(connection, vm_id).start_state), infos
         return self._segments.shared_keyframe(connection, vm_id, infos[done - 1]), infos[done:]
-
-    def delete_recording(self, recording_id: int) -> None:
-        """Remove a recording and all that belongs to it (app.store.database)."""
-        delete_recording(self._engine, recording_id)
 
 
 def _included(infos: Sequence[SegmentInfo], t: int) -> int:

@@ -2,7 +2,7 @@
 QMP.
 
 Each process that holds a descriptor of KVM's is looked at once; what vanishes meanwhile is left
-out. The result is one `VmInventory`, which the assembler takes as of its instant.
+out. The result is one `Inventory`, which the assembler takes as of its instant.
 """
 
 from collector.capture.inventory._command_lines import guest_called

@@ -13,8 +13,8 @@ from collector.kvm import uapi
 
 TRIES = 5
 
-Stretches = npt.NDArray[np.uint64]
-"""[stretches, 2]: first and end gfn (exclusive), ascending."""
+GfnRanges = npt.NDArray[np.uint64]
+"""[ranges, 2]: first and end gfn (exclusive), ascending."""
 
 
 def private_runs(program: Program, kvm: object, slots: Iterable[object]) -> RunArray | None:
@@ -50,10 +50,10 @@ def _where_attributes_are(program: Program) -> str | None:
     return None
 
 
-def _of_vm(program: Program, kvm: object) -> Stretches:
+def _of_vm(program: Program, kvm: object) -> GfnRanges:
     """A kernel without CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES knows no private page."""
     if not program.type("struct kvm").has_member("mem_attr_array"):
-        return _no_stretches()
+        return _no_ranges()
     array = kvm.mem_attr_array  # type: ignore[attr-defined]
     layout = NodeLayout.of(program)
     for _ in range(TRIES - 1):
@@ -64,22 +64,22 @@ def _of_vm(program: Program, kvm: object) -> Stretches:
     return _walk(program, array, layout)
 
 
-def _walk(program: Program, array: Program, layout: NodeLayout) -> Stretches:
+def _walk(program: Program, array: Program, layout: NodeLayout) -> GfnRanges:
     walk = Walk(program.read, layout, array.address_of_().value_())
-    found = [_no_stretches()]
+    found = [_no_ranges()]
     for index, value in walk.values(array.xa_head.value_()):
         is_private = value & np.uint64(uapi.KVM_MEMORY_ATTRIBUTE_PRIVATE) != 0
-        found.append(_stretches(index[is_private]))
+        found.append(_ranges_of(index[is_private]))
     return np.concatenate(found)
 
 
-def _of_slot(program: Program, slot: Program) -> Stretches:
+def _of_slot(program: Program, slot: Program) -> GfnRanges:
     """The maple tree of the slot's file, in file offsets; an index without an entry is private
     unless the file was created with INIT_SHARED, but there is none (kvm_gmem_get_attributes)."""
     from drgn import container_of
 
     if not slot.gmem.file:
-        return _no_stretches()
+        return _no_ranges()
     inode = container_of(slot.gmem.file.f_inode, "struct gmem_inode", "vfs_inode")
     begin, npages = slot.gmem.pgoff.value_(), slot.npages.value_()
     base = slot.base_gfn.value_()
@@ -101,28 +101,28 @@ def _private_ranges(inode: Program) -> Iterator[tuple[int, int]]:
             yield int(first), int(last)
 
 
-def _no_stretches() -> Stretches:
+def _no_ranges() -> GfnRanges:
     return np.empty((0, 2), np.uint64)
 
 
-def _stretches(pages: npt.NDArray[np.uint64]) -> Stretches:
-    """Ascending pages as stretches."""
+def _ranges_of(pages: npt.NDArray[np.uint64]) -> GfnRanges:
+    """Ascending pages as ranges."""
     if not len(pages):
-        return _no_stretches()
+        return _no_ranges()
     breaks = np.flatnonzero(np.diff(pages) != 1)
     first = pages[np.append(0, breaks + 1)]
     end = pages[np.append(breaks, len(pages) - 1)] + np.uint64(1)
     return np.column_stack((first, end))
 
 
-def _runs(parts: list[Stretches]) -> RunArray:
-    """Disjoint stretches, those that touch made one."""
-    stretches = np.concatenate([_no_stretches(), *parts])
-    stretches = stretches[np.argsort(stretches[:, 0])]
-    begins = np.append(True, stretches[1:, 0] != stretches[:-1, 1])[: len(stretches)]
-    ends = np.append(begins[1:], True)[: len(stretches)]
+def _runs(parts: list[GfnRanges]) -> RunArray:
+    """Disjoint ranges, those that touch made one."""
+    ranges = np.concatenate([_no_ranges(), *parts])
+    ranges = ranges[np.argsort(ranges[:, 0])]
+    begins = np.append(True, ranges[1:, 0] != ranges[:-1, 1])[: len(ranges)]
+    ends = np.append(begins[1:], True)[: len(ranges)]
     runs = np.zeros(int(begins.sum()), RUN)
-    runs["gfn"] = stretches[begins, 0]
-    runs["npages"] = stretches[ends, 1] - stretches[begins, 0]
+    runs["gfn"] = ranges[begins, 0]
+    runs["npages"] = ranges[ends, 1] - ranges[begins, 0]
     runs["state"] = PageState.PRIVATE
     return runs

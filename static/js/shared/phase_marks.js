@@ -12,7 +12,7 @@ const FIRST_PRINTABLE = 0x20;
 const LAST_PRINTABLE = 0x7e;
 
 /**
- * What `aux` packs (EventKind.PHASE_MARK in app/model/events/_columns.py).
+ * What `aux` packs (EventKind.PHASE_MARK in app/model/guest/_kinds.py).
  * @typedef {ReturnType<typeof phaseMark>} PhaseMark
  * @param {string} aux
  */
