@@ -92,7 +92,7 @@ def test_a_log_out_that_another_site_sends_does_nothing(
 
 
 def test_over_plain_http_from_elsewhere_the_forms_are_known_by_their_origin(
-    guarded: Dashboard, open_page: OpenPage
+    guarded: Dashboard, open_page: OpenPage, complaints: Complaints
 ) -> None:
     """Chromium sends Sec-Fetch-Site to none but this machine and TLS."""
     elsewhere = guarded.url.replace("127.0.0.1", "0.0.0.0")
@@ -105,3 +105,5 @@ def test_over_plain_http_from_elsewhere_the_forms_are_known_by_their_origin(
     assert headers["origin"] == elsewhere
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url(f"{elsewhere}/login")
+    page.close()
+    complaints.clear()  # of the session's end, in the page that was left
