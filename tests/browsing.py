@@ -1,5 +1,6 @@
 """A dashboard that really listens, and how tests in a browser look at its pages."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -8,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, Response, Route
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, Response, Route
 
 from app.main import create_app
 from app.serving import bind, url_of
@@ -27,11 +29,21 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+CHROMIUMS = ("chromium-headless-shell", "chromium")
+"""The first is the same without its windows, and needs a fifth less of the machine."""
+
 PATIENCE_S = 60.0
 """Until what a page is to show counts as not coming: no machine is as slow as that."""
 
 OPENED: list[Page] = []
 """The pages of the test that runs."""
+
+
+def launch_chromium(playwright: Playwright) -> Browser:
+    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if executable is None:
+        pytest.skip("chromium is not installed")
+    return playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
 
 
 class Dashboard:

@@ -33,8 +33,8 @@ FIRST = (
     "tests/api",
     "tests/cli",
 )
-WAITING = 1
-"""Processes beside those that keep each core busy: a third of its time a test waits, for a program
+WAITING = 2
+"""Processes beside those that keep each core busy: much of its time a test waits, for a program
 that it started, for a page, for an instant."""
 MOST_WORKERS = 8
 """More would wait for the machine's unit anyway, and each holds compiled loops and a browser."""

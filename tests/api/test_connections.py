@@ -349,6 +349,7 @@ async def refuse_to_accept(
 ) -> tuple[int, int]:
     """(how often it was tried, how often it paused) until the loop is interrupted."""
     tried = paused = 0
+    own, sleep = asyncio.get_running_loop(), asyncio.sleep
 
     async def fail(listener: socket.socket) -> tuple[socket.socket, object]:
         nonlocal tried
@@ -357,11 +358,15 @@ async def refuse_to_accept(
             raise asyncio.CancelledError
         raise error
 
-    async def pause(_: float) -> None:
+    async def pause(seconds: float) -> None:
+        """A server of other tests, in its thread, goes on sleeping."""
         nonlocal paused
-        paused += 1
+        if asyncio.get_running_loop() is own:
+            paused += 1
+        else:
+            await sleep(seconds)
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", fail)
+    monkeypatch.setattr(own, "sock_accept", fail)
     monkeypatch.setattr(asyncio, "sleep", pause)
     with bind("127.0.0.1", 0) as listener, contextlib.suppress(asyncio.CancelledError):
         await Acceptor(listener, lambda: None, tuple, 1).accept()  # type: ignore[arg-type, return-value]

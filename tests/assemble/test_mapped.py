@@ -37,11 +37,12 @@ def test_near_has_all_that_touch_a_range(
             one.put((0, slot), kept[slot])
         near = one.near(starts, ends)
         assert near.start.tolist() == sorted(near.start.tolist())
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        meets = near.meets(starts, ends)
+        for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
             wanted = sorted(m for m in kept.values() if m[0] < end and m[1] > start)
             at = near.touching(start, end)
             assert list(zip(near.start[at], near.end[at], near.gfn[at], strict=True)) == wanted
-            assert near.meets(starts, ends)[starts.tolist().index(start)] == bool(wanted)
+            assert meets[i] == bool(wanted)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Building gmemscope, and installing it outside the checkout."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ BUILT_FROM = (
     *("package.json", "package-lock.json"),
 )
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_{}(sys.argv[1]))"
+TOPS = ("app", "collector")
+LOOPS = "app/compiled/__pycache__"
 WITHOUT_NPM = {"PATH": "/usr/bin/does-not-exist"}
 
 
@@ -96,8 +99,17 @@ def site_packages() -> Path:
 
 
 def take_compiled_along(packages: Path) -> None:
-    """Compiled loops are kept by what their sources say, and these are the same."""
-    for kept in (*ROOT.glob("app/*/__pycache__"), *ROOT.glob("collector/*/__pycache__")):
-        for folder in (one for one in kept.iterdir() if one.is_dir()):
-            target = packages / folder.relative_to(ROOT)
-            shutil.copytree(folder, target, dirs_exist_ok=True)
+    """Compiled loops are kept by what their sources say, and these are the same; within that, in a
+    folder for each package, which numba names by where the package lies."""
+    rooms = {one.parent.relative_to(ROOT) for top in TOPS for one in (ROOT / top).rglob("*.py")}
+    for kept in (ROOT / LOOPS).glob("loops-*"):
+        for room in rooms:
+            if (compiled := kept / name_by_place(ROOT / room)).is_dir():
+                target = packages / LOOPS / kept.name / name_by_place(packages / room)
+                shutil.copytree(compiled, target)
+
+
+def name_by_place(package: Path) -> str:
+    return (
+        f"{package.name}_{hashlib.sha1(str(package).encode(), usedforsecurity=False).hexdigest()}"
+    )

@@ -1,7 +1,6 @@
 """A wheel has all it needs, outside the checkout and without npm or a network."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browsing import CHROMIUM_ARGUMENTS, wait_until_drawn
+from tests.browsing import launch_chromium, wait_until_drawn
 from tests.installed.installing import BUILT_FROM, ROOT, Installation
 
 WEB_PARTS = ("fastapi", "jinja2", "pydantic_settings", "starlette", "uvicorn")
@@ -88,11 +87,8 @@ def demo(installation: Installation) -> Iterator[str]:
 
 
 def test_explorer_of_an_installed_demo_is_drawn(demo: str) -> None:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        browser = launch_chromium(playwright)
         page = browser.new_page()
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -1,6 +1,5 @@
 """The dashboard over a simulated guest, in a real Chromium."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browsing import (
-    CHROMIUM_ARGUMENTS,
     OPENED,
     PATIENCE_S,
     Complaints,
     Dashboard,
     dashboard_over,
+    launch_chromium,
     simulate,
     wait_until_drawn,
 )
@@ -38,11 +37,8 @@ def dashboard(simulated_database: Path) -> Iterator[Dashboard]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        launched = launch_chromium(playwright)
         yield launched
         launched.close()
 
