@@ -4,7 +4,13 @@ deletion.
 """
 
 from app.store.database import _opening as opening
-from app.store.database._deletion import delete_recording
+from app.store.database._deletion import (
+    delete_recording,
+    deletion_steps,
+    free_bytes,
+    mark_deleted,
+    unfinished_deletions,
+)
 from app.store.database._location import database_path, place_of
 from app.store.database._lock import WriterLock, is_held_by, left_word, lock_path
 from app.store.database._opening import (
@@ -42,11 +48,14 @@ __all__ = [
     "database_path",
     "default_database",
     "delete_recording",
+    "deletion_steps",
     "find_place",
+    "free_bytes",
     "is_held_by",
     "kept_checksum",
     "left_word",
     "lock_path",
+    "mark_deleted",
     "open_database",
     "open_or_make",
     "opening",
@@ -55,6 +64,7 @@ __all__ = [
     "seal",
     "snapshot",
     "stay_able_to_act_as",
+    "unfinished_deletions",
     "vm_ids",
     "what",
     "what_is_missing",

@@ -1,35 +1,36 @@
 """What a writer that died left behind."""
 
+from itertools import chain, islice
+
 from sqlalchemy import Engine, select, update
 from sqlmodel import Session, col
 
-from app.store.database._deletion import delete_contents
+from app.store.database._deletion import STEPS_AT_OPENING, deletion_steps, unfinished_deletions
 from app.store.database._lock import WriterLock
 from app.store.database._seals import seal
 from app.store.schema import Recording, RecordingState
 
 
 def recover(engine: Engine, lock: WriterLock | None = None) -> None:
-    """Mark recordings that nobody writes any more as incomplete; finish deletions cut short.
+    """Mark recordings that nobody writes any more as incomplete; go on with deletions cut short.
 
     Only to be called while holding the writer lock. `lock`: may hold why the last one ended.
     """
     word = None if lock is None else lock.left_word
-    with Session(engine) as session:
-        states = session.execute(
-            select(col(Recording.id), col(Recording.state)).where(
-                col(Recording.state).in_([RecordingState.WRITING, RecordingState.DELETING])
-            )
-        ).all()
-        for recording_id, state in states:
-            if state == RecordingState.WRITING:
+    abandoned = select(col(Recording.id)).where(col(Recording.state) == RecordingState.WRITING)
+    with engine.connect() as connection:
+        is_any_abandoned = connection.execute(abandoned).first() is not None
+    if is_any_abandoned:
+        # Immediate, for it waits: somebody may write notes or delete a recording meanwhile.
+        with Session(engine.execution_options(begin="BEGIN IMMEDIATE")) as session:
+            for recording_id in session.execute(abandoned).scalars().all():
                 _mark_incomplete(session, recording_id, word)
-        session.commit()
+            session.commit()
     if lock is not None and word is not None:
         lock.leave_word(None)
-    for recording_id, state in states:
-        if state == RecordingState.DELETING:
-            delete_contents(engine, recording_id)
+    left = (deletion_steps(engine, one) for one in unfinished_deletions(engine))
+    for _ in islice(chain.from_iterable(left), STEPS_AT_OPENING):
+        pass
 
 
 def written_by(engine: Engine, pid: int) -> int | None:

@@ -56,6 +56,8 @@ class RecordingWriter:
         segment_events: int = SEGMENT_EVENTS,
     ) -> None:
         self._engine = engine
+        # They wait: one that reads first is refused if somebody wrote since (a note, a deletion).
+        self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._header = header
         self._is_live = is_live
         self._segment_events = segment_events
@@ -274,7 +276,7 @@ class RecordingWriter:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with explained(str(self._engine.url.database)), self._engine.begin() as connection:
+        with explained(str(self._engine.url.database)), self._immediate.begin() as connection:
             yield connection
         self._lock.mark()
 
