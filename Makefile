@@ -59,7 +59,7 @@ fuzz: $(dev_stamp) ## mutated recordings and databases, others each time (FUZZ=2
 		-m tests.fuzz.campaign --cases $(FUZZ) --keep build/fuzz || exit; done
 
 bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full sizes)
-	@for benchmark in import_trace store many explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done
+	@for benchmark in import_trace store scale many explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done
 
 lock: ## pin the newest dependencies that pyproject.toml allows
 	@scripts/lock

@@ -25,8 +25,9 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.explorer import CHROMIUM_ARGUMENTS, DRAWN, GMEMSCOPE, served
+from benchmarks.explorer import CHROMIUM_ARGUMENTS, DRAWN
 from benchmarks.measure import print_table
+from benchmarks.served import GMEMSCOPE, served
 from collector.kvm.uapi import KVM_CREATE_VM, KVM_SET_USER_MEMORY_REGION
 
 MIB = 1 << 20
@@ -124,16 +125,16 @@ def measure(source: str, calls: int) -> dict[str, list[float]]:
         TemporaryDirectory(prefix="gmemscope-bench-") as name,
         closing(Vmm()) as vmm,
         collecting(Path(name) / "live.db", source),
-        served(Path(name) / "live.db") as address,
+        served(Path(name) / "live.db") as server,
         sync_playwright() as playwright,
     ):
         executable = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(address.removesuffix("/vms/1"))
+        page.goto(server.address)
         rows = times_to_show(page, 3, vmm.create_vm, ["row"])
         vmm.add_memslot()
-        page.goto(address.replace("/vms/1", "/vms/3"))
+        page.goto(f"{server.address}/vms/3")
         page.wait_for_selector(DRAWN)
         slots = times_to_show(page, calls, vmm.add_memslot, ["slot", "cell"])
         browser.close()

@@ -1,21 +1,20 @@
 """Open the explorer in Chromium and walk through it: how long until the map is there.
 
-    python -m benchmarks.explorer [--quick]
+    python -m benchmarks.explorer [--quick] [--database PATH --vm N]
 
-The server holds the conversions of benchmarks.synthetic on a 1 TiB guest and has answered once
-before; the browser has nothing cached. A load begins with the navigation; the map is there when its
-picture has come, and the page says when all of it is drawn. A step begins with the key and ends so
-too. The peer is the very same page with nothing to draw: a guest of a single conversion.
+The server holds the conversions of benchmarks.synthetic on a 1 TiB guest, or what is in the
+database that is named (one that benchmarks.scale kept: its VM 2), and has answered once before; the
+browser has nothing cached. A load begins with the navigation; the map is there when its picture has
+come, and the page says when all of it is drawn. A step begins with the key and ends so too. The
+peer is the very same page with nothing to draw: a guest of a single conversion.
 """
 
 import argparse
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -23,8 +22,8 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.measure import print_table
+from benchmarks.served import served
 
-GMEMSCOPE = Path(sys.executable).with_name("gmemscope")
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DRAWN = "#explorer[data-ready=true][aria-busy=false]"
 PICTURES = """performance.getEntriesByType("resource")
@@ -40,32 +39,6 @@ def write_guest(database: Path, events: int) -> None:
         f"write(Path({str(database)!r}), list(conversions({events})))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@contextmanager
-def served(database: Path) -> Iterator[str]:
-    """Run `gmemscope serve`; yields the address of its one VM."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(GMEMSCOPE), "serve", "--port", str(port), "--database", str(database)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        yield f"http://127.0.0.1:{port}/vms/1"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as connection:
-            if connection.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("the server did not start")
 
 
 def load(browser: Browser, address: str) -> tuple[Page, float, float]:
@@ -93,12 +66,11 @@ def walk(page: Page) -> list[float]:
     return times
 
 
-def measure(browser: Browser, folder: Path, events: int, loads: int) -> tuple[list[float], ...]:
-    """Milliseconds until the map, until all is drawn, and of the steps, for so many conversions."""
-    database = folder / f"{events}.db"
-    write_guest(database, events)
+def measure(browser: Browser, database: Path, vm: int, loads: int) -> tuple[list[float], ...]:
+    """Milliseconds until the map, until all is drawn, and of the steps."""
     mapped, opened, steps = [], [], []
-    with served(database) as address:
+    with served(database) as server:
+        address = f"{server.address}/vms/{vm}"
         load(browser, address)[0].context.close()
         for _ in range(loads):
             page, until_map, until_all = load(browser, address)
@@ -107,6 +79,12 @@ def measure(browser: Browser, folder: Path, events: int, loads: int) -> tuple[li
             steps += walk(page)
             page.context.close()
     return mapped, opened, steps
+
+
+def written(folder: Path, events: int) -> Path:
+    database = folder / f"{events}.db"
+    write_guest(database, events)
+    return database
 
 
 def row(name: str, ours: Sequence[float], peer: Sequence[float]) -> list[str]:
@@ -118,14 +96,19 @@ def row(name: str, ours: Sequence[float], peer: Sequence[float]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="1 M conversions, 3 loads")
-    events, loads = (1_000_000, 3) if parser.parse_args().quick else (10_000_000, 7)
+    parser.add_argument("--database", type=Path, help="a recording that is there already")
+    parser.add_argument("--vm", type=int, default=1, help="the VM in it. Default: 1")
+    options = parser.parse_args()
+    events, loads = (1_000_000, 3) if options.quick else (10_000_000, 7)
     with TemporaryDirectory(prefix="gmemscope-bench-") as name, sync_playwright() as playwright:
         executable = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
-        peer = measure(browser, Path(name), 1, loads)
-        ours = measure(browser, Path(name), events, loads)
+        peer = measure(browser, written(Path(name), 1), 1, loads)
+        database = options.database or written(Path(name), events)
+        ours = measure(browser, database, options.vm, loads)
         browser.close()
-    print(f"\nexplorer in Chromium, {events:,} conversions, {loads} loads of {len(STEPS)} steps")
+    what = options.database or f"{events:,} conversions"
+    print(f"\nexplorer in Chromium, {what}, {loads} loads of {len(STEPS)} steps")
     names = "load, until the map is there", "load, until all is drawn", "zoom or pan, all drawn"
     print_table(
         ["", "median", "p95", "one conversion", "ratio"],
