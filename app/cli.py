@@ -15,7 +15,7 @@ import typer
 from app.commands.dashboard import demo, serve
 from app.commands.reading import export, list_, report, storms
 from app.commands.recording import collect, import_, recipe, simulate, snapshot
-from app.commands.upkeep import check, doctor, warm
+from app.commands.upkeep import check, delete, doctor, prune, warm
 from app.commands.usage import lacking, version
 from app.errors import CommandError
 
@@ -55,6 +55,8 @@ app.command("snapshot")(snapshot.command)
 app.command("simulate")(simulate.command)
 app.command("import")(import_.command)
 app.command("list")(list_.command)
+app.command("delete")(delete.command)
+app.command("prune")(prune.command)
 app.command("check")(check.command)
 app.command("export")(export.command)
 app.command("storms")(storms.command)

@@ -18,7 +18,18 @@ HEAVY = ("numpy", "numba", "pyarrow", "sqlalchemy", "fastapi", "uvicorn")
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"]).output
 
-    for name in ("demo", "serve", "import", "simulate", "list", "export", "recipe", "warm"):
+    for name in (
+        "demo",
+        "serve",
+        "import",
+        "simulate",
+        "list",
+        "delete",
+        "prune",
+        "export",
+        "recipe",
+        "warm",
+    ):
         assert f" {name} " in shown
 
 

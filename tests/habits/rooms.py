@@ -44,8 +44,8 @@ ROOMS = {
     "app.commands.upkeep": (
         "app.commands.recording app.commands.usage app.errors app.model.stats app.queries.choices "
         "app.queries.events app.queries.figures app.queries.history app.queries.maps "
-        "app.queries.storms app.resources app.store.database app.store.read "
-        "collector.capture.doctor collector.simulator"
+        "app.queries.inventory app.queries.storms app.resources app.store.catalogue "
+        "app.store.database app.store.read collector.capture.doctor collector.simulator"
     ),
     "app.commands.usage": (
         "app.errors app.model.stats app.queries.choices app.queries.events app.queries.figures "

@@ -1,7 +1,7 @@
 """What commands share: options, checks of what is installed, files to write, signals, summaries.
 
 Options are declared once and take the same words as REST parameters; what somebody types (times,
-sizes, places) becomes numbers here, or an error that names what is wrong.
+ages, sizes, places) becomes numbers here, or an error that names what is wrong.
 """
 
 from app.commands.usage import _version as version
@@ -30,7 +30,7 @@ from app.commands.usage._options import (
     require_database,
 )
 from app.commands.usage._outputs import opened_output
-from app.commands.usage._quantities import parse_instant, parse_size
+from app.commands.usage._quantities import parse_age, parse_instant, parse_size
 from app.commands.usage._signals import stopped_by_signals
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "open_engine",
     "open_to_read",
     "opened_output",
+    "parse_age",
     "parse_instant",
     "parse_size",
     "report_damage",

@@ -1,4 +1,4 @@
-"""Amounts of memory and instants as people type them on the command line."""
+"""Amounts of memory, instants and ages as people type them on the command line."""
 
 import re
 from decimal import Decimal
@@ -8,6 +8,8 @@ import typer
 SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])(?:i?b)?", re.IGNORECASE)
 UNITS_NS = {"": 1, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+AGE_UNITS_S = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
 INSTANT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|)")
 
 
@@ -25,3 +27,11 @@ def parse_instant(text: str) -> int:
     if matched is None:
         raise typer.BadParameter(f"{text!r} is no time; write 12500000000 (ns), 12.5s or 300ms")
     return int(Decimal(matched[1]) * UNITS_NS[matched[2]])
+
+
+def parse_age(text: str) -> int:
+    """Read seconds: `7d`, `36h`, `90min`, `2w`."""
+    matched = AGE.fullmatch(text.strip())
+    if matched is None:
+        raise typer.BadParameter(f"{text!r} is no age; write 7d, 36h, 90min, 30s or 2w")
+    return int(Decimal(matched[1]) * AGE_UNITS_S[matched[2]])

@@ -79,6 +79,14 @@ def duration(ns: int) -> str:
     return f"{seconds:.3g} s" if seconds < 999.5 else f"{round(seconds)} s"
 
 
+def age(seconds: int) -> str:
+    """260000 -> "3 days": in whole units, the largest of which there are two."""
+    for unit, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= 2 * unit:
+            return plural(seconds // unit, noun)
+    return plural(seconds, "second")
+
+
 def line(ns: int) -> str:
     """4711000 -> "line 4 711": a time by the clock that counts lines."""
     return f"line {count(ns // NS_PER_LINE)}"

@@ -1,4 +1,4 @@
-"""What there is: recordings, VMs, memslots, coverage. No numpy is imported here.
+"""What there is: recordings and what they take, VMs, memslots, coverage. No numpy is imported here.
 
 Rows of the catalogue become what people and REST see of them; a figure that the recording does not
 hold in full is unknown, or a lower bound (`app.queries.figures`).
@@ -15,6 +15,7 @@ from app.queries.inventory._recordings import (
     loss_view,
     recording_views,
 )
+from app.queries.inventory._storage import StorageView, age_text, storage_views
 from app.queries.inventory._vms import (
     ConversionCounts,
     VmView,
@@ -31,7 +32,9 @@ __all__ = [
     "LossView",
     "MemslotView",
     "RecordingView",
+    "StorageView",
     "VmView",
+    "age_text",
     "behind_ms",
     "conversion_counts",
     "conversions_line",
@@ -42,5 +45,6 @@ __all__ = [
     "loss_view",
     "memslot_view",
     "recording_views",
+    "storage_views",
     "vm_view",
 ]

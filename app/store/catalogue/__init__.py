@@ -1,5 +1,5 @@
-"""The rows that name what there is: hosts, recordings, VMs, memslots, losses, notes; and how far
-each VM reaches by now.
+"""The rows that name what there is: hosts, recordings, VMs, memslots, losses, notes; how far
+each VM reaches by now; how much each recording takes.
 
 Rows are read inside the caller's snapshot and checked against their checksums; damaged ones raise
 an error that names them. Notes are the only rows that readers add.
@@ -14,11 +14,13 @@ from app.store.catalogue._notes import (
     note_checksum,
 )
 from app.store.catalogue._rows import Catalogue, decoding_rows, memslot_of, memslot_rows
+from app.store.catalogue._sizes import StoredSize, stored_sizes
 from app.store.catalogue._watermarks import Watermark, Writing
 
 __all__ = [
     "Catalogue",
     "Pinned",
+    "StoredSize",
     "Watermark",
     "Writing",
     "Written",
@@ -29,4 +31,5 @@ __all__ = [
     "memslot_of",
     "memslot_rows",
     "note_checksum",
+    "stored_sizes",
 ]

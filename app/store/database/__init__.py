@@ -5,6 +5,7 @@ deletion.
 
 from app.store.database import _opening as opening
 from app.store.database._deletion import (
+    Freed,
     delete_recording,
     deletion_steps,
     free_bytes,
@@ -41,6 +42,7 @@ __all__ = [
     "MEMSLOTS",
     "RECORDINGS",
     "VMS",
+    "Freed",
     "SealChecks",
     "WriterLock",
     "acting_as",
