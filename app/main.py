@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
@@ -12,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from app import api, pages, resources
 from app.access import Access
 from app.http.answers import OPENAPI_PATH, SuffixMiddleware, add_problem_handlers
+from app.http.deletions import Deletions
 from app.http.feed import ChangeFeed
 from app.importing import ImportJobs, ImportLimits
 from app.openapi import describe
@@ -35,12 +37,15 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = open_or_make(settings.database_url or default_database())
     reader = Reader(engine)
+    deletions = Deletions(engine)
     imports = ImportJobs(database_path(engine), import_limits(settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        deletions.resume()
         yield
         await imports.close()
+        await run_in_threadpool(deletions.close)
         engine.dispose()
 
     app = FastAPI(
@@ -60,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
     app.state.imports = imports
+    app.state.deletions = deletions
     app.state.storms = Storms(reader)
     app.state.accounts = Accounts(reader)
     app.state.hosts = Hosts(reader)
@@ -67,11 +73,15 @@ def create_app(settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     app.add_exception_handler(HTTPException, answer_http_error)
     add_middleware(app, settings, access)
+    add_routes(app)
+    return app
+
+
+def add_routes(app: FastAPI) -> None:
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(download.router)
     app.mount("/static", StaticFiles(directory=resources.folder("static")), name="static")
-    return app
 
 
 def access_by(settings: Settings) -> Access | None:

@@ -2,17 +2,25 @@
 
 from fastapi import APIRouter, Response
 
-from app.http.answers import TABLE_RESPONSES, AnswerOf, OnlyJson
-from app.http.dependencies import ReaderOf, RecordingId
+from app.http.answers import (
+    PROBLEMS_OF_CHANGES,
+    TABLE_RESPONSES,
+    AnswerOf,
+    OnlyJson,
+    problems,
+)
+from app.http.dependencies import DeletionsOf, ReaderOf, RecordingId
 from app.http.parameters import Page, PagingOf, TimesOf, page_by_place, page_of
 from app.queries.inventory import (
     CoverageView,
     LossView,
     RecordingView,
+    StorageView,
     coverage_view,
     find_recording,
     loss_view,
     recording_views,
+    storage_views,
 )
 from app.queries.tables import RECORDINGS, recordings_table
 
@@ -34,6 +42,22 @@ def list_recordings(
 def show_recording(reader: ReaderOf, recording_id: RecordingId) -> RecordingView:
     """One recording."""
     return find_recording(reader, recording_id)
+
+
+@router.delete("/{recording_id}", status_code=204, responses=PROBLEMS_OF_CHANGES | problems(409))
+def remove_recording(reader: ReaderOf, deletions: DeletionsOf, recording_id: RecordingId) -> None:
+    """Delete a recording for good, with its VMs, events and notes; 409 while it is being written.
+
+    It is gone with the answer; its space is given back, or used by what is recorded next, after it.
+    """
+    deletions.delete(recording_id, reader.recording(recording_id).name)
+
+
+@router.get("/{recording_id}/storage", dependencies=[OnlyJson])
+def show_storage(reader: ReaderOf, recording_id: RecordingId) -> StorageView:
+    """What it takes of the database, and how long ago it ended."""
+    (storage,) = storage_views(reader, recording_id)
+    return storage
 
 
 @router.get("/{recording_id}/coverage", dependencies=[OnlyJson])

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 
+from app.http.deletions import Deletions
 from app.http.feed import ChangeFeed
 from app.http.limits import RowId
 from app.importing import ImportJobs
@@ -29,6 +30,7 @@ RastersOf = Annotated[Rasters, Depends(of_app("rasters"))]
 StormsOf = Annotated[Storms, Depends(of_app("storms"))]
 AccountsOf = Annotated[Accounts, Depends(of_app("accounts"))]
 ImportsOf = Annotated[ImportJobs, Depends(of_app("imports"))]
+DeletionsOf = Annotated[Deletions, Depends(of_app("deletions"))]
 FeedOf = Annotated[ChangeFeed, Depends(of_app("feed"))]
 SettingsOf = Annotated[Settings, Depends(of_app("settings"))]
 RecordingId = Annotated[RowId, Path(description="The recording's id.")]

@@ -126,6 +126,8 @@ CHANGES = [
     ("POST", "/api/v1/vms/1/notes"),
     ("PATCH", "/api/v1/vms/1/notes/1"),
     ("DELETE", "/api/v1/vms/1/notes/1"),
+    ("DELETE", "/api/v1/recordings/1"),
+    ("POST", "/recordings/1/delete"),
     ("PUT", "/api/v1/vms/1/notes/1"),
     ("POST", "/api/v1/imports?name=x.dat"),
     ("DELETE", "/api/v1/imports/1"),

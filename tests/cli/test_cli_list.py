@@ -57,6 +57,7 @@ def test_json_has_what_rest_has(small_database: Path, monkeypatch: pytest.Monkey
         "rows": 12,
         "vms": 2,
         "events": 10,
+        "notes": 0,
         "ended_ns": str(WALL_START_NS + LAST_T),
         "age_s": 60,
     }

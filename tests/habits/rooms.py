@@ -7,7 +7,8 @@ import of one another is its own business.
 ROOMS = {
     "app": (
         "app.access app.api app.commands.dashboard app.commands.reading app.commands.recording "
-        "app.commands.upkeep app.commands.usage app.http.answers app.http.feed app.importing "
+        "app.commands.upkeep app.commands.usage app.http.answers app.http.deletions "
+        "app.http.feed app.importing "
         "app.model.guest app.pages app.queries.figures app.queries.history app.queries.maps "
         "app.queries.storms app.report.download app.serving app.store.database app.store.errors "
         "app.store.read collector.trace.errors"
@@ -55,7 +56,7 @@ ROOMS = {
     "app.compiled": "app.code_home",
     "app.http": (
         "app.importing app.queries.history app.queries.maps app.queries.storms app.settings "
-        "app.store.catalogue app.store.errors app.store.read"
+        "app.store.catalogue app.store.database app.store.errors app.store.read"
     ),
     "app.http.answers": (
         "app.queries.choices app.queries.tables app.store.checksums app.store.errors"

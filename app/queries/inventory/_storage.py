@@ -28,6 +28,7 @@ class StorageView:
     rows: Annotated[int, Field(description="In all tables.")]
     vms: Annotated[int, Field(description="VMs that could be named.")]
     events: int
+    notes: Annotated[int, Field(description="That people wrote about it.")]
     ended_ns: Annotated[
         str | None,
         Field(
@@ -70,6 +71,7 @@ def _storage_view(
         rows=size.rows,
         vms=sum(not vm.is_unattributed for vm in vms),
         events=sum(vm.events for vm in vms),
+        notes=size.notes,
         ended_ns=None if ended_ns is None else str(ended_ns),
         age_s=None if ended_ns is None else max(0, time.time_ns() - ended_ns) // NS_PER_S,
     )

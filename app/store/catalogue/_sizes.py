@@ -24,23 +24,28 @@ class StoredSize:
 
     segments: int = 0
     segment_bytes: int = 0  # of their events and changes, page maps and summaries
+    notes: int = 0
     rows: int = 0  # of all tables, the recording's own included
 
 
 def stored_sizes(engine: Engine, recording_id: int | None = None) -> dict[int, StoredSize]:
     """By recording; of one, or of all that hold anything. No blob is read for it."""
     rows: dict[int, int] = {}
-    segments: dict[int, int] = {}
     sizes: dict[int, int] = {}
+    counts: dict[type[SQLModel], dict[int, int]] = {}
     with explained(str(engine.url.database)), engine.connect() as connection:
         for table in (Segment, Keyframe, Summary, MemslotRow, GuestMemfdRow, Note, Vm, LossRow):
             for recording, count, nbytes in _of_table(connection, table, recording_id):
                 rows[recording] = rows.get(recording, 1) + count
                 sizes[recording] = sizes.get(recording, 0) + nbytes
-                if table is Segment:
-                    segments[recording] = count
+                counts.setdefault(table, {})[recording] = count
     return {
-        recording: StoredSize(segments.get(recording, 0), sizes[recording], count)
+        recording: StoredSize(
+            segments=counts.get(Segment, {}).get(recording, 0),
+            segment_bytes=sizes[recording],
+            notes=counts.get(Note, {}).get(recording, 0),
+            rows=count,
+        )
         for recording, count in rows.items()
     }
 

@@ -546,6 +546,19 @@ export interface Step {
   changed_pages: number;
 }
 
+export interface StorageView {
+  recording: number;
+  is_written: boolean;
+  segments: number;
+  segment_bytes: number;
+  rows: number;
+  vms: number;
+  events: number;
+  notes: number;
+  ended_ns: string | null;
+  age_s: number | null;
+}
+
 export interface StormList {
   vm: number;
   storms: StormRow[];
@@ -667,6 +680,7 @@ export interface Changed {
 export interface Answers {
   "/api/v1/recordings": Page_RecordingView_;
   "/api/v1/recordings/{recording_id}": RecordingView;
+  "/api/v1/recordings/{recording_id}/storage": StorageView;
   "/api/v1/recordings/{recording_id}/coverage": CoverageView;
   "/api/v1/recordings/{recording_id}/losses": Page_LossView_;
   "/api/v1/vms": Page_VmView_;
