@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.http.answers import BadParameter
-from app.store.errors import NotFound, StoreError
+from app.store.errors import Conflict, NotFound, StoreError
 from app.templating import markup
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ class PageRoute(APIRoute):
                     return error_page(UNPROCESSABLE, wrong)
                 detail = f"{request.url.path} is no page: ids are whole numbers from 1."
                 return error_page(HTTPStatus.NOT_FOUND, detail)
+            except Conflict as error:
+                return error_page(HTTPStatus.CONFLICT, f"{capitalised(error)}.")
             except StoreError as error:
                 return error_page(HTTPStatus.SERVICE_UNAVAILABLE, f"{capitalised(error)}.")
             except (HTTPException, ClientDisconnect):

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from app.pages import (
     _backing as backing,
+    _deleting as deleting,
     _diff as diff,
     _explorer as explorer,
     _history as history,
@@ -25,6 +26,7 @@ router = APIRouter()
 router.include_router(home.router)
 router.include_router(explorer.router)
 router.include_router(recordings.router)
+router.include_router(deleting.router)
 router.include_router(storms.router)
 router.include_router(backing.router)
 router.include_router(diff.router)

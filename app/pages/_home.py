@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import HTMLResponse
 
 from app.http.dependencies import of_app
+from app.pages._deleting import DeletedName
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Overviews, spark, strip_cells
 from app.rendering import PageRoute, page
 from app.store.read import Reader
@@ -47,9 +48,9 @@ HostsOf = Annotated[Hosts, Depends(of_app("hosts"))]
 
 
 @router.get("/", include_in_schema=False)
-def show_home(hosts: HostsOf) -> Response:
-    """All hosts and VMs, or, without any, how to get some."""
-    return page("home.html", hosts=hosts.markup())
+def show_home(hosts: HostsOf, deleted: DeletedName) -> Response:
+    """All hosts and VMs, or, without any, how to get some; and what was deleted just now."""
+    return page("home.html", hosts=hosts.markup(), deleted=deleted)
 
 
 @router.get("/home/hosts", include_in_schema=False)

@@ -7,7 +7,15 @@ from fastapi import APIRouter, Response
 
 from app.http.dependencies import ReaderOf, RecordingId
 from app.model.intervals import Interval, united
-from app.queries.inventory import LATE_MS, VmView, coverage_of, find_recording, vm_view
+from app.queries.inventory import (
+    LATE_MS,
+    VmView,
+    age_text,
+    coverage_of,
+    find_recording,
+    storage_views,
+    vm_view,
+)
 from app.rendering import PageRoute, page
 from app.store.protocol import Loss
 from app.store.read import Reader
@@ -26,9 +34,12 @@ def show_recording(reader: ReaderOf, recording_id: RecordingId) -> Response:
     recording = find_recording(reader, recording_id)
     vms = [vm_view(reader, vm) for vm in reader.vms(recording_id, include_unattributed=True)]
     losses = reader.losses(recording_id)
+    (storage,) = storage_views(reader, recording_id)
     return page(
         "recording.html",
         recording=recording,
+        storage=storage,
+        age=age_text(storage),
         vms=[vm for vm in vms if not vm.is_unattributed],
         strays=[(vm, events_of(vm)) for vm in vms if vm.is_unattributed and events_of(vm)],
         losses=losses[:LOSSES_SHOWN],

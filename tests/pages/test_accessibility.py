@@ -24,6 +24,7 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGES = {
     "home": "/",
     "recording": "/recordings/1",
+    "delete": "/recordings/1/delete",
     "coverage": "/recordings/1/coverage",
     "explorer": "/vms/1",
     "explorer in a storm": "/vms/1?from=15000000000&to=24000000000&t=16000000000"
