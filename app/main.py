@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises StoreError if it cannot be opened.
     """
     engine = open_or_make(settings.database_url or default_database())
-    reader = Reader(engine)
+    reader = Reader(engine, settings.cache_bytes)
     deletions = Deletions(engine)
     imports = ImportJobs(database_path(engine), import_limits(settings))
 

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     """Addresses or networks, by commas, whose X-Forwarded-For and -Proto are believed: those of a
     reverse proxy that ends TLS in front of the dashboard. None: nobody's are."""
 
+    cache_bytes: Annotated[int, Field(ge=0)] = 384 << 20
+    """What the dashboard keeps in memory to answer faster, all in all."""
+
     upload_limit_bytes: int = 16 << 30
     """How large a file the import page takes; larger ones are imported by `gmemscope import`."""
 

@@ -11,7 +11,7 @@ from app.pages._deleting import DeletedName
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Overviews, spark, strip_cells
 from app.rendering import PageRoute, page
 from app.store.read import Reader
-from app.store.segments import ByteCache
+from app.store.segments import Version
 from app.templating import markup
 
 KEPT_S = 0.5
@@ -26,11 +26,12 @@ class Hosts:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._overviews = Overviews(reader)
-        self._made = ByteCache(1)
 
     def markup(self) -> str:
-        now = (*self._reader.watermarks(), time.monotonic() // KEPT_S)
-        return self._made.get(now, self._make, lambda _: 1)
+        now = int(time.monotonic() / KEPT_S)
+        return self._reader.cache.get(
+            ("hosts", *self._reader.watermarks(), now), self._make, version=Version("hosts", (now,))
+        )
 
     def _make(self) -> str:
         return markup(

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from app.errors import HostError, UsageError
 from app.serving._accepting import Acceptor, connections_allowed
 from app.serving._connections import Connection
+from app.serving._memory import return_free_memory
 from app.settings import Settings
 
 GRACE_S = 2
@@ -130,6 +131,7 @@ def server_of(app: FastAPI) -> Server:
 
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; what the caller does afterwards is done in both cases."""
+    return_free_memory()
     signal.signal(signal.SIGTERM, _exit)
     with suppress(KeyboardInterrupt):
         server_of(app).run(sockets=[listener])

@@ -124,6 +124,6 @@ def test_a_segment_without_the_thread_is_left_at_its_threads(engine: Engine) -> 
         writer.append(vm_id, events)
     reader = Reader(engine)
     reader.events(vm_id, EventQuery(where=EventFilter(tids=frozenset({1}))))
-    kinds = {str(key[0]) for key in reader._cache._entries if isinstance(key, tuple)}
+    kinds = {str(key[0]) for key in reader.cache._entries if isinstance(key, tuple)}
     assert "facets" in kinds
     assert "columns" not in kinds

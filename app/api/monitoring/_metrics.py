@@ -1,7 +1,9 @@
-"""What is stored, and counters of the collectors that record now, for Prometheus (text exposition
-format 0.0.4). Labels: vm, outcome, state, recording."""
+"""What is stored, counters of the collectors that record now, and the memory of this process, for
+Prometheus (text exposition format 0.0.4). Labels: vm, outcome, state, recording."""
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
@@ -92,6 +94,21 @@ def collector_lag(reader: Reader) -> Samples:
             yield f'{{recording="{recording.id}"}}', behind / 1e3
 
 
+def cache_bytes(reader: Reader) -> Samples:
+    yield "", reader.cache.held
+
+
+def cache_limit(reader: Reader) -> Samples:
+    yield "", reader.cache.limit
+
+
+def resident_bytes(_: Reader) -> Samples:
+    """By the kernel (proc_pid_statm(5)); nothing where there is no /proc."""
+    counted = Path("/proc/self/statm")
+    if counted.exists():
+        yield "", int(counted.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
     ("gmemscope_recordings", "gauge", "Recordings by state.", recordings),
     ("gmemscope_conversions_total", "counter", "Conversions by what became of them.", conversions),
@@ -146,5 +163,13 @@ FAMILIES: tuple[tuple[str, str, str, Read], ...] = (
         "gauge",
         "Most memory of the collector, without its children.",
         collector_counter("max_rss_bytes"),
+    ),
+    ("gmemscope_cache_bytes", "gauge", "Memory of what is kept to answer faster.", cache_bytes),
+    ("gmemscope_cache_limit_bytes", "gauge", "The most that it may be.", cache_limit),
+    (
+        "process_resident_memory_bytes",
+        "gauge",
+        "Resident memory of the dashboard's process.",
+        resident_bytes,
     ),
 )

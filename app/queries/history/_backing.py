@@ -25,12 +25,10 @@ from app.queries.figures import AtLeast, Bounds, bounded, hex_gpa, is_recorded, 
 from app.queries.maps import edges_of, interval_of
 from app.store.read import Reader
 from app.store.schema import Vm
-from app.store.segments import ByteCache
+from app.store.segments import state_of
 
 POINTS = 60
 RUNS_SHOWN = 20
-CACHE_BYTES = 4 << 20
-_VIEW_BYTES = 64 << 10
 _PUNCHED = "punched_pages"
 _LEAVING = EventFilter(
     kinds=frozenset({EventKind.CONVERSION}),
@@ -98,19 +96,18 @@ class Accounts:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._cache = ByteCache(CACHE_BYTES)
 
     def of(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
         """At up to `POINTS` instants of an interval. It costs one pass over all events before."""
-        return self._cache.get(
-            (vm.id, vm.revision, from_t, to_t),
+        return self._reader.cache.get(
+            ("backing", vm.id, vm.revision, from_t, to_t),
             lambda: self._keep(vm, from_t, to_t),
-            lambda _: _VIEW_BYTES,
+            version=state_of(row_id(vm), vm.revision),
         )
 
     def holds(self, vm: Vm, from_t: int | None, to_t: int | None) -> bool:
         """Whether `of` need not count."""
-        return self._cache.holds((vm.id, vm.revision, from_t, to_t))
+        return self._reader.cache.holds(("backing", vm.id, vm.revision, from_t, to_t))
 
     def _keep(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
         vm_id = row_id(vm)

@@ -14,7 +14,7 @@ from app.queries.inventory import RecordingView, recording_views
 from app.queries.maps import edges_of
 from app.store.read import Reader
 from app.store.schema import Vm
-from app.store.segments import ByteCache
+from app.store.segments import Version
 
 COUNTED = EventKind.POPULATION.name.lower()
 _COUNTS = EventQuery(where=only(EventKind.POPULATION))
@@ -49,7 +49,6 @@ TIMELINE_BUCKETS = 80
 NS_PER_S = 10**9
 RECENT_NS = 10 * NS_PER_S
 """How far back the conversions a second of a live VM are counted."""
-KEPT_VMS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,6 @@ class Overviews:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._pictures = ByteCache(KEPT_VMS)
-        self._populations = ByteCache(KEPT_VMS)
 
     def hosts(self) -> list[HostOverview]:
         """All hosts, those with the VM that needs a look most first."""
@@ -134,16 +131,17 @@ class Overviews:
     def _vm(self, vm: Vm, recording: RecordingView) -> VmOverview:
         is_live = recording.is_live and vm.ended_t is None
         life = life_of(vm, recording)
-        picture = self._pictures.get(
-            (row_id(vm), vm.revision, *about_a_bucket(life)),
+        state, counted = (vm.revision, *about_a_bucket(life)), vm.events_by_kind.get(COUNTED, 0)
+        picture = self._reader.cache.get(
+            ("picture", row_id(vm), state),
             lambda: picture_of(self._reader, vm, life),
-            lambda _: 1,
+            version=Version(("picture", row_id(vm)), state),
         )
         rate = rate_of(self._reader, vm, life, is_live=is_live)
-        population = self._populations.get(
-            (row_id(vm), vm.events_by_kind.get(COUNTED, 0)),
+        population = self._reader.cache.get(
+            ("population", row_id(vm), counted),
             lambda: last_population(self._reader, vm),
-            lambda _: 1,
+            version=Version(("population", row_id(vm)), (counted,)),
         )
         concerns = concerns_of(vm, recording)
         return VmOverview(vm, recording, is_live, picture, rate, population, concerns)

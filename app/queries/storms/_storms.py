@@ -28,9 +28,8 @@ from app.queries.storms._storm_list import Baseline, Boot, StormList, StormRow
 from app.store.errors import NotFound
 from app.store.read import Reader
 from app.store.schema import Vm
-from app.store.segments import ByteCache
+from app.store.segments import state_of
 
-CACHE_BYTES = 4 << 20
 _KINDS = {
     StormKind.CONVERSIONS: EventKind.CONVERSION,
     StormKind.PAGE_FAULTS: EventKind.PAGE_FAULT,
@@ -42,9 +41,7 @@ _SLICE_BINS = 1 << 14
 """Bins that are counted at once, whether anything is in them or not: 37 minutes, a few MiB."""
 _EVENTS_PER_BIN = 16
 """Bins are counted by summaries where there are as many events for each, all in all."""
-_FACTS_BYTES = 256 << 10
 Names = list[str]
-_STORM_BYTES = 4096  # in the cache, generously
 
 
 class Storms:
@@ -52,14 +49,13 @@ class Storms:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._cache = ByteCache(CACHE_BYTES)
 
     def list(self, vm: Vm, rules: StormRules | None = None) -> StormList:
         rules = rules or StormRules()
-        return self._cache.get(
-            (vm.id, vm.revision, self._reader.damage_met(row_id(vm)), rules),
+        return self._reader.cache.get(
+            ("storms", vm.id, vm.revision, self._reader.damage_met(row_id(vm)), rules),
             lambda: consistent_answer(self._reader, row_id(vm), lambda: self._find(vm, rules)),
-            lambda found: _STORM_BYTES * (1 + len(found.storms)),
+            version=state_of(row_id(vm), vm.revision),
         )
 
     def find(self, vm: Vm, storm_id: str, rules: StormRules | None = None) -> StormRow:
@@ -76,20 +72,21 @@ class Storms:
 
     def interval(self, vm: Vm, from_t: int, to_t: int) -> IntervalView:
         """The same of any interval."""
-        return self._cache.get(
+        return self._reader.cache.get(
             self._key(vm, from_t, to_t),
             lambda: consistent_answer(
                 self._reader, row_id(vm), lambda: interval_view(self._reader, vm, from_t, to_t)
             ),
-            lambda _: _FACTS_BYTES,
+            version=state_of(row_id(vm), vm.revision),
         )
 
     def has_facts(self, vm: Vm, from_t: int, to_t: int) -> bool:
         """Were they counted, so that they are there at once?"""
-        return self._cache.holds(self._key(vm, from_t, to_t))
+        return self._reader.cache.holds(self._key(vm, from_t, to_t))
 
     def _key(self, vm: Vm, from_t: int, to_t: int) -> tuple[object, ...]:
-        return vm.id, vm.revision, self._reader.damage_met(row_id(vm)), from_t, to_t
+        damage = self._reader.damage_met(row_id(vm))
+        return "interval", vm.id, vm.revision, damage, from_t, to_t
 
     def _find(self, vm: Vm, rules: StormRules) -> StormList:
         if self._reader.recording(vm.recording_id).clock == LINE_NUMBERS:

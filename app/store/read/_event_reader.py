@@ -59,8 +59,9 @@ class EventReader(Catalogue):
 
     def __init__(self, engine: Engine, cache_bytes: int) -> None:
         super().__init__(engine)
-        self._cache = ByteCache(cache_bytes)
-        self._segments = Segments(self._cache, self._checks)
+        self.cache = ByteCache(cache_bytes)
+        """For all that is kept of what was read, by whoever it is made."""
+        self._segments = Segments(self.cache, self._checks)
 
     def set_aside(self, found: PartDamagedError) -> None:
         """Go on without a part of a segment."""

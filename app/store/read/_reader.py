@@ -26,10 +26,10 @@ from app.store.read._event_reader import EventReader, despite_damage
 from app.store.read._grid_snapping import fit_edges, fit_grid
 from app.store.read._raster import Drawing, is_on_quanta
 from app.store.schema import WITH_CHURN, Vm
-from app.store.segments import SegmentInfo
+from app.store.segments import SegmentInfo, state_of
 
-CACHE_BYTES = 512 << 20
-"""Decoded columns of about 12 million events."""
+CACHE_BYTES = 384 << 20
+"""Decoded columns of about 9 million events, by default."""
 
 
 def has_churn(vm: Vm) -> bool:
@@ -56,10 +56,11 @@ class Reader(EventReader):
         read."""
         with snapshot(self._engine) as connection:
             vm = self._segments.vm(connection, vm_id)
-            return self._cache.get(
+            return self.cache.get(
                 ("map", vm_id, vm.revision, self._segments.damage(vm_id), min(t, vm.last_t + 1)),
                 lambda: self._build_page_map(connection, vm_id, t),
                 lambda page_map: page_map.nbytes,
+                state_of(vm_id, vm.revision),
             )
 
     def _build_page_map(self, connection: Connection, vm_id: int, t: int) -> PageMap:

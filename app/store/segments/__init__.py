@@ -1,8 +1,9 @@
 """Finding, reading and decoding a VM's segments; what is damaged is set aside as a loss.
-Decoded ones are kept in a cache bounded by bytes.
+Decoded ones are kept in a cache bounded by bytes, which is the one of the whole process: what is
+drawn and counted from them is kept there as well.
 """
 
-from app.store.segments._cache import ByteCache
+from app.store.segments._cache import ByteCache, Version
 from app.store.segments._column_loops import EVERYWHERE, SOMEWHERE
 from app.store.segments._columns import SegmentColumns, places_of
 from app.store.segments._infos import (
@@ -12,7 +13,7 @@ from app.store.segments._infos import (
     segment_row_checksum,
     stored_infos,
 )
-from app.store.segments._segments import Segments
+from app.store.segments._segments import Segments, state_of
 
 __all__ = [
     "EVERYWHERE",
@@ -23,7 +24,9 @@ __all__ = [
     "SegmentColumns",
     "SegmentInfo",
     "Segments",
+    "Version",
     "places_of",
     "segment_row_checksum",
+    "state_of",
     "stored_infos",
 ]

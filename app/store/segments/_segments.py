@@ -43,7 +43,7 @@ from app.store.segments._blobs import (
     read_keyframe,
     read_timeline,
 )
-from app.store.segments._cache import ByteCache
+from app.store.segments._cache import ByteCache, Version
 from app.store.segments._columns import (
     SegmentColumns,
     SegmentFacets,
@@ -54,7 +54,7 @@ from app.store.segments._columns import (
 from app.store.segments._infos import NO_DAMAGE, Damage, SegmentInfo, read_infos
 from app.store.segments._mending import mend
 
-_INFO_SIZE = 200
+_INFO_SIZE = 500
 _FEW = 64
 """One in so many events of a segment are few."""
 
@@ -81,6 +81,7 @@ class Segments:
         self._damage: dict[int, Damage] = {}  # by VM, as far as it was met
         self._lock = Lock()
         self._with_losses: set[int] = set()  # VMs of which a segment cannot be read
+        self._lately: dict[int, frozenset[int]] = {}  # by VM, the row ids that were read last
 
     def set_aside(self, found: PartDamagedError) -> None:
         """Go on without a part that is damaged."""
@@ -109,13 +110,28 @@ class Segments:
     def of_vm(self, connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
         """All segments of a VM in order. Raises NotFound."""
         damage = self.damage(vm_id)
+        revision = self.vm(connection, vm_id).revision
         infos = self._cache.get(
-            ("segments", vm_id, self.vm(connection, vm_id).revision, damage),
-            lambda: read_infos(connection, vm_id, damage),
+            ("segments", vm_id, revision, damage),
+            lambda: self._read_infos(connection, vm_id, damage),
             lambda infos: _INFO_SIZE * (len(infos) + 1),
+            state_of(vm_id, revision),
         )
         if any(info.damage for info in infos):
             self._with_losses.add(vm_id)
+        return infos
+
+    def _read_infos(
+        self, connection: Connection, vm_id: int, damage: Damage
+    ) -> tuple[SegmentInfo, ...]:
+        """Those that were merged into others since have nothing in the cache any more."""
+        infos = read_infos(connection, vm_id, damage)
+        ids = frozenset(info.id for info in infos)
+        with self._lock:
+            gone = self._lately.get(vm_id, frozenset()) - ids
+            self._lately[vm_id] = ids
+        for segment_id in gone:
+            self._cache.forget(_segment(segment_id))
         return infos
 
     def has_losses(self, vm_id: int) -> bool:
@@ -127,6 +143,7 @@ class Segments:
             ("columns", info.id, info.damage),
             lambda: self._columns(connection, info),
             lambda columns: columns.nbytes,
+            Version(_segment(info.id)),
         )
 
     def facets(self, connection: Connection, info: SegmentInfo) -> SegmentFacets:
@@ -134,6 +151,7 @@ class Segments:
             ("facets", info.id, info.damage),
             lambda: decode_facets(self._event_blob(connection, info)),
             lambda facets: facets.nbytes,
+            Version(_segment(info.id)),
         )
 
     def events(self, connection: Connection, info: SegmentInfo) -> EventArray:
@@ -142,6 +160,7 @@ class Segments:
             ("events", info.id, info.damage),
             lambda: self._decode_events(connection, info),
             lambda events: events.nbytes,
+            Version(_segment(info.id)),
         )
 
     def _columns(self, connection: Connection, info: SegmentInfo) -> SegmentColumns:
@@ -172,6 +191,7 @@ class Segments:
             ("mended", info.vm_id, revision, info.damage),
             lambda: mend(self, connection, info.vm_id),
             lambda blobs: sum(len(events) + len(changes) for events, changes in blobs.values()),
+            state_of(info.vm_id, revision),
         )
         return mended[info.id]
 
@@ -217,6 +237,7 @@ class Segments:
             ("cells", info.id, sums),
             lambda: _cells(connection, info, sums),
             lambda summary: summary.cells.nbytes,
+            Version(_segment(info.id)),
         )
 
     def timeline(self, connection: Connection, info: SegmentInfo) -> TimelineSummary:
@@ -226,6 +247,7 @@ class Segments:
             ("timeline", info.id),
             lambda: _timeline(connection, info) or self._timeline_anew(connection, info),
             lambda summary: summary.counts.nbytes + summary.quanta.nbytes,
+            Version(_segment(info.id)),
         )
 
     def _timeline_anew(self, connection: Connection, info: SegmentInfo) -> TimelineSummary:
@@ -248,6 +270,7 @@ class Segments:
             ("keyframe", info.id),
             lambda: self.keyframe(connection, vm_id, info),
             lambda page_map: page_map.nbytes,
+            Version(_segment(info.id)),
         )
 
     def memslots(self, connection: Connection, vm_id: int, at: int | None = None) -> list[Memslot]:
@@ -262,6 +285,15 @@ class Segments:
         self._checks.require(connection, MEMSLOTS, vm_id)
         with decoding_rows(f"the memslots of VM {vm_id}"):
             return connection.execute(memslot_rows(vm_id, at)).all()
+
+
+def state_of(vm_id: int, revision: int) -> Version:
+    """What is true of a VM until there is news of it."""
+    return Version(("vm", vm_id), (revision,))
+
+
+def _segment(segment_id: int) -> tuple[str, int]:
+    return "segment", segment_id
 
 
 def _memslot(row: Row[Any]) -> Memslot:
