@@ -17,6 +17,8 @@ Mask = npt.NDArray[np.bool_]
 
 BREAKERS = 10
 """So many of the runs whose conversions broke most 2 MiB blocks are listed."""
+AT_ONCE = 1 << 17
+"""So many latencies of a storm's millions are looked at in floating point."""
 FAILURES_KEPT = 10_000
 """Of each errno: enough to show where calls failed, whatever their number."""
 
@@ -83,6 +85,7 @@ class IntervalCounts:
     asked_to_shared: int = 0
     unplaced: int = 0  # calls of unknown range
     undirected: int = 0  # calls of known range and unknown direction
+    noop: int = 0  # applied calls whose pages were all known to be as asked already
     vague: int = 0  # calls that leave open what they changed (see app.model.events)
     pages_to_private: int = 0  # pages that went from known shared to private ...
     pages_to_shared: int = 0  # ... and back: each time counts
@@ -97,7 +100,6 @@ class IntervalCounts:
         self._kinds = np.zeros(max(EventKind) + 1, np.int64)
         self._net = np.zeros(len(PageState), np.int64)
         self._learning = Numbers()  # events by which pages became known
-        self._plain = Numbers()  # calls that are no-ops unless they changed a page
         self._changing = Numbers()  # events that changed a page
         self._latencies = Numbers()
         self._flips = FlipBorders()
@@ -125,7 +127,9 @@ class IntervalCounts:
         self.asked_to_private += int(npages[is_placed & (to == To.PRIVATE)].sum())
         self.asked_to_shared += int(npages[is_placed & (to == To.SHARED)].sum())
         is_applied = calls["outcome"] == Outcome.APPLIED
-        self._plain.add(seqs[is_placed & (to != To.UNKNOWN) & is_applied])
+        changes_nothing = ~self._changing.holds(seqs)
+        changes_nothing &= is_placed & (to != To.UNKNOWN) & is_applied
+        self.noop += int(np.count_nonzero(changes_nothing))
         self._latencies.add(calls["latency_ns"][is_timed(calls)])
         self._add_failures(calls[calls["outcome"] == Outcome.FAILED])
 
@@ -158,11 +162,6 @@ class IntervalCounts:
         """Events that are no conversions."""
         kinds = (kind for kind in EventKind if kind != EventKind.CONVERSION)
         return {kind: int(self._kinds[kind]) for kind in kinds if self._kinds[kind]}
-
-    @property
-    def noop(self) -> int:
-        """Applied calls whose pages were all known to be as asked already."""
-        return int(np.count_nonzero(~self._changing.holds(self._plain.all)))
 
     @property
     def net_private(self) -> int:
@@ -239,6 +238,9 @@ def _latencies(latencies: Ints) -> Latencies | None:
     quantiles = np.quantile(latencies, (0.5, 0.95, 0.99), method="inverted_cdf")
     p50, p95, p99 = (int(value) for value in quantiles)
     total = int(latencies.sum())
-    powers = np.frexp(np.maximum(latencies, 1).astype(np.float64))[1]
-    by_power = tuple(np.bincount(powers)[1:].tolist())
-    return Latencies(len(latencies), p50, p95, p99, int(latencies.max()), total, by_power)
+    by_power = np.zeros(66, np.int64)
+    for first in range(0, len(latencies), AT_ONCE):
+        some = np.maximum(latencies[first : first + AT_ONCE], 1).astype(np.float64)
+        by_power += np.bincount(np.frexp(some)[1], minlength=len(by_power))
+    powers = tuple(np.trim_zeros(by_power[1:], "b").tolist())
+    return Latencies(len(latencies), p50, p95, p99, int(latencies.max()), total, powers)

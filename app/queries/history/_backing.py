@@ -29,6 +29,8 @@ from app.store.segments import state_of
 
 POINTS = 60
 RUNS_SHOWN = 20
+_PAGE_BYTES = 1
+"""While accounts are made, a page takes two bits in each of four maps."""
 _PUNCHED = "punched_pages"
 _LEAVING = EventFilter(
     kinds=frozenset({EventKind.CONVERSION}),
@@ -101,13 +103,18 @@ class Accounts:
         """At up to `POINTS` instants of an interval. It costs one pass over all events before."""
         return self._reader.cache.get(
             ("backing", vm.id, vm.revision, from_t, to_t),
-            lambda: self._keep(vm, from_t, to_t),
+            lambda: self._counted(vm, from_t, to_t),
             version=state_of(row_id(vm), vm.revision),
         )
 
     def holds(self, vm: Vm, from_t: int | None, to_t: int | None) -> bool:
         """Whether `of` need not count."""
         return self._reader.cache.holds(("backing", vm.id, vm.revision, from_t, to_t))
+
+    def _counted(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
+        pages = vm.private_pages + vm.shared_pages + vm.unknown_pages
+        with self._reader.cache.room(pages * _PAGE_BYTES):
+            return self._keep(vm, from_t, to_t)
 
     def _keep(self, vm: Vm, from_t: int | None, to_t: int | None) -> BackingView:
         vm_id = row_id(vm)

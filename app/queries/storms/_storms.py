@@ -39,6 +39,8 @@ _WHOLE_SHIFT = 30
 """Whole intervals of 2^30 ns are borders of the quanta of nearly all summaries."""
 _SLICE_BINS = 1 << 14
 """Bins that are counted at once, whether anything is in them or not: 37 minutes, a few MiB."""
+_EVENT_BYTES = 48
+"""What an event of a storm takes while the storm is counted."""
 _EVENTS_PER_BIN = 16
 """Bins are counted by summaries where there are as many events for each, all in all."""
 Names = list[str]
@@ -74,11 +76,16 @@ class Storms:
         """The same of any interval."""
         return self._reader.cache.get(
             self._key(vm, from_t, to_t),
-            lambda: consistent_answer(
-                self._reader, row_id(vm), lambda: interval_view(self._reader, vm, from_t, to_t)
-            ),
+            lambda: self._counted(vm, from_t, to_t),
             version=state_of(row_id(vm), vm.revision),
         )
+
+    def _counted(self, vm: Vm, from_t: int, to_t: int) -> IntervalView:
+        events = self._reader.most_events(row_id(vm), from_t, to_t)
+        with self._reader.cache.room(events * _EVENT_BYTES):
+            return consistent_answer(
+                self._reader, row_id(vm), lambda: interval_view(self._reader, vm, from_t, to_t)
+            )
 
     def has_facts(self, vm: Vm, from_t: int, to_t: int) -> bool:
         """Were they counted, so that they are there at once?"""

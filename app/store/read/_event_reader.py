@@ -98,6 +98,14 @@ class EventReader(Catalogue):
         ]
         return sorted(losses, key=lambda loss: loss.from_t)
 
+    @despite_damage
+    def most_events(self, vm_id: int, t_from: int, t_to: int) -> int:
+        """No fewer than there are in [t_from, t_to): all of the segments that meet it."""
+        window = Window(t_from, t_to)
+        with snapshot(self._engine) as connection:
+            infos = self._segments.of_vm(connection, vm_id)
+        return sum(info.event_count for info in infos if info.meets(window))
+
     def events(
         self,
         vm_id: int,
