@@ -9,7 +9,7 @@ import pyarrow as pa
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 """mallopt(3), <malloc.h>."""
-OWN_MAPPING_BYTES = 1 << 20
+OWN_MAPPING_BYTES = 256 << 10
 ARENAS = 2
 TRIM_EVERY_S = 5
 WORTH_TRIMMING_BYTES = 24 << 20
@@ -27,7 +27,7 @@ def return_free_memory() -> None:
     smaller ones leave given back now and then.
 
     glibc raises its threshold to the largest that was freed, up to 32 MiB, and has an arena for
-    each thread: arrays of megabytes then lie between small objects, and what they leave stays
+    each thread: large arrays then lie between small objects, and what they leave stays
     resident. The pool that Arrow brings along keeps what it freed besides. Other C libraries have
     none of these functions.
     """
