@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import hot_in_place
+from app.compiled import hot_in_place, whole
 from collector.codes import CallCode
 from collector.kvm.catalogue import EVENTS, VmBy
 from collector.pairing import _state as s
@@ -86,14 +86,14 @@ class SyscallTracker:
             self._shared["last_gap_end"] = rows["ts"][0]
         held = len(self._held)
         calls = np.empty(held + len(rows) + s.MOST_CALLS, CALL)
-        calls[:held] = self._held
+        whole(calls)[:held] = whole(self._held)
         self._shared["calls"] = held
         at = 0
         while at < len(rows):
             at = pair(self._tables(calls), rows, at)
             if at < len(rows):
                 if self._count + s.MOST_CALLS > len(calls):
-                    calls = np.concatenate((calls[: self._count], np.empty_like(calls)))
+                    calls = _joined(calls[: self._count], np.empty_like(calls))
                 else:
                     self._note_ends(calls[: self._count])
                     self._make_room()
@@ -102,7 +102,7 @@ class SyscallTracker:
         calls = calls[: self._count]
         self._note_ends(calls)
         if not self._shared["has_ioctl_exits"][0]:
-            calls = np.concatenate((calls, self._swept(0)))
+            calls = _joined(calls, self._swept(0))
         return self._settled(calls)
 
     def _tables(self, calls: CallArray) -> s.Tables:
@@ -138,11 +138,11 @@ class SyscallTracker:
         if self.open_since >= before:
             return self._held[:0]
         self._waited_to = before
-        return self._settled(np.concatenate((self._held, self._swept(before))))
+        return self._settled(_joined(self._held, self._swept(before)))
 
     def finish(self) -> CallArray:
         """The recording is over: what is still open stays unconfirmed."""
-        calls = np.concatenate((self._held, self._swept(_NEVER)))
+        calls = _joined(self._held, self._swept(_NEVER))
         self._move_late(calls)
         calls, _ = _in_order(calls)
         self._held = calls[:0]
@@ -151,13 +151,13 @@ class SyscallTracker:
     def _settled(self, calls: CallArray) -> CallArray:
         horizon = self.open_since
         if len(calls) > MOST_HELD_CALLS:
-            calls = np.concatenate((calls, self._swept(self._last_ts)))
+            calls = _joined(calls, self._swept(self._last_ts))
             horizon = _NEVER
         self._move_late(calls)
         calls, ends = _in_order(calls)
         # A call that returns at the very time of the oldest entry may still come after it.
         count = int(np.searchsorted(ends, np.uint64(horizon)))
-        self._held = calls[count:].copy()
+        self._held = whole(calls)[count:].copy().view(CALL)
         if count:
             self._given_to = ends[count - 1]
         return calls[:count]
@@ -199,10 +199,14 @@ class SyscallTracker:
             self._threads[at] = row
 
 
+def _joined(*calls: CallArray) -> CallArray:
+    return np.concatenate([whole(some) for some in calls]).view(CALL)
+
+
 def _in_order(calls: CallArray) -> tuple[CallArray, npt.NDArray[np.uint64]]:
     """Sorted by effect time, and these; calls of the same time keep their order."""
     ends = np.ascontiguousarray(calls["ts_exit"])
     if (ends[1:] >= ends[:-1]).all():
         return calls, ends
     order = np.argsort(ends, kind="stable")
-    return calls[order], ends[order]
+    return np.take(calls, order), ends[order]

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pyarrow.ipc
+import pytest
 from hypothesis import given, strategies as st
 
 from app.model.events import EVENT, EventArray, effect_time
 from app.model.guest import Outcome
 from app.store.codecs import decode_events, encode_events
+from app.store.codecs._arrow import split
 from tests.store.histories import random_events
 
 U64 = st.integers(0, (1 << 64) - 1)
@@ -66,3 +68,14 @@ def test_every_column_is_plain_arrow() -> None:
 def test_no_events_make_an_empty_blob() -> None:
     nothing = np.empty(0, dtype=EVENT)
     assert len(decode_events(encode_events(nothing, 7), 7)) == 0
+
+
+@pytest.mark.parametrize("kind", ["<u1", "<u2", "<u4", "<u8", "<i2", "<i8", "?"])
+def test_a_column_of_any_width_is_stored_as_if_it_were_the_widest(kind: str) -> None:
+    values = np.array([0, 1, 1, 0, 1], kind)
+    if values.dtype.kind != "b":
+        values[1:4] = np.iinfo(kind).max, np.iinfo(kind).min, 255 % np.iinfo(kind).max
+    for some in (values, values[::2], values[:0], values[:1]):
+        stored, widest = split("v", some), split("v", some.astype("<u8"))
+        assert stored.keys() == widest.keys()
+        assert all(stored[name].equals(widest[name]) for name in widest)

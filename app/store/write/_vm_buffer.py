@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.compiled import whole
 from app.model.events import (
     CHANGE,
     EVENT,
@@ -115,7 +116,7 @@ class VmBuffer:
     def append(self, events: EventArray) -> None:
         """Take events, no more than there is room for."""
         self._make_room(len(events))
-        self._events[self._count : self._count + len(events)] = events
+        whole(self._events)[self._count : self._count + len(events)] = whole(events)
         self._count += len(events)
         if self._count - self._painted >= PAINT_EVENTS:
             self.paint()
@@ -142,7 +143,7 @@ class VmBuffer:
     def part(self, start: Position, end: Position) -> Part:
         """A painted interval within what is held."""
         if len(self._changes) > 1:
-            self._changes = [np.concatenate(self._changes)]
+            self._changes = [np.concatenate([whole(rows) for rows in self._changes]).view(CHANGE)]
         changes = self._changes[0] if self._changes else np.empty(0, dtype=CHANGE)
         return Part(
             start,
@@ -167,5 +168,5 @@ class VmBuffer:
         if needed <= len(self._events):
             return
         grown = np.empty(min(max(needed, 4 * len(self._events)), self.capacity), dtype=EVENT)
-        grown[: self._count] = self._events[: self._count]
+        whole(grown)[: self._count] = whole(self._events)[: self._count]
         self._events = grown

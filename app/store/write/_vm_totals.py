@@ -36,16 +36,16 @@ class VmTotals:
             if counts[kind]:
                 name = kind.name.lower()
                 self.events_by_kind[name] = self.events_by_kind.get(name, 0) + int(counts[kind])
-        is_conversion = events["kind"] == EventKind.CONVERSION
-        outcomes = np.bincount(events["outcome"][is_conversion], minlength=len(Outcome))
+        calls = np.compress(events["kind"] == EventKind.CONVERSION, events)
+        outcomes = np.bincount(calls["outcome"], minlength=len(Outcome))
         for outcome, name in _OUTCOMES.items():
             self.conversions[name] += int(outcomes[outcome])
-        calls = events[is_conversion]
         is_applied = calls["outcome"] == Outcome.APPLIED
         self.to_unknown += int(np.count_nonzero(is_applied & (calls["to"] == To.UNKNOWN)))
         self.vague += int(np.count_nonzero(is_vague(calls)))
         self.effective_pages += int(calls["effective_pages"].sum())
-        self.lost_events += int(events["aux"][events["kind"] == EventKind.LOSS_BEGIN].sum())
+        if counts[EventKind.LOSS_BEGIN]:
+            self.lost_events += int(events["aux"][events["kind"] == EventKind.LOSS_BEGIN].sum())
 
     def values(self, page_map: PageMap, learning: int) -> dict[str, Any]:
         """Column values of the VM's row; `learning`: by how many events pages became known."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from app.compiled import whole
 from app.model.events import EventArray
 from app.model.guest import UNKNOWN_VCPU, Cause, Certainty, EventKind, Outcome
 from collector.assemble.floods._doubts import doubted, lodgers_doubted
@@ -71,7 +72,7 @@ class Attribution:
         for index, vm in enumerate(self._found):
             mine = owner == index
             if mine.any():
-                events = rows if mine.all() else rows[mine]
+                events = rows if mine.all() else np.compress(mine, rows)
                 _name_vcpus(vm, events)
                 _settle_causes(vm, events)
                 yield vm, events
@@ -202,7 +203,8 @@ class Attribution:
             *(np.full(len(extra.rows), self._index(vm)) for vm, extra in self._extras),
         ]
         order = np.argsort(np.concatenate(keys), kind="stable")
-        return np.concatenate(all_rows)[order], np.concatenate(owners)[order]
+        joined = np.concatenate([whole(some) for some in all_rows])[order]
+        return joined.view(rows.dtype), np.concatenate(owners)[order]
 
 
 def _name_vcpus(vm: LiveVm, events: EventArray) -> None:

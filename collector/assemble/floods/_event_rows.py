@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.compiled import hot_in_place, hot_part
+from app.compiled import hot_in_place, hot_part, whole
 from app.model.events import EVENT, EventArray
 from app.model.guest import (
     PAGE_SHIFT,
@@ -63,7 +63,7 @@ def distrust_unread_structs(calls: CallArray) -> CallArray:
     unread = np.empty(len(calls), dtype=np.bool_)
     if not find_unread(calls, _MEANING_OF_CODE, unread):
         return calls
-    trusted = calls.copy()
+    trusted = whole(calls).copy().view(calls.dtype)
     trusted["flags"][unread] &= np.uint8(0xFF & ~SAW_STRUCT)
     return trusted
 

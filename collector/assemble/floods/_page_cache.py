@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.compiled import whole
 from collector.codes import CallCode
 from collector.records import CallArray
 
@@ -20,17 +21,17 @@ def with_runs(calls: CallArray) -> CallArray:
         return calls
     which = np.flatnonzero(is_page)
     by_thread = which[np.argsort(calls["tid"][which], kind="stable")]
-    pages = calls[by_thread]
+    pages = np.take(calls, by_thread)
     count = np.uint64(1) << pages["v"][:, 3]
     first = np.flatnonzero(~_goes_on(pages, count))
     pages["v"][:, 3] = count
-    runs = pages[first]
+    runs = np.take(pages, first)
     runs["v"][:, 3] = np.add.reduceat(count, first)
-    merged = calls.copy()
-    merged[by_thread[first]] = runs
+    merged = whole(calls).copy().view(calls.dtype)
+    whole(merged)[by_thread[first]] = whole(runs)
     is_kept = ~is_page
     is_kept[by_thread[first]] = True
-    kept: CallArray = merged[is_kept]
+    kept: CallArray = np.compress(is_kept, merged)
     return kept
 
 
