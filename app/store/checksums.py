@@ -11,6 +11,8 @@ from app.store.errors import StoreError
 
 SEGMENT, KEYFRAME, CELLS, TIMELINE = "segment", "keyframe", "cells", "timeline"
 """The parts of a segment that can be damaged apart from each other."""
+COARSE = "coarse summary"
+"""Of many segments. It is no part of one: in its place stands its own row id."""
 
 
 class DamagedError(StoreError):

@@ -46,7 +46,8 @@ ROOMS = {
         "app.commands.recording app.commands.usage app.errors app.model.stats app.queries.choices "
         "app.queries.events app.queries.figures app.queries.history app.queries.maps "
         "app.queries.inventory app.queries.storms app.resources app.store.catalogue "
-        "app.store.database app.store.read collector.capture.doctor collector.simulator"
+        "app.store.database app.store.read app.store.write collector.capture.doctor "
+        "collector.simulator"
     ),
     "app.commands.usage": (
         "app.errors app.model.stats app.queries.choices app.queries.events app.queries.figures "
@@ -103,8 +104,8 @@ ROOMS = {
         "app.store.errors app.store.protocol app.store.read app.store.schema"
     ),
     "app.queries.maps": (
-        "app.model.guest app.model.intervals app.model.raster app.queries.figures app.store.read "
-        "app.store.schema app.store.segments"
+        "app.model.events app.model.guest app.model.intervals app.model.raster "
+        "app.queries.figures app.store.read app.store.schema app.store.segments"
     ),
     "app.queries.storms": (
         "app.model.events app.model.guest app.model.pagemap app.model.stats app.queries.choices "
@@ -141,9 +142,9 @@ ROOMS = {
         "app.store.database app.store.errors app.store.schema"
     ),
     "app.store.write": (
-        "app.compiled app.model.events app.model.guest app.model.pagemap app.model.stats "
-        "app.store.checksums app.store.codecs app.store.database app.store.errors "
-        "app.store.protocol app.store.schema app.store.segments"
+        "app.compiled app.model.events app.model.guest app.model.pagemap app.model.raster "
+        "app.model.stats app.store.checksums app.store.codecs app.store.database "
+        "app.store.errors app.store.protocol app.store.schema app.store.segments"
     ),
     "collector": "app.model.events app.model.guest collector.kvm.catalogue",
     "collector.assemble": (

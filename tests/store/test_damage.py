@@ -151,6 +151,8 @@ BLOBS = [
     ("keyframe", "blob", "keyframe"),
     ("summary", "cell_blob", "cells"),
     ("summary", "timeline_blob", "timeline"),
+    ("coarse_summary", "timeline_blob", "coarse summary"),
+    ("coarse_cells", "blob", "coarse summary"),
 ]
 """With what `check` calls each."""
 
@@ -173,7 +175,10 @@ def test_a_flipped_bit_of_a_blob_is_told_or_changes_nothing(
 
 HARMLESS = {("vm", "notes_revision"), ("note", "id"), ("note", "vm_id")}
 """They hold nothing of what happened. A note that is gone is for `check`."""
-ROWS = ["host", "recording", "vm", "memslot", "guest_memfd", "loss", "note", "segment", "keyframe"]
+ROWS = [
+    *("host", "recording", "vm", "memslot", "guest_memfd", "loss", "note", "segment", "keyframe"),
+    *("coarse_summary", "coarse_cells"),
+]
 
 
 @pytest.mark.parametrize("table", ROWS)

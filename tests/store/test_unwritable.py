@@ -268,7 +268,7 @@ def test_a_limit_of_file_sizes_is_known(tmp_path: Path) -> None:
     path = tmp_path / "live.db"
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *SIMULATE, "--database", str(path)],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
         capture_output=True,
         text=True,
         check=False,

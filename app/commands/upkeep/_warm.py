@@ -3,15 +3,17 @@
 import compileall
 import tempfile
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from app import resources
-from app.commands.recording import ImportTask, import_one, record, showing_of
+from app.commands.recording import ImportTask, import_one, showing_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 CONVERSIONS = 1000
+SEGMENT_EVENTS = 100
 PACKAGES = [resources.ROOT / name for name in ("app", "collector")]
 LINES = {
     "perf.txt": "vmm 1 [000] 1.000001: syscalls:sys_exit_ioctl: 0x0\n",
@@ -46,11 +48,14 @@ def keep_bytecode() -> None:
 
 
 def record_something(engine: "Engine") -> None:
-    """Drive the writer."""
-    from collector.simulator import Limits
+    """Drive the writer, which also makes coarse summaries of segments as small as these."""
+    from app.store.write import RecordingWriter
+    from collector.simulator import Limits, play, recording_header
 
     showing = showing_of(name=None, seed=1, memory=None, vcpus=None)
-    record(engine, showing, Limits(conversions=CONVERSIONS), speed=None)
+    header = recording_header(showing)
+    with RecordingWriter(engine, header, segment_events=SEGMENT_EVENTS) as writer:
+        play(showing, Limits(conversions=CONVERSIONS), writer, stop=Event())
 
 
 def look_at_everything(engine: "Engine") -> None:

@@ -49,11 +49,11 @@ def summarise(
         )
         count = fill_cells(table, changes, events)
         if count >= 0:
-            return Summary(quantum_shift, block_shift, _sorted(table.cells[:count]))
+            return Summary(quantum_shift, block_shift, sorted_cells(table.cells[:count]))
         capacity *= 4
 
 
-def _sorted(cells: CellArray) -> CellArray:
+def sorted_cells(cells: CellArray) -> CellArray:
     return cells[np.lexsort((cells["block"], cells["quantum"]))]
 
 

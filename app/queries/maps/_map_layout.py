@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.model.events import Window
 from app.model.guest import GFN_LIMIT
 from app.model.intervals import Interval
 from app.model.raster import Band, Grid, bands, covered, row_ranges, touched
@@ -83,13 +84,17 @@ def map_layout(reader: Reader, vm: Vm, query: MapQuery) -> MapLayout:
     In wide windows their edges are those that the store can draw fast (`Reader.fit`).
     """
     from_t, to_t = interval_of(reader, row_id(vm), query.from_t, query.to_t)
-    drawn = bands(
-        ranges_drawn(reader, vm, from_t, to_t),
-        first_gfn=query.first_gfn or 0,
-        end_gfn=GFN_LIMIT if query.end_gfn is None else query.end_gfn,
-        height=query.height,
-    )
+    ranges = ranges_drawn(reader, vm, from_t, to_t)
+    first_gfn = query.first_gfn or 0
+    end_gfn = GFN_LIMIT if query.end_gfn is None else query.end_gfn
+    drawn = bands(ranges, first_gfn=first_gfn, end_gfn=end_gfn, height=query.height)
     edges = edges_of(from_t, to_t, query.width)
+    if drawn:
+        window = Window(from_t, to_t, drawn[0].first_gfn, drawn[-1].end_gfn)
+        lowest = reader.lowest_row(row_id(vm), window, len(edges) - 1, query.height)
+        height = sum(band.end_gfn - band.first_gfn for band in drawn) // lowest
+        if height < query.height:
+            drawn = bands(ranges, first_gfn=first_gfn, end_gfn=end_gfn, height=height)
     if not drawn:
         return MapLayout(tuple(edges.tolist()), (), (), ())
     grid = reader.fit(row_id(vm), Grid(edges, *row_ranges(drawn)))

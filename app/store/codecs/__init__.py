@@ -30,9 +30,13 @@ from app.store.codecs._events import (
     tids_and_vcpus,
 )
 from app.store.codecs._summaries import (
+    CellForm,
     decode_cells,
     decode_timeline,
+    encode_cells,
     encode_summary,
+    encode_timeline,
+    product_shift_of,
     summarise_segment,
 )
 
@@ -42,6 +46,7 @@ __all__ = [
     "BEFORE_SHIFT",
     "HAS_NO_EVENT",
     "IS_EXPLICIT",
+    "CellForm",
     "EventRanges",
     "RelativeChanges",
     "Rows",
@@ -57,11 +62,14 @@ __all__ = [
     "decode_threads",
     "decode_timeline",
     "effect_times",
+    "encode_cells",
     "encode_changes",
     "encode_events",
     "encode_summary",
+    "encode_timeline",
     "join",
     "narrowed",
+    "product_shift_of",
     "read_batch",
     "select_changes",
     "summarise_segment",

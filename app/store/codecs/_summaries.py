@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from app.model.raster import (
     CELL,
     COUNTS,
     FIELDS,
+    MEASURES,
     Summary,
     TimelineSummary,
     summarise,
@@ -23,6 +25,7 @@ QUANTA = 64
 BLOCKS = 1 << 12
 """A VM's memory is divided into more than half as many blocks, and at most one more."""
 _EXACT = 2.0**62
+_AREA_BITS = 40
 _MOMENTS = ("steps", "gfns", "times", "products")
 _COUNTED = ("starts", "crossings")
 _VECTORS = (*_MOMENTS, *_COUNTED)
@@ -51,9 +54,22 @@ def summarise_segment(
     )
 
 
+def product_shift_of(quantum_shift: int, block_shift: int) -> int:
+    """Products of coarse cells are kept in units of 2^so many page-ns, so that a cell's area has
+    2^_AREA_BITS of them: a share of it is then off by less than a float32 can tell."""
+    return max(0, quantum_shift + block_shift - _AREA_BITS)
+
+
 def encode_summary(summary: SegmentSummary) -> tuple[bytes, bytes]:
     """The blobs of the cells and of the timeline."""
-    cells = summary.cells.cells
+    return encode_cells(summary.cells), encode_timeline(summary.timeline)
+
+
+def encode_cells(summary: Summary, product_shift: int = 0) -> bytes:
+    cells = summary.cells
+    if product_shift:
+        cells = cells.copy()
+        cells["products"] = np.rint(np.ldexp(cells["products"], -product_shift))
     columns = split("quantum_step", np.diff(cells["quantum"], prepend=0))
     columns |= split("block", cells["block"])
     for name in _VECTORS:
@@ -61,14 +77,26 @@ def encode_summary(summary: SegmentSummary) -> tuple[bytes, bytes]:
             # Many a measure never changes in a segment; a column of zeros is left out.
             if cells[name][:, i].any():
                 columns |= split(f"{name}_{i}", zigzag(cells[name][:, i]))
-    counts = split("quantum_step", np.diff(summary.timeline.quanta, prepend=0))
+    return write_batch(columns)
+
+
+def encode_timeline(timeline: TimelineSummary) -> bytes:
+    counts = split("quantum_step", np.diff(timeline.quanta, prepend=0))
     for i, field in enumerate(FIELDS):
-        counts |= split(field, zigzag(summary.timeline.counts[:, i]))
-    return write_batch(columns), write_batch(counts)
+        counts |= split(field, zigzag(timeline.counts[:, i]))
+    return write_batch(counts)
+
+
+class CellForm(NamedTuple):
+    """How the cells of a blob are to be read."""
+
+    quantum_shift: int
+    block_shift: int
+    product_shift: int = 0
 
 
 def decode_cells(
-    blob: bytes, quantum_shift: int, block_shift: int, measures: Iterable[int], *, counts: bool
+    blob: bytes, form: CellForm, measures: Iterable[int] = range(MEASURES), *, counts: bool = True
 ) -> Summary:
     """With some measures only, and with counts or without: the rest is zero."""
     wanted = [f"{name}_{i}" for name in _MOMENTS for i in measures]
@@ -77,14 +105,16 @@ def decode_cells(
     cells = np.zeros(batch.num_rows, dtype=CELL)
     cells["quantum"] = np.cumsum(join(batch, "quantum_step").view(np.int64))
     cells["block"] = join(batch, "block")
-    check_quanta(cells["quantum"], quantum_shift)
-    check_blocks(cells["block"], block_shift)
+    check_quanta(cells["quantum"], form.quantum_shift)
+    check_blocks(cells["block"], form.block_shift)
     present = {field.partition(".")[0] for field in batch.schema.names}
     for name in _VECTORS:
         for i in range(cells[name].shape[1]):
             if f"{name}_{i}" in present:
                 cells[name][:, i] = unzigzag(join(batch, f"{name}_{i}"))
-    return Summary(quantum_shift, block_shift, cells)
+    if form.product_shift:
+        np.ldexp(cells["products"], form.product_shift, out=cells["products"])
+    return Summary(form.quantum_shift, form.block_shift, cells)
 
 
 def decode_timeline(blob: bytes, quantum_shift: int) -> TimelineSummary | None:

@@ -18,6 +18,7 @@ from sqlmodel import SQLModel, col
 from app.store.database._lock import is_held_by
 from app.store.errors import Conflict, NotFound, explained
 from app.store.schema import (
+    CoarseSummary,
     GuestMemfdRow,
     Host,
     LossRow,
@@ -147,7 +148,7 @@ def _contents(recording_id: int) -> list[Rows]:
     vms = select(col(Vm.id)).where(col(Vm.recording_id) == recording_id)
     of_vms = [
         (table, select(col(table.id)).where(col(table.vm_id).in_(vms)))
-        for table in (Segment, MemslotRow, GuestMemfdRow, Note)
+        for table in (Segment, CoarseSummary, MemslotRow, GuestMemfdRow, Note)
     ]
     losses = select(col(LossRow.id)).where(col(LossRow.recording_id) == recording_id)
     return [*of_vms, (LossRow, losses), (Vm, vms)]

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from app.model.raster import ChurnSums, RasterSums
 from app.store.catalogue import decoding_rows, note_checksum
-from app.store.checksums import CELLS, KEYFRAME, SEGMENT, TIMELINE, PartDamagedError
+from app.store.checksums import CELLS, COARSE, KEYFRAME, SEGMENT, TIMELINE, PartDamagedError
 from app.store.database import (
     GUEST_MEMFDS,
     LOSSES,
@@ -22,8 +22,16 @@ from app.store.database import (
     what,
 )
 from app.store.errors import StoreError, explained
+from app.store.read._coarse_checking import wrong_coarse
 from app.store.schema import Note, Recording, RecordingState, Segment
-from app.store.segments import NO_DAMAGE, ByteCache, SegmentInfo, Segments, stored_infos
+from app.store.segments import (
+    NO_DAMAGE,
+    ByteCache,
+    Pyramids,
+    SegmentInfo,
+    Segments,
+    stored_infos,
+)
 
 EVENTS, CHANGES = "events", "changes"
 """A segment's blobs: it is set aside as a whole."""
@@ -98,7 +106,9 @@ def _of_file(connection: Connection) -> Iterator[Finding]:
 
 
 def _of_recording(connection: Connection, recording_id: int) -> Iterator[Finding]:
-    checks, segments = SealChecks(), Segments(ByteCache(0), SealChecks())
+    checks, unkept = SealChecks(), ByteCache(0)
+    segments = Segments(unkept, SealChecks())
+    pyramids = Pyramids(segments, unkept)
     for table in (RECORDINGS, LOSSES):
         if not checks.is_sound(connection, table, recording_id):
             yield _rows(table, recording_id, recording_id, None)
@@ -107,8 +117,12 @@ def _of_recording(connection: Connection, recording_id: int) -> Iterator[Finding
             if not checks.is_sound(connection, table, vm_id):
                 yield _rows(table, vm_id, recording_id, vm_id)
         yield from _of_notes(connection, recording_id, vm_id)
-        for info in stored_infos(connection, vm_id, NO_DAMAGE):
+        infos = stored_infos(connection, vm_id, NO_DAMAGE)
+        for info in infos:
             yield from _of_segment(connection, segments, recording_id, info)
+        for found in wrong_coarse(connection, segments, pyramids, infos):
+            costs = f"a coarse summary is not used, nothing is lost: {found.says}"
+            yield Finding(COARSE, costs, recording_id, vm_id)
 
 
 def _rows(table: str, key: int, recording_id: int, vm_id: int | None) -> Finding:

@@ -17,6 +17,7 @@ from app.store.protocol import Loss
 from app.store.segments import (
     ByteCache,
     Damage,
+    Pyramids,
     SegmentColumns,
     SegmentInfo,
     Segments,
@@ -62,6 +63,7 @@ class EventReader(Catalogue):
         self.cache = ByteCache(cache_bytes)
         """For all that is kept of what was read, by whoever it is made."""
         self._segments = Segments(self.cache, self._checks)
+        self._pyramids = Pyramids(self._segments, self.cache)
 
     def set_aside(self, found: PartDamagedError) -> None:
         """Go on without a part of a segment."""

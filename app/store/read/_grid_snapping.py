@@ -1,74 +1,84 @@
 """Moving a grid's edges a little, to where summaries can draw it exactly and fast."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
+from app.model.events import Window
 from app.model.raster import Grid
-from app.store.segments import SegmentInfo
+from app.store.read._resolution import Resolution, quantum_shift_of, resolution_of
+from app.store.segments import Pyramid
 
 EXACT_EVENTS = 1 << 19
 """So many are drawn from their changes fast enough."""
+EXACT_ROWS_EVENTS = 1 << 21
+"""So many are drawn from their changes where blocks are too high for the rows."""
 
 Edges = npt.NDArray[np.int64]
 Gfns = npt.NDArray[np.uint64]
 
 
-def fit_edges(t_edges: Edges, infos: Sequence[SegmentInfo]) -> Edges:
-    """Edges on borders of the segments' quanta that cover the same time in equal columns.
+def fit_edges(t_edges: Edges, pyramid: Pyramid) -> Edges:
+    """Edges on borders of quanta that cover the same time in equal columns.
 
     There are at most as many, and fewer where they would be narrower than a quantum. Times stay as
     they are where the segments hold few events.
     """
-    within = _summarised(t_edges, infos)
-    if not within:
+    window = Window(int(t_edges[0]), int(t_edges[-1]))
+    if events_in(pyramid, window) <= EXACT_EVENTS:
         return t_edges
-    shift = _quantum_shift(t_edges, within)
+    shift = quantum_shift_of(pyramid, window, len(t_edges) - 1)
+    return t_edges if shift is None else _on_quanta(t_edges, shift)
+
+
+def _on_quanta(t_edges: Edges, shift: int) -> Edges:
     first, last = int(t_edges[0]) >> shift, -(-int(t_edges[-1]) >> shift)
     step = max(1, -(-(last - first) // (len(t_edges) - 1)))
     count = -(-(last - first) // step)
     return (first + step * np.arange(count + 1, dtype=np.int64)) << shift
 
 
-def fit_grid(grid: Grid, infos: Sequence[SegmentInfo]) -> Grid:
-    """A grid of the same rows and at most as many columns, for `fit_edges`.
+def fit_grid(grid: Grid, pyramid: Pyramid) -> Grid:
+    """A grid of the same rows and at most as many columns.
 
-    Borders of rows move to those of blocks, by at most half a block: a quarter of a row. Rows lower
-    than two blocks stay as they are; at a hole, a row may reach into the hole.
+    Borders of rows move to those of blocks, by at most half a block. Rows lower than a block stay
+    as they are; at a hole, a row may reach into the hole.
     """
-    within = _summarised(grid.t_edges, infos)
-    if not within:
+    window = _window_of(grid)
+    if events_in(pyramid, window) <= EXACT_EVENTS:
         return grid
-    first, end = _fit_rows(grid, max(info.block_shift or 0 for info in within))
-    return Grid(fit_edges(grid.t_edges, infos), first, end)
+    found = resolution_of(pyramid, window, grid.shape[1], grid.shape[0])
+    if found is None:
+        return Grid(fit_edges(grid.t_edges, pyramid), grid.row_first, grid.row_end)
+    first, end = _fit_rows(grid, found.block_shift)
+    return Grid(_on_quanta(grid.t_edges, found.quantum_shift), first, end)
 
 
-def _summarised(t_edges: Edges, infos: Sequence[SegmentInfo]) -> list[SegmentInfo]:
-    """The segments with a summary that a grid meets; none if it meets few events."""
-    within = [info for info in infos if info.first_t < t_edges[-1] and info.last_t >= t_edges[0]]
-    if sum(info.event_count for info in within) <= EXACT_EVENTS:
-        return []
-    return [info for info in within if info.quantum_shift is not None]
+def lowest_row(pyramid: Pyramid, window: Window, columns: int, rows: int) -> int:
+    """How many pages a row must have at least to be drawn fast: 1 where any is."""
+    if events_in(pyramid, window) <= EXACT_ROWS_EVENTS:
+        return 1
+    found: Resolution | None = resolution_of(pyramid, window, columns, rows)
+    return 1 if found is None else 1 << found.block_shift
 
 
-def _quantum_shift(t_edges: Edges, within: Sequence[SegmentInfo]) -> int:
-    """The quantum to fit: that of half the events at least.
+def events_in(pyramid: Pyramid, window: Window) -> int:
+    """How many events the segments hold that meet a window's time."""
+    return sum(
+        info.event_count
+        for info in pyramid.infos
+        if info.first_t < window.t_to and info.last_t >= window.t_from
+    )
 
-    Segments with a longer one are drawn from their changes. Where times are quiet they are few,
-    since a quantum is a share of its segment's time.
-    """
-    widest = int(np.diff(t_edges).min()).bit_length() - 1
-    fitting = [info.quantum_shift or 0 for info in within if (info.quantum_shift or 0) <= widest]
-    if 2 * len(fitting) >= len(within):
-        return max(fitting)
-    return sorted(info.quantum_shift or 0 for info in within)[len(within) // 2]
+
+def _window_of(grid: Grid) -> Window:
+    times = int(grid.t_edges[0]), int(grid.t_edges[-1])
+    return Window(*times, int(grid.row_first[0]), int(grid.row_end[-1]))
 
 
 def _fit_rows(grid: Grid, block_shift: int) -> tuple[Gfns, Gfns]:
     block = np.uint64(1 << block_shift)
     first, end = grid.row_first.copy(), grid.row_end.copy()
-    is_tall = end - first >= np.uint64(2) * block
+    is_tall = end - first >= block
     # Borders that two tall rows share go to the nearest border of blocks.
     shared = np.flatnonzero((end[:-1] == first[1:]) & is_tall[:-1] & is_tall[1:])
     nearest = (end[shared] + block // np.uint64(2)) // block * block

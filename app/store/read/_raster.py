@@ -6,15 +6,14 @@ while the others need only the summary.
 """
 
 from dataclasses import fields
+from functools import partial
 from typing import Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
 
 from app.model.events import Window
 from app.model.guest import PAGES_PER_2M
-from app.model.pagemap import PageMap
 from app.model.raster import (
     MIXED,
     NO_BLOCKS,
@@ -26,7 +25,8 @@ from app.model.raster import (
     Summary,
     add_summary,
 )
-from app.store.segments import SegmentInfo, Segments
+from app.store.read._history import Start, Stored
+from app.store.segments import CoarseInfo, SegmentInfo
 
 NARROW_BLOCKS = 64
 """In a window of more blocks than this there is hardly ever nothing."""
@@ -45,61 +45,110 @@ class Drawing(Generic[Picture]):
 
     def __init__(
         self,
-        segments: Segments,
-        connection: Connection,
+        stored: Stored,
         grid: Grid,
         sums: type[RasterSums | ChurnSums],
     ) -> None:
         """`sums`: which raster to draw; it makes a Picture."""
-        self._segments = segments
-        self._connection = connection
+        self._stored = stored
         self._grid = grid
         self._sums = sums
 
-    def draw(self, start: PageMap, infos: tuple[SegmentInfo, ...]) -> Picture:
-        usable = [info for info in infos if is_on_quanta(self._grid.t_edges, info)]
-        summarised = {info.id for info in usable}
-        block_shift = max((info.block_shift or 0 for info in usable), default=0)
-        is_coarse = is_on_blocks(self._grid, block_shift) & bool(summarised)
-        parts: list[tuple[npt.NDArray[np.intp], Picture]] = []
-        for rows in _groups(is_coarse, max(1, MOST_CELLS // self._grid.shape[1])):
-            grid = Grid(self._grid.t_edges, self._grid.row_first[rows], self._grid.row_end[rows])
-            coarse = summarised if is_coarse[rows[0]] else set()
-            parts.append((rows, self._draw_rows(start, infos, grid, coarse)))
-        return _assembled(parts, self._grid.shape)
-
-    def _draw_rows(
-        self,
-        start: PageMap,
-        infos: tuple[SegmentInfo, ...],
-        grid: Grid,
-        coarse: set[int],
-    ) -> Picture:
-        """Draw some rows; `coarse` are the segments whose summary fits them."""
+    def draw(self) -> Picture:
+        grid, block_shift = self._grid, self._block_shift()
+        is_coarse = np.zeros(len(grid.row_first), np.bool_)
+        if block_shift is not None:
+            is_coarse = is_on_blocks(grid, block_shift)
         first_t = int(grid.t_edges[0])
-        window = _window_of(grid)
-        sums = self._sums(grid)
+        parts: list[tuple[npt.NDArray[np.intp], Picture]] = []
+        for rows in _groups(is_coarse, max(1, MOST_CELLS // grid.shape[1])):
+            some = Grid(grid.t_edges, grid.row_first[rows], grid.row_end[rows])
+            sums = self._sums(some)
+            if is_coarse[rows[0]] and block_shift is not None:
+                start = self._stored.start(first_t, partial(self._is_usable, block_shift))
+                self._begin(sums, start)
+                self._add_coarse(sums, start, block_shift)
+            else:
+                start = self._stored.start(first_t)
+                self._begin(sums, start)
+                self._add_fine(sums, start)
+            parts.append((rows, cast(Picture, sums.finish())))
+        return _assembled(parts, grid.shape)
+
+    def _block_shift(self) -> int | None:
+        """The highest blocks on whose borders most rows lie that lie on borders of any; None if
+        nothing summarised fits."""
+        t_edges, pyramid = self._grid.t_edges, self._stored.pyramid
+        of_segments = (info.block_shift for info in pyramid.infos if is_on_quanta(t_edges, info))
+        highest = max((shift for shift in of_segments if shift is not None), default=None)
+        shifts = set() if highest is None else {highest}
+        for one in pyramid.coarse():
+            if is_on_quanta(t_edges, one):
+                shifts |= one.tilings.keys()
+        on = {shift: int(is_on_blocks(self._grid, shift).sum()) for shift in shifts}
+        return max((shift for shift in on if 2 * on[shift] >= max(on.values())), default=None)
+
+    def _is_usable(self, block_shift: int, one: CoarseInfo) -> bool:
+        return is_on_quanta(self._grid.t_edges, one) and any(
+            shift <= block_shift for shift in one.tilings
+        )
+
+    def _begin(self, sums: RasterSums | ChurnSums, start: Start) -> None:
+        window = _window_of(sums.grid)
         bounds = window.gfn_from, window.gfn_to
-        mixed = start.mixed_in(*bounds) if MIXED in sums.planes else NO_BLOCKS
-        sums.add_start(start.runs(*bounds), mixed)
-        for info in infos:
-            if not info.meets(window):
-                continue
-            if info.id in coarse:
-                add_summary(sums, self._segments.cells(self._connection, info, self._sums))
-            elif self._may_meet(info, window):
-                columns = self._segments.columns(self._connection, info)
-                sums.add_changes(columns.changes_in(window))
-                if sums.has_counts:
-                    sums.add_events(columns.counted_in(window._replace(t_from=first_t)))
-        return cast(Picture, sums.finish())
+        mixed = start.page_map.mixed_in(*bounds) if MIXED in sums.planes else NO_BLOCKS
+        sums.add_start(start.page_map.runs(*bounds), mixed)
+
+    def _add_coarse(self, sums: RasterSums | ChurnSums, start: Start, block_shift: int) -> None:
+        """Rows on borders of blocks, from summaries where they fit."""
+        window = _window_of(sums.grid)
+        usable = partial(self._is_usable, block_shift)
+        for info, one in self._stored.pyramid.walk(start.place, usable):
+            if info.first_t >= window.t_to:
+                break
+            if one is not None:
+                shift = max(shift for shift in one.tilings if shift <= block_shift)
+                for summary in self._stored.tiles(one, shift, window, self._sums):
+                    add_summary(sums, summary)
+            elif is_on_quanta(self._grid.t_edges, info) and (info.block_shift or 0) <= block_shift:
+                add_summary(sums, self._stored.cells(info, self._sums))
+            elif info.meets(window) and self._may_meet(info, window):
+                self._add_changes(sums, info, window)
+
+    def _add_fine(self, sums: RasterSums | ChurnSums, start: Start) -> None:
+        """Rows between such borders, from changes; segments that have none there are passed over,
+        many at a time."""
+        window, pyramid = _window_of(sums.grid), self._stored.pyramid
+        place = start.place
+        while place < len(pyramid.infos) and pyramid.infos[place].first_t < window.t_to:
+            for one in pyramid.beginning_at(place):
+                if not self._may_meet_any(one, window):
+                    place += one.segments
+                    break
+            else:
+                info = pyramid.infos[place]
+                if info.meets(window) and self._may_meet(info, window):
+                    self._add_changes(sums, info, window)
+                place += 1
+
+    def _add_changes(self, sums: RasterSums | ChurnSums, info: SegmentInfo, window: Window) -> None:
+        columns = self._stored.columns(info)
+        sums.add_changes(columns.changes_in(window))
+        if sums.has_counts:
+            sums.add_events(columns.counted_in(window._replace(t_from=int(self._grid.t_edges[0]))))
 
     def _may_meet(self, info: SegmentInfo, window: Window) -> bool:
         """False if the segment's summary, which is read faster, shows that nothing is there."""
-        blocks = (window.gfn_to - window.gfn_from) >> (info.block_shift or 0)
-        if info.block_shift is None or blocks > NARROW_BLOCKS:
+        if info.block_shift is None or is_wide(window, info.block_shift):
             return True
-        return may_meet(self._segments.cells(self._connection, info, self._sums), window)
+        return may_meet(self._stored.cells(info, self._sums), window)
+
+    def _may_meet_any(self, one: CoarseInfo, window: Window) -> bool:
+        """As `_may_meet`, of all its segments."""
+        if not one.tilings or is_wide(window, min(one.tilings)):
+            return True
+        tiles = self._stored.tiles(one, min(one.tilings), window, self._sums)
+        return any(may_meet(tile, window) for tile in tiles)
 
 
 def _window_of(grid: Grid) -> Window:
@@ -110,6 +159,11 @@ def _window_of(grid: Grid) -> Window:
         gfn_from=first - first % PAGES_PER_2M,
         gfn_to=end + -end % PAGES_PER_2M,
     )
+
+
+def is_wide(window: Window, block_shift: int) -> bool:
+    """Whether a window has so many blocks that there is hardly ever nothing in it."""
+    return (window.gfn_to - window.gfn_from) >> block_shift > NARROW_BLOCKS
 
 
 def may_meet(summary: Summary, window: Window) -> bool:
@@ -132,11 +186,11 @@ def may_meet(summary: Summary, window: Window) -> bool:
     return False
 
 
-def is_on_quanta(t_edges: npt.NDArray[np.int64], info: SegmentInfo) -> bool:
-    """Whether a segment has a summary on whose quanta all edges lie."""
-    if info.quantum_shift is None:
+def is_on_quanta(t_edges: npt.NDArray[np.int64], one: SegmentInfo | CoarseInfo) -> bool:
+    """Whether there is a summary on whose quanta all edges lie."""
+    if one.quantum_shift is None:
         return False
-    return not (t_edges & ((1 << info.quantum_shift) - 1)).any()
+    return not int(np.bitwise_or.reduce(t_edges)) & ((1 << one.quantum_shift) - 1)
 
 
 def is_on_blocks(grid: Grid, block_shift: int) -> Rows:

@@ -1,6 +1,6 @@
 """Everything that can be asked of a database, beside any writer, from any thread."""
 
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,11 @@ from app.model.stats import ANY, EventFilter, EventQuery
 from app.store.database import snapshot
 from app.store.errors import StoreError
 from app.store.read._event_reader import EventReader, despite_damage
-from app.store.read._grid_snapping import fit_edges, fit_grid
+from app.store.read._grid_snapping import fit_edges, fit_grid, lowest_row
+from app.store.read._history import Stored, included
 from app.store.read._raster import Drawing, is_on_quanta
 from app.store.schema import WITH_CHURN, Vm
-from app.store.segments import SegmentInfo, state_of
+from app.store.segments import state_of
 
 CACHE_BYTES = 384 << 20
 """Decoded columns of about 9 million events, by default."""
@@ -66,7 +67,7 @@ class Reader(EventReader):
     def _build_page_map(self, connection: Connection, vm_id: int, t: int) -> PageMap:
         memslots = self._segments.memslots(connection, vm_id, t)
         infos = [one for one in self._segments.of_vm(connection, vm_id) if one.first_t <= t]
-        done = _included(infos, t)
+        done = included(infos, t)
         page_map = (
             self._segments.keyframe(connection, vm_id, infos[done - 1])
             if done
@@ -85,22 +86,28 @@ class Reader(EventReader):
         all in narrow windows (app.store.read). Show its edges, not those that were asked for.
         """
         with snapshot(self._engine) as connection:
-            return fit_grid(grid, self._segments.of_vm(connection, vm_id))
+            return fit_grid(grid, self._stored(connection, vm_id).pyramid)
+
+    @despite_damage
+    def lowest_row(self, vm_id: int, window: Window, columns: int, rows: int) -> int:
+        """How many pages a row must have at least for `fit` to find edges that are drawn fast, in a
+        picture of so many columns and rows; 1 where any is."""
+        with snapshot(self._engine) as connection:
+            return lowest_row(self._stored(connection, vm_id).pyramid, window, columns, rows)
 
     @despite_damage
     def fit_edges(self, vm_id: int, t_edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """As `fit`, for `timeline`."""
         with snapshot(self._engine) as connection:
-            return fit_edges(t_edges, self._segments.of_vm(connection, vm_id))
+            return fit_edges(t_edges, self._stored(connection, vm_id).pyramid)
 
     @despite_damage
     def raster(self, vm_id: int, grid: Grid) -> Raster:
         """Draw exactly the cells of a grid, from summaries as far as its edges allow (see `fit`),
         else from changes."""
         with snapshot(self._engine) as connection:
-            start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
-            drawing: Drawing[Raster] = Drawing(self._segments, connection, grid, RasterSums)
-            return drawing.draw(start, infos)
+            drawing: Drawing[Raster] = Drawing(self._stored(connection, vm_id), grid, RasterSums)
+            return drawing.draw()
 
     @despite_damage
     def churn(self, vm_id: int, grid: Grid) -> Churn:
@@ -109,9 +116,8 @@ class Reader(EventReader):
         if not has_churn(self.vm(vm_id)):
             raise StoreError(f"returns and mixed blocks of VM {vm_id} were not kept")
         with snapshot(self._engine) as connection:
-            start, infos = self._before(connection, vm_id, int(grid.t_edges[0]))
-            drawing: Drawing[Churn] = Drawing(self._segments, connection, grid, ChurnSums)
-            return drawing.draw(start, infos)
+            drawing: Drawing[Churn] = Drawing(self._stored(connection, vm_id), grid, ChurnSums)
+            return drawing.draw()
 
     @despite_damage
     def timeline(
@@ -133,13 +139,14 @@ class Reader(EventReader):
         chosen = EventQuery(int(t_edges[0]), window.t_to, gfn_from, gfn_to, where)
         sums = TimelineSums(t_edges)
         with snapshot(self._engine) as connection:
-            start, infos = self._before(connection, vm_id, int(t_edges[0]))
-            sums.add_start(start.totals(), start.mixed_blocks)
-            for info in infos:
-                if not info.meets(window):
-                    continue
-                if is_on_quanta(t_edges, info):
-                    add_timeline_summary(sums, self._segments.timeline(connection, info))
+            stored, usable = self._stored(connection, vm_id), partial(is_on_quanta, t_edges)
+            start = stored.start(int(t_edges[0]), usable)
+            sums.add_start(start.page_map.totals(), start.page_map.mixed_blocks)
+            for info, one in stored.pyramid.walk(start.place, usable):
+                if info.first_t >= window.t_to:
+                    break
+                if one is not None or is_on_quanta(t_edges, info):
+                    add_timeline_summary(sums, stored.timeline(info, one))
                 else:
                     columns = self._segments.columns(connection, info)
                     sums.add_changes(columns.changes_in(window))
@@ -151,20 +158,5 @@ class Reader(EventReader):
                     columns.count(sums.counts, sums.t_edges, events)
         return sums.finish()
 
-    def _before(
-        self, connection: Connection, vm_id: int, t: int
-    ) -> tuple[PageMap, tuple[SegmentInfo, ...]]:
-        """The latest stored map of before t, only to be read, and the segments that follow it."""
-        infos = self._segments.of_vm(connection, vm_id)
-        done = _included(infos, t - 1)
-        if not done:
-            return PageMap(self._segments.vm(connection, vm_id).start_state), infos
-        return self._segments.shared_keyframe(connection, vm_id, infos[done - 1]), infos[done:]
-
-
-def _included(infos: Sequence[SegmentInfo], t: int) -> int:
-    """How many segments the latest stored map not after t includes; 0 if there is no such map."""
-    for i in range(len(infos), 0, -1):
-        if infos[i - 1].has_keyframe and infos[i - 1].last_t <= t:
-            return i
-    return 0
+    def _stored(self, connection: Connection, vm_id: int) -> Stored:
+        return Stored(connection, self._segments, self._pyramids, vm_id)

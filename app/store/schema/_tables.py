@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.guest import Certainty, PageState
 from app.store.schema._columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -242,3 +242,36 @@ class Summary(SQLModel, table=True):
     timeline_blob: bytes = Field(sa_type=LargeBinary)
     cell_checksum: int | None = Field(default=None, sa_type=BigInteger)  # of the blob and its row
     timeline_checksum: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class CoarseSummary(SQLModel, table=True):
+    """What many consecutive sealed segments together add to windows that are wide in time."""
+
+    __tablename__ = "coarse_summary"
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int = Field(default=None, primary_key=True)
+    vm_id: int = Field(sa_column=_parent("vm"))
+    first_segment_id: int
+    last_segment_id: int
+    segments: int
+    level: int  # 4^level segments
+    quantum_shift: int
+    timeline_blob: bytes = Field(sa_type=LargeBinary)
+    row_checksum: int = Field(sa_type=BigInteger)
+    timeline_checksum: int = Field(sa_type=BigInteger)  # of the blob and its row
+
+
+class CoarseCells(SQLModel, table=True):
+    """The cells of a coarse summary in some blocks; those of one shift are its whole memory."""
+
+    __tablename__ = "coarse_cells"
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int = Field(default=None, primary_key=True)
+    coarse_summary_id: int = Field(sa_column=_parent("coarse_summary"))
+    block_shift: int
+    first_block: int = Field(sa_type=BigInteger)
+    end_block: int = Field(sa_type=BigInteger)
+    cells: int
+    blob: bytes = Field(sa_type=LargeBinary)
+    row_checksum: int = Field(sa_type=BigInteger)
+    checksum: int = Field(sa_type=BigInteger)  # of the blob and its row

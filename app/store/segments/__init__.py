@@ -4,6 +4,13 @@ drawn and counted from them is kept there as well.
 """
 
 from app.store.segments._cache import ByteCache, Version
+from app.store.segments._coarse import (
+    CoarseInfo,
+    Pyramid,
+    coarse_cells_checksum,
+    coarse_row_checksum,
+    read_coarse_infos,
+)
 from app.store.segments._column_loops import EVERYWHERE, SOMEWHERE
 from app.store.segments._columns import SegmentColumns, places_of
 from app.store.segments._infos import (
@@ -13,6 +20,7 @@ from app.store.segments._infos import (
     segment_row_checksum,
     stored_infos,
 )
+from app.store.segments._pyramids import Pyramids
 from app.store.segments._segments import Segments, state_of
 
 __all__ = [
@@ -20,12 +28,18 @@ __all__ = [
     "NO_DAMAGE",
     "SOMEWHERE",
     "ByteCache",
+    "CoarseInfo",
     "Damage",
+    "Pyramid",
+    "Pyramids",
     "SegmentColumns",
     "SegmentInfo",
     "Segments",
     "Version",
+    "coarse_cells_checksum",
+    "coarse_row_checksum",
     "places_of",
+    "read_coarse_infos",
     "segment_row_checksum",
     "state_of",
     "stored_infos",

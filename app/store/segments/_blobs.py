@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from sqlalchemy import Connection, Executable, Row, select
@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from app.store.checksums import (
     CELLS,
+    COARSE,
     KEYFRAME,
     SEGMENT,
     TIMELINE,
@@ -19,8 +20,19 @@ from app.store.checksums import (
     is_sound,
     of_values as checksum_of,
 )
-from app.store.schema import Keyframe, Segment, Summary
+from app.store.schema import CoarseCells, CoarseSummary, Keyframe, Segment, Summary
+from app.store.segments._coarse import CoarseInfo, TileInfo
 from app.store.segments._infos import SegmentInfo
+
+
+class Stored(Protocol):
+    """A segment or a coarse summary: whose blobs they are."""
+
+    @property
+    def vm_id(self) -> int: ...
+    @property
+    def id(self) -> int: ...
+
 
 Blobs = tuple[bytes, bytes]
 """Of a segment's events and of their changes."""
@@ -33,14 +45,14 @@ _UNREADABLE = (
 
 
 @contextmanager
-def decoding(info: SegmentInfo, part: str) -> Iterator[None]:
+def decoding(owner: Stored, part: str) -> Iterator[None]:
     """Turn what decoding damaged bytes ends in into PartDamagedError."""
     try:
         yield
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the system, not of what was stored; Arrow's have no number
-        raise PartDamagedError(info.vm_id, info.id, part) from error
+        raise PartDamagedError(owner.vm_id, owner.id, part) from error
 
 
 def read_blobs(connection: Connection, info: SegmentInfo) -> Blobs:
@@ -95,22 +107,40 @@ def _read_summary(
     return _check(stored, seed, its_checksum, info, part), quantum_shift, block_shift
 
 
+def read_coarse_timeline(connection: Connection, one: CoarseInfo) -> bytes:
+    query = select(
+        col(CoarseSummary.row_checksum),
+        col(CoarseSummary.timeline_blob),
+        col(CoarseSummary.timeline_checksum),
+    ).where(col(CoarseSummary.id) == one.id)
+    seed, blob, checksum = tuple(_read(connection, query, one, COARSE))
+    return _check(blob, seed, checksum, one, COARSE)
+
+
+def read_tile(connection: Connection, one: CoarseInfo, tile: TileInfo) -> bytes:
+    query = select(
+        col(CoarseCells.row_checksum), col(CoarseCells.blob), col(CoarseCells.checksum)
+    ).where(col(CoarseCells.id) == tile.id)
+    seed, blob, checksum = tuple(_read(connection, query, one, COARSE))
+    return _check(blob, seed, checksum, one, COARSE)
+
+
 def _check(
-    blob: bytes, row_checksum: int | None, checksum: int | None, info: SegmentInfo, part: str
+    blob: bytes, row_checksum: int | None, checksum: int | None, owner: Stored, part: str
 ) -> bytes:
     if not is_sound(blob, row_checksum, checksum):
-        raise PartDamagedError(info.vm_id, info.id, part)
+        raise PartDamagedError(owner.vm_id, owner.id, part)
     return blob
 
 
-def _read(connection: Connection, query: Executable, info: SegmentInfo, part: str) -> Row[Any]:
+def _read(connection: Connection, query: Executable, owner: Stored, part: str) -> Row[Any]:
     try:
-        with decoding(info, part):
+        with decoding(owner, part):
             row: Row[Any] | None = connection.execute(query).one_or_none()
     except DBAPIError as error:
         if "malformed" not in str(error.orig):
             raise
         row = None
     if row is None:
-        raise PartDamagedError(info.vm_id, info.id, part)
+        raise PartDamagedError(owner.vm_id, owner.id, part)
     return row

@@ -25,6 +25,7 @@ from app.store.catalogue import decoding_rows, memslot_of, memslot_rows
 from app.store.checksums import CELLS, KEYFRAME, SEGMENT, TIMELINE, PartDamagedError
 from app.store.codecs import (
     ALL_ROWS,
+    CellForm,
     Rows,
     decode_cells,
     decode_changes,
@@ -306,9 +307,8 @@ def _cells(
 ) -> CellSummary:
     blob, quantum_shift, block_shift = read_cells(connection, info)
     with decoding(info, CELLS):
-        return decode_cells(
-            blob, quantum_shift, block_shift, sums.planes.tolist(), counts=sums.has_counts
-        )
+        form = CellForm(quantum_shift, block_shift)
+        return decode_cells(blob, form, sums.planes.tolist(), counts=sums.has_counts)
 
 
 def _timeline(connection: Connection, info: SegmentInfo) -> TimelineSummary | None:

@@ -14,6 +14,8 @@ from app.store import checksums
 from app.store.codecs import encode_changes, encode_events, encode_summary, summarise_segment
 from app.store.schema import Segment, Summary
 from app.store.segments import segment_row_checksum
+from app.store.write._coarse_rows import Summarised
+from app.store.write._coarse_summaries import CoarseSummaries
 from app.store.write._vm_buffer import Part, Position, VmBuffer
 
 TAILS_PER_MERGE = 16
@@ -36,6 +38,7 @@ class SegmentRows:
     """Writes one VM's segments."""
 
     vm_id: int
+    coarse: CoarseSummaries
     _next_number: int = 0
     _tails: list[Tail] = field(default_factory=list)
 
@@ -65,7 +68,11 @@ class SegmentRows:
         part = buffer.part(buffer.sealed, buffer.end)
         segment_id = _insert(connection, self.vm_id, number, part, is_tail=False)
         pages = buffer.page_map.totals()
-        _insert_summary(connection, segment_id, part, sum(astuple(pages)))
+        summarised = _insert_summary(connection, segment_id, part, sum(astuple(pages)))
+        if summarised is None:
+            self.coarse.begin_anew()
+        else:
+            self.coarse.add(connection, summarised)
         return segment_id
 
     def _append_tail(
@@ -95,10 +102,14 @@ _INSERT = insert(_SEGMENTS).returning(_SEGMENTS.c.id)
 """Built once: a statement costs more to build than to execute, and commits come in a rhythm."""
 
 
-def _insert_summary(connection: Connection, segment_id: int, part: Part, pages: int) -> None:
-    summary = summarise_segment(part.changes, part.events, part.times(), pages)
+def _insert_summary(
+    connection: Connection, segment_id: int, part: Part, pages: int
+) -> Summarised | None:
+    """None if the segment's cannot be stored."""
+    times = part.times()
+    summary = summarise_segment(part.changes, part.events, times, pages)
     if not summary.is_storable:
-        return
+        return None
     cell_blob, timeline_blob = encode_summary(summary)
     shifts = summary.cells.quantum_shift, summary.cells.block_shift
     row = checksums.of_values(segment_id, *shifts)
@@ -113,6 +124,7 @@ def _insert_summary(connection: Connection, segment_id: int, part: Part, pages: 
             timeline_checksum=checksums.of_blob(timeline_blob, row),
         )
     )
+    return Summarised(segment_id, (segment_id, segment_id), 1, times, *shifts)
 
 
 def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_tail: bool) -> int:

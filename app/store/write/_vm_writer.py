@@ -12,6 +12,7 @@ from app.model.guest import GuestMemfd, Memslot, VmIdentity
 from app.model.pagemap import PageMap, disorder
 from app.store import checksums
 from app.store.schema import GuestMemfdRow, Keyframe, MemslotRow
+from app.store.write._coarse_summaries import CoarseSummaries
 from app.store.write._segment_rows import SegmentRows
 from app.store.write._vm_buffer import VmBuffer
 from app.store.write._vm_totals import VmTotals, page_values
@@ -218,4 +219,4 @@ def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
 
 def new_vm_writer(vm_id: int, identity: VmIdentity, segment_events: int) -> VmWriter:
     buffer = VmBuffer(PageMap(identity.start_state), capacity=segment_events)
-    return VmWriter(vm_id, buffer, SegmentRows(vm_id))
+    return VmWriter(vm_id, buffer, SegmentRows(vm_id, CoarseSummaries(vm_id)))

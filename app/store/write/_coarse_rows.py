@@ -1,0 +1,153 @@
+"""Rows of coarse summaries: reading what one is made of, and writing it.
+
+Called inside the writer's transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlmodel import SQLModel, col
+
+from app.model.raster import Summary, TimelineSummary, tile_of, tiles
+from app.store import checksums
+from app.store.codecs import (
+    CellForm,
+    decode_cells,
+    decode_timeline,
+    encode_cells,
+    encode_timeline,
+    product_shift_of,
+)
+from app.store.schema import CoarseCells, CoarseSummary, Summary as SummaryRow
+from app.store.segments import coarse_cells_checksum, coarse_row_checksum
+
+_COARSE = SQLModel.metadata.tables["coarse_summary"]
+_INSERT = insert(_COARSE).returning(_COARSE.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Summarised:
+    """A segment or a coarse summary that is to become part of a coarse summary."""
+
+    id: int
+    segment_ids: tuple[int, int]  # first and last
+    segments: int
+    times: tuple[int, int]  # of effects, first and last
+    quantum_shift: int
+    block_shift: int  # of its lowest blocks
+
+
+class Parts(NamedTuple):
+    """What a coarse summary is made of."""
+
+    cells: list[Summary]
+    timelines: list[TimelineSummary]
+
+
+class Tiling(NamedTuple):
+    """The cells of a whole VM, to be stored in about so many tiles."""
+
+    summary: Summary
+    tiles: int
+
+
+def read_segments(connection: Connection, segments: Sequence[Summarised]) -> Parts | None:
+    """None if one is not what was stored: no sum is made of it."""
+    parts = Parts([], [])
+    for one in segments:
+        query = select(SummaryRow).where(col(SummaryRow.segment_id) == one.id)
+        row = connection.execute(query).one()
+        seed = checksums.of_values(one.id, one.quantum_shift, one.block_shift)
+        if not (
+            checksums.is_sound(row.cell_blob, seed, row.cell_checksum)
+            and checksums.is_sound(row.timeline_blob, seed, row.timeline_checksum)
+        ):
+            return None
+        form = CellForm(one.quantum_shift, one.block_shift)
+        parts.cells.append(decode_cells(row.cell_blob, form))
+        timeline = decode_timeline(row.timeline_blob, one.quantum_shift)
+        if timeline is None:
+            return None
+        parts.timelines.append(timeline)
+    return parts
+
+
+def read_coarse(connection: Connection, summaries: Sequence[Summarised]) -> Parts | None:
+    """Of their tiles with the lowest blocks; None if one is not what was stored."""
+    parts = Parts([], [])
+    for one in summaries:
+        row = connection.execute(select(CoarseSummary).where(col(CoarseSummary.id) == one.id)).one()
+        if not checksums.is_sound(row.timeline_blob, row.row_checksum, row.timeline_checksum):
+            return None
+        timeline = decode_timeline(row.timeline_blob, one.quantum_shift)
+        if timeline is None:
+            return None
+        parts.timelines.append(timeline)
+        for tile in connection.execute(
+            select(CoarseCells).where(
+                col(CoarseCells.coarse_summary_id) == one.id,
+                col(CoarseCells.block_shift) == one.block_shift,
+            )
+        ):
+            if not checksums.is_sound(tile.blob, tile.row_checksum, tile.checksum):
+                return None
+            parts.cells.append(_own_cells(tile, one.quantum_shift))
+    return parts
+
+
+def _own_cells(tile: Row[Any], quantum_shift: int) -> Summary:
+    """Without those that add up what lies below the tile."""
+    shifts = quantum_shift, tile.block_shift
+    whole = decode_cells(tile.blob, CellForm(*shifts, product_shift_of(*shifts)))
+    return replace(whole, cells=whole.cells[whole.cells["block"] >= tile.first_block])
+
+
+def insert_coarse(
+    connection: Connection,
+    vm_id: int,
+    level: int,
+    made: Summarised,
+    timeline: TimelineSummary,
+    tilings: Sequence[Tiling],
+) -> Summarised:
+    """Returns it with its row id."""
+    values: dict[str, Any] = {
+        "vm_id": vm_id,
+        "first_segment_id": made.segment_ids[0],
+        "last_segment_id": made.segment_ids[1],
+        "segments": made.segments,
+        "level": level,
+        "quantum_shift": made.quantum_shift,
+    }
+    seed, blob = coarse_row_checksum(values), encode_timeline(timeline)
+    values |= {
+        "row_checksum": seed,
+        "timeline_blob": blob,
+        "timeline_checksum": checksums.of_blob(blob, seed),
+    }
+    row_id = int(connection.execute(_INSERT, values).scalar_one())
+    rows = [
+        _tile_row(row_id, tiling.summary, tile) for tiling in tilings for tile in tiles(*tiling)
+    ]
+    connection.execute(insert(CoarseCells), rows)
+    return replace(made, id=row_id)
+
+
+def _tile_row(row_id: int, summary: Summary, blocks: tuple[int, int]) -> dict[str, Any]:
+    tile = tile_of(summary, *blocks)
+    values: dict[str, Any] = {
+        "coarse_summary_id": row_id,
+        "block_shift": summary.block_shift,
+        "first_block": blocks[0],
+        "end_block": blocks[1],
+        "cells": len(tile.cells),
+    }
+    seed = coarse_cells_checksum(values)
+    blob = encode_cells(tile, product_shift_of(summary.quantum_shift, summary.block_shift))
+    return values | {
+        "row_checksum": seed,
+        "blob": blob,
+        "checksum": checksums.of_blob(blob, seed),
+    }

@@ -1,0 +1,95 @@
+"""Coarse summaries of one VM, written as its segments are sealed: a pyramid over the recording.
+
+One of level L stands for 4^L consecutive segments. Where a group is not complete, readers take
+finer ones: nothing but time depends on a coarse summary. It is made from what the database holds,
+so that many VMs need no memory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from app.model.raster import coarsen, coarsen_timelines
+from app.store.write._coarse_rows import (
+    Parts,
+    Summarised,
+    Tiling,
+    insert_coarse,
+    read_coarse,
+    read_segments,
+)
+
+FAN_OUT = 4
+QUANTA = 64
+"""As of a segment: a coarse summary has more than half as many, and at most one more."""
+LONGEST_QUANTUM_SHIFT = 48
+"""Sums of moments stay whole numbers of 62 bits; 64 such quanta are half a year."""
+FROM_SEGMENTS = 2
+"""Up to this level: the first has no low blocks of which the next could be made."""
+HIGHER_BY = 2
+"""Shifts by which blocks are higher than those of segments: as many as a screen's height needs."""
+TILES = 8
+"""From the second level on, blocks as low as those of the segments are kept as well, in tiles of
+about as many cells each: a window of less memory reads few of them."""
+
+
+@dataclass(slots=True)
+class CoarseSummaries:
+    """Those that the sealed segments of a VM become."""
+
+    vm_id: int
+    _waiting: dict[int, list[Summarised]] = field(default_factory=dict)  # by level
+
+    def add(self, connection: Connection, segment: Summarised) -> None:
+        """A segment that was just sealed."""
+        segments = self._waiting.setdefault(0, [])
+        segments.append(segment)
+        if len(segments) % FAN_OUT == 0:
+            self._write(connection, 1, segments[-FAN_OUT:])
+        if len(segments) == FAN_OUT**2:
+            self._waiting[0] = []
+            self._go_up(connection, 2, segments)
+
+    def begin_anew(self) -> None:
+        """A segment came that has no summary: none can reach across it."""
+        self._waiting.clear()
+
+    def _go_up(self, connection: Connection, level: int, parts: Sequence[Summarised]) -> None:
+        made = self._write(connection, level, parts)
+        if made is None:
+            self.begin_anew()
+            return
+        waiting = self._waiting.setdefault(level, [])
+        waiting.append(made)
+        if len(waiting) == FAN_OUT:
+            self._waiting[level] = []
+            self._go_up(connection, level + 1, waiting)
+
+    def _write(
+        self, connection: Connection, level: int, parts: Sequence[Summarised]
+    ) -> Summarised | None:
+        """None if it cannot be written: a part is damaged, or times are too long."""
+        times = parts[0].times[0], parts[-1].times[1]
+        shifts = [((times[1] - times[0]) // QUANTA).bit_length(), *(p.quantum_shift for p in parts)]
+        quantum_shift, block_shift = max(shifts), max(part.block_shift for part in parts)
+        if quantum_shift > LONGEST_QUANTUM_SHIFT:
+            return None
+        read = read_segments if level <= FROM_SEGMENTS else read_coarse
+        found: Parts | None = read(connection, parts)
+        if found is None:
+            return None
+        fine = coarsen(found.cells, quantum_shift, block_shift)
+        wide = coarsen([fine], quantum_shift, block_shift + HIGHER_BY)
+        tilings = [Tiling(wide, 1), Tiling(fine, TILES)]
+        made = Summarised(
+            id=0,
+            segment_ids=(parts[0].segment_ids[0], parts[-1].segment_ids[1]),
+            segments=sum(part.segments for part in parts),
+            times=times,
+            quantum_shift=quantum_shift,
+            block_shift=block_shift,
+        )
+        timeline = coarsen_timelines(found.timelines, quantum_shift)
+        stored = tilings[: 1 if level == 1 else 2]
+        return insert_coarse(connection, self.vm_id, level, made, timeline, stored)
