@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from sqlalchemy import Connection, Engine
+from sqlmodel import SQLModel
 
 from app.model.events import Window, effect_time
 from app.model.raster import Grid
 from app.model.raster._timeline import timeline
 from app.store import checksums
+from app.store.catalogue import _sizes as sizes, stored_sizes
 from app.store.database import delete_recording, open_database
 from app.store.errors import NotWritable
 from app.store.read import Reader, _grid_snapping as fitting, _resolution as resolution, check
@@ -304,6 +306,23 @@ def test_they_go_with_their_recording(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as raw:
         for table in ("coarse_summary", "coarse_cells"):
             assert raw.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_they_count_as_the_recordings(engine: Engine) -> None:
+    record(engine)
+    assert {str(table.__tablename__) for table in sizes.TABLES} | {"host", "recording"} == set(
+        SQLModel.metadata.tables
+    )
+    with engine.connect() as connection:
+        rows, nbytes = connection.exec_driver_sql(
+            "SELECT count(*), sum(length(blob)) FROM coarse_cells"
+        ).one()
+    before = stored_sizes(engine)[1]
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM coarse_cells")
+    after = stored_sizes(engine)[1]
+    assert before.rows - after.rows == rows > 0
+    assert before.segment_bytes - after.segment_bytes == nbytes > 0
 
 
 def test_times_too_long_for_whole_numbers_have_none(

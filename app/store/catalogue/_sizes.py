@@ -7,6 +7,8 @@ from sqlmodel import SQLModel, col
 
 from app.store.errors import explained
 from app.store.schema import (
+    CoarseCells,
+    CoarseSummary,
     GuestMemfdRow,
     Keyframe,
     LossRow,
@@ -16,6 +18,12 @@ from app.store.schema import (
     Summary,
     Vm,
 )
+
+TABLES: tuple[type[SQLModel], ...] = (
+    *(Segment, Keyframe, Summary, CoarseSummary, CoarseCells),
+    *(MemslotRow, GuestMemfdRow, Note, Vm, LossRow),
+)
+"""All that hold a recording, but the one with a row for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ def stored_sizes(engine: Engine, recording_id: int | None = None) -> dict[int, S
     sizes: dict[int, int] = {}
     counts: dict[type[SQLModel], dict[int, int]] = {}
     with explained(str(engine.url.database)), engine.connect() as connection:
-        for table in (Segment, Keyframe, Summary, MemslotRow, GuestMemfdRow, Note, Vm, LossRow):
+        for table in TABLES:
             for recording, count, nbytes in _of_table(connection, table, recording_id):
                 rows[recording] = rows.get(recording, 1) + count
                 sizes[recording] = sizes.get(recording, 0) + nbytes
@@ -62,6 +70,9 @@ def _of_table(
     if "segment_id" in columns:
         query = query.join(Segment, col(Segment.id) == columns["segment_id"])
         query = query.join(Vm, col(Vm.id) == col(Segment.vm_id))
+    elif "coarse_summary_id" in columns:
+        query = query.join(CoarseSummary, col(CoarseSummary.id) == columns["coarse_summary_id"])
+        query = query.join(Vm, col(Vm.id) == col(CoarseSummary.vm_id))
     elif "vm_id" in columns:
         query = query.join(Vm, col(Vm.id) == columns["vm_id"])
     if recording_id is not None:
