@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 from app.model.events import Window, effect_time
 from app.model.raster import Grid
 from app.model.raster._timeline import timeline
+from app.queries.maps import MapQuery, Rasters, map_layout
 from app.store import checksums
 from app.store.catalogue import _sizes as sizes, stored_sizes
 from app.store.database import delete_recording, open_database
@@ -347,3 +348,17 @@ def test_low_rows_of_a_wide_window_become_fewer(engine: Engine, vm_id: int) -> N
     assert lowest > 1
     assert reader.lowest_row(vm_id, Window(0, end // 100, 0, GUEST_PAGES), 100, 1 << 14) == 1
     assert reader.lowest_row(vm_id, Window(0, end, 0, 64), 100, 64) == 1
+
+
+def test_rows_are_no_lower_than_the_blocks_they_are_drawn_from(engine: Engine, vm_id: int) -> None:
+    reader = Reader(engine)
+    vm = reader.vm(vm_id)
+    wanted = MapQuery(None, None, None, None, width=100, height=1 << 14)
+    layout = map_layout(reader, vm, wanted)
+    assert 100 < layout.height < wanted.height
+    assert len(layout.row_first) == layout.height == layout.bands[-1].row_end
+    drawn = Rasters(reader).draw(vm, layout)
+    assert drawn is not None
+    assert drawn.private.shape == (layout.height, layout.width)
+    few = map_layout(reader, vm, MapQuery(0, layout.to_t // 100, None, None, 100, 1 << 14))
+    assert few.height == wanted.height

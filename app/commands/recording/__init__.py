@@ -13,7 +13,7 @@ from app.commands.recording import (
     _snapshot as snapshot,
 )
 from app.commands.recording._import import ImportTask, import_one
-from app.commands.recording._simulate import record, showing_of
+from app.commands.recording._simulate import showing_of
 
 __all__ = [
     "ImportTask",
@@ -21,7 +21,6 @@ __all__ = [
     "import_",
     "import_one",
     "recipe",
-    "record",
     "showing_of",
     "simulate",
     "snapshot",
