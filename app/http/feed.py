@@ -30,7 +30,11 @@ class ChangeFeed:
         self._changed.set()
 
     async def listen(self) -> AsyncGenerator[Watermark | None, None]:
-        """Yield how far each VM reaches, then each change; None: still here, nothing happened."""
+        """Yield how far each VM reaches, then each change; None: still here, nothing happened.
+
+        Of a recording that was deleted, each VM's last is yielded once more: who asks again learns
+        that it is gone.
+        """
         sent: dict[tuple[int, int | None], Watermark] = {}
         with self._watching():
             while not self._is_closed:
@@ -40,6 +44,8 @@ class ChangeFeed:
                     if sent.get(which) != watermark:
                         sent[which] = watermark
                         yield watermark
+                for watermark in _of_deleted(sent, self._watermarks):
+                    yield watermark
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
                 except TimeoutError:
@@ -69,3 +75,11 @@ class ChangeFeed:
                     changed, self._changed = self._changed, asyncio.Event()
                     changed.set()
             await asyncio.sleep(POLL_S)
+
+
+def _of_deleted(
+    sent: dict[tuple[int, int | None], Watermark], now: list[Watermark]
+) -> list[Watermark]:
+    """What was sent of recordings that are there no more, and is forgotten herewith."""
+    recordings = {watermark.recording_id for watermark in now}
+    return [sent.pop(which) for which in list(sent) if which[0] not in recordings]

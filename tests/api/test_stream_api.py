@@ -70,6 +70,28 @@ def test_a_listener_gets_where_things_stand_and_then_what_changed() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_deleted_recording_is_news_once() -> None:
+    """But not that a recording without any VM has one now."""
+    watermarks = Watermarks()
+    watermarks.now = first = [Watermark(1, 1, 3, 100, False), Watermark(None, 2, 0, 0, True)]
+    then = Watermark(2, 2, 1, 50, True)
+
+    async def listen() -> list[Watermark | None]:
+        news = []
+        async for watermark in ChangeFeed(watermarks.read).listen():
+            news.append(watermark)
+            if len(news) == 2:
+                watermarks.now = [then]
+            if len(news) == 4:
+                watermarks.now = [Watermark(2, 2, 2, 60, True)]
+            if len(news) == 5:
+                break
+        return news
+
+    assert outcome(listen()) == [*first, then, first[0], Watermark(2, 2, 2, 60, True)]
+
+
+@pytest.mark.usefixtures("quick")
 def test_ten_listeners_read_the_database_no_more_often_than_one() -> None:
     """Each hears of ten changes, and every look at the database sees one."""
     watermarks = Watermarks()

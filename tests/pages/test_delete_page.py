@@ -73,6 +73,14 @@ def test_without_scripts(own: Dashboard, path: Path, browser: Browser) -> None:
     assert left(path) == [2]
 
 
+def test_other_tabs_see_that_it_is_gone(own: Dashboard, open_page: OpenPage) -> None:
+    home = open_page(own.url)
+    expect(home.locator(".vms tbody tr")).to_have_count(4)
+    assert httpx.delete(f"{own.url}/api/v1/recordings/1").status_code == 204
+    expect(home.locator(".vms tbody tr")).to_have_count(2)
+    expect(home.locator("a[href='/recordings/1']")).to_have_count(0)
+
+
 def test_who_does_not_mean_it_is_led_back(own: Dashboard, path: Path, open_page: OpenPage) -> None:
     page = open_page(f"{own.url}/recordings/1/delete")
     page.get_by_role("link", name="Keep it").click()

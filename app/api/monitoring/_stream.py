@@ -47,6 +47,8 @@ class Changed(BaseModel):
 async def stream(feed: FeedOf) -> StreamingResponse:
     """Which VM changed and up to when; ask again for what you show. A comment is a heartbeat.
 
+    Of a recording that was deleted, each VM's last event comes once more.
+
     A client that lost the connection connects again and reads again what it shows.
     """
     return StreamingResponse(

@@ -37,7 +37,7 @@ MOST_ROWS = 4096
 """A transaction removes no more, however fast that was so far."""
 PAGES_AT_ONCE = 16
 """Pages that are given back before a transaction looks at the clock."""
-STEPS_AT_OPENING = 64
+STEPS_AT_OPENING = 16
 """Of a deletion cut short: opening a database is not to wait for all of a long one."""
 
 
