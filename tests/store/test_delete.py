@@ -127,8 +127,9 @@ def test_a_recording_being_written_is_not_deleted(engine: Engine) -> None:
 
 
 def test_a_deletion_cut_short_between_any_two_steps_is_finished_by_the_next_opening(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recovery, "STEPS_AT_OPENING", 10_000)  # a slow machine takes more
     for done in itertools.count():
         path = tmp_path / f"{done}.db"
         engine = open_database(path)
@@ -165,7 +166,10 @@ for _ in deletion_steps(engine, 1):
 """
 
 
-def test_a_killed_deletion_leaves_nothing_that_is_shown(path: Path, engine: Engine) -> None:
+def test_a_killed_deletion_leaves_nothing_that_is_shown(
+    path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "STEPS_AT_OPENING", 10_000)  # a slow machine takes more
     record(engine, 20_000)
     with subprocess.Popen(
         [sys.executable, "-c", DELETE, str(path)],
