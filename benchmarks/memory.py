@@ -5,9 +5,9 @@
 First of a demo's guest that grows, by a simulator faster than real time, then of many conversions
 of a 1 TiB guest. A view is what the explorer asks for of a random window of time and memory (a map
 of a random measure and its picture, timeline, state, events) and one of the pages beside it in
-turn: storms, one of them, any other stretch, history of a page, backing, differences, hosts. Four
-are under way at a time. Memory is what the kernel counts (/proc/PID/smaps_rollup) between views,
-and the peak (VmHWM) during them.
+turn: storms, a brief stretch, history of a page, backing, differences, hosts; now and then a whole
+storm. Four are under way at a time. Memory is what the kernel counts (/proc/PID/smaps_rollup)
+between views, and the peak (VmHWM) during them.
 """
 
 import argparse
@@ -33,6 +33,8 @@ GMEMSCOPE = Path(sys.executable).with_name("gmemscope")
 MEASURES = ("private", "conversions", "page_faults", "ping_pong", "mixed")
 AT_ONCE = 4
 SEED = 10
+STORM_EVERY = 50
+"""A storm of ten million calls takes a minute to be counted."""
 STEPS = 8
 """Memory is read so often, after the start."""
 
@@ -94,7 +96,7 @@ class Dashboard:
         )
 
 
-def random_window(choose: random.Random, guest: Guest) -> dict[str, object]:
+def random_window(choose: random.Random, guest: Guest) -> dict[str, int | str]:
     """1 to 100 % of the time, and of memory from 64 pages to all of it."""
     span = int(guest.end_t * choose.uniform(0.01, 1))
     from_t = choose.randrange(guest.end_t - span + 1)
@@ -114,6 +116,7 @@ def view(dashboard: Dashboard, guest: Guest, number: int) -> None:
     choose = random.Random(f"{SEED} {number}")
     window, vm = random_window(choose, guest), "/api/v1/vms/1"
     gpa, at = window["gpa_from"], window["to"]
+    brief = {"from": window["from"], "to": int(window["from"]) + max(guest.end_t // 50, 1)}
     drawn = json.loads(dashboard.get(f"{vm}/raster", **window, measure=choose.choice(MEASURES)))
     if drawn["image"]:
         dashboard.get(drawn["image"])
@@ -123,14 +126,14 @@ def view(dashboard: Dashboard, guest: Guest, number: int) -> None:
     others: list[Callable[[], bytes]] = [
         partial(dashboard.get, f"{vm}/pages/{gpa}/history"),
         partial(dashboard.get, f"{vm}/storms"),
-        partial(dashboard.get, f"{vm}/stretch", **{"from": window["from"], "to": at}),
+        partial(dashboard.get, f"{vm}/stretch", **brief),
         partial(dashboard.get, "/"),
         partial(dashboard.get, "/vms/1/backing", counted=1),
         partial(dashboard.get, "/diff", vm=1, a=window["from"], b=at),
     ]
-    if guest.storms:
-        others.append(partial(dashboard.get, f"{vm}/storms/{choose.choice(guest.storms)}"))
     others[number % len(others)]()
+    if guest.storms and number % STORM_EVERY == 0:
+        dashboard.get(f"{vm}/storms/{choose.choice(guest.storms)}")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 ENTRY_BYTES = 600
 """What keeping a value takes besides it: its key, its places in the tables of the cache."""
-WORK_SHARE = 6
+WORK_SHARE = 3
 """One part in so many stays free for what is made on the way to answers."""
 _SHARED = (type, Enum, ModuleType, FunctionType)
 """Objects of these are there anyway, whoever refers to them."""
