@@ -163,16 +163,18 @@ def test_a_recording_goes_beside_one_that_is_recorded(path: Path, record: Record
     recorder = simulate(path, "boot-and-storm", "--live", "--speed", "20")
     engine = open_database(path)
     reader = Reader(engine)
-    while not any(mark.recording_id == 5 and mark.is_written for mark in reader.watermarks()):
-        time.sleep(0.02)
-    before = len(reader.vms(5))
-    result = ran(path, "delete", "1", "2", "3", "4", "--yes")
-    assert result.exit_code == 0, result.output
-    after = reader.recording(5).last_t
-    while reader.recording(5).last_t == after and recorder.poll() is None:
-        time.sleep(0.02)
-    recorder.terminate()
-    recorder.wait()
+    try:
+        while not any(mark.recording_id == 5 and mark.is_written for mark in reader.watermarks()):
+            time.sleep(0.02)
+        before = len(reader.vms(5))
+        result = ran(path, "delete", "1", "2", "3", "4", "--yes")
+        assert result.exit_code == 0, result.output
+        after = reader.recording(5).last_t
+        while reader.recording(5).last_t == after and recorder.poll() is None:
+            time.sleep(0.02)
+    finally:
+        recorder.terminate()
+        recorder.wait()
     (recording,) = reader.recordings()
     assert recording.id == 5
     assert recording.last_t > after

@@ -8,20 +8,21 @@ pytest_plugins = ["pytester"]
 
 PLUGIN = Path(__file__).parents[1] / "patience.py"
 HANGING = """
-    import subprocess, sys
+    import os, subprocess, sys
     import pytest
 
-    SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+    UNTIL_WE_END, _ = os.pipe()
+    CHILD = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
     def test_hangs_twice():
         # Leaving it waits for the child once more.
-        with subprocess.Popen(SLEEP) as child:
+        with subprocess.Popen(CHILD, stdin=UNTIL_WE_END) as child:
             child.wait()
 
     @pytest.fixture
     def endless():
         yield
-        with subprocess.Popen(SLEEP) as child:
+        with subprocess.Popen(CHILD, stdin=UNTIL_WE_END) as child:
             child.wait()
 
     def test_hangs_in_its_fixture(endless): pass
