@@ -85,7 +85,7 @@ def test_recordings_go_by_id_and_by_uuid(path: Path, record: Record) -> None:
         lines[0],
     )
     assert lines[1].startswith("deleted recording 3  storm  ")
-    assert re.fullmatch(r"the database's file is [\d.]+ KiB smaller", lines[2])
+    assert re.fullmatch(r"the database's file is [\d.]+ [KM]iB smaller", lines[2])
     assert len(lines) == 3
     assert left(path) == [second]
     assert path.stat().st_size < before
@@ -194,7 +194,7 @@ def test_prune_takes_what_ended_longer_ago(path: Path, record: Record) -> None:
         "deleted recording 3",
     ]
     assert lines[2] == "kept, as it is not known when they ended: 2"
-    assert re.fullmatch(r"the database's file is [\d.]+ KiB smaller", lines[3])
+    assert re.fullmatch(r"the database's file is [\d.]+ [KM]iB smaller", lines[3])
     assert left(path) == [2, 4]
     again = ran(path, "prune", "--older-than", "7d").output.splitlines()
     assert again == ["no recording ended as long ago as that", lines[2]]

@@ -57,6 +57,11 @@ def vm_id(engine: Engine, exact_events: None) -> int:
     return record(engine)
 
 
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coarse_summaries, "CELLS_PER_TILE", 64)
+
+
 def record(engine: Engine) -> int:
     with RecordingWriter(engine, HEADER, segment_events=SEGMENT_EVENTS) as writer:
         vm = writer.add_vm(IDENTITY)

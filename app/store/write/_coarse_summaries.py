@@ -30,8 +30,10 @@ FROM_SEGMENTS = 2
 HIGHER_BY = 2
 """Shifts by which blocks are higher than those of segments: as many as a screen's height needs."""
 TILES = 8
-"""From the second level on, blocks as low as those of the segments are kept as well, in tiles of
-about as many cells each: a window of less memory reads few of them."""
+"""From the second level on, blocks as low as those of the segments are kept as well, in no more
+tiles of about as many cells each: a window of less memory reads few of them."""
+CELLS_PER_TILE = 1 << 12
+"""Fewer are read as fast together; and a tile has some kilobytes beside its cells."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ class CoarseSummaries:
             return None
         fine = coarsen(found.cells, quantum_shift, block_shift)
         wide = coarsen([fine], quantum_shift, block_shift + HIGHER_BY)
-        tilings = [Tiling(wide, 1), Tiling(fine, TILES)]
+        tiles = min(TILES, 1 + len(fine.cells) // CELLS_PER_TILE)
+        tilings = [Tiling(wide, 1), Tiling(fine, tiles)]
         made = Summarised(
             id=0,
             segment_ids=(parts[0].segment_ids[0], parts[-1].segment_ids[1]),
