@@ -12,6 +12,7 @@ DESCRIBED = {
     "/api/v1/recordings/{recording_id}",
     "/api/v1/recordings/{recording_id}/coverage",
     "/api/v1/recordings/{recording_id}/losses",
+    "/api/v1/recordings/{recording_id}/storage",
     "/api/v1/stream",
     "/api/v1/vms",
     "/api/v1/vms/{vm_id}",
@@ -60,6 +61,7 @@ def test_openapi_describes_every_resource(client: httpx.Client) -> None:
     assert writing == {
         "/api/v1/imports",
         "/api/v1/imports/{import_id}",
+        "/api/v1/recordings/{recording_id}",
         "/api/v1/vms/{vm_id}/notes",
         "/api/v1/vms/{vm_id}/notes/{note_id}",
     }

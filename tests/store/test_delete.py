@@ -231,7 +231,7 @@ def test_between_steps_anybody_may_write_at_once(path: Path, engine: Engine) -> 
 
 
 def test_beside_a_deletion_another_recording_is_written_whole(path: Path, engine: Engine) -> None:
-    gone = [record(engine, 20_000) for _ in range(3)]
+    gone = [record(engine, 5_000) for _ in range(3)]
     events, is_over = random_events(200_000), threading.Event()
     began, fed = threading.Event(), [0]
 
