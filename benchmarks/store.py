@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import EventArray, effect_time
+from app.model.events import EventArray, Window, effect_time
 from app.model.guest import Certainty, PageState, VmIdentity
 from app.model.raster import Grid
 from app.store.database import open_database
@@ -119,8 +119,8 @@ def timed(questions: Sequence[Callable[[], object]]) -> Times:
     return Times(wall_ms, cpu_ms)
 
 
-def grid(t_from: int, t_to: int, first_gfn: int, end_gfn: int) -> Grid:
-    borders = np.linspace(first_gfn, end_gfn, HEIGHT + 1).astype(np.uint64)
+def grid(t_from: int, t_to: int, first_gfn: int, end_gfn: int, height: int = HEIGHT) -> Grid:
+    borders = np.linspace(first_gfn, end_gfn, height + 1).astype(np.uint64)
     edges = np.linspace(t_from, t_to, WIDTH + 1).astype(np.int64)
     return Grid(edges, borders[:-1], borders[1:])
 
@@ -138,12 +138,23 @@ def random_grids(count: int, end_t: int) -> list[Grid]:
     return grids
 
 
+def fitted(reader: Reader, vm_id: int, wanted: Grid) -> Grid:
+    """As the dashboard does: rows no lower than what is summarised, where events are many."""
+    t_from, t_to = int(wanted.t_edges[0]), int(wanted.t_edges[-1])
+    first_gfn, end_gfn = int(wanted.row_first[0]), int(wanted.row_end[-1])
+    window = Window(t_from, t_to, first_gfn, end_gfn)
+    rows = (end_gfn - first_gfn) // reader.lowest_row(vm_id, window, WIDTH, HEIGHT)
+    if rows < HEIGHT:
+        wanted = grid(t_from, t_to, first_gfn, end_gfn, rows)
+    return reader.fit(vm_id, wanted)
+
+
 def draw(reader: Reader, vm_id: int, wanted: Grid) -> object:
-    return reader.raster(vm_id, reader.fit(vm_id, wanted))
+    return reader.raster(vm_id, fitted(reader, vm_id, wanted))
 
 
 def draw_churn(reader: Reader, vm_id: int, wanted: Grid) -> object:
-    return reader.churn(vm_id, reader.fit(vm_id, wanted))
+    return reader.churn(vm_id, fitted(reader, vm_id, wanted))
 
 
 def ask(path: Path, count: int) -> tuple[Times, ...]:
