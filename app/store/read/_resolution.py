@@ -13,7 +13,7 @@ EVENTS_PER_CELL = 6
 FEWEST_ROWS = 32
 """A window with fewer rows of the lowest blocks is drawn from its changes."""
 MOST_QUANTA = 1 << 13
-"""Are read for one timeline: two microseconds each."""
+"""Are read for one timeline: those of 128 summaries."""
 
 
 @dataclass(frozen=True, slots=True)
