@@ -1,13 +1,14 @@
 """The pyramid over a recording: wide windows cost pixels, and show what the changes show."""
 
+import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,12 @@ from tests.store.test_wide_windows import (
 SEGMENT_EVENTS = 60
 EVENTS = 70 * SEGMENT_EVENTS
 """More than are a coarse summary of the third level, and none of the fourth."""
+CELLS_PER_TILE = 64
+
+
+class Recorded(NamedTuple):
+    path: Path
+    vm_id: int
 
 
 @pytest.fixture
@@ -52,14 +59,45 @@ def exact_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "EXACT_ROWS_EVENTS", 1000)
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Written once: every test has a copy."""
+    engine = open_database(path := tmp_path_factory.mktemp("recorded") / "recorded.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coarse_summaries, "CELLS_PER_TILE", CELLS_PER_TILE)
+        vm_id = record(engine)
+    engine.dispose()
+    return Recorded(path, vm_id)
+
+
 @pytest.fixture
-def vm_id(engine: Engine, exact_events: None) -> int:
-    return record(engine)
+def copy(tmp_path: Path, recorded: Recorded) -> Path:
+    return Path(shutil.copy(recorded.path, tmp_path))
+
+
+@pytest.fixture
+def engine(copy: Path) -> Iterator[Engine]:
+    """Of the copy."""
+    opened = open_database(copy)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def empty(path: Path) -> Iterator[Engine]:
+    opened = open_database(path)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def vm_id(recorded: Recorded, exact_events: None) -> int:
+    return recorded.vm_id
 
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coarse_summaries, "CELLS_PER_TILE", 64)
+    monkeypatch.setattr(coarse_summaries, "CELLS_PER_TILE", CELLS_PER_TILE)
 
 
 def record(engine: Engine) -> int:
@@ -229,43 +267,32 @@ DAMAGE = [
 
 @pytest.mark.parametrize(("table", "column", "value"), DAMAGE)
 def test_damaged_ones_are_found_and_not_used(
-    tmp_path: Path, exact_events: None, coarse: None, table: str, column: str, value: str
+    copy: Path, vm_id: int, coarse: None, table: str, column: str, value: str
 ) -> None:
-    engine = open_database(path := tmp_path / "damaged.db")
-    vm = record(engine)
-    engine.dispose()
-    with closing(sqlite3.connect(path)) as raw, raw:
+    with closing(sqlite3.connect(copy)) as raw, raw:
         raw.execute(f"UPDATE {table} SET {column} = {value}")
-    engine = open_database(path, read_only=True)
-    assert_all_exact(Reader(engine), vm)
+    engine = open_database(copy, read_only=True)
+    assert_all_exact(Reader(engine), vm_id)
     findings = check(engine).findings
     assert {finding.part for finding in findings} == {"coarse summary"}
     assert all("nothing is lost" in finding.says for finding in findings)
     engine.dispose()
 
 
-def test_without_them_everything_is_the_same(
-    tmp_path: Path, exact_events: None, coarse: None
-) -> None:
+def test_without_them_everything_is_the_same(copy: Path, vm_id: int, coarse: None) -> None:
     """As recordings of earlier versions are."""
-    engine = open_database(path := tmp_path / "without.db")
-    vm = record(engine)
-    engine.dispose()
-    with closing(sqlite3.connect(path)) as raw, raw:
+    with closing(sqlite3.connect(copy)) as raw, raw:
         raw.execute("DELETE FROM coarse_cells")
         raw.execute("DELETE FROM coarse_summary")
-    engine = open_database(path, read_only=True)
-    assert_all_exact(Reader(engine), vm)
+    engine = open_database(copy, read_only=True)
+    assert_all_exact(Reader(engine), vm_id)
     assert not check(engine).findings
     engine.dispose()
 
 
-def test_sums_that_do_not_close_are_found(tmp_path: Path) -> None:
+def test_sums_that_do_not_close_are_found(copy: Path) -> None:
     """Whatever the checksums say: as after a writer with a mistake."""
-    engine = open_database(path := tmp_path / "wrong.db")
-    record(engine)
-    engine.dispose()
-    with closing(sqlite3.connect(path)) as raw, raw:
+    with closing(sqlite3.connect(copy)) as raw, raw:
         first, second = raw.execute(
             "SELECT id, timeline_blob FROM coarse_summary WHERE level = 1 ORDER BY id LIMIT 2"
         ).fetchall()
@@ -274,14 +301,14 @@ def test_sums_that_do_not_close_are_found(tmp_path: Path) -> None:
             "UPDATE coarse_summary SET timeline_blob = ?, timeline_checksum = ? WHERE id = ?",
             (second[1], checksums.of_blob(second[1], seeds[first[0]]), first[0]),
         )
-    engine = open_database(path, read_only=True)
+    engine = open_database(copy, read_only=True)
     (finding,) = check(engine).findings
     assert "does not add up" in finding.says
     engine.dispose()
 
 
 def test_a_writer_that_fails_leaves_what_is_exact(
-    engine: Engine, exact_events: None, coarse: None, monkeypatch: pytest.MonkeyPatch
+    empty: Engine, exact_events: None, coarse: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At any coarse summary: it comes with its last segment or not at all."""
     written = coarse_rows.insert_coarse
@@ -301,25 +328,21 @@ def test_a_writer_that_fails_leaves_what_is_exact(
 
         monkeypatch.setattr(coarse_summaries, "insert_coarse", fail)
         with pytest.raises(NotWritable, match="disk is full"):
-            record(engine)
-        vm = max(vm.id for vm in Reader(engine).vms())
-        assert len(list(pyramid_of(Reader(engine), vm).coarse())) == kept
-        assert_all_exact(Reader(engine), vm)
-    assert not check(engine).findings
+            record(empty)
+        vm = max(vm.id for vm in Reader(empty).vms())
+        assert len(list(pyramid_of(Reader(empty), vm).coarse())) == kept
+        assert_all_exact(Reader(empty), vm)
+    assert not check(empty).findings
 
 
-def test_they_go_with_their_recording(tmp_path: Path) -> None:
-    engine = open_database(path := tmp_path / "gone.db")
-    record(engine)
+def test_they_go_with_their_recording(copy: Path, engine: Engine) -> None:
     delete_recording(engine, 1)
-    engine.dispose()
-    with closing(sqlite3.connect(path)) as raw:
+    with closing(sqlite3.connect(copy)) as raw:
         for table in ("coarse_summary", "coarse_cells"):
             assert raw.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
 def test_they_count_as_the_recordings(engine: Engine) -> None:
-    record(engine)
     assert {str(table.__tablename__) for table in sizes.TABLES} | {"host", "recording"} == set(
         SQLModel.metadata.tables
     )
@@ -336,18 +359,18 @@ def test_they_count_as_the_recordings(engine: Engine) -> None:
 
 
 def test_times_too_long_for_whole_numbers_have_none(
-    engine: Engine, exact_events: None, coarse: None
+    empty: Engine, exact_events: None, coarse: None
 ) -> None:
     events = scattered_events(EVENTS)
     scale = (1 << 58) // int(effect_time(events)[-1])
     events["t"], events["latency_ns"] = events["t"] * scale, events["latency_ns"] * scale
-    with RecordingWriter(engine, HEADER, segment_events=SEGMENT_EVENTS) as writer:
+    with RecordingWriter(empty, HEADER, segment_events=SEGMENT_EVENTS) as writer:
         vm = writer.add_vm(IDENTITY)
         writer.set_memslot(vm, memslot(0, 0, GUEST_PAGES))
         writer.append(vm, events)
-    levels = {one.level for one in pyramid_of(Reader(engine), vm).coarse()}
+    levels = {one.level for one in pyramid_of(Reader(empty), vm).coarse()}
     assert levels < {1, 2, 3}
-    assert not check(engine).findings
+    assert not check(empty).findings
 
 
 def test_low_rows_of_a_wide_window_become_fewer(engine: Engine, vm_id: int) -> None:
