@@ -32,9 +32,15 @@ def kept_dispatcher(function: Callable[..., Any], **options: bool) -> Any:  # no
         _config.CACHE_DIR = wanted
 
 
+def part_dispatcher(function: Callable[..., Any], **options: bool) -> Any:  # noqa: ANN401
+    """Compiles a function that only compiled ones call: Python has no way into it."""
+    return dispatcher(function, no_cpython_wrapper=True, **options)
+
+
 def dispatcher(function: Callable[..., Any], **options: bool) -> Any:  # noqa: ANN401
-    """References to arrays are not counted (_nrt), as no hot loop creates one."""
-    return _njit(nogil=True, _nrt=False, **options)(function)
+    """References to arrays are not counted (_nrt), as no hot loop creates one. Nobody calls one
+    from C, by its address: a way in for that would take a tenth of the time of compiling."""
+    return _njit(nogil=True, _nrt=False, no_cfunc_wrapper=True, **options)(function)
 
 
 class Loop(Protocol):

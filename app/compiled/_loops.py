@@ -45,13 +45,13 @@ class HotLoop:
     def part(self) -> Any:  # noqa: ANN401
         """What other compiled functions call: their code contains its code."""
         with _lock:
-            return _compiler().dispatcher(self.function, **self.options)
+            return _compiler().part_dispatcher(self.function, **self.options)
 
     def _without_keeping(self, error: Exception) -> Any:  # noqa: ANN401
         from app.compiled import _code_folder
 
         _code_folder.give_up(is_damaged=not isinstance(error, OSError))
-        return self.part
+        return _compiler().dispatcher(self.function, **self.options)
 
 
 @cache
