@@ -43,6 +43,7 @@ from app.model.stats._filters import (
 )
 from app.model.stats._flip_runs import FlipRunArray, Ints, flips_among, flips_of_runs
 from app.model.stats._interval import IntervalCounts
+from app.model.stats._live_bursts import LiveBursts
 from app.model.stats._pages_in_both import ANYTHING, put_into
 from app.model.stats._ping_pong import FlipHistory
 from app.model.stats._run_sets import RunSet
@@ -75,6 +76,7 @@ __all__ = [
     "Instants",
     "IntervalCounts",
     "Ints",
+    "LiveBursts",
     "Mask",
     "RunSet",
     "SizeClass",

@@ -18,6 +18,7 @@ looks at changes it.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,27 +90,19 @@ class Bins:
     @property
     def rates(self) -> npt.NDArray[np.float64]:
         """Events per second of the bins that hold any."""
-        rates: npt.NDArray[np.float64] = self.counts * self._per_s
+        rates: npt.NDArray[np.float64] = self.counts * _per_second(self.shift)
         return rates
 
     @property
-    def _per_s(self) -> np.float64:
-        return np.float64(1e9 / (1 << self.shift))
+    def tally(self) -> "Tally":
+        """How many of the bins that hold any hold how many."""
+        held, bins = np.unique(self.counts, return_counts=True)
+        return Tally(held, bins)
 
     @property
     def baseline(self) -> float:
         """The rate of the lower decile of all bins, the empty ones among them; per second."""
-        place = BASELINE_QUANTILE * (self.end - self.first - 1)
-        empty = self.end - self.first - len(self.at)
-        low = int(place)
-        if place < 0 or low + 1 < empty:
-            return 0.0
-        nth = np.sort(self.counts)
-        below, above = (
-            float(nth[i - empty]) if i >= empty else 0.0
-            for i in (low, min(low + 1, self.end - self.first - 1))
-        )
-        return float((below + (above - below) * (place - low)) * self._per_s)
+        return self.tally.baseline(self.end - self.first, self.shift)
 
     def between(self, first: int, end: int) -> "Bins":
         """Those of [first, end) alone."""
@@ -140,6 +133,48 @@ class Bins:
         return Bins(self.first >> by, ((self.end - 1) >> by) + 1, at, counts, shift)
 
 
+def _per_second(shift: int) -> np.float64:
+    """What one event in a bin is as a rate."""
+    return np.float64(1e9 / (1 << shift))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many bins hold how many events, those without any left out: a recording's bins in few
+    numbers, however long it is."""
+
+    held: Numbers  # [n], ascending
+    bins: Numbers  # [n], 1 or more
+
+    @classmethod
+    def of_nothing(cls) -> "Tally":
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def with_others(self, others: "Tally") -> "Tally":
+        """The same of other bins as well."""
+        held, which = np.unique(np.concatenate((self.held, others.held)), return_inverse=True)
+        bins = np.zeros(len(held), np.int64)
+        np.add.at(bins, which, np.concatenate((self.bins, others.bins)))
+        return Tally(held, bins)
+
+    def baseline(self, bins: int, shift: int) -> float:
+        """The rate of the lower decile of so many bins, all others of which are empty."""
+        place = BASELINE_QUANTILE * (bins - 1)
+        low = int(place)
+        if place < 0:
+            return 0.0
+        below, above = (self._nth(i, bins) for i in (low, min(low + 1, bins - 1)))
+        return float((below + (above - below) * (place - low)) * _per_second(shift))
+
+    def _nth(self, place: int, bins: int) -> float:
+        """What the bin at a place holds, of all in order of that."""
+        ends = np.cumsum(self.bins)
+        empty = bins - int(ends[-1]) if len(ends) else bins
+        if place < empty:
+            return 0.0
+        return float(self.held[np.searchsorted(ends, place - empty, side="right")])
+
+
 @dataclass(frozen=True, slots=True)
 class Burst:
     """[from_t, to_t], both of them instants of events, ns."""
@@ -168,33 +203,57 @@ def find_bursts(
     bins: Bins, instants_in: InstantsIn, rule: BurstRule, created_t: int | None
 ) -> Bursts:
     """`created_t` is when the guest was created, None if that was not seen."""
-    baseline, threshold = _measure(bins, rule)
+    baseline = bins.baseline
+    thresholds = Thresholds(
+        threshold_over(baseline, rule), threshold_over(bins.wider(COARSE_SHIFT).baseline, rule)
+    )
     boot_end_t = None
     if created_t is not None:
-        boot_end_t = _boot_end(bins, _hot(bins, threshold), rule, created_t)
-    narrow = list(_bursts_among(bins, instants_in, rule, boot_end_t))
-    wide = _bursts_among(bins.wider(COARSE_SHIFT), instants_in, rule, boot_end_t)
-    return Bursts(tuple(_united(narrow, wide)), baseline, threshold, boot_end_t)
+        boot_end_t = boot_end(bins, thresholds.narrow, rule, created_t, created_t)
+    found = bursts_over(thresholds, bins, instants_in, rule, boot_end_t)
+    return Bursts(tuple(found), baseline, thresholds.narrow, boot_end_t)
 
 
-def _measure(bins: Bins, rule: BurstRule) -> tuple[float, float]:
-    """(baseline, what a hot bin has at least), events per second."""
-    baseline = bins.baseline
-    return baseline, max(rule.min_rate, min(rule.over_baseline * baseline, rule.certain_rate))
+class Thresholds(NamedTuple):
+    """What a hot bin has at least, events per second, by the baseline of bins of its width."""
+
+    narrow: float
+    wide: float
 
 
-def _hot(bins: Bins, threshold: float) -> Numbers:
+def threshold_over(baseline: float, rule: BurstRule) -> float:
+    """Of bins of one width."""
+    return max(rule.min_rate, min(rule.over_baseline * baseline, rule.certain_rate))
+
+
+def bursts_over(
+    thresholds: Thresholds,
+    bins: Bins,
+    instants_in: InstantsIn,
+    rule: BurstRule,
+    boot_end_t: int | None,
+) -> list[Burst]:
+    """By start."""
+    narrow = list(_bursts_among(bins, instants_in, rule, thresholds.narrow, boot_end_t))
+    wide = bins.wider(COARSE_SHIFT)
+    return _united(narrow, _bursts_among(wide, instants_in, rule, thresholds.wide, boot_end_t))
+
+
+def hot(bins: Bins, threshold: float) -> Numbers:
     """Those bins that are; no rule calls an empty one hot, for `min_rate` is above 0."""
     return bins.at[bins.rates >= threshold]
 
 
 def _bursts_among(
-    bins: Bins, instants_in: InstantsIn, rule: BurstRule, boot_end_t: int | None
+    bins: Bins,
+    instants_in: InstantsIn,
+    rule: BurstRule,
+    threshold: float,
+    boot_end_t: int | None,
 ) -> Iterator[Burst]:
     """What counts as a burst in bins of one width."""
-    _, threshold = _measure(bins, rule)
     fewest = min(rule.min_calls, rule.boot_min_calls)
-    firsts, lasts = _joined(_hot(bins, threshold), rule.join_gap_ns >> bins.shift)
+    firsts, lasts = _joined(hot(bins, threshold), rule.join_gap_ns >> bins.shift)
     # Others cannot count, wherever they begin and end in their bins and those beside them.
     may_count = bins.held(firsts - 1, lasts + 2) >= fewest
     for first, last in _pairs(firsts[may_count], lasts[may_count]):
@@ -225,10 +284,11 @@ def _pairs(firsts: Numbers, lasts: Numbers) -> Iterator[tuple[int, int]]:
     return zip(firsts.tolist(), lasts.tolist(), strict=True)
 
 
-def _boot_end(bins: Bins, hot: Numbers, rule: BurstRule, created_t: int) -> int:
-    """When the guest was first calm after its creation; that itself if it was so at once."""
-    end = created_t
-    for first, last in _pairs(*_joined(hot, 0)):
+def boot_end(bins: Bins, threshold: float, rule: BurstRule, created_t: int, busy_until: int) -> int:
+    """When the guest was first calm after its creation; that itself if it was so at once.
+    `busy_until`: the same as far as earlier bins show it."""
+    end = busy_until
+    for first, last in _pairs(*_joined(hot(bins, threshold), 0)):
         if (last + 1) << bins.shift <= created_t:
             continue
         if (first << bins.shift) - end >= rule.calm_ns:
