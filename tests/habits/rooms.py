@@ -103,6 +103,10 @@ ROOMS = {
         "app.model.guest app.queries.figures app.store.catalogue app.store.database "
         "app.store.errors app.store.protocol app.store.read app.store.schema"
     ),
+    "app.queries.live": (
+        "app.model.events app.model.guest app.model.stats app.queries.choices app.queries.figures "
+        "app.queries.storms app.store.read app.store.schema"
+    ),
     "app.queries.maps": (
         "app.model.events app.model.guest app.model.intervals app.model.raster "
         "app.queries.figures app.store.read app.store.schema app.store.segments"

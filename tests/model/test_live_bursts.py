@@ -1,6 +1,6 @@
 """Bursts found while they happen are those that are found afterwards, however events come."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +25,7 @@ def afterwards(instants: Instants, reached: int, created_t: int | None) -> Burst
     return find_bursts(bins_of(instants, 0, reached), window(instants), RULE, created_t)
 
 
-def window(instants: Instants):  # noqa: ANN201
+def window(instants: Instants) -> Callable[[int, int], Instants]:
     def instants_in(from_t: int, to_t: int) -> Instants:
         first, end = np.searchsorted(instants, (from_t, to_t))
         return instants[first:end]

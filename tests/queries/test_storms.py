@@ -18,7 +18,7 @@ from app.queries.storms import (
     StormRules,
     Storms,
     StormThresholds,
-    _storms as storms_module,
+    _storm_reading as storm_reading,
     fact_lines,
     list_lines,
     storm_rules,
@@ -204,8 +204,8 @@ def test_bins_are_the_same_from_summaries_and_from_events(
     reader, vm, _ = opened(simulated, "boot-and-storm")
     found = Storms(reader).list(vm)
     for slice_bins, events_per_bin in ((64, 1), (1, 1 << 40)):
-        monkeypatch.setattr(storms_module, "_SLICE_BINS", slice_bins)
-        monkeypatch.setattr(storms_module, "_EVENTS_PER_BIN", events_per_bin)
+        monkeypatch.setattr(storm_reading, "_SLICE_BINS", slice_bins)
+        monkeypatch.setattr(storm_reading, "_EVENTS_PER_BIN", events_per_bin)
         assert Storms(reader).list(vm) == found
 
 

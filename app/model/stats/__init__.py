@@ -25,6 +25,7 @@ from app.model.stats._bursts import (
     BurstRule,
     Bursts,
     Instants,
+    InstantsIn,
     find_bursts,
 )
 from app.model.stats._diff import DifferenceArray, differing, side_by_side, transitions
@@ -74,6 +75,7 @@ __all__ = [
     "FlipHistory",
     "FlipRunArray",
     "Instants",
+    "InstantsIn",
     "IntervalCounts",
     "Ints",
     "LiveBursts",

@@ -1,12 +1,13 @@
-"""Bursts of a recording that goes on: those that `find_bursts` finds in it, without reading it anew.
+"""Bursts of a recording that goes on: those that `find_bursts` finds in it, each event read once.
 
 Where nothing is hot for long enough, what came before and what will come are apart: no burst joins
 them, and none that is found later takes the place of one that was found. So bursts before such a
 stretch are settled, and their bins are forgotten but for how many hold how many.
 
-All this is so as long as the threshold stays. It follows the baseline, the lower decile of all bins:
-as bins become more, one of them moves it less. It is therefore measured again whenever they are by
-a 64th more, and if it moved, everything is to be found anew from the bins of the whole recording.
+All this is so as long as the threshold stays. It follows the baseline, the lower decile of all
+bins: as bins become more, one of them moves it less. It is therefore measured again whenever they
+are by a 64th more, and if it moved, everything is to be found anew from the bins of the whole
+recording.
 """
 
 import numpy as np
@@ -36,7 +37,7 @@ _BY = COARSE_SHIFT - BIN_SHIFT
 class LiveBursts:
     """The bursts of one kind of events of a VM, while they happen.
 
-    A look costs as much as came since the last stretch that was calm, however long the recording is.
+    A look costs as much as came since the last calm stretch, however long the recording is.
     """
 
     def __init__(self, bins: Bins, rule: BurstRule, created_t: int | None) -> None:
@@ -58,12 +59,15 @@ class LiveBursts:
 
     def is_outdated(self, *, exactly: bool = False) -> bool:
         """Whether all must be found anew, for the threshold moved; `exactly`: by however few bins
-        there are more."""
+        there are more. Never while all bins are still here: then it just moves."""
         grown = self._bins.end - self._first - self._measured_bins
         if grown * MEASURED_AGAIN < self._measured_bins and not exactly:
             return False
-        self._baselines = self._measured()
-        return self._over_baselines() != self._thresholds
+        self._baselines, before = self._measured(), self._thresholds
+        if self._bins.first == self._first:
+            self._thresholds = self._over_baselines()
+            return False
+        return self._over_baselines() != before
 
     def look(self, instants_in: InstantsIn) -> Bursts:
         """All bursts so far. Of instants, those are asked for that were added, and no others may be

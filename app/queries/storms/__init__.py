@@ -32,12 +32,14 @@ from app.queries.storms._interval_view import (
     PagesView,
 )
 from app.queries.storms._rules import StormRules, StormThresholds, storm_rules
-from app.queries.storms._statistics import statistics_of
+from app.queries.storms._statistics import per_second, statistics_of
 from app.queries.storms._storm_list import StormList, StormRow, StormView
+from app.queries.storms._storm_reading import KINDS, StormReading
 from app.queries.storms._storms import Storms
-from app.queries.storms._terminal_lines import fact_lines, list_lines, storm_line
+from app.queries.storms._terminal_lines import fact_lines, list_lines, plain_rate, storm_line
 
 __all__ = [
+    "KINDS",
     "BeforeView",
     "Breakdown",
     "BreakdownRow",
@@ -55,6 +57,7 @@ __all__ = [
     "PagesView",
     "PingPongView",
     "StormList",
+    "StormReading",
     "StormRow",
     "StormRules",
     "StormThresholds",
@@ -66,6 +69,8 @@ __all__ = [
     "headline",
     "interval_view",
     "list_lines",
+    "per_second",
+    "plain_rate",
     "statistics_of",
     "storm_line",
     "storm_rules",

@@ -1,0 +1,63 @@
+"""The storms of all recordings that are written while they happen."""
+
+from threading import Lock
+
+from app.queries.figures import row_id
+from app.queries.live._vm_storms import LiveStorm, Observer, VmStorms
+from app.store.read import Reader
+from app.store.schema import Recording
+
+
+class LiveStorms:
+    """What was found is kept while the recording is there, also when it is finished. One that was
+    finished before anybody looked has none here: `app.queries.storms` finds them."""
+
+    def __init__(self, reader: Reader, observer: Observer | None = None) -> None:
+        self._reader = reader
+        self._observer = observer
+        self._looking = Lock()
+        self._followed: set[int] = set()  # recordings that were written at the last look
+        self._reading: dict[int, VmStorms] = {}  # by VM, of recordings that go on
+        self._found: dict[int, tuple[LiveStorm, ...]] = {}  # by VM
+        self._recordings: dict[int, int] = {}  # of these VMs
+
+    def look(self) -> None:
+        """Read what was committed since the last look, of whatever thread."""
+        with self._looking:
+            recordings = self._reader.recordings()  # before their VMs, which may reach further
+            for recording in recordings:
+                self._look_at(recording)
+            there = {recording.id for recording in recordings}
+            self._followed &= there
+            for vm_id in [one for one, of in self._recordings.items() if of not in there]:
+                self._reading.pop(vm_id, None)
+                del self._found[vm_id], self._recordings[vm_id]
+
+    def of_vm(self, vm_id: int) -> tuple[LiveStorm, ...] | None:
+        """By start, as of the last look. None: nobody looked, so that none is known."""
+        return self._found.get(vm_id)
+
+    def all(self) -> list[LiveStorm]:
+        """Of all VMs."""
+        return [storm for storms in tuple(self._found.values()) for storm in storms]
+
+    def _look_at(self, recording: Recording) -> None:
+        """Once more when it is finished, and then no more."""
+        is_written = recording.is_live and self._is_written(recording)
+        if is_written:
+            self._followed.add(recording.id)
+        elif recording.id not in self._followed:
+            return
+        for vm in self._reader.vms(recording.id, include_unattributed=True):
+            vm_id = row_id(vm)
+            one = self._reading.setdefault(vm_id, VmStorms(self._reader))
+            one.look(vm, recording, is_written=is_written, observer=self._observer)
+            self._found[vm_id], self._recordings[vm_id] = one.storms, recording.id
+            if not is_written:
+                del self._reading[vm_id]
+        if not is_written:
+            self._followed.remove(recording.id)
+
+    def _is_written(self, recording: Recording) -> bool:
+        writing = self._reader.writing(recording)
+        return writing is not None and writing.is_alive

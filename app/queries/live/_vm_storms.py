@@ -1,0 +1,170 @@
+"""The storms of one VM while it is recorded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.model.events import LIMIT, EventArray, effect_time
+from app.model.guest import LINE_NUMBERS
+from app.model.stats import BIN_SHIFT, Bins, Burst, EventQuery, Instants, LiveBursts, only
+from app.queries.choices import StormKind
+from app.queries.figures import consistent_answer, row_id
+from app.queries.storms import KINDS, StormReading, StormRules, per_second
+from app.store.read import Reader
+from app.store.schema import Recording, Vm
+
+Observer = Callable[[Vm, EventArray], None]
+"""Is given what came, in order: conversions and page faults, each once."""
+Seqs = npt.NDArray[np.int64]
+_WHERE = only(*KINDS.values())
+_SETTLES_SHIFT = 30
+"""A burst has ended once the interval of 2^30 ns after the one of its last event is known in full:
+its last hot bins cannot be joined by any later one."""
+_RULES = StormRules()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStorm:
+    """A storm as far as it has come. Compare `id` and `vm_id`: what else there is may change."""
+
+    vm_id: int
+    recording_id: int
+    id: str
+    kind: StormKind
+    from_t: int
+    to_t: int  # just after its last event so far
+    calls: int
+    in_boot: bool
+    is_over: bool
+
+    @property
+    def per_second(self) -> float:
+        return per_second(self.calls, self.from_t, self.to_t)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Whatever moves any of these is looked at once more."""
+
+    revision: int
+    complete_t: int
+    is_written: bool
+    ended_t: int | None
+
+
+class VmStorms:
+    """Reads what is new of a VM. Not for several threads at once."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._reading = StormReading(reader)
+        self._bursts: dict[StormKind, LiveBursts] | None = None
+        self._next_seq = 0
+        self._observed_seq: int | None = None  # None: nothing was given to anyone yet
+        self._began_with: tuple[object, ...] = ()
+        self._state: _State | None = None
+        self._ids: dict[tuple[StormKind, int], str] = {}
+        self.storms: tuple[LiveStorm, ...] = ()  # by start
+
+    def look(
+        self, vm: Vm, recording: Recording, *, is_written: bool, observer: Observer | None = None
+    ) -> None:
+        """`recording` was read before `vm`: everything before its `complete_t` is there."""
+        if recording.clock == LINE_NUMBERS:
+            return
+        state = _State(vm.revision, recording.complete_t, is_written, vm.ended_t)
+        if state == self._state:
+            return
+        self.storms = consistent_answer(
+            self._reader, row_id(vm), lambda: self._look(vm, state, observer)
+        )
+        self._state = state
+
+    def _look(self, vm: Vm, state: _State, observer: Observer | None) -> tuple[LiveStorm, ...]:
+        began_with = (vm.created_t, self._reader.damage_met(row_id(vm)))
+        bursts = self._bursts
+        if bursts is None or self._began_with != began_with:
+            bursts = self._begin(vm, state)
+            self._began_with = began_with
+        self._read(vm, bursts, observer)
+        outdated = [one.is_outdated(exactly=not state.is_written) for one in bursts.values()]
+        if any(outdated):
+            bursts = self._begin(vm, state)
+            self._read(vm, bursts, observer)
+            for one in bursts.values():
+                one.is_outdated(exactly=True)
+        return tuple(self._found(vm, bursts, state))
+
+    def _begin(self, vm: Vm, state: _State) -> dict[StormKind, LiveBursts]:
+        """With all that is there in full, by summaries."""
+        border = state.complete_t >> BIN_SHIFT
+        bins = self._reading.bins(vm, border)
+        self._bursts = {
+            kind: LiveBursts(bins[kind], _RULES.of(kind), vm.created_t) for kind in KINDS
+        }
+        before = EventQuery(t_to=border << BIN_SHIFT, where=_WHERE)
+        _, last = self._reader.events(row_id(vm), before, before_seq=LIMIT, limit=1)
+        self._next_seq = int(last[0]) + 1 if len(last) else 0
+        if self._observed_seq is None:
+            self._observed_seq = self._next_seq
+        return self._bursts
+
+    def _read(self, vm: Vm, bursts: dict[StormKind, LiveBursts], observer: Observer | None) -> None:
+        """What came since, and that time has passed."""
+        end = (self._reader.span(row_id(vm))[1] >> BIN_SHIFT) + 1
+        for one in bursts.values():
+            one.add(_bins(np.zeros(0, np.int64), end))
+        query, after = EventQuery(where=_WHERE), self._next_seq - 1
+        for events, seqs in self._reader.iter_events(row_id(vm), query, after_seq=after):
+            instants = effect_time(events)
+            for kind, event_kind in KINDS.items():
+                bursts[kind].add(_bins(instants[events["kind"] == event_kind], end))
+            self._next_seq = int(seqs[-1]) + 1
+            self._observe(vm, events, seqs, observer)
+
+    def _observe(self, vm: Vm, events: EventArray, seqs: Seqs, observer: Observer | None) -> None:
+        """Of what is read once more, as where all is found anew, nothing is observed again."""
+        known = int(np.searchsorted(seqs, self._observed_seq or 0))
+        if known < len(seqs):
+            self._observed_seq = int(seqs[-1]) + 1
+            if observer is not None:
+                observer(vm, events[known:])
+
+    def _found(self, vm: Vm, bursts: dict[StormKind, LiveBursts], state: _State) -> list[LiveStorm]:
+        storms = []
+        for kind, live in bursts.items():
+            instants_in = self._reading.instants_in(row_id(vm), kind, self._next_seq)
+            storms += [
+                LiveStorm(
+                    vm_id=row_id(vm),
+                    recording_id=vm.recording_id,
+                    id=self._id_of(vm, kind, burst),
+                    kind=kind,
+                    from_t=burst.from_t,
+                    to_t=burst.to_t + 1,
+                    calls=burst.calls,
+                    in_boot=burst.in_boot,
+                    is_over=_is_over(burst, state),
+                )
+                for burst in live.look(instants_in).bursts
+            ]
+        return sorted(storms, key=lambda storm: (storm.from_t, storm.kind))
+
+    def _id_of(self, vm: Vm, kind: StormKind, burst: Burst) -> str:
+        begins = kind, burst.from_t
+        if begins not in self._ids:
+            self._ids[begins] = self._reading.id_of(row_id(vm), kind, burst)
+        return self._ids[begins]
+
+
+def _bins(instants: Instants, end: int) -> Bins:
+    at, counts = np.unique(instants >> BIN_SHIFT, return_counts=True)
+    return Bins(0, max(end, int(at[-1]) + 1) if len(at) else end, at, counts)
+
+
+def _is_over(burst: Burst, state: _State) -> bool:
+    if not state.is_written or state.ended_t is not None:
+        return True
+    return state.complete_t >> _SETTLES_SHIFT >= (burst.to_t >> _SETTLES_SHIFT) + 2
