@@ -7,12 +7,11 @@ dashboard has one for all its pages, `gmemscope collect` another for its journal
 
 from app.queries.live._live_storms import LiveStorms
 from app.queries.live._storm_lines import begun_line, ended_line
-from app.queries.live._vm_storms import LiveStorm, Observer
+from app.queries.live._vm_storms import LiveStorm
 
 __all__ = [
     "LiveStorm",
     "LiveStorms",
-    "Observer",
     "begun_line",
     "ended_line",
 ]
