@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from app.main import create_app
 from app.serving import bind, url_of
 from app.serving._server import server_of
 from app.settings import Settings
+from tests.forking import Forked
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -82,9 +82,8 @@ def leave(url: str) -> None:
             page.goto("about:blank")
 
 
-def simulate(database: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = (sys.executable, "-m", "app.cli", "simulate", "--database", str(database))
-    return subprocess.Popen((*command, *arguments), stdout=subprocess.DEVNULL)
+def simulate(database: Path, *arguments: str) -> Forked:
+    return Forked(["simulate", "--database", database, *arguments], stdout=subprocess.DEVNULL)
 
 
 class Complaints(list[str]):

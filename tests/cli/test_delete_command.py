@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.store.protocol import RecordingHeader
 from app.store.read import Reader, check
 from app.store.write import RecordingWriter
 from tests.browsing import simulate
+from tests.forking import Forked
 from tests.store.histories import IDENTITY, memslot, random_events
 
 NS_PER_S = 10**9
@@ -124,8 +124,8 @@ def test_on_a_terminal_it_asks(
 ) -> None:
     record(None)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "app.cli", "delete", "1", "--database", str(path)]
-    with subprocess.Popen(command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE) as process:
+    command = ["delete", "1", "--database", path]
+    with Forked(command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE) as process:
         os.close(theirs)
         shown = ""
         while "for good?" not in shown:

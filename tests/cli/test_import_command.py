@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forking
 
 ROOT = Path(__file__).parents[2]
 HEADER = "# conv.bt v1; times are bpftrace nsecs\n"
@@ -27,14 +28,8 @@ class Cli:
         self.database = database
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "app.cli", "import", "--database", str(self.database)]
-        return subprocess.run(
-            [*command, *map(str, arguments)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONWARNINGS": "error"},
-        )
+        command = ["import", "--database", self.database, *arguments]
+        return forking.run(command, cwd=ROOT, env=os.environ | {"PYTHONWARNINGS": "error"})
 
     def summary(self, *arguments: str | Path) -> dict[str, Any]:
         result = self.run("--json", *arguments)

@@ -10,6 +10,7 @@ import pytest
 
 from app.store.database import open_database
 from app.store.read import Reader
+from tests.forking import Forked
 
 ROOT = Path(__file__).parents[2]
 CREATION = "1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"
@@ -34,17 +35,11 @@ def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start(path: Path, database: Path, *options: str, times: int = 1) -> subprocess.Popen[str]:
+def start(path: Path, database: Path, *options: str, times: int = 1) -> Forked:
     """`times`: how often the file is imported, one after the other."""
-    command = [sys.executable, "-m", "app.cli", "import", *[str(path)] * times, "--json", *options]
-    return subprocess.Popen(
-        [*command, "--database", str(database)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = ["import", *[path] * times, "--json", *options, "--database", database]
+    pipe = subprocess.PIPE
+    return Forked(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def kept(database: Path) -> list[tuple[str, str | None]]:
@@ -64,11 +59,15 @@ def test_time_is_limited(long_log: Path, tmp_path: Path) -> None:
 
 
 def test_memory_is_limited(long_log: Path, tmp_path: Path) -> None:
-    process = start(long_log, tmp_path / "a.db", "--memory-limit", str(160 << 20))
-    _, said = process.communicate(timeout=MOST_S)
-    assert process.returncode == 1
-    assert "it takes more memory than 160 MiB, which is the limit of an import" in said
-    assert "Traceback" not in said
+    """Of a process that starts, as what is imported under the limit counts."""
+    command = [sys.executable, "-m", "app.cli", "import", str(long_log), "--json"]
+    limit = ["--memory-limit", str(160 << 20), "--database", str(tmp_path / "a.db")]
+    ended = subprocess.run(
+        [*command, *limit], cwd=ROOT, capture_output=True, text=True, timeout=MOST_S
+    )
+    assert ended.returncode == 1
+    assert "it takes more memory than 160 MiB, which is the limit of an import" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert {state for state, _ in kept(tmp_path / "a.db")} <= {"incomplete"}
 
 

@@ -1,12 +1,12 @@
 """The README's way from a clone to a map of a real recording, as a stranger would go it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.forking import run
 
 Summary = dict[str, Any]
 
@@ -15,8 +15,8 @@ EXAMPLE = ROOT / "docs" / "examples" / "convwork.dat"
 
 
 def gmemscope(*arguments: str | Path) -> Summary:
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments), "--json"]
-    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    result = run([*arguments, "--json"], cwd=ROOT)
+    assert result.returncode == 0, result.stderr
     answer: Summary = json.loads(result.stdout)
     return answer
 

@@ -1,14 +1,13 @@
 """Files made to do harm end in a clear error, or as recordings marked incomplete."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from app.store.database import open_database
 from app.store.read import Reader
+from tests.forking import run
 from tests.hostile.importing import HOSTILE, ROOT, check, imported, unpacked
 
 NAMES = [path.stem for path in sorted(HOSTILE.glob("*.xz"))]
@@ -40,13 +39,11 @@ def test_a_hostile_file_is_refused_or_kept_as_incomplete(tmp_path: Path, name: s
 
 def test_conversions_that_no_event_could_tell_of_are_not_counted_as_0(tmp_path: Path) -> None:
     path = unpacked("hex_date", tmp_path)
-    command = [sys.executable, "-m", "app.cli", "import", str(path)]
-    database = ["--database", str(tmp_path / "a.db")]
-    told = subprocess.run([*command, *database], capture_output=True, text=True, cwd=ROOT)
+    command = ["import", path, "--database", tmp_path / "a.db"]
+    told = run(command, cwd=ROOT)
     assert "conversions not recorded" in told.stdout
     assert "0 conversions" not in told.stdout
-    again = [*command, "--again", "--json", *database]
-    told = subprocess.run(again, capture_output=True, text=True, cwd=ROOT)
+    told = run([*command, "--again", "--json"], cwd=ROOT)
     counts = json.loads(told.stdout)["conversions"]
     assert {
         name: counts[name] for name in ("requested", "applied", "failed", "effective_pages")

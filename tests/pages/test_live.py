@@ -2,7 +2,6 @@
 
 import re
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from tests.browsing import (
     wait_until_drawn,
 )
 from tests.cutting_proxy import link_to
+from tests.forking import Forked
 
 OpenPage = Callable[..., Page]
 
@@ -34,7 +34,7 @@ SILENT = re.compile(r"last data (\d+) s ago")
 
 class Live(NamedTuple):
     url: str
-    simulator: subprocess.Popen[bytes]
+    simulator: Forked
 
 
 @pytest.fixture

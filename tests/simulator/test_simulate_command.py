@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.read import Reader
 from app.store.schema import RecordingState
+from tests.forking import Forked
 
 PATIENCE_S = 120.0
 """Long enough to compile what a changed file made stale."""
@@ -135,10 +135,8 @@ def test_live_and_at_once_store_the_same_events(database: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_completes_a_live_recording(database: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "app.cli", "simulate", "--live", "--speed", "4"]
-    with subprocess.Popen(
-        [*command, "--database", str(database), "--json"], stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = ["simulate", "--live", "--speed", "4", "--database", database, "--json"]
+    with Forked(command, stdout=subprocess.PIPE) as process:
         try:
             wait_for_conversions(process, database)
             os.kill(process.pid, number)
