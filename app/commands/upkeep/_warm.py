@@ -12,8 +12,8 @@ from app.commands.recording import ImportTask, import_one, showing_of
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-CONVERSIONS = 1000
-SEGMENT_EVENTS = 100
+CONVERSIONS = 50
+SEGMENT_EVENTS = 700
 PACKAGES = [resources.ROOT / name for name in ("app", "collector")]
 LINES = {
     "perf.txt": "vmm 1 [000] 1.000001: syscalls:sys_exit_ioctl: 0x0\n",
