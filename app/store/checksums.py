@@ -12,7 +12,9 @@ from app.store.errors import StoreError
 SEGMENT, KEYFRAME, CELLS, TIMELINE = "segment", "keyframe", "cells", "timeline"
 """The parts of a segment that can be damaged apart from each other."""
 COARSE = "coarse summary"
-"""Of many segments. It is no part of one: in its place stands its own row id."""
+PARTITION = "partition"
+"""Of many segments. They are no part of one: in its place stands their own row id, that of the
+partitioning for its partitions."""
 
 
 class DamagedError(StoreError):

@@ -282,6 +282,8 @@ def test_damaged_ones_are_found_and_not_used(
 def test_without_them_everything_is_the_same(copy: Path, vm_id: int, coarse: None) -> None:
     """As recordings of earlier versions are."""
     with closing(sqlite3.connect(copy)) as raw, raw:
+        raw.execute("DELETE FROM gfn_partition")
+        raw.execute("DELETE FROM partitioning")
         raw.execute("DELETE FROM coarse_cells")
         raw.execute("DELETE FROM coarse_summary")
     engine = open_database(copy, read_only=True)
@@ -338,7 +340,7 @@ def test_a_writer_that_fails_leaves_what_is_exact(
 def test_they_go_with_their_recording(copy: Path, engine: Engine) -> None:
     delete_recording(engine, 1)
     with closing(sqlite3.connect(copy)) as raw:
-        for table in ("coarse_summary", "coarse_cells"):
+        for table in ("coarse_summary", "coarse_cells", "partitioning", "gfn_partition"):
             assert raw.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 

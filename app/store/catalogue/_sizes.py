@@ -9,18 +9,20 @@ from app.store.errors import explained
 from app.store.schema import (
     CoarseCells,
     CoarseSummary,
+    GfnPartition,
     GuestMemfdRow,
     Keyframe,
     LossRow,
     MemslotRow,
     Note,
+    Partitioning,
     Segment,
     Summary,
     Vm,
 )
 
 TABLES: tuple[type[SQLModel], ...] = (
-    *(Segment, Keyframe, Summary, CoarseSummary, CoarseCells),
+    *(Segment, Keyframe, Summary, CoarseSummary, CoarseCells, Partitioning, GfnPartition),
     *(MemslotRow, GuestMemfdRow, Note, Vm, LossRow),
 )
 """All that hold a recording, but the one with a row for each."""
@@ -67,11 +69,18 @@ def _of_table(
     nbytes = func.sum(sum((func.length(blob) for blob in blobs), literal(0)))
     of = columns["recording_id"] if "recording_id" in columns else col(Vm.recording_id)
     query = select(of, func.count(), nbytes).select_from(table).group_by(of)
+    if "partitioning_id" in columns:
+        query = query.join(Partitioning, col(Partitioning.id) == columns["partitioning_id"])
     if "segment_id" in columns:
         query = query.join(Segment, col(Segment.id) == columns["segment_id"])
         query = query.join(Vm, col(Vm.id) == col(Segment.vm_id))
-    elif "coarse_summary_id" in columns:
-        query = query.join(CoarseSummary, col(CoarseSummary.id) == columns["coarse_summary_id"])
+    elif {"coarse_summary_id", "partitioning_id"} & set(columns.keys()):
+        part = (
+            col(Partitioning.coarse_summary_id)
+            if "partitioning_id" in columns
+            else columns["coarse_summary_id"]
+        )
+        query = query.join(CoarseSummary, col(CoarseSummary.id) == part)
         query = query.join(Vm, col(Vm.id) == col(CoarseSummary.vm_id))
     elif "vm_id" in columns:
         query = query.join(Vm, col(Vm.id) == columns["vm_id"])

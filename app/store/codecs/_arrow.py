@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 _ZSTD = pa.Codec("zstd", compression_level=1)
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
 _WRITE = pa.ipc.IpcWriteOptions(compression=_ZSTD, use_threads=False)
 
 N = TypeVar("N", bound=np.integer[Any])
@@ -36,7 +37,7 @@ def write_batch(columns: Mapping[str, pa.Array]) -> bytes:
 def read_batch(blob: bytes, names: Iterable[str] | None = None) -> pa.RecordBatch:
     """The batch of a blob; only the named columns (with all their bytes) are decompressed."""
     if names is None:
-        return _only_batch(pa.ipc.open_stream(blob))
+        return _only_batch(pa.ipc.open_stream(blob, options=_READ))
     wanted = set(names)
     fields = pa.ipc.open_stream(blob).schema.names
     indices = [i for i, field in enumerate(fields) if field.partition(".")[0] in wanted]
@@ -91,11 +92,15 @@ def narrowed(values: npt.NDArray[np.integer[Any]], kind: type[N]) -> npt.NDArray
 
 def zigzag(values: npt.NDArray[np.generic]) -> Unsigned:
     wide = values.astype(np.int64)
-    return ((wide << 1) ^ (wide >> 63)).view(np.uint64)
+    zigzagged = wide << 1
+    wide >>= 63
+    zigzagged ^= wide
+    return zigzagged.view(np.uint64)
 
 
 def unzigzag(values: Unsigned) -> Signed:
-    signed: Signed = (values >> np.uint64(1)).view(np.int64) ^ -(values & np.uint64(1)).view(
-        np.int64
-    )
-    return signed
+    # In place: arrays of this size are given back to the system, and asked of it anew, each time.
+    signs = values & np.uint64(1)
+    np.negative(signs, out=signs)
+    signs ^= values >> np.uint64(1)
+    return signs.view(np.int64)

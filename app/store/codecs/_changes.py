@@ -4,6 +4,8 @@ Most changes cover their event's whole range at its time, so most columns are ze
 to nothing. Rows that have no event, or whose event has no range, are stored in full ("explicit").
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -84,19 +86,23 @@ def encode_changes(changes: ChangeArray, events: EventArray, first_seq: int, fir
 
 
 def decode_changes(blob: bytes, first_t: int) -> RelativeChanges:
-    batch = read_batch(blob)
-    states = narrowed(join(batch, "states"), np.uint8)
-    gfn, npages = join(batch, "gfn"), join(batch, "npages")
+    return relative_changes(partial(join, read_batch(blob)), first_t)
+
+
+def relative_changes(column: Callable[[str], Unsigned], first_t: int) -> RelativeChanges:
+    """`column`: the values of one, by its name."""
+    states = narrowed(column("states"), np.uint8)
+    gfn, npages = column("gfn"), column("npages")
     is_explicit = states & IS_EXPLICIT != 0
     explicit = np.zeros(int(is_explicit.sum()), dtype=CHANGE)
-    explicit["t"] = join(batch, "t")[is_explicit] + np.uint64(first_t)
+    explicit["t"] = column("t")[is_explicit] + np.uint64(first_t)
     explicit["gfn"] = gfn[is_explicit]
     explicit["npages"] = npages[is_explicit]
     return RelativeChanges(
-        of_event=narrowed(np.cumsum(join(batch, "event_step").view(np.int64)), np.int32),
+        of_event=narrowed(np.cumsum(column("event_step").view(np.int64)), np.int32),
         gfn_offset=unzigzag(gfn).astype(np.int32),
         npages_offset=unzigzag(npages).astype(np.int32),
-        mixed_delta=narrowed(unzigzag(join(batch, "mixed_delta")), np.int32),
+        mixed_delta=narrowed(unzigzag(column("mixed_delta")), np.int32),
         states=states,
         explicit=explicit,
     )
@@ -120,16 +126,24 @@ def _bases(
     return events["gfn"][index], events["npages"][index], effect_time(events)[index], is_explicit
 
 
+class SelectedChanges(NamedTuple):
+    """Room for some changes, and for which rows they are of."""
+
+    changes: ChangeArray
+    rows: Signed
+
+
 @hot_in_place
 def select_changes(
-    output: ChangeArray,
+    selected: SelectedChanges,
     events: EventRanges,
     first_seq: int,
     changes: RelativeChanges,
     first: int,
     window: Window,
 ) -> int:
-    """Write the changes that meet a window, from row `first` on. Returns how many.
+    """Write the changes that meet a window, from row `first` on, and which rows they are. Returns
+    how many.
 
     A row of no pages (a forgotten default) belongs to every gfn window.
     """
@@ -148,7 +162,7 @@ def select_changes(
             continue
         if npages and (gfn >= window.gfn_to or gfn + npages <= window.gfn_from):
             continue
-        written = output[count]
+        written = selected.changes[count]
         written.t = t
         written.gfn = gfn
         written.npages = npages
@@ -158,5 +172,6 @@ def select_changes(
         written.after = state >> AFTER_SHIFT & 3
         written.in_memslot = state & IN_MEMSLOT != 0
         written.is_return = state & IS_RETURN != 0
+        selected.rows[count] = i
         count += 1
     return count

@@ -19,11 +19,13 @@ from app.store.database._lock import is_held_by
 from app.store.errors import Conflict, NotFound, explained
 from app.store.schema import (
     CoarseSummary,
+    GfnPartition,
     GuestMemfdRow,
     Host,
     LossRow,
     MemslotRow,
     Note,
+    Partitioning,
     Recording,
     RecordingState,
     Segment,
@@ -148,10 +150,18 @@ def _contents(recording_id: int) -> list[Rows]:
     vms = select(col(Vm.id)).where(col(Vm.recording_id) == recording_id)
     of_vms = [
         (table, select(col(table.id)).where(col(table.vm_id).in_(vms)))
-        for table in (Segment, CoarseSummary, MemslotRow, GuestMemfdRow, Note)
+        for table in (CoarseSummary, MemslotRow, GuestMemfdRow, Note)
     ]
+    segments = select(col(Segment.id)).where(col(Segment.vm_id).in_(vms))
+    partitions = (
+        select(col(GfnPartition.id))
+        .join(Partitioning)
+        .join(CoarseSummary)
+        .where(col(CoarseSummary.vm_id).in_(vms))
+    )
     losses = select(col(LossRow.id)).where(col(LossRow.recording_id) == recording_id)
-    return [*of_vms, (LossRow, losses), (Vm, vms)]
+    large = (Segment, segments), (GfnPartition, partitions)
+    return [*large, *of_vms, (LossRow, losses), (Vm, vms)]
 
 
 def _delete_some(engine: Engine, rows: Rows, pace: _Pace) -> int:

@@ -8,7 +8,15 @@ from sqlmodel import col
 
 from app.model.raster import ChurnSums, RasterSums
 from app.store.catalogue import decoding_rows, note_checksum
-from app.store.checksums import CELLS, COARSE, KEYFRAME, SEGMENT, TIMELINE, PartDamagedError
+from app.store.checksums import (
+    CELLS,
+    COARSE,
+    KEYFRAME,
+    PARTITION,
+    SEGMENT,
+    TIMELINE,
+    PartDamagedError,
+)
 from app.store.database import (
     GUEST_MEMFDS,
     LOSSES,
@@ -23,6 +31,7 @@ from app.store.database import (
 )
 from app.store.errors import StoreError, explained
 from app.store.read._coarse_checking import wrong_coarse
+from app.store.read._partition_checking import wrong_partitions
 from app.store.schema import Note, Recording, RecordingState, Segment
 from app.store.segments import (
     NO_DAMAGE,
@@ -123,6 +132,9 @@ def _of_recording(connection: Connection, recording_id: int) -> Iterator[Finding
         for found in wrong_coarse(connection, segments, pyramids, infos):
             costs = f"a coarse summary is not used, nothing is lost: {found.says}"
             yield Finding(COARSE, costs, recording_id, vm_id)
+        for says in wrong_partitions(connection, pyramids, infos):
+            costs = f"segments are read instead, nothing is lost: {says}"
+            yield Finding(PARTITION, costs, recording_id, vm_id)
 
 
 def _rows(table: str, key: int, recording_id: int, vm_id: int | None) -> Finding:

@@ -21,6 +21,7 @@ from app.store.segments import (
     SegmentColumns,
     SegmentInfo,
     Segments,
+    Source,
 )
 
 DAMAGE = "damaged database"
@@ -153,13 +154,13 @@ class EventReader(Catalogue):
             found = self._next_events(vm_id, query, after_seq, before_seq)
             if found is None:
                 return
-            info, events, seqs = found
+            source, events, seqs = found
             if before_seq is None:
                 yield events, seqs
-                after_seq = info.first_seq + info.event_count - 1
+                after_seq = source.end_seq - 1
             else:
                 yield events[::-1], seqs[::-1]
-                before_seq = info.first_seq
+                before_seq = source.first_seq
 
     @despite_damage
     def _next_events(
@@ -168,14 +169,14 @@ class EventReader(Catalogue):
         query: EventQuery,
         after_seq: int,
         before_seq: int | None,
-    ) -> tuple[SegmentInfo, EventArray, Seqs] | None:
+    ) -> tuple[Source, EventArray, Seqs] | None:
         with snapshot(self._engine) as connection:
             rest = self._chosen(connection, vm_id, query, after_seq, before_seq)
             found = next(rest, None)
             if found is None:
                 return None
-            info, chosen = found
-            return info, self._segments.events_at(connection, info, chosen), chosen + info.first_seq
+            source, chosen = found
+            return source, source.events_at(chosen), source.seqs(chosen)
 
     def iter_counted(self, vm_id: int, *, t_to: int) -> Iterator[EventArray]:
         """All events before t_to in order, in chunks of at most a segment, with what counting them
@@ -183,7 +184,7 @@ class EventReader(Catalogue):
         """
         window, done = Window(t_to=t_to), 0
         while True:
-            found = self._next_columns(vm_id, window, after_event=done)
+            found = self._next_columns(vm_id, window, done)
             if found is None:
                 return
             info, columns = found
@@ -192,37 +193,43 @@ class EventReader(Catalogue):
                 yield events
             done = info.first_seq + info.event_count
 
+    @despite_damage
+    def _next_columns(
+        self, vm_id: int, window: Window, after_event: int
+    ) -> tuple[SegmentInfo, SegmentColumns] | None:
+        """The first segment that meets a window and reaches beyond so many events."""
+        with snapshot(self._engine) as connection:
+            for info in self._segments.of_vm(connection, vm_id):
+                if info.first_seq + info.event_count > after_event and info.meets(window):
+                    return info, self._segments.columns(connection, info)
+        return None
+
     def iter_changes(
         self,
         vm_id: int,
         window: Window = WHOLE,
     ) -> Iterator[ChangeArray]:
-        """All changes of a window in order, in chunks of at most a segment."""
+        """All changes of a window in order, in chunks of at most a segment, or of what is read for
+        narrow gfns of many."""
         done = 0
         while True:
-            found = self._next_columns(vm_id, window, after_change=done)
+            found = self._next_changes(vm_id, window, done)
             if found is None:
                 return
-            info, columns = found
-            changes = columns.changes_in(window, first=done - info.first_change)
+            changes, done = found
             if len(changes):
                 yield changes
-            done = info.first_change + info.change_count
 
     @despite_damage
-    def _next_columns(
-        self, vm_id: int, window: Window, after_event: int = -1, after_change: int = -1
-    ) -> tuple[SegmentInfo, SegmentColumns] | None:
-        """The first segment that meets a window and reaches beyond so many events or changes."""
+    def _next_changes(
+        self, vm_id: int, window: Window, done: int
+    ) -> tuple[ChangeArray, int] | None:
+        """Those of the first source that reaches beyond so many changes, and up to which."""
         with snapshot(self._engine) as connection:
-            left = (
-                one
-                for one in self._segments.of_vm(connection, vm_id)
-                if one.first_seq + one.event_count > after_event
-                and one.first_change + one.change_count > after_change
-            )
-            info = next((one for one in left if one.meets(window)), None)
-            return None if info is None else (info, self._segments.columns(connection, info))
+            for _, _, source in self._pyramids.sources(connection, vm_id, window):
+                if source is not None and source.end_change > done:
+                    return source.changes_in(window, done), source.end_change
+        return None
 
     def _chosen(
         self,
@@ -231,19 +238,20 @@ class EventReader(Catalogue):
         query: EventQuery,
         after_seq: int = -1,
         before_seq: int | None = None,
-    ) -> Iterator[tuple[SegmentInfo, Seqs]]:
-        """Segments with which of their events are meant, those with none left out; the last one
+    ) -> Iterator[tuple[Source, Seqs]]:
+        """What is read, with which of its events are meant; what has none is left out. The last one
         first if `before_seq` is given."""
         window = query.window
-        infos = self._segments.of_vm(connection, vm_id)
+        found = [one.source for one in self._pyramids.sources(connection, vm_id, window)]
         first_seq = max(after_seq + 1, 0)
         end_seq = LIMIT if before_seq is None else min(before_seq, LIMIT)
-        for info in infos if before_seq is None else reversed(infos):
-            is_left = info.first_seq + info.event_count > first_seq and info.first_seq < end_seq
-            if not (is_left and info.meets(window) and info.may_hold(query.where)):
+        for source in found if before_seq is None else reversed(found):
+            if source is None or source.end_seq <= first_seq or source.first_seq >= end_seq:
                 continue
-            chosen = self._segments.choose(connection, info, window, query.where)
-            first, end = np.searchsorted(chosen + info.first_seq, [first_seq, end_seq])
+            if not source.may_hold(query.where):
+                continue
+            chosen = source.choose(window, query.where)
+            first, end = np.searchsorted(source.seqs(chosen), [first_seq, end_seq])
             chosen = chosen[first:end]
             if len(chosen):
-                yield info, chosen
+                yield source, chosen

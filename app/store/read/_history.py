@@ -1,6 +1,6 @@
 """One VM's stored history in one snapshot: its segments, and what stands for many of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -8,7 +8,15 @@ from sqlalchemy import Connection
 from app.model.events import Window
 from app.model.pagemap import PageMap
 from app.model.raster import ChurnSums, RasterSums, Summary, TimelineSummary
-from app.store.segments import CoarseInfo, Pyramids, SegmentColumns, SegmentInfo, Segments
+from app.store.segments import (
+    CoarseInfo,
+    Pyramids,
+    SegmentInfo,
+    Segments,
+    SegmentSource,
+    SomeSegments,
+    Source,
+)
 
 Sums = type[RasterSums | ChurnSums]
 
@@ -50,8 +58,11 @@ class Stored:
         info = self.pyramid.infos[place - 1]
         return self._segments.shared_keyframe(self._connection, self._vm_id, info)
 
-    def columns(self, info: SegmentInfo) -> SegmentColumns:
-        return self._segments.columns(self._connection, info)
+    def source(self, info: SegmentInfo) -> Source:
+        return SegmentSource(self._segments, self._connection, info)
+
+    def sources(self, window: Window, place: int) -> Iterator[SomeSegments]:
+        return self._pyramids.sources(self._connection, self._vm_id, window, place)
 
     def cells(self, info: SegmentInfo, sums: Sums) -> Summary:
         return self._segments.cells(self._connection, info, sums)

@@ -26,10 +26,14 @@ from app.model.raster import (
     add_summary,
 )
 from app.store.read._history import Start, Stored
-from app.store.segments import CoarseInfo, SegmentInfo
+from app.store.segments import CoarseInfo, SegmentInfo, Source
 
 NARROW_BLOCKS = 64
 """In a window of more blocks than this there is hardly ever nothing."""
+
+OF_SEGMENTS, OF_PARTITIONS = 4, 16
+"""The cells of a coarse summary are looked at before so many are read: that costs as much as half a
+segment."""
 
 MOST_CELLS = 1 << 19
 """Are drawn at once: the sums of a cell take 160 bytes while they are made."""
@@ -113,29 +117,35 @@ class Drawing(Generic[Picture]):
             elif is_on_quanta(self._grid.t_edges, info) and (info.block_shift or 0) <= block_shift:
                 add_summary(sums, self._stored.cells(info, self._sums))
             elif info.meets(window) and self._may_meet(info, window):
-                self._add_changes(sums, info, window)
+                self._add_source(sums, self._stored.source(info), window)
 
     def _add_fine(self, sums: RasterSums | ChurnSums, start: Start) -> None:
         """Rows between such borders, from changes; segments that have none there are passed over,
         many at a time."""
-        window, pyramid = _window_of(sums.grid), self._stored.pyramid
-        place = start.place
-        while place < len(pyramid.infos) and pyramid.infos[place].first_t < window.t_to:
-            for one in pyramid.beginning_at(place):
-                if not self._may_meet_any(one, window):
-                    place += one.segments
-                    break
-            else:
-                info = pyramid.infos[place]
-                if info.meets(window) and self._may_meet(info, window):
-                    self._add_changes(sums, info, window)
-                place += 1
+        window = _window_of(sums.grid)
+        passed = checked = start.place
+        for place, segments, source in self._stored.sources(window, start.place):
+            if place < passed:
+                continue
+            coarse = [
+                one
+                for one in self._stored.pyramid.beginning_at(place)
+                if one.segments >= segments * (OF_PARTITIONS if segments > 1 else OF_SEGMENTS)
+            ]
+            nothing = (one.segments for one in coarse if not self._may_meet_any(one, window))
+            passed = place + next(nothing, 0)
+            if source is None or passed > place:
+                continue
+            checked = max(checked, *(place + one.segments for one in coarse), place)
+            is_checked = segments > 1 or place < checked
+            if is_checked or self._may_meet(self._stored.pyramid.infos[place], window):
+                self._add_source(sums, source, window)
 
-    def _add_changes(self, sums: RasterSums | ChurnSums, info: SegmentInfo, window: Window) -> None:
-        columns = self._stored.columns(info)
-        sums.add_changes(columns.changes_in(window))
+    def _add_source(self, sums: RasterSums | ChurnSums, source: Source, window: Window) -> None:
+        sums.add_changes(source.changes_in(window))
         if sums.has_counts:
-            sums.add_events(columns.counted_in(window._replace(t_from=int(self._grid.t_edges[0]))))
+            then = window._replace(t_from=int(self._grid.t_edges[0]))
+            sums.add_events(source.counted_in(then))
 
     def _may_meet(self, info: SegmentInfo, window: Window) -> bool:
         """False if the segment's summary, which is read faster, shows that nothing is there."""

@@ -153,9 +153,8 @@ class Reader(EventReader):
                     sums.add_events(self._segments.events(connection, info))
             if not (Window.of(None, None, gfn_from, gfn_to).is_all_gfns and where.is_any):
                 sums.counts[:, :PRIVATE] = 0
-                for info, events in self._chosen(connection, vm_id, chosen):
-                    columns = self._segments.columns(connection, info)
-                    columns.count(sums.counts, sums.t_edges, events)
+                for source, events in self._chosen(connection, vm_id, chosen):
+                    source.count(sums.counts, sums.t_edges, events)
         return sums.finish()
 
     def _stored(self, connection: Connection, vm_id: int) -> Stored:

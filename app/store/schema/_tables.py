@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.guest import Certainty, PageState
 from app.store.schema._columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -275,3 +275,33 @@ class CoarseCells(SQLModel, table=True):
     blob: bytes = Field(sa_type=LargeBinary)
     row_checksum: int = Field(sa_type=BigInteger)
     checksum: int = Field(sa_type=BigInteger)  # of the blob and its row
+
+
+class Partitioning(SQLModel, table=True):
+    """How the events and changes of a coarse summary's segments are stored once more, by gfn."""
+
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int = Field(default=None, primary_key=True)
+    coarse_summary_id: int = Field(sa_column=_parent("coarse_summary"))
+    partitions: int  # with the one of what lies within none
+    directory_blob: bytes = Field(sa_type=LargeBinary)  # first gfn and rows of each
+    row_checksum: int = Field(sa_type=BigInteger)
+    directory_checksum: int = Field(sa_type=BigInteger)  # of the blob and its row
+
+
+class GfnPartition(SQLModel, table=True):
+    """What lies within some gfns, in order of effect; the last one what lies within none alone."""
+
+    __tablename__ = "gfn_partition"
+    __table_args__ = (
+        Index("gfn_partition_order", "partitioning_id", "number", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+    id: int = Field(default=None, primary_key=True)
+    partitioning_id: int = Field(foreign_key="partitioning.id", ondelete="CASCADE")
+    number: int
+    event_blob: bytes = Field(sa_type=LargeBinary)
+    change_blob: bytes = Field(sa_type=LargeBinary)
+    row_checksum: int = Field(sa_type=BigInteger)
+    event_checksum: int = Field(sa_type=BigInteger)
+    change_checksum: int = Field(sa_type=BigInteger)

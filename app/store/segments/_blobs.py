@@ -14,13 +14,14 @@ from app.store.checksums import (
     CELLS,
     COARSE,
     KEYFRAME,
+    PARTITION,
     SEGMENT,
     TIMELINE,
     PartDamagedError,
     is_sound,
     of_values as checksum_of,
 )
-from app.store.schema import CoarseCells, CoarseSummary, Keyframe, Segment, Summary
+from app.store.schema import CoarseCells, CoarseSummary, GfnPartition, Keyframe, Segment, Summary
 from app.store.segments._coarse import CoarseInfo, TileInfo
 from app.store.segments._infos import SegmentInfo
 
@@ -123,6 +124,20 @@ def read_tile(connection: Connection, one: CoarseInfo, tile: TileInfo) -> bytes:
     ).where(col(CoarseCells.id) == tile.id)
     seed, blob, checksum = tuple(_read(connection, query, one, COARSE))
     return _check(blob, seed, checksum, one, COARSE)
+
+
+def read_partition(connection: Connection, owner: Stored, number: int) -> Blobs:
+    """`owner`: the partitioning."""
+    query = select(
+        col(GfnPartition.event_blob),
+        col(GfnPartition.event_checksum),
+        col(GfnPartition.change_blob),
+        col(GfnPartition.change_checksum),
+    ).where(col(GfnPartition.partitioning_id) == owner.id, col(GfnPartition.number) == number)
+    events, event_sum, changes, change_sum = tuple(_read(connection, query, owner, PARTITION))
+    seed = checksum_of(owner.id, number)
+    _check(events, seed, event_sum, owner, PARTITION)
+    return events, _check(changes, seed, change_sum, owner, PARTITION)
 
 
 def _check(

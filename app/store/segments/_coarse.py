@@ -15,6 +15,8 @@ from app.store.codecs import are_shifts
 from app.store.schema import CoarseSummary
 from app.store.segments._infos import SegmentInfo
 
+PARTITIONED_LEVEL = 2
+"""Coarse summaries of this level have partitions (`_partitions`)."""
 _TABLES = SQLModel.metadata.tables
 
 
@@ -74,6 +76,12 @@ class Pyramid:
     def coarse(self) -> Iterator[CoarseInfo]:
         for found in self._at.values():
             yield from found
+
+    def of_level(self, level: int) -> dict[int, CoarseInfo]:
+        """By the place of their first segment."""
+        return {
+            place: one for place, found in self._at.items() for one in found if one.level == level
+        }
 
     def place_of(self, t: int) -> int:
         """The first segment that does not end before t."""

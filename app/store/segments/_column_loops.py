@@ -22,16 +22,16 @@ from app.model.raster import (
 from app.store.codecs import (
     AFTER_SHIFT,
     BEFORE_SHIFT,
+    EVERYWHERE,
     HAS_NO_EVENT,
     IS_EXPLICIT,
+    NOWHERE,
     EventRanges,
     RelativeChanges,
     Signed,
 )
 
 ZERO = constant(0)
-NOWHERE, SOMEWHERE, EVERYWHERE = range(3)
-"""Where an event was: not recorded, its range, or possibly any page."""
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, Window
-from app.model.guest import Certainty, EventKind
 from app.model.raster import Counts
 from app.model.stats import Columns, EventFilter, Mask, SlotLife, matching
 from app.store.codecs import (
+    EVERYWHERE,
+    SOMEWHERE,
     EventRanges,
     RelativeChanges,
+    SelectedChanges,
     Signed,
     check_changes,
     check_codes,
@@ -25,21 +28,19 @@ from app.store.codecs import (
     effect_times,
     join,
     narrowed,
+    places_of,
     read_batch,
     select_changes,
     tids_and_vcpus,
 )
 from app.store.segments._column_loops import (
-    EVERYWHERE,
-    NOWHERE,
-    SOMEWHERE,
     EventClasses,
     count_some_events,
     count_their_changes,
     select_events,
 )
 
-_COLUMNS = ("effect_step", "gfn", "npages", *EventClasses._fields)
+COLUMNS = ("effect_step", "gfn", "npages", *EventClasses._fields)
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,14 @@ class SegmentColumns:
 
     def changes_in(self, window: Window, first: int = 0) -> ChangeArray:
         """The changes from the first-th on that meet a window, in order."""
-        output = np.empty(len(self.changes.states), dtype=CHANGE)
-        count = select_changes(output, self.ranges, self.first_seq, self.changes, first, window)
-        return output[:count]
+        return self.changes_and_rows_in(window, first)[0]
+
+    def changes_and_rows_in(self, window: Window, first: int = 0) -> tuple[ChangeArray, Signed]:
+        """As `changes_in`, and which rows they are."""
+        size = len(self.changes.states)
+        selected = SelectedChanges(np.empty(size, dtype=CHANGE), np.empty(size, np.int64))
+        count = select_changes(selected, self.ranges, self.first_seq, self.changes, first, window)
+        return selected.changes[:count], selected.rows[:count]
 
     def indices_in(self, window: Window) -> Signed:
         """Which events meet a window.
@@ -105,7 +111,10 @@ class SegmentColumns:
     def counted_in(self, window: Window) -> EventArray:
         """The events that meet a window with what counting them needs: t is the effect time,
         latency 0; of the other columns only range, kind, to and outcome are filled."""
-        indices = self.indices_in(window)
+        return self.counted_at(self.indices_in(window))
+
+    def counted_at(self, indices: Signed) -> EventArray:
+        """As `counted_in`, of these events."""
         events = np.zeros(len(indices), dtype=EVENT)
         events["t"] = self.ranges.effect_t[indices]
         events["gfn"] = self.ranges.gfn[indices]
@@ -126,7 +135,13 @@ def decode_columns(
     event_blob: bytes, changes: RelativeChanges, first_seq: int, first_t: int
 ) -> SegmentColumns:
     """Raises ValueError if they are none that were stored."""
-    batch = read_batch(event_blob, _COLUMNS)
+    return columns_in(read_batch(event_blob, COLUMNS), changes, first_seq, first_t)
+
+
+def columns_in(
+    batch: pa.RecordBatch, changes: RelativeChanges, first_seq: int, first_t: int
+) -> SegmentColumns:
+    """As `decode_columns`, of a batch with at least COLUMNS."""
     ranges = EventRanges(effect_times(batch, first_t), join(batch, "gfn"), join(batch, "npages"))
     columns = {name: narrowed(join(batch, name), np.uint8) for name in EventClasses._fields}
     classes = EventClasses(**columns)
@@ -135,19 +150,6 @@ def decode_columns(
     check_codes(columns)
     check_changes(changes, ranges)
     return SegmentColumns(first_seq, ranges, classes, changes)
-
-
-def places_of(
-    kind: npt.NDArray[np.uint8], range_certainty: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.uint8]:
-    """NOWHERE, SOMEWHERE or EVERYWHERE for each event."""
-    has_range = range_certainty != Certainty.UNKNOWN
-    is_loss = (kind == EventKind.LOSS_BEGIN) | (kind == EventKind.LOSS_END)
-    converts = (kind == EventKind.CONVERSION) | (kind == EventKind.DOUBT)
-    is_everywhere = is_loss | (converts & ~has_range)
-    return np.where(is_everywhere, EVERYWHERE, np.where(has_range, SOMEWHERE, NOWHERE)).astype(
-        np.uint8
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
 from app.model.events import EventArray, Window
@@ -60,6 +60,14 @@ _FEW = 64
 """One in so many events of a segment are few."""
 
 
+_STORED_VM = (
+    select(col(Vm.revision), col(Vm.last_t), col(Vm.start_state))
+    .join(Recording, col(Recording.id) == col(Vm.recording_id))
+    .where(col(Vm.id) == bindparam("vm"), col(Recording.state) != RecordingState.DELETING)
+)
+"""Built once: it is asked for each piece of an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredVm:
     """How far a VM is stored in one snapshot."""
@@ -98,20 +106,20 @@ class Segments:
         """Raises NotFound, also while the VM's recording is being deleted: segments that the cache
         knows of may then be gone. Raises RowsDamagedError."""
         self._checks.require(connection, VMS, vm_id)
-        query = (
-            select(col(Vm.revision), col(Vm.last_t), col(Vm.start_state))
-            .join(Recording, col(Recording.id) == col(Vm.recording_id))
-            .where(col(Vm.id) == vm_id, col(Recording.state) != RecordingState.DELETING)
-        )
-        found = connection.execute(query).one_or_none()
+        found = connection.execute(_STORED_VM, {"vm": vm_id}).one_or_none()
         if found is None:
             raise NotFound(f"there is no VM {vm_id}")
         return StoredVm(*found)
 
     def of_vm(self, connection: Connection, vm_id: int) -> tuple[SegmentInfo, ...]:
         """All segments of a VM in order. Raises NotFound."""
+        return self.of_revision(connection, vm_id, self.vm(connection, vm_id).revision)
+
+    def of_revision(
+        self, connection: Connection, vm_id: int, revision: int
+    ) -> tuple[SegmentInfo, ...]:
+        """As `of_vm`, of the revision that the snapshot has."""
         damage = self.damage(vm_id)
-        revision = self.vm(connection, vm_id).revision
         infos = self._cache.get(
             ("segments", vm_id, revision, damage),
             lambda: self._read_infos(connection, vm_id, damage),

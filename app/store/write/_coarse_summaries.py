@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from app.model.raster import coarsen, coarsen_timelines
+from app.store.segments import PARTITIONED_LEVEL
 from app.store.write._coarse_rows import (
     Parts,
     Summarised,
@@ -19,13 +20,14 @@ from app.store.write._coarse_rows import (
     read_coarse,
     read_segments,
 )
+from app.store.write._partition_rows import write_partitions
 
 FAN_OUT = 4
 QUANTA = 64
 """As of a segment: a coarse summary has more than half as many, and at most one more."""
 LONGEST_QUANTUM_SHIFT = 48
 """Sums of moments stay whole numbers of 62 bits; 64 such quanta are half a year."""
-FROM_SEGMENTS = 2
+FROM_SEGMENTS = PARTITIONED_LEVEL
 """Up to this level: the first has no low blocks of which the next could be made."""
 HIGHER_BY = 2
 """Shifts by which blocks are higher than those of segments: as many as a screen's height needs."""
@@ -49,24 +51,30 @@ class CoarseSummaries:
         segments.append(segment)
         if len(segments) % FAN_OUT == 0:
             self._write(connection, 1, segments[-FAN_OUT:])
-        if len(segments) == FAN_OUT**2:
+        if len(segments) == FAN_OUT**PARTITIONED_LEVEL:
             self._waiting[0] = []
-            self._go_up(connection, 2, segments)
+            made = self._go_up(connection, PARTITIONED_LEVEL, segments)
+            if made is not None:
+                write_partitions(connection, made.id, [one.id for one in segments])
 
     def begin_anew(self) -> None:
         """A segment came that has no summary: none can reach across it."""
         self._waiting.clear()
 
-    def _go_up(self, connection: Connection, level: int, parts: Sequence[Summarised]) -> None:
+    def _go_up(
+        self, connection: Connection, level: int, parts: Sequence[Summarised]
+    ) -> Summarised | None:
+        """As `_write`, and what it completes."""
         made = self._write(connection, level, parts)
         if made is None:
             self.begin_anew()
-            return
+            return None
         waiting = self._waiting.setdefault(level, [])
         waiting.append(made)
         if len(waiting) == FAN_OUT:
             self._waiting[level] = []
             self._go_up(connection, level + 1, waiting)
+        return made
 
     def _write(
         self, connection: Connection, level: int, parts: Sequence[Summarised]

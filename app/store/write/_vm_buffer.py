@@ -17,7 +17,7 @@ from app.model.events import (
 from app.model.guest import Memslot
 from app.model.pagemap import PageMap
 from app.model.stats import FlipHistory
-from app.store.segments import EVERYWHERE, SOMEWHERE, places_of
+from app.store.codecs import EVERYWHERE, SOMEWHERE, places_of
 
 SEGMENT_EVENTS = 1 << 17
 """Events of a sealed segment: enough to compress well, few enough to decode in milliseconds."""
