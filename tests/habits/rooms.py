@@ -34,7 +34,8 @@ ROOMS = {
         "app.store.catalogue app.store.read app.store.schema"
     ),
     "app.commands.recording": (
-        "app.commands.usage app.errors app.model.guest app.queries.inventory app.store.database "
+        "app.commands.usage app.errors app.model.guest app.queries.inventory app.queries.live "
+        "app.queries.storms app.store.database "
         "app.store.errors app.store.protocol app.store.read app.store.schema app.store.write "
         "collector.capture.agent collector.capture.choice collector.capture.doctor "
         "collector.capture.host_facts collector.capture.inventory collector.capture.kernel_memory "

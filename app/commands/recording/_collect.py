@@ -70,7 +70,8 @@ def command(
     """Record the VMs of this host while they run: memslots, guest_memfds, conversions.
 
     Needs root to begin, and goes on with less. `gmemscope doctor` lists what this host can show.
-    Look at the recording with `gmemscope serve` meanwhile.
+    Look at the recording with `gmemscope serve` meanwhile. A storm is a line on stderr when it
+    begins, and one when it has ended.
     """
     # numpy's own threads would keep the privileges of this one (collector.capture.privileges).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -179,18 +180,20 @@ def record(
             source.start(stop)
             found = scan(options.pids, CLOCKS[source.describe().clock], qmp)
             context = drop_privileges(engine, name, found)
-            # It brings a thread of pyarrow's: only now.
+            # They bring threads: only now.
+            from app.commands.recording._storm_journal import StormJournal
             from app.store.write import RecordingWriter
 
-            return collect(
-                source,
-                lambda header: RecordingWriter(engine, header, is_live=True),
-                stop,
-                context,
-                duration_s=duration,
-                report=print_started,
-                notify=print_line,
-            )
+            with StormJournal(engine, print_line):
+                return collect(
+                    source,
+                    lambda header: RecordingWriter(engine, header, is_live=True),
+                    stop,
+                    context,
+                    duration_s=duration,
+                    report=print_started,
+                    notify=print_line,
+                )
     except HostCannot as error:
         raise HostError(str(error)) from error
 

@@ -6,7 +6,7 @@ dashboard has one for all its pages, `gmemscope collect` another for its journal
 """
 
 from app.queries.live._live_storms import LiveStorms
-from app.queries.live._storm_lines import begun_line, ended_line
+from app.queries.live._storm_lines import begun_line, ended_line, withdrawn_line
 from app.queries.live._vm_storms import LiveStorm
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "LiveStorms",
     "begun_line",
     "ended_line",
+    "withdrawn_line",
 ]

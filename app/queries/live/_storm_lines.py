@@ -14,12 +14,20 @@ def begun_line(vm: Vm, storm: LiveStorm) -> str:
     )
 
 
-def ended_line(vm: Vm, storm: LiveStorm, facts: IntervalView) -> str:
-    """With the sentence that its page has above all else."""
-    length = storm.to_t - storm.from_t
+def ended_line(vm: Vm, storm: LiveStorm, facts: IntervalView | None) -> str:
+    """With the sentence that its page has above all else; `facts` is None where nobody counted."""
+    what = headline(facts) if facts is not None else f"Its page counts it: /vms/{vm.id}/storms"
     return (
         f"{_which(vm, storm)} has ended at t+{storm.to_t / 1e9:.6f} s: {storm.calls:,} "
-        f"{storm.kind} in {duration(length)}, {plain_rate(storm.per_second)}. {headline(facts)}"
+        f"{storm.kind} in {duration(storm.to_t - storm.from_t)}, {plain_rate(storm.per_second)}. "
+        f"{what}"
+    )
+
+
+def withdrawn_line(storm: LiveStorm) -> str:
+    return (
+        f"storm {storm.id} of vm {storm.vm_id} is none any more: by what came since, so much is "
+        "usual here"
     )
 
 
