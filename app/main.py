@@ -1,7 +1,8 @@
 """The dashboard as an ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from fastapi import FastAPI
@@ -14,11 +15,12 @@ from app import api, pages, resources
 from app.access import Access
 from app.http.answers import OPENAPI_PATH, SuffixMiddleware, add_problem_handlers
 from app.http.deletions import Deletions
-from app.http.feed import ChangeFeed
+from app.http.feed import ChangeFeed, watch_storms
 from app.importing import ImportJobs, ImportLimits
 from app.openapi import describe
 from app.pages import Hosts, answer_http_error
 from app.queries.history import Accounts
+from app.queries.live import LiveStorms
 from app.queries.maps import Rasters
 from app.queries.storms import Storms
 from app.report import download
@@ -37,17 +39,6 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = open_or_make(settings.database_url or default_database())
     reader = Reader(engine, settings.cache_bytes)
-    deletions = Deletions(engine)
-    imports = ImportJobs(database_path(engine), import_limits(settings))
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        deletions.resume()
-        yield
-        await imports.close()
-        await run_in_threadpool(deletions.close)
-        engine.dispose()
-
     app = FastAPI(
         title="gmemscope",
         summary="Which pages of a KVM guest were private, which shared, and who converted them.",
@@ -64,17 +55,33 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.access = access
     app.state.reader = reader
     app.state.rasters = Rasters(reader)
-    app.state.imports = imports
-    app.state.deletions = deletions
+    app.state.imports = ImportJobs(database_path(engine), import_limits(settings))
+    app.state.deletions = Deletions(engine)
     app.state.storms = Storms(reader)
     app.state.accounts = Accounts(reader)
-    app.state.hosts = Hosts(reader)
-    app.state.feed = ChangeFeed(reader.watermarks)
+    app.state.storms_now = live = LiveStorms(reader)
+    app.state.hosts = Hosts(reader, live)
+    app.state.feed = ChangeFeed(reader.watermarks, live.all)
     add_problem_handlers(app)
     app.add_exception_handler(HTTPException, answer_http_error)
     add_middleware(app, settings, access)
     add_routes(app)
     return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """What goes on beside the requests, and what is to end with them."""
+    state = app.state
+    state.deletions.resume()
+    watching = asyncio.create_task(watch_storms(state.storms_now))
+    yield
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    await state.imports.close()
+    await run_in_threadpool(state.deletions.close)
+    state.reader.engine.dispose()
 
 
 def add_routes(app: FastAPI) -> None:

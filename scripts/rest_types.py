@@ -84,7 +84,8 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
             f"\nexport interface {name} {body}" if is_object else f"\nexport type {name} = {body};"
         )
     stream = document["paths"]["/api/v1/stream"]["get"]["responses"]["200"]["content"]
-    yield f"\nexport interface Changed {type_of(stream['text/event-stream']['schema'])}"
+    for event in stream["text/event-stream"]["schema"]["anyOf"]:
+        yield f"\nexport interface {event['title']} {type_of(event)}"
     yield "\n/** The JSON answer to a GET, by the resource. */\nexport interface Answers {"
     for path, operations in document["paths"].items():
         if answer := json_answer(operations.get("get", {"responses": {}})):

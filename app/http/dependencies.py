@@ -10,6 +10,7 @@ from app.http.feed import ChangeFeed
 from app.http.limits import RowId
 from app.importing import ImportJobs
 from app.queries.history import Accounts
+from app.queries.live import LiveStorms
 from app.queries.maps import Rasters
 from app.queries.storms import Storms
 from app.settings import Settings
@@ -31,6 +32,7 @@ StormsOf = Annotated[Storms, Depends(of_app("storms"))]
 AccountsOf = Annotated[Accounts, Depends(of_app("accounts"))]
 ImportsOf = Annotated[ImportJobs, Depends(of_app("imports"))]
 DeletionsOf = Annotated[Deletions, Depends(of_app("deletions"))]
+LiveOf = Annotated[LiveStorms, Depends(of_app("storms_now"))]
 FeedOf = Annotated[ChangeFeed, Depends(of_app("feed"))]
 SettingsOf = Annotated[Settings, Depends(of_app("settings"))]
 RecordingId = Annotated[RowId, Path(description="The recording's id.")]

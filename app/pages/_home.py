@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from app.http.dependencies import of_app
 from app.pages._deleting import DeletedName
 from app.queries.home import SPARK_HEIGHT, STRIP_HEIGHT, STRIP_WIDTH, Overviews, spark, strip_cells
+from app.queries.live import LiveStorms
 from app.rendering import PageRoute, page
 from app.store.read import Reader
 from app.store.segments import Version
@@ -23,14 +24,17 @@ router = APIRouter(route_class=PageRoute)
 class Hosts:
     """All hosts as markup, made once for all tabs that hear the same news."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, live: LiveStorms) -> None:
         self._reader = reader
-        self._overviews = Overviews(reader)
+        self._live = live
+        self._overviews = Overviews(reader, live.of_vm)
 
     def markup(self) -> str:
         now = int(time.monotonic() / KEPT_S)
         return self._reader.cache.get(
-            ("hosts", *self._reader.watermarks(), now), self._make, version=Version("hosts", (now,))
+            ("hosts", *self._reader.watermarks(), *self._live.all(), now),
+            self._make,
+            version=Version("hosts", (now,)),
         )
 
     def _make(self) -> str:

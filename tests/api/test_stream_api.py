@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -11,14 +12,19 @@ from typing import TypeVar
 import httpx
 import pytest
 
+from app.api.monitoring._stream import storm_changed
 from app.http import feed
-from app.http.feed import ChangeFeed
+from app.http.feed import ChangeFeed, News, StormNews
+from app.model.guest import Certainty, PageState, VmIdentity
+from app.queries.choices import StormKind
+from app.queries.live import LiveStorm
 from app.settings import Settings
 from app.store.catalogue import Watermark
 from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
 from app.store.write import RecordingWriter
+from tests.bursting import burst
 from tests.small_guest import write_guest_a
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
@@ -52,7 +58,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_listener_gets_where_things_stand_and_then_what_changed() -> None:
     watermarks = Watermarks()
 
-    async def listen() -> list[Watermark | None]:
+    async def listen() -> list[News]:
         news = []
         async for watermark in ChangeFeed(watermarks.read).listen():
             news.append(watermark)
@@ -76,7 +82,7 @@ def test_a_deleted_recording_is_news_once() -> None:
     watermarks.now = first = [Watermark(1, 1, 3, 100, False), Watermark(None, 2, 0, 0, True)]
     then = Watermark(2, 2, 1, 50, True)
 
-    async def listen() -> list[Watermark | None]:
+    async def listen() -> list[News]:
         news = []
         async for watermark in ChangeFeed(watermarks.read).listen():
             news.append(watermark)
@@ -126,16 +132,92 @@ def test_a_database_that_fails_for_a_moment_is_asked_again() -> None:
             raise StoreError("locked")
         return watermarks.now
 
-    async def listen() -> Watermark | None:
+    async def listen() -> News:
         return await anext(ChangeFeed(read).listen())
 
     assert outcome(listen()) == Watermark(1, 1, 1, 100, True)
 
 
+def storm(calls: int, *, is_over: bool = False, storm_id: str = "c7") -> LiveStorm:
+    return LiveStorm(
+        vm_id=1,
+        recording_id=1,
+        id=storm_id,
+        kind=StormKind.CONVERSIONS,
+        from_t=100,
+        to_t=100 + calls,
+        calls=calls,
+        in_boot=False,
+        is_over=is_over,
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_storm_is_news_when_it_begins_goes_on_and_ends() -> None:
+    """But to who listens later, one that is over is none."""
+    over, states = storm(50, is_over=True, storm_id="c1"), [storm(2_000), storm(3_000)]
+    steps = [[over, states[0]], [over, states[1]], [over, storm(3_000, is_over=True)], [over]]
+    now: list[LiveStorm] = steps.pop(0)
+
+    async def listen() -> list[News]:
+        news: list[News] = []
+        async for one in ChangeFeed(list, lambda: now).listen():
+            news.append(one)
+            if not steps:
+                break
+            now[:] = steps.pop(0)
+        return news
+
+    assert outcome(listen()) == [
+        StormNews(states[0]),
+        StormNews(states[1]),
+        StormNews(storm(3_000, is_over=True)),
+        StormNews(storm(3_000, is_over=True), is_gone=True),
+    ]
+
+
+def test_what_the_stream_holds_of_a_storm() -> None:
+    read = [
+        storm_changed(StormNews(one)).model_dump_json()
+        for one in (storm(5), storm(6, is_over=True))
+    ]
+    assert read[0] == (
+        '{"vm":1,"recording":1,"storm":"c7","kind":"conversions","from":100,"to":105,'
+        '"state":"running"}'
+    )
+    assert json.loads(read[1])["state"] == "over"
+    assert storm_changed(StormNews(storm(5), is_gone=True)).state == "gone"
+
+
+def test_the_stream_has_a_storm_of_another_writer(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "gmemscope.db"
+    engine = open_database(path)
+    header = RecordingHeader("live", "simulator", "testhost", "mono", 0)
+    states: list[str] = []
+    with (
+        serve(Settings(database_url=str(path))) as client,
+        RecordingWriter(engine, header, is_live=True) as writer,
+        client.stream("GET", "/api/v1/stream") as answer,
+    ):
+        identity = VmIdentity("guest", 7, 9, None, Certainty.UNKNOWN, PageState.SHARED)
+        writer.append(writer.add_vm(identity), burst(5, 7))
+        reached, lines = 7_000_000_000, answer.iter_lines()
+        for line in lines:
+            writer.advance(reached)  # commits at its own pace
+            if line == "event: storm":
+                states.append(json.loads(next(lines)[6:])["state"])
+                reached = 12_000_000_000  # nothing more came
+            if states[-1:] == ["over"]:
+                break
+            time.sleep(0.01)
+    engine.dispose()
+    assert states[0] == "running"
+
+
 def test_silence_is_broken_by_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "HEARTBEAT_S", 0.01)
 
-    async def listen() -> Watermark | None:
+    async def listen() -> News:
         return await anext(ChangeFeed(list).listen())
 
     assert outcome(listen()) is None

@@ -4,14 +4,12 @@ import re
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from app.commands.recording import _storm_journal as journal
 from app.commands.recording._storm_journal import StormJournal
-from app.model.events import EVENT, EventArray
-from app.model.guest import UNKNOWN_VCPU, Certainty, EventKind, PageState, VmIdentity
+from app.model.guest import Certainty, PageState, VmIdentity
 from app.queries.live import LiveStorms
 from app.queries.storms import Storms, headline
 from app.store.database import open_database
@@ -19,8 +17,8 @@ from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
 from app.store.read import Reader
 from app.store.write import RecordingWriter, _writer as writing
+from tests.bursting import SECOND, burst
 
-SECOND = 1_000_000_000
 HEADER = RecordingHeader("live", "simulator", "host", "mono", 0)
 GUEST = VmIdentity("guest-1", 70, 9, None, Certainty.UNKNOWN, PageState.SHARED)
 
@@ -30,16 +28,6 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(writing, "LIVE_COMMIT_S", 0)
     monkeypatch.setattr(writing, "LIVE_COMMIT_REST", 0)
     return open_database(tmp_path / "journal.db")
-
-
-def burst(from_s: float, to_s: float) -> EventArray:
-    """2,000 conversions a second."""
-    instants = np.arange(from_s * SECOND, to_s * SECOND, SECOND / 2_000).astype(np.int64)
-    events = np.zeros(len(instants), EVENT)
-    events["t"], events["kind"], events["npages"] = instants, EventKind.CONVERSION, 1
-    events["gfn"], events["vcpu"] = np.arange(len(instants)) % 64, UNKNOWN_VCPU
-    events["to"] = np.arange(len(instants)) % 2
-    return events
 
 
 def record(engine: Engine, lines: StormJournal) -> int:

@@ -9,9 +9,9 @@ ROOMS = {
         "app.access app.api app.commands.dashboard app.commands.reading app.commands.recording "
         "app.commands.upkeep app.commands.usage app.http.answers app.http.deletions "
         "app.http.feed app.importing "
-        "app.model.guest app.pages app.queries.figures app.queries.history app.queries.maps "
-        "app.queries.storms app.report.download app.serving app.store.database app.store.errors "
-        "app.store.read collector.trace.errors"
+        "app.model.guest app.pages app.queries.figures app.queries.history app.queries.live "
+        "app.queries.maps app.queries.storms app.report.download app.serving app.store.database "
+        "app.store.errors app.store.read collector.trace.errors"
     ),
     "app.access": "",
     "app.api": (
@@ -23,7 +23,8 @@ ROOMS = {
     ),
     "app.api.monitoring": (
         "app.http.dependencies app.http.feed app.model.guest app.queries.figures "
-        "app.queries.inventory app.store.read app.store.schema"
+        "app.queries.inventory app.store.catalogue app.store.read "
+        "app.store.schema"
     ),
     "app.code_home": "",
     "app.commands": "",
@@ -57,8 +58,8 @@ ROOMS = {
     ),
     "app.compiled": "app.code_home",
     "app.http": (
-        "app.importing app.queries.history app.queries.maps app.queries.storms app.settings "
-        "app.store.catalogue app.store.database app.store.errors app.store.read"
+        "app.importing app.queries.history app.queries.live app.queries.maps app.queries.storms "
+        "app.settings app.store.catalogue app.store.database app.store.errors app.store.read"
     ),
     "app.http.answers": (
         "app.queries.choices app.queries.tables app.store.checksums app.store.errors"
@@ -79,9 +80,9 @@ ROOMS = {
     "app.pages": (
         "app.access app.http.answers app.http.dependencies app.http.limits app.http.parameters "
         "app.model.intervals app.queries.choices app.queries.events app.queries.figures "
-        "app.queries.history app.queries.home app.queries.inventory app.queries.maps "
-        "app.queries.storms app.rendering app.store.protocol app.store.read app.store.schema "
-        "app.store.segments app.templating"
+        "app.queries.history app.queries.home app.queries.inventory app.queries.live "
+        "app.queries.maps app.queries.storms app.rendering app.store.protocol app.store.read "
+        "app.store.schema app.store.segments app.templating"
     ),
     "app.queries": "",
     "app.queries.events": (
@@ -97,7 +98,7 @@ ROOMS = {
     ),
     "app.queries.home": (
         "app.model.events app.model.guest app.model.raster app.model.stats app.queries.figures "
-        "app.queries.inventory app.queries.maps app.store.read app.store.schema "
+        "app.queries.inventory app.queries.live app.queries.maps app.store.read app.store.schema "
         "app.store.segments"
     ),
     "app.queries.inventory": (

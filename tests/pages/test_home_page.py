@@ -15,6 +15,7 @@ from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.write import RecordingWriter, _writer as writer_module
 from tests.browsing import Dashboard, dashboard_over, simulate
+from tests.bursting import SECOND, burst
 
 OpenPage = Callable[..., Page]
 
@@ -105,6 +106,31 @@ def test_live_recording_without_vms_states_why_it_is_empty(
             )
             expect(page.locator(".badge.live")).to_have_count(1)
         expect(page.locator(".badge.live")).to_have_count(0)
+    engine.dispose()
+
+
+def test_a_storm_is_shown_while_it_goes_on(open_page: OpenPage, tmp_path: Path) -> None:
+    database = tmp_path / "stormy.db"
+    engine = open_database(database)
+    with dashboard_over(database) as dashboard:
+        header = RecordingHeader("kvm7 live", "tracefs", "kvm7", "mono", 0)
+        page = open_page(dashboard.url)
+        with RecordingWriter(engine, header, is_live=True) as writer:
+            calm, stormy = (writer.add_vm(replace(IDENTITY, name=n)) for n in ("calm", "stormy"))
+            writer.append(calm, burst(5, 5.1))
+            writer.append(stormy, burst(5, 7))
+            time.sleep(writer_module.LIVE_COMMIT_S)
+            writer.advance(7 * SECOND)
+            row = page.get_by_role("row").filter(has_text="stormy")
+            now = row.get_by_role("link", name="storm now: 4 000 conversions, 2 001/s")
+            expect(now).to_have_attribute("href", f"/vms/{stormy}/storms/c0")
+            expect(page.locator("tbody tr").first).to_contain_text("stormy")
+            expect(page.locator(".badge.storm")).to_have_count(1)
+            time.sleep(writer_module.LIVE_COMMIT_S)
+            writer.advance(15 * SECOND)
+            over = row.get_by_role("link", name="1 storm")
+            expect(over).to_have_attribute("href", f"/vms/{stormy}/storms")
+            expect(now).to_have_count(0)
     engine.dispose()
 
 

@@ -10,6 +10,7 @@ import pytest
 from app.model.guest import Backing, Certainty, Memslot, PageState, To, VmIdentity
 from app.queries.home import Overviews
 from app.queries.home._overview import VmOverview
+from app.queries.live import LiveStorms
 from app.store.database import open_database
 from app.store.protocol import Loss, RecordingHeader
 from app.store.read import Reader
@@ -51,7 +52,7 @@ def shown(overviews: Overviews) -> list[VmOverview]:
 def test_fleet(tmp_path: Path, commit: Callable[[RecordingWriter, int], None]) -> None:
     engine = open_database(tmp_path / "fleet.db")
     reader = CountingReader(engine)
-    overviews = Overviews(reader)
+    overviews = Overviews(reader, LiveStorms(reader).of_vm)
     header = RecordingHeader("live", "tracefs", "kvm7", "mono", 0)
     with RecordingWriter(engine, header, is_live=True) as writer:
         ids = [

@@ -1,5 +1,6 @@
 """What the first page shows of each VM: enough to see which one needs a look."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.model.raster import Timeline
 from app.model.stats import EventQuery, only
 from app.queries.figures import TotalsView, row_id, totals_view
 from app.queries.inventory import RecordingView, recording_views
+from app.queries.live import LiveStorm
 from app.queries.maps import edges_of
 from app.store.read import Reader
 from app.store.schema import Vm
@@ -96,6 +98,12 @@ class VmOverview:
     rate: Rate  # of a live VM, lately; else over its whole life
     population: Population | None  # None: nobody counted
     concerns: tuple[Concern, ...]  # worst first
+    storms: tuple[LiveStorm, ...] | None  # by start; None: nobody looked for them
+
+    @property
+    def running(self) -> list[LiveStorm]:
+        """Storms that go on."""
+        return [storm for storm in self.storms or () if not storm.is_over]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +118,11 @@ class HostOverview:
 class Overviews:
     """Shows what there is, and keeps what it showed of VMs that did not change since."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(
+        self, reader: Reader, storms_of: Callable[[int], tuple[LiveStorm, ...] | None]
+    ) -> None:
         self._reader = reader
+        self._storms_of = storms_of
 
     def hosts(self) -> list[HostOverview]:
         """All hosts, those with the VM that needs a look most first."""
@@ -143,16 +154,25 @@ class Overviews:
             lambda: last_population(self._reader, vm),
             version=Version(("population", row_id(vm)), (counted,)),
         )
-        concerns = concerns_of(vm, recording)
-        return VmOverview(vm, recording, is_live, picture, rate, population, concerns)
+        return VmOverview(
+            vm,
+            recording,
+            is_live,
+            picture,
+            rate,
+            population,
+            concerns_of(vm, recording),
+            self._storms_of(row_id(vm)),
+        )
 
 
-def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
-    """Sorts what needs a look most first: of what is live and then of the rest, losses, failures,
-    what is newest."""
+def urgency(one: VmOverview) -> tuple[bool, bool, bool, bool, int, int]:
+    """Sorts what needs a look most first: of what is live and then of the rest, storms that go on,
+    losses, failures, what is newest."""
     has_lost = bool(one.recording.losses) or one.recording.state == "incomplete"
     return (
         not one.is_live,
+        not one.running,
         not has_lost,
         not one.vm.failed,
         -one.recording.id,
@@ -160,7 +180,7 @@ def urgency(one: VmOverview) -> tuple[bool, bool, bool, int, int]:
     )
 
 
-def host_urgency(host: HostOverview) -> tuple[bool, list[tuple[bool, bool, bool, int, int]]]:
+def host_urgency(host: HostOverview) -> tuple[bool, list[tuple[bool, bool, bool, bool, int, int]]]:
     """Sorts hosts by what needs a look most; those where nothing was seen and nobody looks last."""
     is_over = not host.vms and not any(recording.is_live for recording in host.empty)
     return is_over, [urgency(vm) for vm in host.vms[:1]]

@@ -14,15 +14,18 @@ const AGAIN_MS = 1000;
  * Listen from now on; what is known already comes first.
  * @param {object} to
  * @param {(news: ChangeNews) => void} to.changed
+ * @param {() => void} [to.stormed] a storm began, goes on or has ended
  * @param {() => void} to.lost the server does not answer; called again and again while it does not
  * @param {() => void} to.regained it does again; what it sent meanwhile was missed
  */
-export function listenForNews({ changed, lost, regained }) {
+export function listenForNews({ changed, stormed, lost, regained }) {
   /** @type {ReturnType<typeof setInterval> | null} */
   let repeating = null;
   const receive = (/** @type {News} */ news) => {
     if (news.kind === "changed") {
       changed(news);
+    } else if (news.kind === "storm") {
+      stormed?.();
     } else if (news.kind === "down") {
       lost();
       repeating ??= setInterval(lost, AGAIN_MS);

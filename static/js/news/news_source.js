@@ -1,10 +1,13 @@
-/** The server's news, as they come: which VM changed and up to when. Reconnects for ever. */
+/**
+ * The server's news, as they come: which VM changed and up to when, that a storm began, goes on or has
+ * ended. Reconnects for ever.
+ */
 
 /**
  * What the server reports of a VM; `isOnlyTime`: nothing happened but that time has passed.
  * @typedef {{kind: "changed", isOnlyTime: boolean} & import("../shared/rest_types.d.ts").Changed} ChangeNews
- * And whether it can be reached.
- * @typedef {ChangeNews | {kind: "up" | "down"}} News
+ * And of a storm, and whether it can be reached.
+ * @typedef {ChangeNews | {kind: "storm"} | {kind: "up" | "down"}} News
  */
 
 const RETRY_MS = 1000;
@@ -42,6 +45,7 @@ export class NewsSource {
       const isOnlyTime = before?.revision === news.revision && before.up_to !== news.up_to;
       this.publish({ ...news, isOnlyTime });
     });
+    source.addEventListener("storm", () => this.publish({ kind: "storm" }));
     source.addEventListener("error", () => {
       this.turn(false);
       // A lost connection is tried again by the browser, a refused one is not.

@@ -58,6 +58,7 @@ function newsStream() {
           if (revisions.get(vm) !== notes_revision) announce(`notes-${vm}`);
           revisions.set(vm, notes_revision);
         },
+        stormed: () => announce("news"),
         lost: () => announce("lost"),
         regained: () => announce("regained"),
       });

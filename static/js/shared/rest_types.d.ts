@@ -676,6 +676,16 @@ export interface Changed {
   notes_revision: number;
 }
 
+export interface StormChanged {
+  vm: number;
+  recording: number;
+  storm: string;
+  kind: string;
+  from: number;
+  to: number;
+  state: "running" | "over" | "gone";
+}
+
 /** The JSON answer to a GET, by the resource. */
 export interface Answers {
   "/api/v1/recordings": Page_RecordingView_;
