@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.forking import Forked
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TRACEFS = Path("/sys/kernel/tracing")
@@ -123,15 +125,13 @@ class Collecting:
 def started(
     database: Path, *options: str, environment: dict[str, str] | None = None
 ) -> Iterator[Collecting]:
-    program = [sys.executable, "-X", "faulthandler", "-m", "app.cli"]
-    command = [*program, "collect", "--json", "--database", str(database)]
-    process = subprocess.Popen(
-        [*command, *options],
+    pipe = subprocess.PIPE
+    process = Forked(
+        ["collect", "--json", "--database", database, *options],
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        stdout=pipe,
+        stderr=pipe,
     )
     collecting = Collecting(process, database)
     try:
