@@ -19,6 +19,7 @@ from app.http.feed import ChangeFeed, watch_storms
 from app.importing import ImportJobs, ImportLimits
 from app.openapi import describe
 from app.pages import Hosts, answer_http_error
+from app.queries.counters import LiveCounts
 from app.queries.history import Accounts
 from app.queries.live import LiveStorms
 from app.queries.maps import Rasters
@@ -59,7 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.deletions = Deletions(engine)
     app.state.storms = Storms(reader)
     app.state.accounts = Accounts(reader)
-    app.state.storms_now = live = LiveStorms(reader)
+    app.state.counts = counts = LiveCounts(reader)
+    app.state.storms_now = live = LiveStorms(reader, counts)
     app.state.hosts = Hosts(reader, live)
     app.state.feed = ChangeFeed(reader.watermarks, live.all)
     add_problem_handlers(app)

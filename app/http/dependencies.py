@@ -9,6 +9,7 @@ from app.http.deletions import Deletions
 from app.http.feed import ChangeFeed
 from app.http.limits import RowId
 from app.importing import ImportJobs
+from app.queries.counters import LiveCounts
 from app.queries.history import Accounts
 from app.queries.live import LiveStorms
 from app.queries.maps import Rasters
@@ -32,6 +33,7 @@ StormsOf = Annotated[Storms, Depends(of_app("storms"))]
 AccountsOf = Annotated[Accounts, Depends(of_app("accounts"))]
 ImportsOf = Annotated[ImportJobs, Depends(of_app("imports"))]
 DeletionsOf = Annotated[Deletions, Depends(of_app("deletions"))]
+CountsOf = Annotated[LiveCounts, Depends(of_app("counts"))]
 LiveOf = Annotated[LiveStorms, Depends(of_app("storms_now"))]
 FeedOf = Annotated[ChangeFeed, Depends(of_app("feed"))]
 SettingsOf = Annotated[Settings, Depends(of_app("settings"))]

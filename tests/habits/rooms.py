@@ -8,10 +8,10 @@ ROOMS = {
     "app": (
         "app.access app.api app.commands.dashboard app.commands.reading app.commands.recording "
         "app.commands.upkeep app.commands.usage app.http.answers app.http.deletions "
-        "app.http.feed app.importing "
-        "app.model.guest app.pages app.queries.figures app.queries.history app.queries.live "
-        "app.queries.maps app.queries.storms app.report.download app.serving app.store.database "
-        "app.store.errors app.store.read collector.trace.errors"
+        "app.http.feed app.importing app.model.guest app.pages app.queries.counters "
+        "app.queries.figures app.queries.history app.queries.live app.queries.maps "
+        "app.queries.storms app.report.download app.serving app.store.database app.store.errors "
+        "app.store.read collector.trace.errors"
     ),
     "app.access": "",
     "app.api": (
@@ -22,9 +22,9 @@ ROOMS = {
         "app.store.errors app.store.read app.store.schema"
     ),
     "app.api.monitoring": (
-        "app.http.dependencies app.http.feed app.model.guest app.queries.figures "
-        "app.queries.inventory app.store.catalogue app.store.read "
-        "app.store.schema"
+        "app.http.dependencies app.http.feed app.model.guest app.queries.choices "
+        "app.queries.counters app.queries.figures app.queries.inventory app.queries.live "
+        "app.store.catalogue app.store.read app.store.schema"
     ),
     "app.code_home": "",
     "app.commands": "",
@@ -58,8 +58,9 @@ ROOMS = {
     ),
     "app.compiled": "app.code_home",
     "app.http": (
-        "app.importing app.queries.history app.queries.live app.queries.maps app.queries.storms "
-        "app.settings app.store.catalogue app.store.database app.store.errors app.store.read"
+        "app.importing app.queries.counters app.queries.history app.queries.live "
+        "app.queries.maps app.queries.storms app.settings app.store.catalogue "
+        "app.store.database app.store.errors app.store.read"
     ),
     "app.http.answers": (
         "app.queries.choices app.queries.tables app.store.checksums app.store.errors"
@@ -85,6 +86,10 @@ ROOMS = {
         "app.store.schema app.store.segments app.templating"
     ),
     "app.queries": "",
+    "app.queries.counters": (
+        "app.model.events app.model.guest app.model.stats app.queries.figures "
+        "app.queries.history app.store.read app.store.schema"
+    ),
     "app.queries.events": (
         "app.model.events app.model.guest app.model.stats app.queries.choices app.queries.figures "
         "app.queries.tables app.store.read app.store.schema"

@@ -148,9 +148,25 @@ def test_a_storm_begins_goes_on_and_ends(engine: Engine) -> None:
     )
 
 
+class Seen:
+    """An observer that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.began_at: list[int] = []
+
+    def began(self, vm: Vm, border_t: int) -> None:
+        self.began_at.append(border_t)
+
+    def observe(self, vm: Vm, events: EventArray) -> None:
+        self.times += events["t"].tolist()
+
+    def forgot(self, vm_id: int) -> None: ...
+
+
 def test_each_event_is_observed_once(engine: Engine) -> None:
-    observed: list[int] = []
-    live = LiveStorms(Reader(engine), lambda _, events: observed.extend(events["t"].tolist()))
+    seen, late = Seen(), Seen()
+    live, later = (LiveStorms(Reader(engine), one) for one in (seen, late))
     events, _ = stormy(3)
     live.look()
     with RecordingWriter(engine, HEADER, is_live=True) as writer:
@@ -160,7 +176,14 @@ def test_each_event_is_observed_once(engine: Engine) -> None:
             writer.append(vm_id, batch)
             writer.advance(int(effect_time(batch)[-1]))
             live.look()
-    assert observed == events["t"].tolist()
+            if len(seen.times) > len(events) // 2:
+                later.look()
+    live.look()
+    assert seen.began_at == [0]
+    assert seen.times == events["t"].tolist()
+    (border,) = late.began_at
+    assert border > 0
+    assert late.times == events["t"][effect_time(events) >= border].tolist()
 
 
 def test_a_recording_that_was_finished_before_has_none_here(engine: Engine) -> None:

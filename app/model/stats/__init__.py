@@ -14,6 +14,7 @@ from app.model.stats._breakdowns import (
     SizeClass,
     SlotRange,
     differences,
+    is_timed,
     size_name,
 )
 from app.model.stats._bursts import (
@@ -89,6 +90,7 @@ __all__ = [
     "find_bursts",
     "flips_among",
     "flips_of_runs",
+    "is_timed",
     "lives_of",
     "matching",
     "only",

@@ -5,7 +5,7 @@ Each question reads the page map before its window and the changes and events wi
 or damage took of them is in the answer.
 """
 
-from app.queries.history._backing import Accounts, BackingPoint, BackingView
+from app.queries.history._backing import Accounts, BackingPoint, BackingView, backing_point
 from app.queries.history._diff_strips import BINS, Bar, change_bars, side_cells
 from app.queries.history._events_between import EventsBetween, events_between
 from app.queries.history._interval_pictures import interval_pictures
@@ -36,6 +36,7 @@ __all__ = [
     "PageHistory",
     "Pages",
     "TimelineView",
+    "backing_point",
     "change_bars",
     "diff",
     "events_between",

@@ -135,7 +135,7 @@ class Accounts:
             allocation.add(events)
             if t is not None:
                 page_map = next(maps)
-                points.append(_point(t, page_map, allocation))
+                points.append(backing_point(t, page_map, allocation))
         stale = _stale(page_map, allocation)
         runs = self._largest(vm_id, stale, instants[-1])
         coverage = self._reader.recording(vm.recording_id).coverage
@@ -188,7 +188,7 @@ class Accounts:
         return StaleRun(gfn, npages, hex_gpa(gfn), since, seq, tid)
 
 
-def _point(t: int, page_map: PageMap, allocation: DoubleAllocation) -> BackingPoint:
+def backing_point(t: int, page_map: PageMap, allocation: DoubleAllocation) -> BackingPoint:
     """The accounts at `t`."""
     totals, slots = page_map.totals(), page_map.memslots
     mixed = _covered(slots, Backing.MIXED)

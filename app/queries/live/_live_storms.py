@@ -16,6 +16,7 @@ class LiveStorms:
         self._reader = reader
         self._observer = observer
         self._looking = Lock()
+        self._has_looked = False
         self._followed: set[int] = set()  # recordings that were written at the last look
         self._reading: dict[int, VmStorms] = {}  # by VM, of recordings that go on
         self._found: dict[int, tuple[LiveStorm, ...]] = {}  # by VM
@@ -27,11 +28,14 @@ class LiveStorms:
             recordings = self._reader.recordings()  # before their VMs, which may reach further
             for recording in recordings:
                 self._look_at(recording)
+            self._has_looked = True
             there = {recording.id for recording in recordings}
             self._followed &= there
             for vm_id in [one for one, of in self._recordings.items() if of not in there]:
                 self._reading.pop(vm_id, None)
                 del self._found[vm_id], self._recordings[vm_id]
+                if self._observer is not None:
+                    self._observer.forgot(vm_id)
 
     def of_vm(self, vm_id: int) -> tuple[LiveStorm, ...] | None:
         """By start, as of the last look. None: nobody looked, so that none is known."""
@@ -50,13 +54,16 @@ class LiveStorms:
             return
         for vm in self._reader.vms(recording.id, include_unattributed=True):
             vm_id = row_id(vm)
-            one = self._reading.setdefault(vm_id, VmStorms(self._reader))
-            one.look(vm, recording, is_written=is_written, observer=self._observer)
+            one = self._reading.setdefault(vm_id, self._begun())
+            one.look(vm, recording, is_written=is_written)
             self._found[vm_id], self._recordings[vm_id] = one.storms, recording.id
             if not is_written:
                 del self._reading[vm_id]
         if not is_written:
             self._followed.remove(recording.id)
+
+    def _begun(self) -> VmStorms:
+        return VmStorms(self._reader, self._observer, is_new=self._has_looked)
 
     def _is_written(self, recording: Recording) -> bool:
         writing = self._reader.writing(recording)

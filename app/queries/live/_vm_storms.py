@@ -1,24 +1,35 @@
 """The storms of one VM while it is recorded."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from app.model.events import LIMIT, EventArray, effect_time
 from app.model.guest import LINE_NUMBERS
-from app.model.stats import BIN_SHIFT, Bins, Burst, EventQuery, Instants, LiveBursts, only
+from app.model.stats import ANY, BIN_SHIFT, Bins, Burst, EventQuery, Instants, LiveBursts, only
 from app.queries.choices import StormKind
 from app.queries.figures import consistent_answer, row_id
 from app.queries.storms import KINDS, StormReading, StormRules, per_second
 from app.store.read import Reader
 from app.store.schema import Recording, Vm
 
-Observer = Callable[[Vm, EventArray], None]
-"""Is given what came, in order: conversions and page faults, each once."""
+
+class Observer(Protocol):
+    """Who wants to know of all events besides, of each VM in order and each once."""
+
+    def began(self, vm: Vm, border_t: int) -> None:
+        """What took effect before that will not be given."""
+
+    def observe(self, vm: Vm, events: EventArray) -> None: ...
+
+    def forgot(self, vm_id: int) -> None:
+        """The VM is there no more."""
+
+
 Seqs = npt.NDArray[np.int64]
-_WHERE = only(*KINDS.values())
+_BURSTING = only(*KINDS.values())
 _SETTLES_SHIFT = 30
 """A burst has ended once the interval of 2^30 ns after the one of its last event is known in full:
 its last hot bins cannot be joined by any later one."""
@@ -57,8 +68,12 @@ class _State:
 class VmStorms:
     """Reads what is new of a VM. Not for several threads at once."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, observer: Observer | None, *, is_new: bool) -> None:
+        """`is_new`: it was not there at the look before, so that all its events are news."""
         self._reader = reader
+        self._is_new = is_new
+        self._observer = observer
+        self._where = _BURSTING if observer is None else ANY
         self._reading = StormReading(reader)
         self._bursts: dict[StormKind, LiveBursts] | None = None
         self._next_seq = 0
@@ -68,69 +83,68 @@ class VmStorms:
         self._ids: dict[tuple[StormKind, int], str] = {}
         self.storms: tuple[LiveStorm, ...] = ()  # by start
 
-    def look(
-        self, vm: Vm, recording: Recording, *, is_written: bool, observer: Observer | None = None
-    ) -> None:
+    def look(self, vm: Vm, recording: Recording, *, is_written: bool) -> None:
         """`recording` was read before `vm`: everything before its `complete_t` is there."""
         if recording.clock == LINE_NUMBERS:
             return
         state = _State(vm.revision, recording.complete_t, is_written, vm.ended_t)
         if state == self._state:
             return
-        self.storms = consistent_answer(
-            self._reader, row_id(vm), lambda: self._look(vm, state, observer)
-        )
+        self.storms = consistent_answer(self._reader, row_id(vm), lambda: self._look(vm, state))
         self._state = state
 
-    def _look(self, vm: Vm, state: _State, observer: Observer | None) -> tuple[LiveStorm, ...]:
+    def _look(self, vm: Vm, state: _State) -> tuple[LiveStorm, ...]:
         began_with = (vm.created_t, self._reader.damage_met(row_id(vm)))
         bursts = self._bursts
         if bursts is None or self._began_with != began_with:
             bursts = self._begin(vm, state)
             self._began_with = began_with
-        self._read(vm, bursts, observer)
+        self._read(vm, bursts)
         outdated = [one.is_outdated(exactly=not state.is_written) for one in bursts.values()]
         if any(outdated):
             bursts = self._begin(vm, state)
-            self._read(vm, bursts, observer)
+            self._read(vm, bursts)
             for one in bursts.values():
                 one.is_outdated(exactly=True)
         return tuple(self._found(vm, bursts, state))
 
     def _begin(self, vm: Vm, state: _State) -> dict[StormKind, LiveBursts]:
         """With all that is there in full, by summaries."""
-        border = state.complete_t >> BIN_SHIFT
+        border = 0 if self._is_new else state.complete_t >> BIN_SHIFT
+        self._is_new = False
         bins = self._reading.bins(vm, border)
         self._bursts = {
             kind: LiveBursts(bins[kind], _RULES.of(kind), vm.created_t) for kind in KINDS
         }
-        before = EventQuery(t_to=border << BIN_SHIFT, where=_WHERE)
+        before = EventQuery(t_to=border << BIN_SHIFT, where=self._where)
         _, last = self._reader.events(row_id(vm), before, before_seq=LIMIT, limit=1)
         self._next_seq = int(last[0]) + 1 if len(last) else 0
         if self._observed_seq is None:
             self._observed_seq = self._next_seq
+            if self._observer is not None:
+                self._observer.began(vm, border << BIN_SHIFT)
         return self._bursts
 
-    def _read(self, vm: Vm, bursts: dict[StormKind, LiveBursts], observer: Observer | None) -> None:
+    def _read(self, vm: Vm, bursts: dict[StormKind, LiveBursts]) -> None:
         """What came since, and that time has passed."""
         end = (self._reader.span(row_id(vm))[1] >> BIN_SHIFT) + 1
         for one in bursts.values():
             one.add(_bins(np.zeros(0, np.int64), end))
-        query, after = EventQuery(where=_WHERE), self._next_seq - 1
+        query, after = EventQuery(where=self._where), self._next_seq - 1
         for events, seqs in self._reader.iter_events(row_id(vm), query, after_seq=after):
             instants = effect_time(events)
             for kind, event_kind in KINDS.items():
                 bursts[kind].add(_bins(instants[events["kind"] == event_kind], end))
             self._next_seq = int(seqs[-1]) + 1
-            self._observe(vm, events, seqs, observer)
+            self._observe(vm, events, seqs)
 
-    def _observe(self, vm: Vm, events: EventArray, seqs: Seqs, observer: Observer | None) -> None:
+    def _observe(self, vm: Vm, events: EventArray, seqs: Seqs) -> None:
         """Of what is read once more, as where all is found anew, nothing is observed again."""
         known = int(np.searchsorted(seqs, self._observed_seq or 0))
         if known < len(seqs):
             self._observed_seq = int(seqs[-1]) + 1
-            if observer is not None:
-                observer(vm, events[known:])
+            if self._observer is not None:
+                self._observer.observe(vm, events[known:])
 
     def _found(self, vm: Vm, bursts: dict[StormKind, LiveBursts], state: _State) -> list[LiveStorm]:
         storms = []
