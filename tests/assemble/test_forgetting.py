@@ -78,7 +78,7 @@ def run(assembler: Assembler, first: int, count: int, batch: int) -> None:
 
 @pytest.mark.parametrize("is_live", [True, False])
 def test_vms_that_ended_are_forgotten_and_stored(engine: Engine, is_live: bool) -> None:
-    count = 4 * MOST_FORGOTTEN_VMS
+    count = 2 * MOST_FORGOTTEN_VMS
     gc.collect()
     others = followed()
     with RecordingWriter(
@@ -101,7 +101,7 @@ def test_vms_that_ended_are_forgotten_and_stored(engine: Engine, is_live: bool) 
 
 
 def test_memory_does_not_grow_with_vms_that_ended(engine: Engine) -> None:
-    before, count = 4 * MOST_FORGOTTEN_VMS, 4 * MOST_FORGOTTEN_VMS
+    before, count = 2 * MOST_FORGOTTEN_VMS, 2 * MOST_FORGOTTEN_VMS
     with RecordingWriter(engine, RecordingHeader("many", "tracefs", "host", "boot", 0)) as writer:
         assembler = assembler_of(writer)
         run(assembler, 0, before, MOST_FORGOTTEN_VMS)
