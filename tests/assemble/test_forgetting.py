@@ -78,7 +78,7 @@ def run(assembler: Assembler, first: int, count: int, batch: int) -> None:
 
 @pytest.mark.parametrize("is_live", [True, False])
 def test_vms_that_ended_are_forgotten_and_stored(engine: Engine, is_live: bool) -> None:
-    count = 2 * MOST_FORGOTTEN_VMS
+    count = 3 * MOST_FORGOTTEN_VMS
     gc.collect()
     others = followed()
     with RecordingWriter(

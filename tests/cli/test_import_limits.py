@@ -15,18 +15,21 @@ from tests.forking import Forked
 ROOT = Path(__file__).parents[2]
 CREATION = "1000 2000 7 7 vmm CREATE_VM fd=3 type=0 ret=5\n"
 MOST_S = 120
-IMPORTS = 20
+IMPORTS = 100
 
 
 @pytest.fixture(scope="module")
 def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of conversions anywhere in memory: several seconds of CPU time on any machine, and some MiB,
-    for there is no order in them that could be packed."""
+    """Several seconds of CPU time on any machine, and some MiB."""
+    return write_log(tmp_path_factory.mktemp("logs") / "long.txt", 250_000)
+
+
+def write_log(path: Path, conversions: int) -> Path:
+    """Of conversions anywhere in memory: there is no order in them that could be packed."""
     random = Random(1)
-    path = tmp_path_factory.mktemp("logs") / "long.txt"
     with path.open("w") as file:
         file.write(f"# conv.bt v1\n{CREATION}")
-        for i in range(250_000):
+        for i in range(conversions):
             address, attributes = random.randrange(1 << 28) << 12, 8 * random.randrange(2)
             file.write(
                 f"{3000 + i} {3000 + i} 7 7 vmm SET_MEMORY_ATTRIBUTES fd=5 address={address:#x}"
@@ -79,12 +82,13 @@ def test_room_in_the_database_is_limited(long_log: Path, tmp_path: Path) -> None
     assert {state for state, _ in kept(tmp_path / "a.db")} <= {"incomplete"}
 
 
-def test_one_that_is_watched_ends_with_its_watcher(long_log: Path, tmp_path: Path) -> None:
+def test_one_that_is_watched_ends_with_its_watcher(tmp_path: Path) -> None:
     """Its standard input is a pipe, whose other end closes however the watcher ends.
 
     The first progress comes at the end of a file of this size: many more are left to do then.
     """
-    with start(long_log, tmp_path / "a.db", "--watched", "--again", times=IMPORTS) as process:
+    log = write_log(tmp_path / "log.txt", 10_000)
+    with start(log, tmp_path / "a.db", "--watched", "--again", times=IMPORTS) as process:
         assert process.stderr is not None
         assert process.stdin is not None
         assert process.stderr.readline().startswith("{")  # it is at work
