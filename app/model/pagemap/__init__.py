@@ -7,6 +7,7 @@ row for each run that changed. A keyframe is the tree as bytes.
 """
 
 from app.model.pagemap._apply import disorder, effect
+from app.model.pagemap._keyframe import KeyframeTotals, decode_totals
 from app.model.pagemap._pagemap import PageMap
 from app.model.pagemap._rules import CODES, UNTOUCHED
 from app.model.pagemap._tree import (
@@ -30,8 +31,10 @@ __all__ = [
     "UNTOUCHED",
     "WORDS",
     "Bitmaps",
+    "KeyframeTotals",
     "Nodes",
     "PageMap",
+    "decode_totals",
     "disorder",
     "effect",
 ]

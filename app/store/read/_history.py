@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from app.model.events import Window
-from app.model.pagemap import PageMap
+from app.model.pagemap import KeyframeTotals, PageMap
 from app.model.raster import ChurnSums, RasterSums, Summary, TimelineSummary
 from app.store.segments import (
     CoarseInfo,
@@ -19,6 +19,9 @@ from app.store.segments import (
 )
 
 Sums = type[RasterSums | ChurnSums]
+
+
+IsUsable = Callable[[CoarseInfo], bool]
 
 
 class Start(NamedTuple):
@@ -41,16 +44,28 @@ class Stored:
         self._pyramids = pyramids
         self._vm_id = vm_id
 
-    def start(self, t: int, is_usable: Callable[[CoarseInfo], bool] | None = None) -> Start:
+    def start(self, t: int, is_usable: IsUsable | None = None) -> Start:
         """The latest kept map of before t, or the one before a usable coarse summary that begins
         earlier and goes on beyond it."""
+        place = self._place_before(t, is_usable)
+        return Start(self._map_before(place), place)
+
+    def start_totals(self, t: int, is_usable: IsUsable) -> tuple[KeyframeTotals, int]:
+        """What the map of `start` adds up to, and the place."""
+        place = self._place_before(t, is_usable)
+        if not place:
+            page_map = self._map_before(place)
+            return KeyframeTotals(page_map.totals(), page_map.mixed_blocks), place
+        info = self.pyramid.infos[place - 1]
+        return self._segments.keyframe_totals(self._connection, info), place
+
+    def _place_before(self, t: int, is_usable: IsUsable | None) -> int:
         place = included(self.pyramid.infos, t - 1)
         if is_usable is not None:
             for first, one in self.pyramid.beginning_around(place):
                 if is_usable(one) and (not first or self.pyramid.infos[first - 1].has_keyframe):
-                    place = first
-                    break
-        return Start(self._map_before(place), place)
+                    return first
+        return place
 
     def _map_before(self, place: int) -> PageMap:
         if not place:

@@ -140,9 +140,9 @@ class Reader(EventReader):
         sums = TimelineSums(t_edges)
         with snapshot(self._engine) as connection:
             stored, usable = self._stored(connection, vm_id), partial(is_on_quanta, t_edges)
-            start = stored.start(int(t_edges[0]), usable)
-            sums.add_start(start.page_map.totals(), start.page_map.mixed_blocks)
-            for info, one in stored.pyramid.walk(start.place, usable):
+            totals, place = stored.start_totals(int(t_edges[0]), usable)
+            sums.add_start(*totals)
+            for info, one in stored.pyramid.walk(place, usable):
                 if info.first_t >= window.t_to:
                     break
                 if one is not None or is_on_quanta(t_edges, info):

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from app.model.events import EventArray, Window
 from app.model.guest import Memslot, PageState
-from app.model.pagemap import PageMap
+from app.model.pagemap import KeyframeTotals, PageMap, decode_totals
 from app.model.raster import (
     ChurnSums,
     RasterSums,
@@ -282,6 +282,15 @@ class Segments:
             Version(_segment(info.id)),
         )
 
+    def keyframe_totals(self, connection: Connection, info: SegmentInfo) -> KeyframeTotals:
+        """Of the page map after a segment that has one."""
+        return self._cache.get(
+            ("keyframe totals", info.id),
+            lambda: _keyframe_totals(connection, info),
+            lambda _: 100,
+            Version(_segment(info.id)),
+        )
+
     def memslots(self, connection: Connection, vm_id: int, at: int | None = None) -> list[Memslot]:
         """Those alive then, or all. Raises RowsDamagedError."""
         rows = self._memslot_rows(connection, vm_id, at)
@@ -308,6 +317,12 @@ def _segment(segment_id: int) -> tuple[str, int]:
 def _memslot(row: Row[Any]) -> Memslot:
     """On a bare connection a row is its columns, by the same names."""
     return memslot_of(cast(MemslotRow, row))
+
+
+def _keyframe_totals(connection: Connection, info: SegmentInfo) -> KeyframeTotals:
+    _, blob = read_keyframe(connection, info)
+    with decoding(info, KEYFRAME):
+        return decode_totals(blob)
 
 
 def _cells(
