@@ -27,6 +27,7 @@ from app.model.pagemap._tree import (
     Bitmaps,
     Nodes,
     Tree,
+    free_bitmaps,
     new_tree,
 )
 
@@ -115,7 +116,9 @@ def decode(blob: bytes) -> Keyframe:
     meta[GROUPS_USED], meta[ANY_DIRTY] = rows, 1
     nodes = np.concatenate((groups, leaves))
     # Which nodes forgetting has yet to visit is not kept: it may visit all of them.
-    tree = Tree(nodes, np.ones(len(nodes), np.uint8), _bitmaps(rest), meta)
+    bitmaps = _bitmaps(rest)
+    tree = Tree(nodes, np.ones(len(nodes), np.uint8), bitmaps, meta)
+    free_bitmaps(tree, len(rest) // (8 * WORDS))
     return Keyframe(tree, bool(layout_is_known), last_t)
 
 
@@ -148,7 +151,9 @@ def _nodes(rest: memoryview, count: int) -> tuple[Nodes, memoryview]:
 
 
 def _bitmaps(rest: memoryview) -> Bitmaps:
+    """With some unused ones behind them: to make room later would move all of them."""
     planes = np.frombuffer(rest, np.uint64).reshape(-1, 2, WORDS // 2)
-    bitmaps = np.empty((len(planes), WORDS // 2, 2), np.uint64)
-    bitmaps[:, :, 0], bitmaps[:, :, 1] = planes[:, 0], planes[:, 1]
+    used = len(planes)
+    bitmaps = np.empty((used + max(8, used // 16), WORDS // 2, 2), np.uint64)
+    bitmaps[:used, :, 0], bitmaps[:used, :, 1] = planes[:, 0], planes[:, 1]
     return bitmaps.reshape(-1, WORDS)

@@ -177,15 +177,26 @@ class PageMap:
 
         Raises ValueError if the bytes are damaged, of another version, or belong to other memslots.
         """
-        tree, layout_is_known, last_t = decode(blob)
-        page_map = cls(PageState(int(tree.meta[DEFAULT])))
-        page_map._hold(tree, may_be_mixed=True)
-        page_map.last_t = last_t
-        layout = page_map._layout
-        layout.is_known = layout_is_known
-        layout.adopt(memslots)
-        if layout_is_known and layout.pages != int(tree.meta[TOTALS : TOTALS + 3].sum()):
+        keyframe = decode(blob)
+        page_map = cls._of(keyframe, memslots)
+        pages = int(keyframe.tree.meta[TOTALS : TOTALS + 3].sum())
+        if keyframe.layout_is_known and page_map._layout.pages != pages:
             raise ValueError("the page map keyframe belongs to other memslots")
+        return page_map
+
+    def copied(self) -> "PageMap":
+        """One that goes on by itself."""
+        nodes, dirty, bitmaps, meta = self.tree
+        tree = Tree(nodes.copy(), dirty.copy(), bitmaps.copy(), meta.copy())
+        return self._of(Keyframe(tree, self.layout_is_known, int(self.last_t)), self.memslots)
+
+    @classmethod
+    def _of(cls, keyframe: Keyframe, memslots: Iterable[Memslot]) -> "PageMap":
+        page_map = cls(PageState(int(keyframe.tree.meta[DEFAULT])))
+        page_map._hold(keyframe.tree, may_be_mixed=True)
+        page_map.last_t = keyframe.last_t
+        page_map._layout.is_known = keyframe.layout_is_known
+        page_map._layout.adopt(memslots)
         return page_map
 
     def runs(

@@ -28,7 +28,8 @@ class Bar:
 
 def changes_between(reader: Reader, vm_id: int, before_t: int, after_t: int) -> list[Bar]:
     """What differs between two instants of one VM, by what it became."""
-    before, after = (reader.page_map_at(vm_id, t).runs() for t in (before_t, after_t))
+    before = reader.page_map_at(vm_id, before_t).runs()
+    after = reader.page_map_at(vm_id, after_t, after=before_t).runs()
     return change_bars(side_by_side(before, after))
 
 

@@ -57,7 +57,8 @@ def interval_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> IntervalVie
     named = slots if vm.layout_is_known else None
     found = _add_up(reader, vm_id, from_t, to_t, ranges)
     start = max(from_t - (to_t - from_t), reader.span(vm_id)[0])
-    map_before, map_after = (reader.page_map_at(vm_id, t - 1) for t in (from_t, to_t))
+    map_before = reader.page_map_at(vm_id, from_t - 1)
+    map_after = reader.page_map_at(vm_id, to_t - 1, after=from_t - 1)
     losses = reader.losses(vm.recording_id, from_t, to_t)
     breakdowns = found.breakdowns
     coverage = reader.recording(vm.recording_id).coverage
