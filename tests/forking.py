@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.dat"))
 PR_SET_CHILD_SUBREAPER = 36
 MOST_BYTES = 1 << 17
-READ_AT_START = ("PYTHON", "NUMBA_", "OPENBLAS_", "ARROW_")
-"""Variables that Python reads as it starts, or a library as it is imported."""
+READ_AT_START = ("PYTHON", "NUMBA_")
+"""Variables that take effect as Python starts or numba is imported."""
 WITHOUT_THREADS = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
