@@ -116,7 +116,7 @@ def test_conversions_by_what_they_were(live: httpx.Client, writer: RecordingWrit
     name = "gmemscope_live_conversions_total"
     implicit = {"direction": "private", "outcome": "applied", "cause": "implicit"}
     assert of(found, name, **WEB_1, **implicit) == 2
-    unknown = {"direction": "unknown", "outcome": "failed", "cause": "unknown"}
+    unknown = {"direction": "unknown", "outcome": "failed", "cause": "none"}
     assert of(found, name, **WEB_1, **unknown) == 1
     assert sum(value for (one, _), value in found.items() if one == name) == 3
 

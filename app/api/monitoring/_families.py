@@ -92,7 +92,7 @@ def live_conversions(seen: Monitored) -> Samples:
         for (direction, outcome, cause), calls in total.items():
             what = {"direction": direction, "outcome": outcome, "cause": cause}
             words = {name: code.name.lower() for name, code in what.items()}
-            yield guest.labels | words | ({"cause": "unknown"} if not cause else {}), calls
+            yield guest.labels | words, calls
 
 
 def latencies(seen: Monitored) -> Samples:
