@@ -148,6 +148,37 @@ def test_a_storm_begins_goes_on_and_ends(engine: Engine) -> None:
     )
 
 
+def test_a_vm_without_news_is_not_read_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless a storm goes on, which ends as time passes; or time that passes makes bursts of what
+    was usual before."""
+    asked: list[int] = []
+    span = Reader.span
+
+    def note(reader: Reader, vm_id: int) -> tuple[int, int]:
+        asked.append(vm_id)
+        return span(reader, vm_id)
+
+    monkeypatch.setattr(Reader, "span", note)
+    live = LiveStorms(Reader(engine))
+    with RecordingWriter(engine, HEADER, is_live=True) as writer:
+        live.look()
+        names = ("calm", "stormy", "busy")
+        calm, stormy, busy = ids = [writer.add_vm(guest(name)) for name in names]
+        writer.append(calm, calls(every(200, 0, 1)))
+        writer.append(stormy, calls(np.r_[every(200, 0, 10), every(0.5, 10, 11)]))
+        writer.append(busy, calls(every(0.5, 0, 11)))
+        read = []
+        for second in (11, 12, 13, 14):
+            writer.advance(second * SECOND)
+            asked.clear()
+            live.look()
+            read.append([names[ids.index(vm_id)] for vm_id in dict.fromkeys(asked)])
+    assert read == [list(names), ["stormy", "busy"], ["stormy", "busy"], ["busy"]]
+    assert [storm.is_over for storm in live.of_vm(stormy) or ()] == [True]
+
+
 class Seen:
     """An observer that keeps what it was given."""
 

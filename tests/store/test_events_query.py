@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from app.model.events import EVENT, Window, effect_time
 from app.model.guest import Certainty, EventKind, Outcome
-from app.model.stats import EventFilter, EventQuery
+from app.model.stats import ANY, EventFilter, EventQuery, only
 from app.store.errors import NotFound
 from app.store.read import Reader
 from app.store.segments import SegmentColumns, Segments
@@ -91,6 +91,30 @@ def test_counted_events_are_all_events_as_far_as_counting_needs_them(
         np.testing.assert_array_equal(effect_time(got), got["t"])
         for name in ("gfn", "npages", "kind", "to", "outcome", "range_certainty"):
             np.testing.assert_array_equal(got[name], expected[name])
+
+
+@pytest.mark.parametrize("segment_events", [64, 1 << 17])
+def test_instants_are_those_of_all_events(
+    engine: Engine, write: Write, segment_events: int
+) -> None:
+    vm_id = write(random_events(300), segment_events=segment_events).vm_id
+    reader, conversions = Reader(engine), only(EventKind.CONVERSION)
+    for after_seq, where in (
+        (-1, ANY),
+        (-1, conversions),
+        (0, ANY),
+        (130, conversions),
+        (299, ANY),
+    ):
+        query = EventQuery(2_000, 6_000, where=where)
+        parts = list(reader.iter_instants(vm_id, query, after_seq=after_seq))
+        expected, seqs = reader.events(vm_id, query, after_seq=after_seq)
+        for got, wanted in zip(
+            zip(*parts, strict=True) if parts else ([], [], []),
+            (effect_time(expected), expected["kind"], seqs),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(np.concatenate([np.zeros(0, np.int64), *got]), wanted)
 
 
 def test_a_window_of_gfns_holds_what_meets_it_and_what_may_have(

@@ -69,6 +69,11 @@ class LiveBursts:
             return False
         return self._over_baselines() != before
 
+    @property
+    def is_lowest(self) -> bool:
+        """Whether no more bins without events can lower the threshold."""
+        return set(self._thresholds) == {self._rule.min_rate}
+
     def look(self, instants_in: InstantsIn) -> Bursts:
         """All bursts so far. Of instants, those are asked for that were added, and no others may be
         given."""

@@ -1,6 +1,7 @@
 """The storms of one VM while it is recorded."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ class Observer(Protocol):
 
 
 Seqs = npt.NDArray[np.int64]
+Kinds = npt.NDArray[np.uint8]
 _BURSTING = only(*KINDS.values())
 _SETTLES_SHIFT = 30
 """A burst has ended once the interval of 2^30 ns after the one of its last event is known in full:
@@ -57,7 +59,7 @@ class LiveStorm:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Whatever moves any of these is looked at once more."""
+    """How far a VM was known at a look."""
 
     revision: int
     complete_t: int
@@ -88,10 +90,19 @@ class VmStorms:
         if recording.clock == LINE_NUMBERS:
             return
         state = _State(vm.revision, recording.complete_t, is_written, vm.ended_t)
-        if state == self._state:
+        if self._has_nothing_new(state):
             return
         self.storms = consistent_answer(self._reader, row_id(vm), lambda: self._look(vm, state))
         self._state = state
+
+    def _has_nothing_new(self, state: _State) -> bool:
+        """That time passes alone ends storms, and lowers thresholds; nothing else."""
+        before, bursts = self._state, self._bursts or {}
+        if before is None or not all(storm.is_over for storm in self.storms):
+            return before == state
+        if all(one.is_lowest for one in bursts.values()):
+            before = replace(before, complete_t=state.complete_t)
+        return before == state
 
     def _look(self, vm: Vm, state: _State) -> tuple[LiveStorm, ...]:
         began_with = (vm.created_t, self._reader.damage_met(row_id(vm)))
@@ -130,21 +141,27 @@ class VmStorms:
         end = (self._reader.span(row_id(vm))[1] >> BIN_SHIFT) + 1
         for one in bursts.values():
             one.add(_bins(np.zeros(0, np.int64), end))
-        query, after = EventQuery(where=self._where), self._next_seq - 1
-        for events, seqs in self._reader.iter_events(row_id(vm), query, after_seq=after):
-            instants = effect_time(events)
+        for instants, kinds, seqs in self._new(vm):
             for kind, event_kind in KINDS.items():
-                bursts[kind].add(_bins(instants[events["kind"] == event_kind], end))
+                bursts[kind].add(_bins(instants[kinds == event_kind], end))
             self._next_seq = int(seqs[-1]) + 1
-            self._observe(vm, events, seqs)
 
-    def _observe(self, vm: Vm, events: EventArray, seqs: Seqs) -> None:
+    def _new(self, vm: Vm) -> Iterator[tuple[Instants, Kinds, Seqs]]:
+        """All columns are read for who observes them alone."""
+        query, after = EventQuery(where=self._where), self._next_seq - 1
+        if self._observer is None:
+            yield from self._reader.iter_instants(row_id(vm), query, after_seq=after)
+            return
+        for events, seqs in self._reader.iter_events(row_id(vm), query, after_seq=after):
+            self._observe(vm, events, seqs, self._observer)
+            yield effect_time(events), events["kind"], seqs
+
+    def _observe(self, vm: Vm, events: EventArray, seqs: Seqs, observer: Observer) -> None:
         """Of what is read once more, as where all is found anew, nothing is observed again."""
         known = int(np.searchsorted(seqs, self._observed_seq or 0))
         if known < len(seqs):
             self._observed_seq = int(seqs[-1]) + 1
-            if self._observer is not None:
-                self._observer.observe(vm, events[known:])
+            observer.observe(vm, events[known:])
 
     def _found(self, vm: Vm, bursts: dict[StormKind, LiveBursts], state: _State) -> list[LiveStorm]:
         storms = []

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from app.model.events import effect_time
 from app.model.guest import EventKind
 from app.model.stats import BIN_SHIFT, Bins, Burst, EventQuery, Instants, InstantsIn, only
 from app.queries.choices import StormKind
@@ -104,9 +103,9 @@ class StormReading:
     def _chunks(
         self, vm_id: int, kind: StormKind, between: tuple[int, int], end_seq: int | None = None
     ) -> Iterator[Instants]:
-        for some, seqs in self._reader.iter_events(vm_id, _query(kind, *between)):
+        for instants, _, seqs in self._reader.iter_instants(vm_id, _query(kind, *between)):
             known = len(seqs) if end_seq is None else int(np.searchsorted(seqs, end_seq))
-            yield effect_time(some[:known])
+            yield instants[:known]
 
     def sums(self, vm_id: int, from_t: int, to_t: int) -> tuple[int, int | None, Names]:
         """(failed conversions, pages that conversions changed, whether that is a lower bound): from

@@ -178,6 +178,36 @@ class EventReader(Catalogue):
             source, chosen = found
             return source, source.events_at(chosen), source.seqs(chosen)
 
+    def iter_instants(
+        self, vm_id: int, query: EventQuery = ALL_EVENTS, *, after_seq: int = -1
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], Seqs]]:
+        """As `iter_events`, of each event its effect time, kind and number alone: several times
+        faster. The query may ask for kinds, outcomes, directions and gfns."""
+        while True:
+            found = self._next_instants(vm_id, query, after_seq)
+            if found is None:
+                return
+            after_seq, instants = found
+            yield instants
+
+    @despite_damage
+    def _next_instants(
+        self, vm_id: int, query: EventQuery, after_seq: int
+    ) -> tuple[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], Seqs]] | None:
+        """With the number of the last event of the segment that they are in."""
+        with snapshot(self._engine) as connection:
+            for info in self._segments.of_vm(connection, vm_id):
+                last_seq = info.first_seq + info.event_count - 1
+                if last_seq <= after_seq or not info.meets(query.window):
+                    continue
+                columns = self._segments.columns(connection, info)
+                at = columns.narrowed(columns.indices_in(query.window), query.where)
+                at = at[np.searchsorted(at, after_seq + 1 - info.first_seq) :]
+                if len(at):
+                    instants, kinds = columns.ranges.effect_t[at], columns.classes.kind[at]
+                    return last_seq, (instants, kinds, at + info.first_seq)
+        return None
+
     def iter_counted(self, vm_id: int, *, t_to: int) -> Iterator[EventArray]:
         """All events before t_to in order, in chunks of at most a segment, with what counting them
         needs (`SegmentColumns.counted_in`): much faster than all of them that `iter_events` reads.
