@@ -14,7 +14,7 @@ import typer
 
 from app.commands.dashboard import demo, serve
 from app.commands.reading import export, list_, report, storms
-from app.commands.recording import collect, import_, recipe, simulate, snapshot
+from app.commands.recording import collect, import_, recipe, simulate, snapshot, trigger
 from app.commands.upkeep import check, delete, doctor, prune, warm
 from app.commands.usage import lacking, version
 from app.errors import CommandError
@@ -50,6 +50,7 @@ def root(
 app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("collect")(collect.command)
+app.command("trigger")(trigger.command)
 app.command("doctor")(doctor.command)
 app.command("snapshot")(snapshot.command)
 app.command("simulate")(simulate.command)

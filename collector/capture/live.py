@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
 from typing import Protocol, Self
@@ -54,6 +54,10 @@ class Start:
         """`clock` is one of time.CLOCK_*."""
         names = os.uname()
         return cls(time.clock_gettime_ns(clock), time.time_ns(), names.nodename, names.release)
+
+    def at(self, clock_ns: int) -> "Start":
+        """Another instant, by this one's clocks."""
+        return replace(self, clock_ns=clock_ns, wall_ns=self.wall_ns + clock_ns - self.clock_ns)
 
 
 class LiveSource(Protocol):

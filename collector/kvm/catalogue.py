@@ -18,7 +18,7 @@ from typing import Final
 
 from app.model.guest import Capability
 from collector.codes import CallCode, RecordCode
-from collector.kvm import _probes, _system_calls, _tasks, _tracepoints
+from collector.kvm import _probes, _system_calls, _tasks, _tracepoints, uapi
 from collector.kvm._costs import COST_OF_MISSING
 from collector.kvm._probes import ALIASES, VM_IOCTL
 from collector.kvm._row import (
@@ -122,6 +122,7 @@ __all__ = [
     "constant",
     "cost_of_absence",
     "essential",
+    "of_conversions",
     "of_device",
     "recorded",
 ]
@@ -167,6 +168,12 @@ def recorded(*ways: Recorded) -> dict[str, str | None]:
 def of_device(device: int) -> Filter:
     """Of events of the page cache: those of the files of one device, as stat(2) names it."""
     return one_of("s_dev", os.major(device) << 20 | os.minor(device))
+
+
+def of_conversions() -> Filter:
+    """Of `IOCTL_ENTER`: what asks for a conversion, and nothing else."""
+    asks = uapi.KVM_SET_MEMORY_ATTRIBUTES, uapi.KVM_SET_MEMORY_ATTRIBUTES2
+    return one_of("cmd", *asks, base="x")
 
 
 def calls() -> dict[CallCode, Call]:

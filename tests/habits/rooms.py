@@ -40,9 +40,9 @@ ROOMS = {
         "app.store.errors app.store.protocol app.store.read app.store.schema app.store.write "
         "collector.capture.agent collector.capture.choice collector.capture.doctor "
         "collector.capture.host_facts collector.capture.inventory collector.capture.kernel_memory "
-        "collector.capture.live collector.capture.privileges collector.importing "
-        "collector.kvm.catalogue collector.recipes collector.simulator "
-        "collector.simulator.scenarios collector.trace.errors collector.vm_inventory"
+        "collector.capture.live collector.capture.privileges collector.capture.tracefs "
+        "collector.importing collector.kvm.catalogue collector.recipes collector.simulator "
+        "collector.simulator.scenarios collector.trace.errors"
     ),
     "app.commands.upkeep": (
         "app.commands.recording app.commands.usage app.errors app.model.stats app.queries.choices "

@@ -1,5 +1,5 @@
 """Commands that make a recording, or show how to: `collect`, `simulate`, `import`, `snapshot`,
-`recipe`.
+`recipe`; and `trigger`, for a collector that waits to begin one.
 
 A source of `collector` (a live host, a file, a simulated guest) is played into a writer of
 `app.store`, which is finished even where the source ends by a signal or an error.
@@ -11,6 +11,7 @@ from app.commands.recording import (
     _recipe as recipe,
     _simulate as simulate,
     _snapshot as snapshot,
+    _trigger as trigger,
 )
 from app.commands.recording._import import ImportTask, import_one
 from app.commands.recording._simulate import showing_of
@@ -24,4 +25,5 @@ __all__ = [
     "showing_of",
     "simulate",
     "snapshot",
+    "trigger",
 ]

@@ -1,16 +1,16 @@
 """`gmemscope collect`: this host's VMs while they run."""
 
-import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.recording._armed import DEFAULT_CALM_S, DEFAULT_RATE, Arming, record_armed
+from app.commands.recording._recorder import Host, drop_privileges, publish, record
 from app.commands.usage import Database, Json, open_engine, stopped_by_signals
 from app.errors import HostError, UsageError
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from collector.capture.agent import Collected, Context
+    from collector.capture.agent import Collected
     from collector.capture.live import LiveOptions
-    from collector.vm_inventory import Inventory
 
+CAN_BE_ARMED = "tracefs"
 TRACED = Path("/sys/kernel/tracing/events")
 
 AUTO = "auto"
@@ -55,6 +55,33 @@ Backing = Annotated[
 Faults = Annotated[
     bool, typer.Option("--faults", help="Also record guest page faults and unmaps: floods.")
 ]
+Armed = Annotated[
+    bool,
+    typer.Option(
+        "--armed",
+        help="Record only when something happens: until a trigger (--trigger-rate, SIGUSR1 or "
+        "`gmemscope trigger`) the kernel's buffers record over themselves and nobody reads them. "
+        "Then a recording begins with what they hold. tracefs only.",
+    ),
+]
+TriggerRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="With --armed: so many conversions per second, of all VMs, are a trigger. Default: "
+        f"{DEFAULT_RATE:,}, at which a storm is certain.",
+        show_default=False,
+    ),
+]
+Calm = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        help="With --armed: a recording ends, and it arms itself again, once there was no trigger "
+        f"for S seconds. Default: {DEFAULT_CALM_S:.0f}.",
+        show_default=False,
+    ),
+]
 
 
 def command(
@@ -64,6 +91,9 @@ def command(
     backing: Backing = False,
     faults: Faults = False,
     qmp: Qmp = None,
+    armed: Armed = False,
+    trigger_rate: TriggerRate = None,
+    calm: Calm = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -81,22 +111,45 @@ def command(
 
     if duration is not None and duration <= 0:
         raise UsageError("--duration is a positive number of seconds")
+    arming = arming_of(trigger_rate, calm, is_armed=armed)
     options = LiveOptions(tuple(pid or ()), backing=backing, faults=faults)
-    name = choose_source(source, options)
+    name = choose_source(source if arming is None else armed_source(source), options)
     with stopped_by_signals() as stop:
         migrate_apart(database)
         engine = open_engine(database)
         try:
             refuse_second_writer(engine)
-            collected = record(engine, name, options, tuple(qmp or ()), duration, stop)
-            summary = summarise(engine, collected)
+            host = Host(engine, options, tuple(qmp or ()))
+            if arming is None:
+                publish(engine, record_now(host, name, duration, stop), as_json=as_json)
+            else:
+                record_armed(host, arming, duration, stop, as_json=as_json)
         finally:
             engine.dispose()  # what only its owner can remove beside it is removed now
-    print(json.dumps(summary) if as_json else "\n".join(summary_lines(summary)))
-    if collected.problem is not None:
+
+
+def arming_of(trigger_rate: float | None, calm: float | None, *, is_armed: bool) -> Arming | None:
+    """None: it records at once. Raises UsageError."""
+    for option, number in (("--trigger-rate", trigger_rate), ("--calm", calm)):
+        if number is not None and not is_armed:
+            raise UsageError(f"{option} goes with --armed")
+        if number is not None and number <= 0:
+            raise UsageError(f"{option} is a positive number")
+    if not is_armed:
+        return None
+    return Arming(trigger_rate or DEFAULT_RATE, calm or DEFAULT_CALM_S)
+
+
+def armed_source(asked: str) -> str:
+    """Raises HostError."""
+    if asked == AUTO:
+        print(f"gmemscope: source {CAN_BE_ARMED}: no other can be armed", file=sys.stderr)
+    elif asked == "bpftrace":
         raise HostError(
-            f"{collected.problem}; recording {collected.recording_id} is kept, incomplete"
+            "bpftrace cannot be armed: its buffers are read all the time, and where they are full "
+            "they drop the newest event; those of --source tracefs overwrite the oldest"
         )
+    return CAN_BE_ARMED if asked == AUTO else asked
 
 
 def choose_source(source: str, options: "LiveOptions") -> str:
@@ -162,96 +215,17 @@ def refuse_second_writer(engine: "Engine") -> None:
         pass
 
 
-def record(
-    engine: "Engine",
-    name: str,
-    options: "LiveOptions",
-    qmp: tuple[Path, ...],
-    duration: float | None,
-    stop: "Event",
-) -> "Collected":
-    from collector.capture.agent import CLOCKS, collect
+def record_now(host: Host, name: str, duration: float | None, stop: "Event") -> "Collected":
+    from collector.capture.agent import CLOCKS
     from collector.capture.choice import open_source
     from collector.capture.inventory import scan
     from collector.capture.live import HostCannot
 
     try:
-        with open_source(name, options) as source:
+        with open_source(name, host.options) as source:
             source.start(stop)
-            found = scan(options.pids, CLOCKS[source.describe().clock], qmp)
-            context = drop_privileges(engine, name, found)
-            # They bring threads: only now.
-            from app.commands.recording._storm_journal import StormJournal
-            from app.store.write import RecordingWriter
-
-            with StormJournal(engine, print_line):
-                return collect(
-                    source,
-                    lambda header: RecordingWriter(engine, header, is_live=True),
-                    stop,
-                    context,
-                    duration_s=duration,
-                    report=print_started,
-                    notify=print_line,
-                )
+            found = scan(host.options.pids, CLOCKS[source.describe().clock], host.qmp)
+            context = replace(drop_privileges(host.engine, name), found=found)
+            return record(host.engine, source, stop, context, duration)
     except HostCannot as error:
         raise HostError(str(error)) from error
-
-
-def drop_privileges(engine: "Engine", name: str, found: "Inventory") -> "Context":
-    """Note what the host is, then give up what only looking at it needed."""
-    from app.store.database import place_of, stay_able_to_act_as
-    from collector.capture.agent import Context
-    from collector.capture.doctor import host_coverage
-    from collector.capture.host_facts import gather
-    from collector.capture.inventory import inode_of, vmm_of
-    from collector.capture.privileges import drop, needed_to_go_on
-
-    host = host_coverage(gather())
-    database = database_file(engine)
-    owner = place_of(engine).owner
-    keep, notes = needed_to_go_on(name, database if owner is None else None)
-    stay_able_to_act_as(owner)
-    left = drop(keep)
-    for note in (*notes, *left.notes):
-        print(f"gmemscope: {note}", file=sys.stderr)
-    return Context(found, host, (*notes, *left.notes), vmm_of, inode_of, database)
-
-
-def database_file(engine: "Engine") -> Path | None:
-    is_file = engine.dialect.name == "sqlite" and engine.url.database
-    return Path(str(engine.url.database)) if is_file else None
-
-
-def print_started(recording_id: int) -> None:
-    print_line(f"recording {recording_id} has begun; Ctrl-C ends it")
-
-
-def print_line(sentence: str) -> None:
-    print(f"gmemscope: {sentence}", file=sys.stderr, flush=True)
-
-
-def summarise(engine: "Engine", collected: "Collected") -> dict[str, Any]:
-    """What `gmemscope import --json` prints of a recording, and what the agent counted."""
-    from app.commands.usage import summarise as summarise_recording
-
-    counters = collected.counters
-    summary = summarise_recording(engine, collected.recording_id, counters.lost)
-    del summary["already_imported"]
-    return summary | {"collector": asdict(counters)}
-
-
-def summary_lines(summary: dict[str, Any]) -> Iterator[str]:
-    from app.commands.usage import conversions_text, memslots_text
-
-    collector = summary["collector"]
-    yield (
-        f"recording {summary['recording']}: {collector['duration_s']:.1f} s, "
-        f"{collector['events']:,} calls, {summary['lost_events']:,} events lost, "
-        f"{collector['cpu_s']:.1f} s of CPU"
-    )
-    yield f"  {conversions_text(summary)}"
-    for vm in summary["vms"]:
-        yield f"  vm {vm['id']}: {vm['name']} (pid {vm['pid']})"
-    yield f"  {memslots_text(summary)}"
-    yield from (f"  not in this recording: {cost}" for cost in summary["missing"])

@@ -16,6 +16,7 @@ from collector.assemble.memslots import InodeOf
 from collector.capture.agent._clock_watch import ClockWatch
 from collector.capture.agent._counters import Counters, Meter
 from collector.capture.agent._lag import Lag, clock_since
+from collector.capture.agent._lead import Lead
 from collector.capture.live import LiveBatch, LiveSource, SourceEnded
 from collector.codes import CallCode
 from collector.coverage import describe_coverage
@@ -45,6 +46,7 @@ class Context:
     vmm_of: VmmOf | None = None
     inode_of: InodeOf | None = None
     database: Path | None = None  # whose size is reported
+    has_lead: bool = False  # calls from long before `found` come first
 
 
 def collect(
@@ -89,6 +91,9 @@ class _Run:
         self._context = context
         self._found = context.found
         description = source.describe()
+        self._lead: Lead | None = None
+        if context.has_lead and context.found is not None:
+            self._lead = Lead(context.found, description.clock_start_ns)
         self._assembler = Assembler(sink, description, context.vmm_of, context.inode_of)
         self._clocks = ClockWatch(description.clock)
         self._lag = Lag(clock_since(description.clock, description.clock_start_ns), notify)
@@ -111,6 +116,8 @@ class _Run:
                     stop.set()
         except SourceEnded as error:
             problem = str(error)
+        if self._lead is not None:
+            self._add(self._release_lead())
         self._take_found()
         self._assembler.finish()
         self._cover()
@@ -118,6 +125,11 @@ class _Run:
 
     def _take(self, batch: LiveBatch) -> None:
         """What was found belongs between the calls before that instant and those after it."""
+        self._count(batch)
+        if self._lead is not None:
+            if self._lead.hold(batch.calls, batch.reached_ns):
+                return
+            batch = LiveBatch(self._release_lead(), batch.reached_ns)
         calls = batch.calls
         if self._found is not None and batch.reached_ns >= self._found.clock_ns:
             at = np.uint64(self._found.clock_ns)
@@ -128,7 +140,7 @@ class _Run:
         self._add(calls)
         self._assembler.reached(batch.reached_ns)
         self._lag.look(self._sink.visible_t)
-        self._count(batch)
+        self.counters.lost = self._assembler.lost_events
 
     def _add(self, calls: CallArray) -> None:
         """In parts that take no long, each of which can be seen before the next is begun."""
@@ -136,6 +148,15 @@ class _Run:
             self._assembler.add(part)
             self._lag.look(self._sink.visible_t)
             self._cover_if_due(time.monotonic())
+
+    def _release_lead(self) -> CallArray:
+        """What was there at the start is known now; the calls since are next."""
+        assert self._lead is not None
+        at_start, calls = self._lead.release()
+        self._lead = None
+        if at_start is not None:
+            self._assembler.add_inventory(at_start)
+        return calls
 
     def _take_found(self) -> None:
         if self._found is not None:
@@ -148,7 +169,6 @@ class _Run:
         counters.events += int(np.count_nonzero(~np.isin(codes, _NO_CALLS)))
         counters.losses += int(np.count_nonzero(codes == CallCode.LOSS_BEGIN))
         counters.bytes = self._source.bytes_read
-        counters.lost = self._assembler.lost_events
 
     def _count_wait(self, seconds: float) -> None:
         self.counters.waited_s += seconds

@@ -22,6 +22,7 @@ class Lag:
         """`now` returns ns since the recording's start."""
         self._now = now
         self._notify = notify
+        self._began_t = now()  # what buffers held already is not late before
         self._visible_t = 0
         self._reported_ns = 0  # how late it was when that was reported last; 0: it is not late
         self.at_t = 0
@@ -32,8 +33,8 @@ class Lag:
         self.at_t = self._now()
         before = self._visible_t
         self._visible_t = visible_t
-        self.lag_ns = max(0, self.at_t - visible_t)
-        most = max(self.lag_ns, self.at_t - before)
+        self.lag_ns = max(0, self.at_t - max(visible_t, self._began_t))
+        most = max(self.lag_ns, self.at_t - max(before, self._began_t))
         self.max_lag_ns = max(self.max_lag_ns, most)
         self._tell(most)
 

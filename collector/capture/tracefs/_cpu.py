@@ -72,9 +72,18 @@ class Read:
 
 class TracefsCpu:
     def __init__(
-        self, folder: Path, cpu: int, plan: DecodePlan, scratch: Scratch, start_ns: int
+        self,
+        folder: Path,
+        cpu: int,
+        plan: DecodePlan,
+        scratch: Scratch,
+        start_ns: int,
+        known: Lost | None = None,
     ) -> None:
-        """`folder`: per_cpu/cpuN of an instance that records since `start_ns`."""
+        """`folder`: per_cpu/cpuN of an instance that records since `start_ns`.
+
+        `known`: what it has lost already and is not counted here; None: it is.
+        """
         self.bytes_read = 0
         self._cpu = cpu
         self._scratch = scratch
@@ -91,7 +100,8 @@ class TracefsCpu:
         )
         self._stats = folder / "stats"
         self._pipe = os.open(folder / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
-        self._known = Lost()  # what records report so far
+        self._known = Lost() if known is None else known  # what records report so far
+        self._is_counted = known is None
         # A gap before the first event begins with the recording.
         self._states["last_ts"], self._states["has_events"] = start_ns, 1
 
@@ -155,6 +165,8 @@ class TracefsCpu:
             after = base + subbuffer.HEADER_WORDS + used // 4
             count = min(count, int(self._scratch.words[after : after + 2].view(np.uint64)[0]))
         self._known = replace(self._known, overrun=self._known.overrun + count)
+        if not self._is_counted:  # nobody knows how much of it came since the recording's start
+            self._is_counted, count = True, 0
         self._states["count_of_uncounted"] = count
         self._scratch.words[base + 2] = commit & ~subbuffer.MISSED_STORED
         return True

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from collector.capture.live import HostCannot, LiveOptions
+from collector.capture.memfd_device import memfd_device
 from collector.capture.tracefs._left_behind import TRACEFS, remove_left_behind
 from collector.capture.tracefs._owner import Owner
 from collector.capture.tracefs._probes import Probes
@@ -22,23 +23,23 @@ CLOCK = "mono"
 class TracefsInstance:
     """Records from `begin` on, while it exists. `remove` leaves nothing behind."""
 
-    def __init__(
-        self, options: LiveOptions, memfd_device: int | None = None, root: Path = TRACEFS
-    ) -> None:
-        """`memfd_device`: st_dev of guest_memfds, for the backing wished. Raises HostCannot."""
+    def __init__(self, options: LiveOptions, root: Path = TRACEFS) -> None:
+        """Raises HostCannot."""
         remove_left_behind(root)
         name = Owner.ourselves().name
         self.path = root / "instances" / name
         self.probes = Probes(root, name)
         self.formats: list[EventFormat] = []
         self._refused: dict[str, str] = {}  # event -> why
+        device = memfd_device() if options.backing else None
+        self._has_no_memfds = options.backing and device is None
         try:
             self.path.mkdir()
         except OSError as error:
             raise HostCannot(f"no tracing instance can be made: {error}") from error
         try:
             self._set_up(options.pids)
-            self._enable(_wanted(options, memfd_device))
+            self._enable(_wanted(options, device))
             self.page_size = self._page_size()
             self.probes.add()
             self._enable(self._probe_filters())
@@ -49,13 +50,12 @@ class TracefsInstance:
     def _set_up(self, pids: Iterable[int]) -> None:
         self.write("tracing_on", "0")
         self.write("trace_clock", CLOCK)
+        self.write("options/overwrite", "1")
         if (self.path / "buffer_subbuf_size_kb").exists():
             self.write("buffer_subbuf_size_kb", str(SUB_BUFFER_KIB))
         share = ALL_BUFFERS_KIB // max(1, len(self.cpus()))
         self.write("buffer_size_kb", str(max(LEAST_BUFFER_KIB, min(BUFFER_KIB, share))))
-        if threads := [tid for pid in pids for tid in _threads(pid)]:
-            self.write("options/event-fork", "1")
-            self.write("set_event_pid", " ".join(map(str, threads)))
+        follow(self.path, pids)
 
     def _enable(self, wanted: Mapping[str, str | None]) -> None:
         """Events that the kernel does not have are left out."""
@@ -76,8 +76,10 @@ class TracefsInstance:
     def notes(self) -> tuple[str, ...]:
         """Sentences: what the kernel would not record, though it has it."""
         refused = self._refused.items()
+        no_memfds = "KVM makes no guest_memfd here, so their page cache was not recorded."
         return (
             *self.probes.notes(),
+            *((no_memfds,) if self._has_no_memfds else ()),
             *(f"The kernel refused to record {name} ({reason})." for name, reason in refused),
         )
 
@@ -126,6 +128,10 @@ class TracefsInstance:
     def stop(self) -> None:
         self.write("tracing_on", "0")
 
+    def clear(self) -> None:
+        """Forget what the buffers hold, and what was overwritten: as if it had just been made."""
+        self.write("trace", "")
+
     def remove(self) -> None:
         """Its files must be closed. Probes can go when no instance uses them."""
         with suppress(OSError):
@@ -140,6 +146,13 @@ def _wanted(options: LiveOptions, memfd_device: int | None) -> dict[str, str | N
     if options.backing and memfd_device is not None:
         wanted |= dict.fromkeys(recorded(Recorded.BACKING), of_device(memfd_device).text())
     return wanted
+
+
+def follow(instance: Path, pids: Iterable[int]) -> None:
+    """Only these processes and their children; none: all."""
+    if threads := [tid for pid in pids for tid in _threads(pid)]:
+        (instance / "options/event-fork").write_text("1")
+        (instance / "set_event_pid").write_text(" ".join(map(str, threads)))
 
 
 def _threads(pid: int) -> list[int]:

@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from collector.capture.live import HostCannot, LiveBatch, LiveOptions, SourceEnded, Start
-from collector.capture.memfd_device import memfd_device
+from collector.capture.live import HostCannot, LiveBatch, LiveOptions, SourceEnded
 from collector.capture.tracefs._cpu import Scratch, TracefsCpu
+from collector.capture.tracefs._held import Held
 from collector.capture.tracefs._instance import CLOCK, TracefsInstance
 from collector.capture.tracefs._threads import Threads
 from collector.codes import RecordCode
@@ -33,19 +33,16 @@ PATIENCE_NS = 2_000_000_000
 class TracefsLive:
     """A LiveSource."""
 
-    def __init__(self, options: LiveOptions) -> None:
-        """Raises HostCannot."""
-        device = memfd_device() if options.backing else None
-        self._has_no_memfds = options.backing and device is None
+    def __init__(self, options: LiveOptions, held: Held | None = None) -> None:
+        """Of an instance of its own, or of one that records already. Raises HostCannot."""
         self._held = np.zeros(0, RECORD)
         self._pairing = SyscallTracker()
         self._threads = Threads()
         self._is_behind = False
         self._late, self._latest_ns = 0, 0  # events written late, and by how much at most
-        self._instance = TracefsInstance(options, device)
-        # Setting it up takes a while, in which nothing is recorded.
-        self._start = Start.now(time.CLOCK_MONOTONIC)
-        self._instance.begin()
+        self._owns_instance = held is None
+        self._taken = Held.begun(TracefsInstance(options)) if held is None else held
+        self._instance, self._start = self._taken.instance, self._taken.start
         self._reached_ns = self._start.clock_ns
         self._read_to = self._start.clock_ns
         self._plan = decode_plan(match_formats(self._instance.formats, is_filtered=True).plans)
@@ -60,9 +57,9 @@ class TracefsLive:
     def _open_cpus(self) -> None:
         for cpu in self._instance.cpus():
             folder = self._instance.path / "per_cpu" / f"cpu{cpu}"
-            start = self._start.clock_ns
+            since, known = self._taken.since.clock_ns, self._taken.overwritten.get(cpu)
             try:
-                self._cpus.append(TracefsCpu(folder, cpu, self._plan, self._scratch, start))
+                self._cpus.append(TracefsCpu(folder, cpu, self._plan, self._scratch, since, known))
             except OSError as error:
                 raise HostCannot(f"{folder.name} cannot be read: {error.strerror}") from error
 
@@ -96,8 +93,8 @@ class TracefsLive:
 
     def _notes(self) -> Iterator[str]:
         yield from self._instance.notes()
-        if self._has_no_memfds:
-            yield "KVM makes no guest_memfd here, so their page cache was not recorded."
+        if self._taken.note is not None:
+            yield self._taken.note
         if self._late:
             yield (
                 f"{self._late} events were written late and are shown up to "
@@ -144,14 +141,22 @@ class TracefsLive:
     def _read(self, cpu: TracefsCpu, found: list[RecordArray], now: int, *, is_last: bool) -> bool:
         """Whether it was all there is; at the end it is."""
         read = cpu.read()
-        found.append(read.records)
+        found.append(self._since_start(read.records))
         pages = read.pages
         while is_last and not read.is_drained:
             read = cpu.read()
-            found.append(read.records)
+            found.append(self._since_start(read.records))
         if pages > 1 or is_last:  # else it cannot have run full
             found.append(cpu.unflagged_losses(self._read_to, now, is_last=is_last))
         return read.is_drained
+
+    def _since_start(self, records: RecordArray) -> RecordArray:
+        """Without what the buffers hold from before the recording: events, and gaps that ended."""
+        if self._read_to > self._start.clock_ns or not len(records):
+            return records
+        ends = np.where(records["code"] == RecordCode.LOSS_BEGIN, records["v"][:, 1], records["ts"])
+        since: RecordArray = records[ends >= np.uint64(self._start.clock_ns)]
+        return since
 
     def _settled(self, records: RecordArray, until: int) -> CallArray:
         self._move_begins(records)
@@ -194,7 +199,8 @@ class TracefsLive:
     def close(self) -> None:
         for cpu in self._cpus:
             cpu.close()
-        self._instance.remove()
+        if self._owns_instance:
+            self._instance.remove()
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_NAME = re.compile(r"gmemscope_(\d+)_(\d+)")
+_NAME = re.compile(r"gmemscope_(\d+)_(\d+)(?:_count)?")
 _START_TIME = 22 - 3  # of the fields after the command's name (proc(5), /proc/PID/stat)
 
 
@@ -33,6 +33,11 @@ class Owner:
     def name(self) -> str:
         """A legal name of an event group (is_good_system_name, kernel/trace/trace_probe.c)."""
         return f"gmemscope_{self.pid}_{self.start}"
+
+    @property
+    def counting_name(self) -> str:
+        """Of an instance beside it, in which events are only counted."""
+        return f"{self.name}_count"
 
     @property
     def is_gone(self) -> bool:
