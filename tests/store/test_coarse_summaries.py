@@ -25,7 +25,7 @@ from app.store.catalogue import _sizes as sizes, stored_sizes
 from app.store.database import delete_recording, open_database
 from app.store.errors import NotWritable
 from app.store.read import Reader, _grid_snapping as fitting, _resolution as resolution, check
-from app.store.segments import CoarseInfo, Pyramid, Pyramids, Segments
+from app.store.segments import CoarseInfo, Pyramid, Pyramids, Segments, coarse_timeline_seed
 from app.store.write import (
     RecordingWriter,
     _coarse_rows as coarse_rows,
@@ -257,6 +257,8 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
 DAMAGE = [
     ("coarse_summary", "timeline_blob", "x'00'"),
     ("coarse_summary", "quantum_shift", "quantum_shift + 1"),
+    ("coarse_summary", "timeline_shift", "timeline_shift + 1"),
+    ("coarse_summary", "timeline_shift", "NULL"),
     ("coarse_summary", "segments", "segments + 1"),
     ("coarse_summary", "last_segment_id", "last_segment_id - 1"),
     ("coarse_cells", "blob", "substr(blob, 1, 300)"),
@@ -298,10 +300,12 @@ def test_sums_that_do_not_close_are_found(copy: Path) -> None:
         first, second = raw.execute(
             "SELECT id, timeline_blob FROM coarse_summary WHERE level = 1 ORDER BY id LIMIT 2"
         ).fetchall()
-        seeds = dict(raw.execute("SELECT id, row_checksum FROM coarse_summary").fetchall())
+        row = raw.execute(
+            "SELECT row_checksum, timeline_shift FROM coarse_summary WHERE id = ?", first[:1]
+        ).fetchone()
         raw.execute(
             "UPDATE coarse_summary SET timeline_blob = ?, timeline_checksum = ? WHERE id = ?",
-            (second[1], checksums.of_blob(second[1], seeds[first[0]]), first[0]),
+            (second[1], checksums.of_blob(second[1], coarse_timeline_seed(*row)), first[0]),
         )
     engine = open_database(copy, read_only=True)
     (finding,) = check(engine).findings
@@ -396,3 +400,24 @@ def test_rows_are_no_lower_than_the_blocks_they_are_drawn_from(engine: Engine, v
     assert drawn.private.shape == (layout.height, layout.width)
     few = map_layout(reader, vm, MapQuery(0, layout.to_t // 100, None, None, 100, 1 << 14))
     assert few.height == wanted.height
+
+
+def test_their_timelines_are_finer_than_their_cells(engine: Engine, read: Counter[str]) -> None:
+    """Down to the bins that storms are found in, or to what segments have."""
+    events = scattered_events(EVENTS)
+    scale = 3_600 * 10**9 // int(effect_time(events)[-1])
+    events["t"], events["latency_ns"] = events["t"] * scale, events["latency_ns"] * scale
+    with RecordingWriter(engine, HEADER, segment_events=SEGMENT_EVENTS) as writer:
+        vm = writer.add_vm(IDENTITY)
+        writer.set_memslot(vm, memslot(0, 0, GUEST_PAGES))
+        writer.append(vm, events)
+    reader = Reader(engine)
+    coarse = {one.level: one for one in pyramid_of(reader, vm).coarse()}
+    shifts = [(coarse[level].timeline_shift, coarse[level].quantum_shift) for level in (1, 2, 3)]
+    finest = max(info.quantum_shift or 0 for info in pyramid_of(reader, vm).infos)
+    assert all(timeline <= finest for timeline, _ in shifts)
+    assert shifts[2][1] > shifts[2][0] + 4
+    edges = np.arange(0, 3_700 * 10**9 >> finest, dtype=np.int64) << finest
+    read.clear()
+    assert_timeline_exact(reader, vm, edges)
+    assert read["Pyramids.timeline"] + read["Segments.timeline"] < 12

@@ -198,9 +198,18 @@ def may_meet(summary: Summary, window: Window) -> bool:
 
 def is_on_quanta(t_edges: npt.NDArray[np.int64], one: SegmentInfo | CoarseInfo) -> bool:
     """Whether there is a summary on whose quanta all edges lie."""
-    if one.quantum_shift is None:
+    return _are_borders(t_edges, one.quantum_shift)
+
+
+def is_on_timeline(t_edges: npt.NDArray[np.int64], one: SegmentInfo | CoarseInfo) -> bool:
+    """Whether there is a timeline on whose quanta all edges lie."""
+    return _are_borders(t_edges, one.timeline_shift)
+
+
+def _are_borders(t_edges: npt.NDArray[np.int64], quantum_shift: int | None) -> bool:
+    if quantum_shift is None:
         return False
-    return not int(np.bitwise_or.reduce(t_edges)) & ((1 << one.quantum_shift) - 1)
+    return not int(np.bitwise_or.reduce(t_edges)) & ((1 << quantum_shift) - 1)
 
 
 def is_on_blocks(grid: Grid, block_shift: int) -> Rows:

@@ -25,7 +25,7 @@ from app.store.errors import StoreError
 from app.store.read._event_reader import EventReader, despite_damage
 from app.store.read._grid_snapping import fit_edges, fit_grid, lowest_row
 from app.store.read._history import Stored, included
-from app.store.read._raster import Drawing, is_on_quanta
+from app.store.read._raster import Drawing, is_on_timeline
 from app.store.schema import WITH_CHURN, Vm
 from app.store.segments import state_of
 
@@ -155,13 +155,13 @@ class Reader(EventReader):
         chosen = EventQuery(int(t_edges[0]), window.t_to, gfn_from, gfn_to, where)
         sums = TimelineSums(t_edges)
         with snapshot(self._engine) as connection:
-            stored, usable = self._stored(connection, vm_id), partial(is_on_quanta, t_edges)
+            stored, usable = self._stored(connection, vm_id), partial(is_on_timeline, t_edges)
             totals, place = stored.start_totals(int(t_edges[0]), usable)
             sums.add_start(*totals)
             for info, one in stored.pyramid.walk(place, usable):
                 if info.first_t >= window.t_to:
                     break
-                if one is not None or is_on_quanta(t_edges, info):
+                if one is not None or is_on_timeline(t_edges, info):
                     add_timeline_summary(sums, stored.timeline(info, one))
                 else:
                     columns = self._segments.columns(connection, info)

@@ -1,6 +1,6 @@
 """How finely a wide window can be drawn: by which level of the pyramid, within a bound of cells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.model.events import Window
@@ -52,10 +52,11 @@ def quantum_shift_of(pyramid: Pyramid, window: Window, columns: int) -> int | No
     found = []
     for level in range(pyramid.levels):
         parts = list(_parts(pyramid, window, level))
-        shift = _shift_of_most(parts)
+        shift = _shift_of_most(parts, lambda one: one.timeline_shift)
         if shift is not None:
-            found.append((min(columns, (window.t_to - window.t_from) >> shift), -len(parts), shift))
-    affordable = [one for one in found if -one[1] * 64 <= MOST_QUANTA]
+            quanta = max((window.t_to - window.t_from) >> shift, len(parts) * 64)
+            found.append((min(columns, (window.t_to - window.t_from) >> shift), -quanta, shift))
+    affordable = [one for one in found if -one[1] <= MOST_QUANTA]
     if affordable:
         return max(affordable)[2]
     return max(found, key=lambda one: one[1])[2] if found else None
@@ -65,7 +66,7 @@ def _choices(pyramid: Pyramid, window: Window) -> Iterator[tuple[Resolution, int
     """Each level's, with how many cells are read then."""
     for level in range(pyramid.levels):
         parts = list(_parts(pyramid, window, level))
-        quantum_shift = _shift_of_most(parts)
+        quantum_shift = _shift_of_most(parts, lambda one: one.quantum_shift)
         if quantum_shift is None:
             continue
         of_coarse = {shift for _, one in parts if one for shift in one.tilings}
@@ -86,13 +87,15 @@ def _parts(pyramid: Pyramid, window: Window, level: int) -> Iterator[Part]:
         yield info, one
 
 
-def _shift_of_most(parts: Sequence[Part]) -> int | None:
+def _shift_of_most(
+    parts: Sequence[Part], shift_of: Callable[[SegmentInfo | CoarseInfo], int | None]
+) -> int | None:
     """A quantum shift that is the longest of half the segments: the others are drawn by what they
     are made of, down to changes. Where times are quiet they are few, as a quantum is a share of its
     segments' time."""
     shifts: list[int] = []
     for info, one in parts:
-        shift = info.quantum_shift if one is None else one.quantum_shift
+        shift = shift_of(info if one is None else one)
         if shift is not None:
             shifts += [shift] * (1 if one is None else one.segments)
     return sorted(shifts)[len(shifts) // 2] if shifts else None

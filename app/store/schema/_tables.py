@@ -255,7 +255,8 @@ class CoarseSummary(SQLModel, table=True):
     last_segment_id: int
     segments: int
     level: int  # 4^level segments
-    quantum_shift: int
+    quantum_shift: int  # of its cells
+    timeline_shift: int | None = None  # of its timeline; NULL: as of its cells
     timeline_blob: bytes = Field(sa_type=LargeBinary)
     row_checksum: int = Field(sa_type=BigInteger)
     timeline_checksum: int = Field(sa_type=BigInteger)  # of the blob and its row

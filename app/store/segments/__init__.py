@@ -10,6 +10,7 @@ from app.store.segments._coarse import (
     Pyramid,
     coarse_cells_checksum,
     coarse_row_checksum,
+    coarse_timeline_seed,
     read_coarse_infos,
 )
 from app.store.segments._columns import SegmentColumns
@@ -43,6 +44,7 @@ __all__ = [
     "Version",
     "coarse_cells_checksum",
     "coarse_row_checksum",
+    "coarse_timeline_seed",
     "read_coarse_infos",
     "read_partitionings",
     "segment_row_checksum",

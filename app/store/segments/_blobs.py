@@ -22,7 +22,7 @@ from app.store.checksums import (
     of_values as checksum_of,
 )
 from app.store.schema import CoarseCells, CoarseSummary, GfnPartition, Keyframe, Segment, Summary
-from app.store.segments._coarse import CoarseInfo, TileInfo
+from app.store.segments._coarse import CoarseInfo, TileInfo, coarse_timeline_seed
 from app.store.segments._infos import SegmentInfo
 
 
@@ -111,11 +111,12 @@ def _read_summary(
 def read_coarse_timeline(connection: Connection, one: CoarseInfo) -> bytes:
     query = select(
         col(CoarseSummary.row_checksum),
+        col(CoarseSummary.timeline_shift),
         col(CoarseSummary.timeline_blob),
         col(CoarseSummary.timeline_checksum),
     ).where(col(CoarseSummary.id) == one.id)
-    seed, blob, checksum = tuple(_read(connection, query, one, COARSE))
-    return _check(blob, seed, checksum, one, COARSE)
+    row_checksum, shift, blob, checksum = tuple(_read(connection, query, one, COARSE))
+    return _check(blob, coarse_timeline_seed(row_checksum, shift), checksum, one, COARSE)
 
 
 def read_tile(connection: Connection, one: CoarseInfo, tile: TileInfo) -> bytes:

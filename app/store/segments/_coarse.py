@@ -40,7 +40,8 @@ class CoarseInfo:
     last_segment_id: int
     segments: int
     level: int
-    quantum_shift: int
+    quantum_shift: int  # of its cells
+    timeline_shift: int
     tilings: Mapping[int, tuple[TileInfo, ...]]
     """By block shift: each of all memory, ascending."""
 
@@ -129,6 +130,7 @@ def read_coarse_infos(connection: Connection, vm_id: int) -> tuple[CoarseInfo, .
     return tuple(
         CoarseInfo(
             **{name: row[name] for name in ("id", *_SUMMED)},
+            timeline_shift=timeline_shift_of(row),
             tilings={
                 shift: tuple(found)
                 for shift, found in tiles[row["id"]].items()
@@ -152,6 +154,18 @@ def _are_whole(tiles: list[TileInfo]) -> bool:
 
 _SUMMED = ("vm_id", "first_segment_id", "last_segment_id", "segments", "level", "quantum_shift")
 _CELLS_SUMMED = ("coarse_summary_id", "block_shift", "first_block", "end_block", "cells")
+
+
+def timeline_shift_of(row: Mapping[Any, Any]) -> int:
+    shift = row["timeline_shift"]
+    return int(row["quantum_shift"] if shift is None else shift)
+
+
+def coarse_timeline_seed(row_checksum: int, timeline_shift: int | None) -> int:
+    """What the checksum of a timeline goes on from."""
+    if timeline_shift is None:
+        return row_checksum
+    return checksums.of_values(row_checksum, timeline_shift)
 
 
 def coarse_row_checksum(row: Mapping[Any, Any]) -> int:

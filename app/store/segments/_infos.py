@@ -53,6 +53,11 @@ class SegmentInfo:
         )
 
     @property
+    def timeline_shift(self) -> int | None:
+        """Of the quanta of its timeline: as of its cells."""
+        return self.quantum_shift
+
+    @property
     def is_lost(self) -> bool:
         """Nothing of it can be read: its stretch is a loss."""
         return (SEGMENT, self.id) in self.damage

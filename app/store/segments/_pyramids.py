@@ -183,7 +183,7 @@ def _tile(
 
 def _timeline(connection: Connection, one: CoarseInfo) -> TimelineSummary:
     with decoding(one, COARSE):
-        found = decode_timeline(read_coarse_timeline(connection, one), one.quantum_shift)
+        found = decode_timeline(read_coarse_timeline(connection, one), one.timeline_shift)
         if found is None:
             raise ValueError("a coarse timeline counts everything")
     return found

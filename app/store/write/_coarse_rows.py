@@ -21,7 +21,11 @@ from app.store.codecs import (
     product_shift_of,
 )
 from app.store.schema import CoarseCells, CoarseSummary, Summary as SummaryRow
-from app.store.segments import coarse_cells_checksum, coarse_row_checksum
+from app.store.segments import (
+    coarse_cells_checksum,
+    coarse_row_checksum,
+    coarse_timeline_seed,
+)
 
 _COARSE = SQLModel.metadata.tables["coarse_summary"]
 _INSERT = insert(_COARSE).returning(_COARSE.c.id)
@@ -35,7 +39,8 @@ class Summarised:
     segment_ids: tuple[int, int]  # first and last
     segments: int
     times: tuple[int, int]  # of effects, first and last
-    quantum_shift: int
+    quantum_shift: int  # of its cells
+    timeline_shift: int
     block_shift: int  # of its lowest blocks
 
 
@@ -79,9 +84,10 @@ def read_coarse(connection: Connection, summaries: Sequence[Summarised]) -> Part
     parts = Parts([], [])
     for one in summaries:
         row = connection.execute(select(CoarseSummary).where(col(CoarseSummary.id) == one.id)).one()
-        if not checksums.is_sound(row.timeline_blob, row.row_checksum, row.timeline_checksum):
+        seed = coarse_timeline_seed(row.row_checksum, row.timeline_shift)
+        if not checksums.is_sound(row.timeline_blob, seed, row.timeline_checksum):
             return None
-        timeline = decode_timeline(row.timeline_blob, one.quantum_shift)
+        timeline = decode_timeline(row.timeline_blob, one.timeline_shift)
         if timeline is None:
             return None
         parts.timelines.append(timeline)
@@ -121,9 +127,11 @@ def insert_coarse(
         "level": level,
         "quantum_shift": made.quantum_shift,
     }
-    seed, blob = coarse_row_checksum(values), encode_timeline(timeline)
+    row_checksum, blob = coarse_row_checksum(values), encode_timeline(timeline)
+    seed = coarse_timeline_seed(row_checksum, made.timeline_shift)
     values |= {
-        "row_checksum": seed,
+        "row_checksum": row_checksum,
+        "timeline_shift": made.timeline_shift,
         "timeline_blob": blob,
         "timeline_checksum": checksums.of_blob(blob, seed),
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from app.model.raster import coarsen, coarsen_timelines
+from app.model.stats import BIN_SHIFT
 from app.store.segments import PARTITIONED_LEVEL
 from app.store.write._coarse_rows import (
     Parts,
@@ -27,6 +28,8 @@ QUANTA = 64
 """As of a segment: a coarse summary has more than half as many, and at most one more."""
 LONGEST_QUANTUM_SHIFT = 48
 """Sums of moments stay whole numbers of 62 bits; 64 such quanta are half a year."""
+TIMELINE_QUANTA = 1 << 12
+"""A timeline has more quanta than cells have, for storms are found by it: at most so many."""
 FROM_SEGMENTS = PARTITIONED_LEVEL
 """Up to this level: the first has no low blocks of which the next could be made."""
 HIGHER_BY = 2
@@ -99,8 +102,16 @@ class CoarseSummaries:
             segments=sum(part.segments for part in parts),
             times=times,
             quantum_shift=quantum_shift,
+            timeline_shift=_timeline_shift(parts, quantum_shift),
             block_shift=block_shift,
         )
-        timeline = coarsen_timelines(found.timelines, quantum_shift)
+        timeline = coarsen_timelines(found.timelines, made.timeline_shift)
         stored = tilings[: 1 if level == 1 else 2]
         return insert_coarse(connection, self.vm_id, level, made, timeline, stored)
+
+
+def _timeline_shift(parts: Sequence[Summarised], quantum_shift: int) -> int:
+    """As short as the bins in which storms are found, where that is not too many."""
+    span = parts[-1].times[1] - parts[0].times[0]
+    shortest = max(BIN_SHIFT, (span // TIMELINE_QUANTA).bit_length())
+    return max(min(quantum_shift, shortest), *(part.timeline_shift for part in parts))

@@ -124,7 +124,15 @@ def _insert_summary(
             timeline_checksum=checksums.of_blob(timeline_blob, row),
         )
     )
-    return Summarised(segment_id, (segment_id, segment_id), 1, times, *shifts)
+    return Summarised(
+        id=segment_id,
+        segment_ids=(segment_id, segment_id),
+        segments=1,
+        times=times,
+        quantum_shift=shifts[0],
+        timeline_shift=shifts[0],
+        block_shift=shifts[1],
+    )
 
 
 def _insert(connection: Connection, vm_id: int, number: int, part: Part, *, is_tail: bool) -> int:

@@ -1,5 +1,5 @@
 """Partitions: what many segments hold once more, by gfn. Recordings made before have none: their
-narrow windows are read from segments."""
+narrow windows are read from segments. Timelines of coarse summaries have quanta of their own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("coarse_summary", sa.Column("timeline_shift", sa.Integer(), nullable=True))
     op.create_table(
         "partitioning",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -46,3 +47,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("gfn_partition")
     op.drop_table("partitioning")
+    op.drop_column("coarse_summary", "timeline_shift")
