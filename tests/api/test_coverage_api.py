@@ -16,6 +16,7 @@ from app.store.protocol import Loss, RecordingHeader
 from app.store.write import RecordingWriter
 from collector.capture.agent._counters import Counters
 from collector.coverage import COST_OF_MISSING, Capability, describe_coverage
+from tests.scraping import of, samples_in
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 LOSSES = (
@@ -91,9 +92,11 @@ def test_counters_of_who_records_now_are_metrics(tmp_path: Path, serve: Serve) -
     header = RecordingHeader("l", "tracefs", "h", "mono", 0, coverage={"collector": counted})
     with serve(Settings(database_url=str(path))) as client:
         with RecordingWriter(engine, header, is_live=True):
-            lines = client.get("/metrics").text.splitlines()
-            assert 'gmemscope_collector_calls_total{recording="1"} 7' in lines
-            assert 'gmemscope_collector_max_lag_seconds{recording="1"} 0.0025' in lines
+            uuid = client.get("/api/v1/recordings/1").json()["uuid"]
+            found = samples_in(client.get("/metrics").text)
+            labels = {"recording": uuid, "host": "h"}
+            assert of(found, "gmemscope_collector_calls_total", **labels) == 7
+            assert of(found, "gmemscope_collector_max_lag_seconds", **labels) == 0.0025
         assert "collector_calls_total{" not in client.get("/metrics").text
     engine.dispose()
 

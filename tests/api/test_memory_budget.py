@@ -12,6 +12,7 @@ from app.model.events import effect_time
 from app.settings import Settings
 from app.store.database import open_database
 from app.store.write import RecordingWriter, _writer as writer_module
+from tests.scraping import samples_in
 from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
@@ -22,9 +23,7 @@ MEASURES = ("private", "conversions", "page_faults", "ping_pong", "mixed")
 
 
 def sample(client: httpx.Client, name: str) -> int:
-    lines = client.get("/metrics").text.splitlines()
-    (value,) = (line.split()[1] for line in lines if line.startswith(f"{name} "))
-    return int(value)
+    return int(samples_in(client.get("/metrics").text)[name, frozenset()])
 
 
 def ask(client: httpx.Client, path: str, **parameters: object) -> None:

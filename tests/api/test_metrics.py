@@ -9,7 +9,6 @@ import httpx
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from prometheus_client.parser import text_string_to_metric_families as plain_text
 
 from app.api.monitoring._families import FAMILIES
 from app.model.events import EventArray
@@ -30,9 +29,9 @@ from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.write import RecordingWriter, _writer as writing
 from tests.bursting import SECOND, burst
+from tests.scraping import Samples, of, samples_in
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 NATIVE = "application/openmetrics-text;version=2.0.0"
 HEADER = RecordingHeader("live", "tracefs", "kvm7", "mono", 0)
 UUID = "5f3c2a1e-0000-4000-8000-000000000001"
@@ -41,16 +40,7 @@ WEB_1 = {"uuid": UUID, "name": "web-1"}
 
 
 def samples(client: httpx.Client) -> Samples:
-    text = client.get("/metrics").text
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in plain_text(text)
-        for sample in family.samples
-    }
-
-
-def of(found: Samples, metric: str, /, **labels: str) -> float | None:
-    return found.get((metric, frozenset(labels.items())))
+    return samples_in(client.get("/metrics").text)
 
 
 def test_metrics_count_what_is_stored(client: httpx.Client) -> None:

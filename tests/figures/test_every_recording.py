@@ -23,6 +23,7 @@ from app.report import build_report
 from app.store.read import Reader
 from app.store.schema import Vm
 from tests.page_text import PageText
+from tests.scraping import of, samples_in
 
 EASY = "min_calls=1&min_rate=0.1&over_baseline=1&min_boot_calls=1"
 CHANGES = ("changed", "to_private", "to_shared")
@@ -285,22 +286,18 @@ def test_a_call_changes_no_more_pages_than_it_names(all_held: list[Held], reader
 def test_metrics_leave_out_what_is_not_known(
     all_held: list[Held], client: httpx.Client, get: Get
 ) -> None:
-    samples = dict(
-        line.rsplit(" ", 1)
-        for line in client.get("/metrics").text.splitlines()
-        if not line.startswith("#")
-    )
+    samples = samples_in(client.get("/metrics").text)
     for one in all_held:
-        labels = f'{{vm="{one.id}"}}'
-        effective = get(f"/vms/{one.id}")["conversions"]["effective_pages"]
-        assert samples.get(f"gmemscope_effective_pages_total{labels}") == (
-            None if effective is None else str(effective)
-        )
-        uncertain = int(samples[f"gmemscope_conversions_uncertain_total{labels}"])
+        vm = get(f"/vms/{one.id}")
+        guest = {"uuid": vm["guest_uuid"] or vm["uuid"], "name": vm["name"]}
+        effective = of(samples, "gmemscope_effective_pages_total", **guest)
+        assert effective == vm["conversions"]["effective_pages"]
+        uncertain = of(samples, "gmemscope_conversions_uncertain_total", **guest)
+        assert uncertain is not None
         assert one.vague <= uncertain <= one.requested
         for state in ("private", "shared", "unknown"):
-            name = f'gmemscope_pages{{vm="{one.id}",state="{state}"}}'
-            assert one.vm.layout_is_known or samples.get(name) != "0"
+            pages = of(samples, "gmemscope_pages", **guest, state=state)
+            assert one.vm.layout_is_known or pages != 0
 
 
 def test_pages_and_reports_show_not_recorded(

@@ -15,6 +15,7 @@ from app.queries.figures import _number_text as text
 from app.settings import Settings
 from tests.commands import run
 from tests.page_text import PageText
+from tests.scraping import of, samples_in
 from tests.serving import serving
 
 EASY = {"min_calls": "20", "min_rate": "10", "over_baseline": "1", "min_boot_calls": "20"}
@@ -182,7 +183,7 @@ def test_a_vms_counts_are_the_same_everywhere(answers: Answers) -> None:
     recording = answers.page("/recordings/1")
     listed = plain(answers.run("list")).splitlines()
     home = answers.page("/")
-    samples = answers.raw("/metrics")
+    samples = samples_in(answers.raw("/metrics"))
     for vm in answers.vms():
         counts, totals = vm["conversions"], vm["totals"]
         changed = known(counts, "effective_pages", text.count)
@@ -210,8 +211,9 @@ def test_a_vms_counts_are_the_same_everywhere(answers: Answers) -> None:
             value or 0 for name in ("private", "shared") for value in timeline[f"pages_to_{name}"]
         )
         assert moved == (counts["effective_pages"] or 0)
-        sample = f'gmemscope_conversions_total{{vm="{vm["id"]}",outcome="failed"}}'
-        assert f"{sample} {counts['failed']}\n" in samples
+        guest = {"uuid": vm["guest_uuid"] or vm["uuid"], "name": vm["name"]}
+        failed = of(samples, "gmemscope_conversions_total", **guest, outcome="failed")
+        assert failed == counts["failed"]
         assert any(text.count(counts["requested"]) in row for row in home.rows)
 
 
