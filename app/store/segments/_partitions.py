@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
-from app.model.events import EVENT, ChangeArray, EventArray, Window
+from app.compiled import whole
+from app.model.events import CHANGE, EVENT, ChangeArray, EventArray, Window
 from app.model.raster import Counts
 from app.model.stats import ANY, EventFilter
 from app.store import checksums
@@ -170,12 +172,13 @@ class PartitionSource:
 
     def changes_in(self, window: Window, first_change: int = 0) -> ChangeArray:
         found = [part.changes_in(window) for part in self._parts]
-        changes = np.concatenate([changes for changes, _ in found])
-        # What meets several partitions lies in each.
-        numbers, order = np.unique(
-            np.concatenate([numbers for _, numbers in found]), return_index=True
-        )
-        ordered: ChangeArray = changes[order][np.searchsorted(numbers, first_change) :]
+        if len(found) == 1:
+            changes, numbers = found[0]
+            return changes[np.searchsorted(numbers, first_change) :]
+        changes = np.concatenate([whole(changes) for changes, _ in found])
+        numbers = np.concatenate([numbers for _, numbers in found])
+        order = _merged(numbers)
+        ordered: ChangeArray = changes[order[numbers[order] >= first_change]].view(CHANGE)
         return ordered
 
     def choose(self, window: Window, where: EventFilter) -> Signed:
@@ -188,10 +191,8 @@ class PartitionSource:
                 wanted = facets.matching(where)
                 indices = indices if wanted is None else indices[wanted[indices]]
             chosen.append(part.columns.narrowed(indices, where) + self._bounds[i])
-        together = np.concatenate(chosen)
-        _, order = np.unique(self._seqs[together], return_index=True)
-        ordered: Signed = together[order]
-        return ordered
+        together: Signed = np.concatenate(chosen)
+        return together if len(chosen) == 1 else together[_merged(self._seqs[together])]
 
     def seqs(self, chosen: Signed) -> Signed:
         return self._seqs[chosen]
@@ -209,7 +210,7 @@ class PartitionSource:
         chosen = self.choose(window, ANY)
         events = np.zeros(len(chosen), EVENT)
         for i, places, rows in self._by_part(chosen):
-            events[places] = self._parts[i].columns.counted_at(rows)
+            whole(events)[places] = whole(self._parts[i].columns.counted_at(rows))
         return events
 
     def count(self, counts: Counts, t_edges: Signed, chosen: Signed) -> None:
@@ -218,7 +219,17 @@ class PartitionSource:
 
     def _by_part(self, chosen: Signed) -> Iterator[tuple[int, Signed, Signed]]:
         """Which of the chosen are a partition's, and their rows there."""
-        of_part = np.searchsorted(self._bounds, chosen, side="right") - 1
-        for i in np.unique(of_part).tolist():
-            places = np.flatnonzero(of_part == i)
-            yield i, places, chosen[places] - self._bounds[i]
+        for i, (first, end) in enumerate(pairwise(self._bounds.tolist())):
+            places = np.flatnonzero((chosen >= first) & (chosen < end))
+            if len(places):
+                yield i, places, chosen[places] - first
+
+
+def _merged(numbers: Signed) -> Signed:
+    """The order of numbers that ascend in each of several parts; what is there more than once, for
+    it meets several partitions, is so once."""
+    order: Signed = np.argsort(numbers, kind="stable")
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = np.diff(numbers[order]) > 0
+    merged: Signed = order[is_first]
+    return merged
