@@ -1,9 +1,11 @@
 """How much of the database each recording takes."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, literal, select
-from sqlmodel import SQLModel, col
+from sqlalchemy import Column, Connection, Engine, func, literal, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlmodel import SQLModel
 
 from app.store.errors import explained
 from app.store.schema import (
@@ -63,27 +65,38 @@ def stored_sizes(engine: Engine, recording_id: int | None = None) -> dict[int, S
 def _of_table(
     connection: Connection, table: type[SQLModel], recording_id: int | None
 ) -> list[tuple[int, int, int]]:
-    """(recording, its rows, bytes of their blobs)."""
+    """(recording, its rows, bytes of their blobs).
+
+    Rows are added up by what they belong to, in the order of an index: to sort them, SQLite would
+    read the blobs.
+    """
     columns = SQLModel.metadata.tables[str(table.__tablename__)].columns
     blobs = [column for column in columns if column.name.endswith("blob")]
     nbytes = func.sum(sum((func.length(blob) for blob in blobs), literal(0)))
-    of = columns["recording_id"] if "recording_id" in columns else col(Vm.recording_id)
-    query = select(of, func.count(), nbytes).select_from(table).group_by(of)
-    if "partitioning_id" in columns:
-        query = query.join(Partitioning, col(Partitioning.id) == columns["partitioning_id"])
-    if "segment_id" in columns:
-        query = query.join(Segment, col(Segment.id) == columns["segment_id"])
-        query = query.join(Vm, col(Vm.id) == col(Segment.vm_id))
-    elif {"coarse_summary_id", "partitioning_id"} & set(columns.keys()):
-        part = (
-            col(Partitioning.coarse_summary_id)
-            if "partitioning_id" in columns
-            else columns["coarse_summary_id"]
-        )
-        query = query.join(CoarseSummary, col(CoarseSummary.id) == part)
-        query = query.join(Vm, col(Vm.id) == col(CoarseSummary.vm_id))
-    elif "vm_id" in columns:
-        query = query.join(Vm, col(Vm.id) == columns["vm_id"])
+    owner = _owner_in(columns)
+    added = select(columns[owner], func.count().label("rows"), nbytes.label("bytes"))
+    sums = added.group_by(columns[owner]).subquery()
+    query, of = select(func.sum(sums.c.rows), func.sum(sums.c.bytes)), sums.c[owner]
+    while owner in _OWNERS:
+        of_owner = SQLModel.metadata.tables[_OWNERS[owner]].columns
+        query = query.join_from(of.table, of_owner.id.table, of_owner.id == of)
+        owner = _owner_in(of_owner)
+        of = of_owner[owner]
+    query = query.add_columns(of).group_by(of)
     if recording_id is not None:
         query = query.where(of == recording_id)
-    return [(int(one), int(count), int(size)) for one, count, size in connection.execute(query)]
+    found = (tuple(row) for row in connection.execute(query))
+    return [(int(one), int(count), int(size)) for count, size, one in found]
+
+
+_OWNERS = {
+    "partitioning_id": "partitioning",
+    "coarse_summary_id": "coarse_summary",
+    "segment_id": "segment",
+    "vm_id": "vm",
+}
+"""By the column that names it, whose rows are a recording's by way of others."""
+
+
+def _owner_in(columns: ReadOnlyColumnCollection[str, Column[Any]]) -> str:
+    return next(name for name in (*_OWNERS, "recording_id") if name in columns)
