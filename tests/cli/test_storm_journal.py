@@ -91,15 +91,23 @@ def test_it_is_a_thread_that_ends_with_the_recording(
     ]
 
 
+def test_a_recording_that_is_over_at_once_has_its_lines(engine: Engine) -> None:
+    """It begins and ends between two looks."""
+    lines: list[str] = []
+    with StormJournal(engine, lines.append), RecordingWriter(engine, HEADER, is_live=True) as sink:
+        sink.append(sink.add_vm(GUEST), burst(5, 7))
+    assert len(lines) == 2
+
+
 def test_what_befalls_it_does_not_end_the_recording(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
         raise StoreError("the disk is gone")
 
-    monkeypatch.setattr(LiveStorms, "look", refuse)
     lines: list[str] = []
     with StormJournal(engine, lines.append), RecordingWriter(engine, HEADER, is_live=True) as sink:
+        monkeypatch.setattr(LiveStorms, "look", refuse)
         sink.add_vm(GUEST)
     assert lines == ["storms are not looked for any more: the disk is gone"]
     assert Reader(engine).recordings()[0].state == "complete"

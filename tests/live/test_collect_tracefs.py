@@ -4,6 +4,7 @@ What it tells of each call is compared with the truth in test_collect_scenes.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,10 +100,15 @@ def requested_by(pid: int, database: Path) -> int:
 
 
 def test_burst_is_recorded_whole(tmp_path: Path, collecting: Collecting) -> None:
+    """And it is a storm, of which the journal has a line when it begins and one when it ended."""
     pid = run_vmm(tmp_path / "truth.jsonl", "--burst", str(BURST))
     summary = collecting.end()
     assert (summary["state"], summary["losses"]) == ("complete", 0)
     assert requested_by(pid, collecting.database) == BURST + 3
+    begun, ended = (line for line in collecting.errors if line.startswith("gmemscope: storm c"))
+    assert "while the guest boots: " in begun
+    assert re.search(r"has ended at t\+[\d.]+ s: (100,00[0-3]) conversions in .*/s\. .*\.$", ended)
+    assert "asked 100,00" in ended
 
 
 def test_what_is_lost_while_it_stands_still_is_shown(

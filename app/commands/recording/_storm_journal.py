@@ -32,6 +32,8 @@ class StormJournal:
         self._thread = Thread(target=self._run, name="storms", daemon=True)
 
     def __enter__(self) -> Self:
+        """Before the recording begins: what is there already is no news of it."""
+        self._live.look()
         self._thread.start()
         return self
 
@@ -65,7 +67,6 @@ class StormJournal:
 
     def _run(self) -> None:
         try:
-            self._live.look()  # nothing that was there before is news of this recording
             while not self._stop.wait(LOOK_S):
                 self.look()
             self.look()

@@ -16,8 +16,8 @@ class LiveStorms:
         self._reader = reader
         self._observer = observer
         self._looking = Lock()
-        self._has_looked = False
-        self._followed: set[int] = set()  # recordings that were written at the last look
+        self._known: set[int] | None = None  # recordings that were there at the last look
+        self._followed: set[int] = set()  # those of them that were written then
         self._reading: dict[int, VmStorms] = {}  # by VM, of recordings that go on
         self._found: dict[int, tuple[LiveStorm, ...]] = {}  # by VM
         self._recordings: dict[int, int] = {}  # of these VMs
@@ -28,8 +28,7 @@ class LiveStorms:
             recordings = self._reader.recordings()  # before their VMs, which may reach further
             for recording in recordings:
                 self._look_at(recording)
-            self._has_looked = True
-            there = {recording.id for recording in recordings}
+            self._known = there = {recording.id for recording in recordings}
             self._followed &= there
             for vm_id in [one for one, of in self._recordings.items() if of not in there]:
                 self._reading.pop(vm_id, None)
@@ -46,9 +45,11 @@ class LiveStorms:
         return [storm for storms in tuple(self._found.values()) for storm in storms]
 
     def _look_at(self, recording: Recording) -> None:
-        """Once more when it is finished, and then no more."""
+        """Once more when it is finished, and then no more: be it that it began since the last look,
+        too."""
         is_written = recording.is_live and self._is_written(recording)
-        if is_written:
+        is_news = self._known is not None and recording.id not in self._known
+        if is_written or (is_news and recording.is_live):
             self._followed.add(recording.id)
         elif recording.id not in self._followed:
             return
@@ -63,7 +64,7 @@ class LiveStorms:
             self._followed.remove(recording.id)
 
     def _begun(self) -> VmStorms:
-        return VmStorms(self._reader, self._observer, is_new=self._has_looked)
+        return VmStorms(self._reader, self._observer, is_new=self._known is not None)
 
     def _is_written(self, recording: Recording) -> bool:
         writing = self._reader.writing(recording)
