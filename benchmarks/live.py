@@ -6,6 +6,7 @@ One program asks KVM for conversions at 10,000 and 100,000 a second and as fast 
 that watch it take turns. CPU is that of the whole tree of processes, from when it is ready until
 it has caught up: of `gmemscope collect` that is decoding, attribution, page map and SQLite, of the
 peers splitting lines and counting. A call is two kernel events, its entry and its return.
+`gmemscope collect --armed` is not triggered: nobody reads what the kernel's buffers hold.
 """
 
 import argparse
@@ -33,6 +34,11 @@ FLAT_OUT = 0
 NOBODY = "nobody"
 PEERS = {"bpftrace printf": "bpftrace", "trace_pipe, regex": "trace-pipe"}
 OURS = {"gmemscope, bpftrace": "bpftrace", "gmemscope, tracefs": "tracefs"}
+ARMED = "gmemscope, armed"
+NEVER = "1e12"
+"""Conversions per second that would trigger it."""
+READY = ("ready", "begun", "armed; ")
+"""One of these is in the line by which a watcher reports that it watches."""
 SAMPLES, IDLE_SAMPLES, SAMPLE_S = 20, 5, 0.05
 """It idles when any of its threads runs in so many samples at most: all of them poll."""
 PATIENCE_S = 120.0
@@ -117,10 +123,10 @@ class Watcher:
         self._process = subprocess.Popen(
             self._command(pid), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        stream = self._process.stderr if name in OURS else self._process.stdout
+        stream = self._process.stdout if name in PEERS else self._process.stderr
         assert stream is not None
         heard = ""
-        while "ready" not in heard and "begun" not in heard:
+        while not any(word in heard for word in READY):
             line = stream.readline()
             if not line:
                 raise RuntimeError(f"{name} did not start: {heard}")
@@ -130,6 +136,8 @@ class Watcher:
         if self.name in PEERS:
             return [sys.executable, "-m", "benchmarks.live_peers", PEERS[self.name], str(pid)]
         options = ["--json", "--pid", str(pid), "--database", str(self._database)]
+        if self.name == ARMED:
+            return [str(GMEMSCOPE), "collect", "--armed", "--trigger-rate", NEVER, *options]
         return [str(GMEMSCOPE), "collect", "--source", OURS[self.name], *options]
 
     def cpu(self) -> float:
@@ -161,7 +169,7 @@ class Watcher:
         if self.name in PEERS:
             counts = json.loads(output.splitlines()[-1])
             return {int(fd): Seen(count, 0, 0) for fd, count in counts.items()}
-        return stored(self._database)
+        return {} if self.name == ARMED else stored(self._database)
 
 
 def stored(database: Path) -> dict[int, Seen]:
@@ -248,13 +256,17 @@ def row(name: str, turns: list[Turn], costs: dict[str, list[Turn]]) -> list[str]
     slower = median(
         turn.call_ns - base.call_ns for turn, base in zip(turns, costs[NOBODY], strict=True)
     )
+    meanwhile = f"{median(100 * turn.cpu_meanwhile / turn.elapsed for turn in turns):.1f} %"
+    if name == ARMED:
+        cost = f"{call_ns:.0f} ns ({slower:+.0f})"
+        return [name, done, cost, "", meanwhile, "not read", "", *[""] * len(PEERS)]
     told = f"{max(turn.told_lost for turn in turns):,} in {max(turn.told_gaps for turn in turns)}"
     return [
         name,
         done,
         f"{call_ns:.0f} ns ({slower:+.0f})",
         f"{median(turn.cpu_per_call for turn in turns) * 1e6:.2f} us",
-        f"{median(100 * turn.cpu_meanwhile / turn.elapsed for turn in turns):.1f} %",
+        meanwhile,
         f"{100 * max(turn.share_not_seen for turn in turns):.2f} %",
         told if name in OURS else "not told",
         *(ratio(turns, costs[peer]) if peer in costs else "" for peer in PEERS),
@@ -279,7 +291,7 @@ def missing() -> str | None:
 
 
 def measure(loads: list[Load], turns: int) -> None:
-    watchers = [NOBODY, *PEERS, *OURS]
+    watchers = [NOBODY, *PEERS, *OURS, ARMED]
     if shutil.which("bpftrace") is None:
         print("bpftrace is not installed: it is left out")
         watchers = [name for name in watchers if "bpftrace" not in name]
