@@ -34,5 +34,5 @@ def test_it_does_not_begin_before_the_instance_did() -> None:
 
 
 def test_oldest_event_is_read_from_what_the_kernel_counts() -> None:
-    assert oldest_ns(STATS) == 5725_074_803_000
+    assert oldest_ns(STATS) == 5725_074_802_500, "the kernel gives the nearest microsecond"
     assert oldest_ns(STATS.replace("5725.074803", "   0.000000")) is None

@@ -16,6 +16,7 @@ from collector.capture.tracefs._cpu import Lost
 from collector.capture.tracefs._instance import TracefsInstance
 
 LEAD_NS = 10_000_000_000
+ROUNDED_NS = 500
 _OLDEST = re.compile(r"^oldest event ts:\s*(\d+)\.(\d{6})$", re.MULTILINE)
 
 
@@ -76,10 +77,13 @@ def start_of(since: int, oldest: Mapping[int, int | None]) -> int:
 
 
 def oldest_ns(stats: str) -> int | None:
-    """By per_cpu/cpu*/stats, which has microseconds; None: it holds nothing."""
+    """No later than it is, by per_cpu/cpu*/stats; None: it holds nothing.
+
+    That has the nearest microsecond (ns2usecs in kernel/trace/trace.c), which may be the next one.
+    """
     match = _OLDEST.search(stats)
     at = 0 if match is None else int(match[1]) * 10**9 + int(match[2]) * 1000
-    return at or None
+    return at - ROUNDED_NS if at else None
 
 
 def _stats(instance: TracefsInstance, cpu: int) -> str:
