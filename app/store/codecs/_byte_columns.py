@@ -28,16 +28,18 @@ class ByteColumns:
         self._batches.append((len(rows), planes))
 
     def reordered(self, order: Signed) -> "dict[str, list[Bytes]]":
-        """All columns, so that row i is the one that was added as number order[i]."""
+        """All columns, so that row i is the one that was added as number order[i]. They are here no
+        longer: there is never room for all of them twice."""
         return {name: [plane[order] for plane in self._planes(name)] for name in self._names}
 
     def _planes(self, name: str) -> list[Bytes]:
-        count = max(len(planes[name]) for _, planes in self._batches)
+        parts = [(rows, planes.pop(name)) for rows, planes in self._batches]
+        count = max(len(planes) for _, planes in parts)
         return [
             np.concatenate(
                 [
-                    planes[name][rank] if rank < len(planes[name]) else np.zeros(rows, np.uint8)
-                    for rows, planes in self._batches
+                    planes[rank] if rank < len(planes) else np.zeros(rows, np.uint8)
+                    for rows, planes in parts
                 ]
             )
             for rank in range(count)

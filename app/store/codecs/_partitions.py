@@ -40,7 +40,7 @@ from app.store.codecs._partition_rows import (
 )
 from app.store.codecs._places import SOMEWHERE, places_of
 
-ROWS_AT_ONCE = 1 << 20
+ROWS_AT_ONCE = 1 << 19
 """Events and changes that are held at a time, about 40 bytes each. All segments are read once more
 for each such part."""
 SAMPLED_SEGMENTS = 4
