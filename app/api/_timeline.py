@@ -15,6 +15,7 @@ from app.queries.history import (
     timeline_table,
     timeline_view,
 )
+from app.queries.inventory import expired_views
 
 router = APIRouter(prefix="/vms", tags=["timeline"])
 
@@ -38,4 +39,5 @@ def show_timeline(
     if answer.table is not None:
         return answer.rows([timeline_table(counted)], TIMELINE)
     first_t, *_, end_t = timeline.t_edges.tolist()
-    return timeline_view(counted, reader.losses(vm.recording_id, first_t, end_t))
+    losses = reader.losses(vm.recording_id, first_t, end_t)
+    return timeline_view(counted, losses, expired_views(reader, vm_id, first_t, end_t))

@@ -11,6 +11,8 @@ from app.store.errors import StoreError
 
 SEGMENT, KEYFRAME, CELLS, TIMELINE = "segment", "keyframe", "cells", "timeline"
 """The parts of a segment that can be damaged apart from each other."""
+EXPIRED = "expired"
+"""No damage: what retention took of a segment (app.store.retention)."""
 COARSE = "coarse summary"
 PARTITION = "partition"
 """Of many segments. They are no part of one: in its place stands their own row id, that of the

@@ -32,6 +32,10 @@ class NotFound(StoreError):  # noqa: N818 -- an answer, not a fault
     """No such recording, VM or note."""
 
 
+class NotKept(StoreError):  # noqa: N818 -- an answer, not a fault
+    """The events that were asked for are no longer kept (app.store.retention)."""
+
+
 class Conflict(StoreError):  # noqa: N818 -- an answer, not a fault
     """What was to be changed is not what it was when it was read."""
 

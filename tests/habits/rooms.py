@@ -146,6 +146,10 @@ ROOMS = {
         "app.store.catalogue app.store.checksums app.store.database app.store.errors "
         "app.store.protocol app.store.schema app.store.segments"
     ),
+    "app.store.retention": (
+        "app.store.checksums app.store.database app.store.errors app.store.schema "
+        "app.store.segments"
+    ),
     "app.store.schema": "app.model.guest app.store.errors",
     "app.store.segments": (
         "app.compiled app.model.events app.model.guest app.model.pagemap app.model.raster "

@@ -26,6 +26,7 @@ MADE_OF_SEVERAL = {
     EventKind.POPULATION,
     EventKind.STATE_READ,
     EventKind.DOUBT,
+    EventKind.EXPIRED,
 }
 NOT_BY_ONE_EVENT = {Capability.IN_PLACE_CONVERSIONS}
 """It takes the event probe with a cmd, or a program that watches guest_memfds."""

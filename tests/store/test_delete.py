@@ -210,7 +210,7 @@ def test_opening_takes_only_some_steps_of_a_long_deletion(
 
 
 def test_a_step_that_took_long_is_followed_by_smaller_ones() -> None:
-    pace = deletion._Pace()
+    pace = deletion.Pace()
     for _ in range(20):
         pace.adapt(0)
     assert pace.rows == deletion.MOST_ROWS

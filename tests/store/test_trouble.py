@@ -56,12 +56,14 @@ def test_a_commit_that_fails_halfway_leaves_no_hole(
     write = VmWriter.write
     disk_is_full = False
 
-    def write_or_fail(vm: VmWriter, connection: Connection, *, seal: bool) -> None:
+    def write_or_fail(
+        vm: VmWriter, connection: Connection, *, seal: bool, is_last: bool = False
+    ) -> None:
         nonlocal disk_is_full
         if disk_is_full and vm.vm_id == second:
             disk_is_full = False
             raise StoreError("the disk is full")
-        write(vm, connection, seal=seal)
+        write(vm, connection, seal=seal, is_last=is_last)
 
     monkeypatch.setattr(VmWriter, "write", write_or_fail)
     with (

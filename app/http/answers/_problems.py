@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from app.http.answers._headers import SECURITY_HEADERS
 from app.store.checksums import DamagedError
-from app.store.errors import Conflict, NotFound, StoreError
+from app.store.errors import Conflict, NotFound, NotKept, StoreError
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -43,6 +43,7 @@ MEANINGS = {
     406: "this resource comes as application/json only",
     408: "the body did not come in time",
     409: "note 3 was changed meanwhile; read it again",
+    410: "1,048,576 events of this interval are no longer kept",
     413: "the body is larger than the limit",
     415: "send application/json",
     421: "this dashboard answers to localhost only",
@@ -132,6 +133,10 @@ async def answer_conflict(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.url.path, 409, str(error))
 
 
+async def answer_not_kept(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(request.url.path, 410, str(error))
+
+
 async def answer_damage(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.url.path, 500, str(error))
 
@@ -157,6 +162,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BadParameter, answer_bad_parameter)
     app.add_exception_handler(NotFound, answer_not_found)
     app.add_exception_handler(Conflict, answer_conflict)
+    app.add_exception_handler(NotKept, answer_not_kept)
     app.add_exception_handler(DamagedError, answer_damage)
     app.add_exception_handler(StoreError, answer_store_error)
     app.add_exception_handler(ClientDisconnect, answer_nobody)

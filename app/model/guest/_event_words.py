@@ -49,4 +49,5 @@ WORDS: Final[Mapping[EventKind, KindWords]] = {
     ),
     EventKind.DOUBT: KindWords(_OTHERS, _OTHERS, has_range=True, changes_state=True),
     EventKind.PHASE_MARK: KindWords("phase mark", "phase marks"),
+    EventKind.EXPIRED: KindWords("events no longer kept"),
 }

@@ -72,6 +72,10 @@ class EventKind(IntEnum):
     (0x80, 0x402, 0xf4); aux: value | port << 32 | count << 48 | bytes of one value << 61. A count
     over 1 is that of a string instruction, of which the first value is known. Of no page."""
 
+    EXPIRED = 21
+    """The events from here to `aux` later ones are no longer kept; what they made of pages is not
+    known. It stands for them when they are read, and is never stored."""
+
 
 class To(IntEnum):
     """The state a conversion (or a hypercall) asks for."""

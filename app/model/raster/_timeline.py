@@ -100,6 +100,8 @@ class Timeline:
     shared: Counts
     unknown: Counts
     mixed_2m: Counts  # blocks, see PageMap
+    is_kept: npt.NDArray[np.bool_]
+    """False: some of what a column counts is no longer kept, and is not in its counts."""
 
     @property
     def requested(self) -> Counts:
@@ -128,6 +130,7 @@ class TimelineSums:
             raise ValueError("a timeline needs ascending times")
         self.t_edges = np.ascontiguousarray(t_edges, np.int64)
         self.counts: Counts = np.zeros((len(t_edges) - 1, len(FIELDS)), np.int64)
+        self.is_kept = np.ones(len(t_edges) - 1, np.bool_)
 
     def add_start(self, totals: Totals, mixed_blocks: int) -> None:
         """The state before the changes."""
@@ -148,7 +151,12 @@ class TimelineSums:
     def finish(self) -> Timeline:
         counts = self.counts.copy()
         counts[:, PRIVATE:] = np.cumsum(counts[:, PRIVATE:], axis=0)
-        return Timeline(self.t_edges, *np.ascontiguousarray(counts.T))
+        columns = dict(zip(FIELDS, np.ascontiguousarray(counts.T), strict=True))
+        return Timeline(t_edges=self.t_edges, is_kept=self.is_kept, **columns)
+
+    def miss(self, first_t: int, last_t: int) -> None:
+        """What happened in between is not counted."""
+        self.is_kept[(self.t_edges[:-1] <= last_t) & (self.t_edges[1:] > first_t)] = False
 
 
 def timeline(

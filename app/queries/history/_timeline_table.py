@@ -12,7 +12,7 @@ from pydantic import Field
 from app.model.raster import Timeline
 from app.model.stats import EventQuery
 from app.queries.figures import could_hold
-from app.queries.inventory import LossView, loss_view
+from app.queries.inventory import ExpiredView, LossView, loss_view
 from app.queries.maps import edges_of, interval_of
 from app.store.protocol import Loss
 from app.store.read import Reader
@@ -64,25 +64,26 @@ _PRIVATE_FAULTS = Count(
 
 @dataclass(frozen=True, slots=True)
 class TimelineView:
-    """One number a bucket; bucket i is [edges[i], edges[i + 1]), by effect time."""
+    """One number a bucket; bucket i is [edges[i], edges[i + 1]), by effect time. Null: it is not
+    known, as where events are no longer kept."""
 
     edges: list[int]
-    to_private: Annotated[list[int], Count(), Field(description="Conversions that were applied.")]
-    to_shared: Annotated[list[int], Count(), Field(description="Conversions that were applied.")]
+    to_private: Annotated[Counts, Count(), Field(description="Conversions that were applied.")]
+    to_shared: Annotated[Counts, Count(), Field(description="Conversions that were applied.")]
     to_unknown: Annotated[
-        list[int],
+        Counts,
         Count(),
         Field(description="Conversions that were applied, but whose direction is not recorded."),
     ]
-    failed: Annotated[list[int], Count(), Field(description="Conversions.")]
+    failed: Annotated[Counts, Count(), Field(description="Conversions.")]
     unconfirmed: Annotated[
-        list[int], Count(), Field(description="Conversions whose end was not seen.")
+        Counts, Count(), Field(description="Conversions whose end was not seen.")
     ]
     noop: Annotated[
         Counts, _CHANGES, Field(description="Applied conversions known to have changed no page.")
     ]
     uncertain: Annotated[
-        list[int],
+        Counts,
         Count(),
         Field(
             description="Conversions that leave open which pages they changed: their range, "
@@ -91,7 +92,7 @@ class TimelineView:
         ),
     ]
     doubts: Annotated[
-        list[int],
+        Counts,
         Count(),
         Field(
             description="Events of kind doubt: by conversions that may be of another VM. One of "
@@ -99,7 +100,7 @@ class TimelineView:
         ),
     ]
     unplaced: Annotated[
-        list[int],
+        Counts,
         Count(),
         Field(description="Conversions whose range is not recorded, whatever became of them."),
     ]
@@ -147,6 +148,7 @@ class TimelineView:
         ),
     ]
     losses: Annotated[list[LossView], Field(description="Where the recording lost events.")]
+    expired: Annotated[list[ExpiredView], Field(description="Where its events are no longer kept.")]
 
 
 COUNTS: dict[str, Count] = {
@@ -175,7 +177,10 @@ def timeline_of(reader: Reader, vm_id: int, query: EventQuery, buckets: int) -> 
 def where_known(buckets: Buckets, name: str) -> Mask:
     """[buckets]: whether a count means anything."""
     count = COUNTS[name]
-    return count.is_known(buckets) & (count.is_complete(buckets) | buckets.any_of(name))
+    is_known = count.is_known(buckets)
+    if count not in (_STATE, _MIXED):
+        is_known &= buckets.timeline.is_kept
+    return is_known & (count.is_complete(buckets) | buckets.any_of(name))
 
 
 def timeline_table(buckets: Buckets) -> pa.RecordBatch:
@@ -191,11 +196,12 @@ def timeline_table(buckets: Buckets) -> pa.RecordBatch:
     )
 
 
-def timeline_view(buckets: Buckets, losses: list[Loss]) -> TimelineView:
+def timeline_view(buckets: Buckets, losses: list[Loss], expired: list[ExpiredView]) -> TimelineView:
     """The same, a list a count."""
     table = timeline_table(buckets)
     return TimelineView(
         edges=buckets.timeline.t_edges.tolist(),
         losses=[loss_view(loss) for loss in losses],
+        expired=expired,
         **{name: table.column(name).to_pylist() for name in COUNTS},
     )

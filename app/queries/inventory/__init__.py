@@ -5,6 +5,7 @@ hold in full is unknown, or a lower bound (`app.queries.figures`).
 """
 
 from app.queries.inventory._coverage import CoverageView, coverage_of, coverage_view
+from app.queries.inventory._expired import ExpiredView, expired_views
 from app.queries.inventory._memslots import MemslotView, memslot_view
 from app.queries.inventory._recordings import (
     LATE_MS,
@@ -29,6 +30,7 @@ __all__ = [
     "LATE_MS",
     "ConversionCounts",
     "CoverageView",
+    "ExpiredView",
     "LossView",
     "MemslotView",
     "RecordingView",
@@ -40,6 +42,7 @@ __all__ = [
     "conversions_line",
     "coverage_of",
     "coverage_view",
+    "expired_views",
     "find_recording",
     "find_vm",
     "loss_view",

@@ -48,15 +48,16 @@ SLOTS_SHOWN = 100
 
 
 def interval_view(reader: Reader, vm: Vm, from_t: int, to_t: int) -> IntervalView:
-    """Count [from_t, to_t). Raises ValueError if that is empty."""
+    """Count [from_t, to_t). Raises ValueError if that is empty, NotKept if its events have gone."""
     if to_t <= from_t:
         raise ValueError(f"{to_t} is not after {from_t}")
     vm_id = row_id(vm)
+    reader.require_kept(vm_id, from_t, to_t)
     slots = _slots_alive(reader, vm_id, from_t, to_t)
     ranges = tuple(SlotRange(slot.base_gfn, slot.end_gfn) for slot in slots)
     named = slots if vm.layout_is_known else None
     found = _add_up(reader, vm_id, from_t, to_t, ranges)
-    start = max(from_t - (to_t - from_t), reader.span(vm_id)[0])
+    start = max(from_t - (to_t - from_t), reader.kept_since(vm_id, from_t))
     map_before = reader.page_map_at(vm_id, from_t - 1)
     map_after = reader.page_map_at(vm_id, to_t - 1, after=from_t - 1)
     losses = reader.losses(vm.recording_id, from_t, to_t)

@@ -6,10 +6,13 @@ deletion.
 from app.store.database import _opening as opening
 from app.store.database._deletion import (
     Freed,
+    Pace,
     delete_recording,
     deletion_steps,
     free_bytes,
+    immediate,
     mark_deleted,
+    paced,
     unfinished_deletions,
 )
 from app.store.database._location import database_path, place_of
@@ -30,6 +33,7 @@ from app.store.database._seals import (
     RECORDINGS,
     VMS,
     SealChecks,
+    kept_as_changed,
     kept_checksum,
     seal,
     vm_ids,
@@ -43,6 +47,7 @@ __all__ = [
     "RECORDINGS",
     "VMS",
     "Freed",
+    "Pace",
     "SealChecks",
     "WriterLock",
     "acting_as",
@@ -53,7 +58,9 @@ __all__ = [
     "deletion_steps",
     "find_place",
     "free_bytes",
+    "immediate",
     "is_held_by",
+    "kept_as_changed",
     "kept_checksum",
     "left_word",
     "lock_path",
@@ -61,6 +68,7 @@ __all__ = [
     "open_database",
     "open_or_make",
     "opening",
+    "paced",
     "place_of",
     "recover",
     "seal",

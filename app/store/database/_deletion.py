@@ -64,7 +64,7 @@ def delete_recording(engine: Engine, recording_id: int) -> Freed:
 def mark_deleted(engine: Engine, recording_id: int) -> None:
     """Let no reader see a recording any more. Raises NotFound, and Conflict while it is written."""
     this = col(Recording.id) == recording_id
-    with explained(str(engine.url.database)), _immediate(engine).begin() as connection:
+    with explained(str(engine.url.database)), immediate(engine).begin() as connection:
         query = select(col(Recording.state), col(Recording.writer_pid)).where(this)
         found = connection.execute(query).one_or_none()
         if found is None or found.state == RecordingState.DELETING:
@@ -89,22 +89,22 @@ def deletion_steps(engine: Engine, recording_id: int) -> Iterator[int]:
     """Remove what is left of a marked recording. A step is one transaction and the rest after it;
     it yields the bytes by which the file became smaller."""
     with explained(str(engine.url.database)):
-        pace = _Pace()
+        pace = Pace()
         for query in _contents(recording_id):
             pace.rows = 1
-            while _paced(pace, partial(_delete_some, engine, query, pace)):
+            while paced(pace, partial(_delete_some, engine, query, pace)):
                 yield 0
-        _paced(pace, partial(_delete_itself, engine, recording_id))
+        paced(pace, partial(_delete_itself, engine, recording_id))
         yield 0
         if engine.dialect.name == "sqlite":
             yield from _vacuum_steps(engine, pace)
 
 
-def _vacuum_steps(engine: Engine, pace: "_Pace") -> Iterator[int]:
+def _vacuum_steps(engine: Engine, pace: "Pace") -> Iterator[int]:
     """Ends when no page is free, be it for a moment: others free pages while they write."""
     is_any_left = True
     while is_any_left:
-        given_back, is_any_left = _paced(pace, partial(_give_back_pages, engine))
+        given_back, is_any_left = paced(pace, partial(_give_back_pages, engine))
         yield given_back
     _move_log(engine)
 
@@ -118,7 +118,7 @@ def free_bytes(engine: Engine) -> int:
         return pages * _page_bytes(connection)
 
 
-class _Pace:
+class Pace:
     """How many rows a transaction removes, by how long the last one took."""
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class _Pace:
             self.rows = min(MOST_ROWS, self.rows * 2)
 
 
-def _paced(pace: _Pace, step: Callable[[], T]) -> T:
+def paced(pace: Pace, step: Callable[[], T]) -> T:
     """A step and a rest as long as it, so that half of the time is for others."""
     began = time.monotonic()
     done = step()
@@ -164,11 +164,11 @@ def _contents(recording_id: int) -> list[Rows]:
     return [*large, *of_vms, (LossRow, losses), (Vm, vms)]
 
 
-def _delete_some(engine: Engine, rows: Rows, pace: _Pace) -> int:
+def _delete_some(engine: Engine, rows: Rows, pace: Pace) -> int:
     """Returns how many there were."""
     table, query = rows
     ids = SQLModel.metadata.tables[str(table.__tablename__)].c.id
-    with _immediate(engine).begin() as connection:
+    with immediate(engine).begin() as connection:
         chosen = list(connection.execute(query.limit(pace.rows)).scalars())
         if chosen:
             connection.execute(delete(table).where(ids.in_(chosen)))
@@ -177,7 +177,7 @@ def _delete_some(engine: Engine, rows: Rows, pace: _Pace) -> int:
 
 def _delete_itself(engine: Engine, recording_id: int) -> int:
     """And its host, if that has no other recording."""
-    with _immediate(engine).begin() as connection:
+    with immediate(engine).begin() as connection:
         connection.execute(delete(Recording).where(col(Recording.id) == recording_id))
         has_recordings = exists().where(col(Recording.host_id) == col(Host.id))
         connection.execute(delete(Host).where(~has_recordings))
@@ -191,7 +191,7 @@ def _give_back_pages(engine: Engine) -> tuple[int, bool]:
     One that another program made, or vacuumed, may keep its free pages.
     """
     until = time.monotonic() + STEP_S
-    with _immediate(engine).begin() as connection:
+    with immediate(engine).begin() as connection:
         first = before = _pages(connection)
         is_any_left = True
         while is_any_left and time.monotonic() < until:
@@ -222,6 +222,6 @@ def _page_bytes(connection: Connection) -> int:
     return page_bytes
 
 
-def _immediate(engine: Engine) -> Engine:
+def immediate(engine: Engine) -> Engine:
     """Its transactions wait for others: one that reads first is refused if others wrote since."""
     return engine.execution_options(begin="BEGIN IMMEDIATE")

@@ -49,6 +49,21 @@ def seal(connection: Connection, recording_id: int) -> None:
     _keep(connection, RECORDINGS, recording_id, "row_checksum", whole)
 
 
+def kept_as_changed(connection: Connection, vm_id: int) -> None:
+    """Let readers read a VM's segments anew. Checksums that were right before are so after it."""
+    query = "SELECT recording_id FROM vm WHERE id = :id"
+    ((recording_id,),) = _fetch(connection, query, vm_id)
+    checks = SealChecks()
+    is_right = checks.is_sound(connection, VMS, vm_id) and checks.is_sound(
+        connection, RECORDINGS, recording_id
+    )
+    connection.execute(text("UPDATE vm SET revision = revision + 1 WHERE id = :id"), {"id": vm_id})
+    if is_right and kept_checksum(connection, VMS, vm_id) is not None:
+        _keep(connection, VMS, vm_id, "row_checksum", of_vm(connection, vm_id))
+        whole = of_recording(connection, recording_id)
+        _keep(connection, RECORDINGS, recording_id, "row_checksum", whole)
+
+
 class SealChecks:
     """Which sealed rows were found to be what was stored: they are looked at once."""
 

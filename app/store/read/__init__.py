@@ -5,12 +5,13 @@ timelines.
 """
 
 from app.store.read._checking import Checked, Finding, check
-from app.store.read._event_reader import DAMAGE
+from app.store.read._event_reader import DAMAGE, Expired
 from app.store.read._reader import Reader, has_churn
 
 __all__ = [
     "DAMAGE",
     "Checked",
+    "Expired",
     "Finding",
     "Reader",
     "check",

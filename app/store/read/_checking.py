@@ -16,6 +16,7 @@ from app.store.checksums import (
     SEGMENT,
     TIMELINE,
     PartDamagedError,
+    is_sound,
 )
 from app.store.database import (
     GUEST_MEMFDS,
@@ -157,6 +158,8 @@ def _of_segment(
         lost = f"{info.event_count:,} events are lost with the row of their segment"
         yield Finding(SEGMENT, lost, *place[:2], None, *place[3:])
         return
+    if info.is_expired and not _has_no_changes(connection, info):
+        yield Finding(SEGMENT, "its events have expired, and its changes have not", *place)
     for part, read, costs in _parts(connection, segments, replace(info, damage=NO_DAMAGE)):
         try:
             read()
@@ -174,13 +177,22 @@ def _is_readable(read: Callable[[], object]) -> bool:
     return True
 
 
+def _has_no_changes(connection: Connection, info: SegmentInfo) -> bool:
+    columns = col(Segment.row_checksum), col(Segment.change_blob), col(Segment.change_checksum)
+    row = connection.execute(select(*columns).where(col(Segment.id) == info.id)).one()
+    empty = len(row.change_blob) == 0
+    return empty and is_sound(row.change_blob, row.row_checksum, row.change_checksum)
+
+
 def _parts(
     connection: Connection, segments: Segments, info: SegmentInfo
 ) -> Iterator[tuple[str, Callable[[], object], str]]:
     """Each part of a segment: how it is read, and what its damage costs."""
 
     lost = f"{info.event_count:,} events are lost"
-    if _is_readable(lambda: segments.stored_events(connection, info)):
+    if info.is_expired:
+        pass
+    elif _is_readable(lambda: segments.stored_events(connection, info)):
         yield CHANGES, lambda: segments.columns(connection, info), lost
     else:
         yield EVENTS, lambda: segments.stored_events(connection, info), lost

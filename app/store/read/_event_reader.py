@@ -1,6 +1,7 @@
 """What happened to a VM, event by event and change by change, and what damage took of it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -13,6 +14,7 @@ from app.model.stats import ALL_EVENTS, EventQuery
 from app.store.catalogue import Catalogue
 from app.store.checksums import PartDamagedError
 from app.store.database import snapshot
+from app.store.errors import NotKept
 from app.store.protocol import Loss
 from app.store.segments import (
     ByteCache,
@@ -31,6 +33,16 @@ Seqs = npt.NDArray[np.int64]
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 AnyReader = TypeVar("AnyReader", bound="EventReader")
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A stretch of a VM whose events are no longer kept (app.store.retention)."""
+
+    from_t: int
+    to_t: int
+    count: int
+    cell_ns: int | None  # how long the cells are that are still known; None: none are
 
 
 def despite_damage(
@@ -86,6 +98,35 @@ class EventReader(Catalogue):
             for info in infos
             if info.is_lost
         ]
+
+    def expired(self, vm_id: int) -> list[Expired]:
+        """Stretches of a VM of which no events are kept any more, in order."""
+        with snapshot(self._engine) as connection:
+            return self._expired(connection, vm_id)
+
+    def _expired(self, connection: Connection, vm_id: int) -> list[Expired]:
+        pyramid = self._pyramids.of_vm(connection, vm_id)
+        found = []
+        for place, info in enumerate(pyramid.infos):
+            if info.is_expired:
+                own = pyramid.own(place)
+                cell_ns = None if own is None else 1 << own.quantum_shift
+                found.append(Expired(info.first_t, info.last_t, info.event_count, cell_ns))
+        return found
+
+    def kept_since(self, vm_id: int, t: int) -> int:
+        """From when on until t all events are kept, as far as the recording has any."""
+        begins = [one.to_t + 1 for one in self.expired(vm_id) if one.to_t < t]
+        return max([self.span(vm_id)[0], *begins])
+
+    def require_kept(self, vm_id: int, t_from: int, t_to: int) -> None:
+        """Raises NotKept if some events of [t_from, t_to) are no longer kept."""
+        gone = [one for one in self.expired(vm_id) if one.from_t < t_to and one.to_t >= t_from]
+        if gone:
+            raise NotKept(
+                f"{sum(one.count for one in gone):,} events of this interval are no longer kept: "
+                f"what they were can be counted after {gone[-1].to_t} ns"
+            )
 
     def losses(
         self, recording_id: int, t_from: int | None = None, t_to: int | None = None

@@ -3,9 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from app.model.events import Window
+from app.model.events import LIMIT, Window
 from app.model.raster import Grid
-from app.store.read._resolution import Resolution, quantum_shift_of, resolution_of
+from app.store.read._resolution import (
+    Resolution,
+    expired_in,
+    quantum_shift_of,
+    resolution_of,
+)
 from app.store.segments import Pyramid
 
 EXACT_EVENTS = 1 << 19
@@ -62,11 +67,14 @@ def lowest_row(pyramid: Pyramid, window: Window, columns: int, rows: int) -> int
 
 
 def events_in(pyramid: Pyramid, window: Window) -> int:
-    """How many events the segments hold that meet a window's time."""
+    """How many events the segments hold that meet a window's time: any number where cells alone are
+    kept of one."""
+    if expired_in(pyramid, window):
+        return LIMIT
     return sum(
         info.event_count
         for info in pyramid.infos
-        if info.first_t < window.t_to and info.last_t >= window.t_from
+        if info.first_t < window.t_to and info.last_t >= window.t_from and not info.is_expired
     )
 
 

@@ -167,8 +167,12 @@ class Reader(EventReader):
                     columns = self._segments.columns(connection, info)
                     sums.add_changes(columns.changes_in(window))
                     sums.add_events(self._segments.events(connection, info))
+                    if info.is_expired:
+                        sums.miss(info.first_t, info.last_t)
             if not (Window.of(None, None, gfn_from, gfn_to).is_all_gfns and where.is_any):
                 sums.counts[:, :PRIVATE] = 0
+                for gone in self._expired(connection, vm_id):
+                    sums.miss(gone.from_t, gone.to_t)
                 for source, events in self._chosen(connection, vm_id, chosen):
                     source.count(sums.counts, sums.t_edges, events)
         return sums.finish()

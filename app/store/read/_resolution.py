@@ -34,7 +34,7 @@ class _Candidate:
 def resolution_of(pyramid: Pyramid, window: Window, columns: int, rows: int) -> Resolution | None:
     """The one that shows most of a window on so many cells. None if only changes show its rows, or
     if no segment there has a summary."""
-    least = min(rows, FEWEST_ROWS)
+    least = 1 if expired_in(pyramid, window) else min(rows, FEWEST_ROWS)
     found = [
         _Candidate(resolution, cost, min(columns, across) * min(rows, up))
         for resolution, cost in _choices(pyramid, window)
@@ -52,7 +52,7 @@ def quantum_shift_of(pyramid: Pyramid, window: Window, columns: int) -> int | No
     found = []
     for level in range(pyramid.levels):
         parts = list(_parts(pyramid, window, level))
-        shift = _shift_of_most(parts, lambda one: one.timeline_shift)
+        shift = _shift_of(parts, lambda one: one.timeline_shift)
         if shift is not None:
             quanta = max((window.t_to - window.t_from) >> shift, len(parts) * 64)
             found.append((min(columns, (window.t_to - window.t_from) >> shift), -quanta, shift))
@@ -66,7 +66,7 @@ def _choices(pyramid: Pyramid, window: Window) -> Iterator[tuple[Resolution, int
     """Each level's, with how many cells are read then."""
     for level in range(pyramid.levels):
         parts = list(_parts(pyramid, window, level))
-        quantum_shift = _shift_of_most(parts, lambda one: one.quantum_shift)
+        quantum_shift = _shift_of(parts, lambda one: one.quantum_shift)
         if quantum_shift is None:
             continue
         of_coarse = {shift for _, one in parts if one for shift in one.tilings}
@@ -79,12 +79,31 @@ def _choices(pyramid: Pyramid, window: Window) -> Iterator[tuple[Resolution, int
 Part = tuple[SegmentInfo, CoarseInfo | None]
 
 
+def expired_in(pyramid: Pyramid, window: Window) -> bool:
+    """Whether a window's time meets a segment of which cells alone are known."""
+    return any(
+        pyramid.own(place) is not None
+        for place, info in enumerate(pyramid.infos)
+        if info.is_expired and info.first_t < window.t_to and info.last_t >= window.t_from
+    )
+
+
 def _parts(pyramid: Pyramid, window: Window, level: int) -> Iterator[Part]:
+    """What expired has no finer cells than its own, whatever the level."""
     first = pyramid.place_of(window.t_from)
-    for info, one in pyramid.walk(first, lambda one: one.level <= level):
+    for info, one in pyramid.walk(first, lambda one: one.level <= level or one.segments == 1):
         if info.first_t >= window.t_to:
             return
         yield info, one
+
+
+def _shift_of(
+    parts: Sequence[Part], shift_of: Callable[[SegmentInfo | CoarseInfo], int | None]
+) -> int | None:
+    """As most have, and no less than those have of which nothing finer is kept."""
+    shift = _shift_of_most(parts, shift_of)
+    least = [shift_of(one) or 0 for info, one in parts if one is not None and info.is_expired]
+    return None if shift is None else max([shift, *least])
 
 
 def _shift_of_most(

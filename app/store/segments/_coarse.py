@@ -61,12 +61,15 @@ class Pyramid:
     def __init__(self, infos: Sequence[SegmentInfo], coarse: Iterable[CoarseInfo]) -> None:
         self.infos = tuple(infos)
         places = {info.id: i for i, info in enumerate(infos)}
-        doubtful = np.cumsum([0, *(bool(info.damage) for info in infos)])
+        doubtful = np.cumsum([0, *(info.is_doubtful for info in infos)])
+        is_border = [not _goes_on(infos, place) for place in range(len(infos) + 1)]
         self._at: dict[int, list[CoarseInfo]] = defaultdict(list)  # highest level first
         for one in sorted(coarse, key=lambda one: -one.level):
             first = places.get(one.first_segment_id, -1)
             end = places.get(one.last_segment_id, -2) + 1
-            if first >= 0 and end - first == one.segments and doubtful[end] == doubtful[first]:
+            if first < 0 or end - first != one.segments or doubtful[end] != doubtful[first]:
+                continue
+            if is_border[first] and is_border[end]:
                 self._at[first].append(one)
 
     @property
@@ -112,6 +115,21 @@ class Pyramid:
             found = next((one for one in self.beginning_at(place) if is_usable(one)), None)
             yield self.infos[place], found
             place += 1 if found is None else found.segments
+
+    def own(self, place: int) -> CoarseInfo | None:
+        """What is still known in cells of a segment that expired: the finest there is."""
+        if not self.infos[place].is_expired:
+            return None
+        return next((one for one in reversed(self.beginning_at(place)) if one.segments == 1), None)
+
+
+def _goes_on(infos: Sequence[SegmentInfo], place: int) -> bool:
+    """Whether the changes of a segment follow from a state that is unknown since the one before:
+    summaries of the one and changes of the other do not add up."""
+    if not 0 < place < len(infos):
+        return False
+    before = infos[place - 1]
+    return bool(before.damage) and not before.has_keyframe and bool(infos[place].damage)
 
 
 def read_coarse_infos(connection: Connection, vm_id: int) -> tuple[CoarseInfo, ...]:

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 from sqlmodel import SQLModel, col
 
 from app.model.events import LIMIT, Window
 from app.model.guest import EventKind
 from app.model.stats import EventFilter
 from app.store import checksums
-from app.store.checksums import CELLS, KEYFRAME, SEGMENT, TIMELINE
+from app.store.checksums import CELLS, EXPIRED, KEYFRAME, SEGMENT, TIMELINE
 from app.store.codecs import are_shifts
 from app.store.schema import WITH_FAULTS, Keyframe, Segment, Summary, Vm
 
@@ -37,8 +37,11 @@ class SegmentInfo:
     has_keyframe: bool
     quantum_shift: int | None  # of its summary, if it has one
     block_shift: int | None
+    is_expired: bool = False
+    """Its events and changes are no longer kept (app.store.retention)."""
     damage: Damage = NO_DAMAGE
-    """Of the VM, if the changes are not taken as they were stored (app.store.segments)."""
+    """Of the VM, if the changes are not taken as they were stored (app.store.segments); with what
+    expired since the last map before."""
 
     def meets(self, window: Window) -> bool:
         """False if certainly nothing of it lies in the window."""
@@ -61,6 +64,11 @@ class SegmentInfo:
     def is_lost(self) -> bool:
         """Nothing of it can be read: its stretch is a loss."""
         return (SEGMENT, self.id) in self.damage
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether changes are not taken as they were stored because of damage."""
+        return any(part != EXPIRED for part, _ in self.damage)
 
 
 def read_infos(connection: Connection, vm_id: int, damage: Damage) -> tuple[SegmentInfo, ...]:
@@ -92,6 +100,8 @@ def _query(vm_id: int) -> Select[Any]:
     return (
         select(
             *(column for column in columns if column.name not in blobs),
+            (func.length(col(Segment.event_blob)) == 0).label("is_empty"),
+            col(Segment.event_checksum),
             col(Keyframe.segment_id).is_not(None).label("has_keyframe"),
             col(Summary.quantum_shift),
             col(Summary.block_shift),
@@ -109,7 +119,7 @@ def _is_sound(row: Mapping[Any, Any]) -> bool:
 
 
 def _info(row: Mapping[Any, Any], damage: Damage) -> SegmentInfo:
-    info = SegmentInfo(**{name: row[name] for name in _COPIED})
+    info = SegmentInfo(**{name: row[name] for name in _COPIED}, is_expired=_is_expired(row))
     shifts = info.quantum_shift, info.block_shift
     is_damaged = (CELLS, info.id) in damage or (TIMELINE, info.id) in damage
     if is_damaged or not are_shifts(*shifts):
@@ -117,6 +127,13 @@ def _info(row: Mapping[Any, Any], damage: Damage) -> SegmentInfo:
     if (KEYFRAME, info.id) in damage:
         info = replace(info, has_keyframe=False)
     return info
+
+
+def _is_expired(row: Mapping[Any, Any]) -> bool:
+    """Whether its blobs were emptied, and not by damage."""
+    return bool(row["is_empty"]) and checksums.is_sound(
+        b"", row["row_checksum"], row["event_checksum"]
+    )
 
 
 def _complete(
@@ -164,22 +181,27 @@ def _lost(
 
 
 def _doubtful(infos: list[SegmentInfo], damage: Damage) -> Iterator[SegmentInfo]:
-    """From what is lost to the next map that was kept, changes are not what was stored."""
-    is_open = False
+    """From what is lost or expired to the next map that was kept, changes are not what was
+    stored."""
+    story = NO_DAMAGE
     for info in infos:
-        is_open |= (SEGMENT, info.id) in damage
-        if not is_open:
+        if (SEGMENT, info.id) in damage:
+            story |= damage
+        elif info.is_expired:
+            story |= {(EXPIRED, info.id)}
+        if not story:
             yield info
             continue
         yield replace(
             info,
-            damage=damage,
+            damage=story,
             quantum_shift=None,
             block_shift=None,
             first_gfn=0,
             end_gfn=LIMIT,
         )
-        is_open = not info.has_keyframe
+        if info.has_keyframe:
+            story = NO_DAMAGE
 
 
 def _has_full_summaries(connection: Connection, vm_id: int) -> bool:

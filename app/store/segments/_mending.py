@@ -1,12 +1,12 @@
-"""What a VM's history is without a segment that is damaged.
+"""What a VM's history is without a segment that is damaged, or whose events are no longer kept.
 
 Its stretch is a loss: every page that it may have changed is unknown from its start on. Later
 events make pages known again, one by one, and the next map that was kept makes known all that it
 knew. Up to there changes are not those that were stored, which follow from states that nobody knows
-now.
+now: a story of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -55,29 +55,37 @@ class StoredSegments(Protocol):
     ) -> list[Memslot]: ...
 
 
+def story_of(infos: Sequence[SegmentInfo], segment_id: int) -> range:
+    """The places of the segments that are mended together with one of them."""
+    first = last = next(i for i, info in enumerate(infos) if info.id == segment_id)
+    while first and infos[first - 1].damage and not infos[first - 1].has_keyframe:
+        first -= 1
+    while last + 1 < len(infos) and infos[last + 1].damage and not infos[last].has_keyframe:
+        last += 1
+    return range(first, last + 1)
+
+
 def mend(
-    segments: StoredSegments, connection: Connection, vm_id: int
+    segments: StoredSegments, connection: Connection, vm_id: int, places: range
 ) -> dict[int, tuple[bytes, bytes]]:
-    """Blobs of events and changes of the segments that cannot be taken as they were stored, by id.
+    """Blobs of events and changes of the segments of a story, by id.
 
     Raises PartDamagedError if more damage comes to light.
     """
     infos = segments.of_vm(connection, vm_id)
-    memslots = segments.memslots(connection, vm_id)
+    before = infos[: places.start]
     mended: dict[int, tuple[bytes, bytes]] = {}
-    story: _Story | None = None
-    for i, info in enumerate(infos):
-        if not info.damage:
-            continue
-        if story is None:
-            page_map = _map_before(segments, connection, vm_id, infos[:i])
-            story = _Story(page_map, memslots, infos[i - 1].last_t if i else -LIMIT)
+    story = _Story(
+        _map_before(segments, connection, vm_id, before),
+        segments.memslots(connection, vm_id),
+        before[-1].last_t if before else -LIMIT,
+    )
+    for info in infos[places.start : places.stop]:
         with decoding(info, SEGMENT):  # the times of segments need not fit together
             events, changes = _made_anew(segments, connection, info, story)
             if info.has_keyframe:
                 known = segments.keyframe(connection, vm_id, info)
                 changes = np.concatenate([changes, story.learn(known, info.last_t)])
-                story = None
         mended[info.id] = (
             encode_events(events, info.first_t),
             encode_changes(changes, events, info.first_seq, info.first_t),
@@ -91,6 +99,9 @@ def _made_anew(
     if info.is_lost:
         events = _loss(info)
         return events[: info.event_count], story.lose(info, events)
+    if info.is_expired:
+        changes = story.lose(info, _loss(info))
+        return _expired(info)[: info.event_count], _without_events(changes)
     events = segments.stored_events(connection, info)
     return events, story.changes_of(info, events)
 
@@ -119,6 +130,18 @@ def _loss(info: SegmentInfo) -> EventArray:
     events["aux"][0] = info.event_count
     events["latency_ns"], events["vcpu"], events["to"] = UNKNOWN_LATENCY, UNKNOWN_VCPU, To.UNKNOWN
     return events
+
+
+def _expired(info: SegmentInfo) -> EventArray:
+    """What stands for all events of a segment that are no longer kept."""
+    events = _loss(info)[:1]
+    events["kind"] = EventKind.EXPIRED
+    return events
+
+
+def _without_events(changes: ChangeArray) -> ChangeArray:
+    changes["event"] = -1
+    return changes
 
 
 @dataclass(slots=True)

@@ -53,7 +53,7 @@ from app.store.segments._columns import (
     decode_facets,
 )
 from app.store.segments._infos import NO_DAMAGE, Damage, SegmentInfo, read_infos
-from app.store.segments._mending import mend
+from app.store.segments._mending import mend, story_of
 
 _INFO_SIZE = 500
 _FEW = 64
@@ -195,12 +195,14 @@ class Segments:
 
     def _mended(self, connection: Connection, info: SegmentInfo) -> Blobs:
         """What a segment holds, given that of itself or of one before it nothing is known."""
-        revision = self.vm(connection, info.vm_id).revision
+        infos = self.of_vm(connection, info.vm_id)
+        places = story_of(infos, info.id)
+        ends = infos[places.start].id, infos[places.stop - 1].id
         mended = self._cache.get(
-            ("mended", info.vm_id, revision, info.damage),
-            lambda: mend(self, connection, info.vm_id),
+            ("mended", *ends, infos[places.stop - 1].damage),
+            lambda: mend(self, connection, info.vm_id, places),
             lambda blobs: sum(len(events) + len(changes) for events, changes in blobs.values()),
-            state_of(info.vm_id, revision),
+            Version(_segment(ends[1])),
         )
         return mended[info.id]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, insert, select
 from sqlmodel import SQLModel, col
 
-from app.model.raster import Summary, TimelineSummary, tile_of, tiles
+from app.model.raster import Summary, TimelineSummary, coarsen_timelines, tile_of, tiles
 from app.store import checksums
 from app.store.codecs import (
     CellForm,
@@ -36,8 +36,6 @@ class Summarised:
     """A segment or a coarse summary that is to become part of a coarse summary."""
 
     id: int
-    segment_ids: tuple[int, int]  # first and last
-    segments: int
     times: tuple[int, int]  # of effects, first and last
     quantum_shift: int  # of its cells
     timeline_shift: int
@@ -49,6 +47,8 @@ class Parts(NamedTuple):
 
     cells: list[Summary]
     timelines: list[TimelineSummary]
+    segment_ids: tuple[int, int]  # first and last
+    segments: int
 
 
 class Tiling(NamedTuple):
@@ -60,7 +60,7 @@ class Tiling(NamedTuple):
 
 def read_segments(connection: Connection, segments: Sequence[Summarised]) -> Parts | None:
     """None if one is not what was stored: no sum is made of it."""
-    parts = Parts([], [])
+    parts = Parts([], [], (segments[0].id, segments[-1].id), len(segments))
     for one in segments:
         query = select(SummaryRow).where(col(SummaryRow.segment_id) == one.id)
         row = connection.execute(query).one()
@@ -80,10 +80,17 @@ def read_segments(connection: Connection, segments: Sequence[Summarised]) -> Par
 
 
 def read_coarse(connection: Connection, summaries: Sequence[Summarised]) -> Parts | None:
-    """Of their tiles with the lowest blocks; None if one is not what was stored."""
-    parts = Parts([], [])
+    """Of their tiles with the lowest blocks; None if one is not what was stored. Which segments
+    they stand for is as it is now: many may have become one (app.store.retention)."""
+    parts = Parts([], [], (0, 0), 0)
     for one in summaries:
-        row = connection.execute(select(CoarseSummary).where(col(CoarseSummary.id) == one.id)).one()
+        query = select(CoarseSummary).where(col(CoarseSummary.id) == one.id)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        first = parts.segment_ids[0] or row.first_segment_id
+        ids, count = (first, row.last_segment_id), parts.segments + row.segments
+        parts = parts._replace(segment_ids=ids, segments=count)
         seed = coarse_timeline_seed(row.row_checksum, row.timeline_shift)
         if not checksums.is_sound(row.timeline_blob, seed, row.timeline_checksum):
             return None
@@ -115,18 +122,19 @@ def insert_coarse(
     vm_id: int,
     level: int,
     made: Summarised,
-    timeline: TimelineSummary,
+    parts: Parts,
     tilings: Sequence[Tiling],
 ) -> Summarised:
     """Returns it with its row id."""
     values: dict[str, Any] = {
         "vm_id": vm_id,
-        "first_segment_id": made.segment_ids[0],
-        "last_segment_id": made.segment_ids[1],
-        "segments": made.segments,
+        "first_segment_id": parts.segment_ids[0],
+        "last_segment_id": parts.segment_ids[1],
+        "segments": parts.segments,
         "level": level,
         "quantum_shift": made.quantum_shift,
     }
+    timeline = coarsen_timelines(parts.timelines, made.timeline_shift)
     row_checksum, blob = coarse_row_checksum(values), encode_timeline(timeline)
     seed = coarse_timeline_seed(row_checksum, made.timeline_shift)
     values |= {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from app.model.raster import coarsen, coarsen_timelines
+from app.model.raster import coarsen
 from app.model.stats import BIN_SHIFT
 from app.store.segments import PARTITIONED_LEVEL
 from app.store.write._coarse_rows import (
@@ -46,19 +46,31 @@ class CoarseSummaries:
     """Those that the sealed segments of a VM become."""
 
     vm_id: int
+    group_ns: int | None = None
+    """A group ends after so long, however few its segments: retention takes whole groups."""
     _waiting: dict[int, list[Summarised]] = field(default_factory=dict)  # by level
 
-    def add(self, connection: Connection, segment: Summarised) -> None:
-        """A segment that was just sealed."""
+    def add(self, connection: Connection, segment: Summarised) -> bool:
+        """A segment that was just sealed. Returns whether it is the last of a group."""
         segments = self._waiting.setdefault(0, [])
         segments.append(segment)
         if len(segments) % FAN_OUT == 0:
             self._write(connection, 1, segments[-FAN_OUT:])
-        if len(segments) == FAN_OUT**PARTITIONED_LEVEL:
-            self._waiting[0] = []
-            made = self._go_up(connection, PARTITIONED_LEVEL, segments)
-            if made is not None:
-                write_partitions(connection, made.id, [one.id for one in segments])
+        span = segment.times[1] - segments[0].times[0]
+        is_long = self.group_ns is not None and span >= self.group_ns
+        if not is_long and len(segments) < FAN_OUT**PARTITIONED_LEVEL:
+            return False
+        return self.end_group(connection)
+
+    def end_group(self, connection: Connection) -> bool:
+        """Returns whether there was any."""
+        segments = self._waiting.pop(0, [])
+        if not segments:
+            return False
+        made = self._go_up(connection, PARTITIONED_LEVEL, segments)
+        if made is not None:
+            write_partitions(connection, made.id, [one.id for one in segments])
+        return made is not None
 
     def begin_anew(self) -> None:
         """A segment came that has no summary: none can reach across it."""
@@ -98,16 +110,13 @@ class CoarseSummaries:
         tilings = [Tiling(wide, 1), Tiling(fine, tiles)]
         made = Summarised(
             id=0,
-            segment_ids=(parts[0].segment_ids[0], parts[-1].segment_ids[1]),
-            segments=sum(part.segments for part in parts),
             times=times,
             quantum_shift=quantum_shift,
             timeline_shift=_timeline_shift(parts, quantum_shift),
             block_shift=block_shift,
         )
-        timeline = coarsen_timelines(found.timelines, made.timeline_shift)
         stored = tilings[: 1 if level == 1 else 2]
-        return insert_coarse(connection, self.vm_id, level, made, timeline, stored)
+        return insert_coarse(connection, self.vm_id, level, made, found, stored)
 
 
 def _timeline_shift(parts: Sequence[Summarised], quantum_shift: int) -> int:

@@ -58,8 +58,9 @@ class SegmentRows:
             part = buffer.part(first.start, last.end)
             self._append_tail(connection, part, last.end, first.number, first.level + 1)
 
-    def seal(self, connection: Connection, buffer: VmBuffer) -> int:
-        """Write everything held as one segment in place of its tails; returns its row id.
+    def seal(self, connection: Connection, buffer: VmBuffer) -> tuple[int, bool]:
+        """Write everything held as one segment in place of its tails; returns its row id, and
+        whether it is the last of a group.
 
         The caller lets the buffer forget it once the transaction is committed.
         """
@@ -71,9 +72,8 @@ class SegmentRows:
         summarised = _insert_summary(connection, segment_id, part, sum(astuple(pages)))
         if summarised is None:
             self.coarse.begin_anew()
-        else:
-            self.coarse.add(connection, summarised)
-        return segment_id
+            return segment_id, False
+        return segment_id, self.coarse.add(connection, summarised)
 
     def _append_tail(
         self, connection: Connection, part: Part, end: Position, number: int, level: int
@@ -126,8 +126,6 @@ def _insert_summary(
     )
     return Summarised(
         id=segment_id,
-        segment_ids=(segment_id, segment_id),
-        segments=1,
         times=times,
         quantum_shift=shifts[0],
         timeline_shift=shifts[0],

@@ -91,6 +91,11 @@ class VmBuffer:
     def held_events(self) -> int:
         return self._count
 
+    @property
+    def oldest_t(self) -> int | None:
+        """When the first event that is held began."""
+        return int(self._events["t"][0]) if self._count else None
+
     def held(self, first: int) -> EventArray:
         """The events held, from the given one on."""
         return self._events[first : self._count]

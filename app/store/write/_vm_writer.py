@@ -22,7 +22,7 @@ KEYFRAME_SEGMENTS = 2
 
 
 _VMS = SQLModel.metadata.tables["vm"]
-_UPDATE_VM = update(_VMS).where(_VMS.c.id == bindparam("vm"))
+_UPDATE_VM = update(_VMS).where(_VMS.c.id == bindparam("vm")).values(revision=_VMS.c.revision + 1)
 _MEMSLOTS = SQLModel.metadata.tables["memslot"]
 _OF_SLOT = _MEMSLOTS.alias()
 _NEWEST = (
@@ -80,8 +80,8 @@ class VmWriter:
     """Of these the ones that are not in the database yet: index in _memslots."""
     _guest_memfds: list[GuestMemfd] = field(default_factory=list)
     _last_pages: dict[str, int] = field(default_factory=dict)  # once the VM has ended
-    _revision: int = 0
     _events_since_keyframe: int = 0
+    _unmapped_id: int | None = None  # of the last sealed segment, if it has no keyframe
 
     @property
     def has_news(self) -> bool:
@@ -143,8 +143,9 @@ class VmWriter:
         else:
             self._memslots[place] = replace(self._memslots[place], to_t=t)
 
-    def write(self, connection: Connection, *, seal: bool) -> None:
-        """Write the news inside the caller's transaction; with `seal`, everything held."""
+    def write(self, connection: Connection, *, seal: bool, is_last: bool = False) -> None:
+        """Write the news inside the caller's transaction; with `seal`, everything held; `is_last`:
+        nothing will come any more."""
         self.buffer.paint()
         fresh = self.buffer.held(self._counted)
         self._totals.add(fresh)
@@ -154,30 +155,42 @@ class VmWriter:
             self._seal(connection)
         else:
             self.rows.add_tail(connection, self.buffer)
-        self._revision += 1
+        if is_last and self.rows.coarse.group_ns is not None:
+            self._end_group(connection)
         values = self._totals.values(self.buffer.page_map, self.buffer.learning)
         values |= self._last_pages | self._values
-        values |= {"vm": self.vm_id, "revision": self._revision, "last_t": self.last_t}
+        values |= {"vm": self.vm_id, "last_t": self.last_t}
         connection.execute(_UPDATE_VM, values)
         self._values = {}
 
     def _seal(self, connection: Connection) -> None:
-        segment_id = self.rows.seal(connection, self.buffer)
+        segment_id, ends_group = self.rows.seal(connection, self.buffer)
+        self._unmapped_id = segment_id
         self._events_since_keyframe += self.buffer.held_events
-        if self._events_since_keyframe >= KEYFRAME_SEGMENTS * self.buffer.capacity:
-            alive, blob = _live_memslot_ids(connection, self.vm_id), self.buffer.page_map.to_bytes()
-            row = checksums.of_values(segment_id, alive)
-            connection.execute(
-                insert(Keyframe).values(
-                    segment_id=segment_id,
-                    memslot_ids=alive,
-                    blob=blob,
-                    checksum=checksums.of_blob(blob, row),
-                )
-            )
-            self._events_since_keyframe = 0
+        is_due = self._events_since_keyframe >= KEYFRAME_SEGMENTS * self.buffer.capacity
+        if is_due or ends_group:
+            self._keep_map(connection, segment_id)
         self.buffer.forget_sealed()
         self._counted = 0
+
+    def _end_group(self, connection: Connection) -> None:
+        """Groups end with a map, by which what comes after them stays exact when they go."""
+        if self.rows.coarse.end_group(connection) and self._unmapped_id is not None:
+            self._keep_map(connection, self._unmapped_id)
+
+    def _keep_map(self, connection: Connection, segment_id: int) -> None:
+        """As it is after all that was sealed."""
+        alive, blob = _live_memslot_ids(connection, self.vm_id), self.buffer.page_map.to_bytes()
+        row = checksums.of_values(segment_id, alive)
+        connection.execute(
+            insert(Keyframe).values(
+                segment_id=segment_id,
+                memslot_ids=alive,
+                blob=blob,
+                checksum=checksums.of_blob(blob, row),
+            )
+        )
+        self._events_since_keyframe, self._unmapped_id = 0, None
 
     def _write_memslots(self, connection: Connection) -> None:
         if self._ended_memslots:
@@ -217,6 +230,8 @@ def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
     }
 
 
-def new_vm_writer(vm_id: int, identity: VmIdentity, segment_events: int) -> VmWriter:
+def new_vm_writer(
+    vm_id: int, identity: VmIdentity, segment_events: int, group_ns: int | None = None
+) -> VmWriter:
     buffer = VmBuffer(PageMap(identity.start_state), capacity=segment_events)
-    return VmWriter(vm_id, buffer, SegmentRows(vm_id, CoarseSummaries(vm_id)))
+    return VmWriter(vm_id, buffer, SegmentRows(vm_id, CoarseSummaries(vm_id, group_ns)))

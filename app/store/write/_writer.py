@@ -30,6 +30,8 @@ that is, a fifth of the time goes into them at most."""
 MAX_HELD_SEGMENTS = 8
 """Segments' worth of events held over all VMs; beyond, the largest are sealed early, so that many
 VMs need no more memory than few."""
+SEGMENTS_OF_GROUP = 4
+"""Of a quiet VM, in a group that ends by time."""
 
 _RECORDINGS = SQLModel.metadata.tables["recording"]
 _UPDATE = update(_RECORDINGS).where(_RECORDINGS.c.id == bindparam("recording"))
@@ -54,13 +56,16 @@ class RecordingWriter:
         *,
         is_live: bool = False,
         segment_events: int = SEGMENT_EVENTS,
+        group_ns: int | None = None,
     ) -> None:
+        """`group_ns`: what retention takes at once is no longer (app.store.retention)."""
         self._engine = engine
         # They wait: one that reads first is refused if somebody wrote since (a note, a deletion).
         self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._header = header
         self._is_live = is_live
         self._segment_events = segment_events
+        self._group_ns = group_ns
         self._lock = WriterLock(engine)
         self._vms: dict[int, VmWriter] = {}
         self._forgotten: set[int] = set()  # of these; gone with the next commit
@@ -86,7 +91,7 @@ class RecordingWriter:
                 )
                 .returning(col(Vm.id))
             ).scalar_one()
-        self._vms[vm_id] = new_vm_writer(vm_id, identity, self._segment_events)
+        self._vms[vm_id] = new_vm_writer(vm_id, identity, self._segment_events, self._group_ns)
         return vm_id
 
     def update_vm(self, vm_id: int, identity: VmIdentity) -> None:
@@ -225,7 +230,8 @@ class RecordingWriter:
         with self._transaction() as connection:
             for vm_id, vm in self._vms.items():
                 if vm.has_news or vm_id in sealed:
-                    vm.write(connection, seal=vm_id in sealed)
+                    is_last = finish or vm_id in self._forgotten
+                    vm.write(connection, seal=vm_id in sealed, is_last=is_last)
             rename_vms(connection, self._late_identities)
             self._write_losses(connection)
             self._write_recording(connection, finish=finish)
@@ -241,10 +247,11 @@ class RecordingWriter:
         self._commit_due = ended + max(LIVE_COMMIT_S, LIVE_COMMIT_REST * (ended - began))
 
     def _due_to_seal(self) -> set[int]:
-        """VMs that hold half a segment or more, and the largest while all hold too much."""
+        """VMs that hold half a segment or more, what retention is to take one day, and the largest
+        while all hold too much."""
         by_size = sorted(self._vms, key=lambda vm_id: -self._vms[vm_id].buffer.held_events)
         held = sum(vm.buffer.held_events for vm in self._vms.values())
-        due = set()
+        due = {vm_id for vm_id in self._vms if self._is_old(self._vms[vm_id])}
         for vm_id in by_size:
             buffer = self._vms[vm_id].buffer
             if not buffer.is_nearly_full and held <= MAX_HELD_SEGMENTS * self._segment_events:
@@ -252,6 +259,13 @@ class RecordingWriter:
             due.add(vm_id)
             held -= buffer.held_events
         return due
+
+    def _is_old(self, vm: VmWriter) -> bool:
+        """Whether what it holds began a good part of a group ago."""
+        oldest_t = vm.buffer.oldest_t
+        if self._group_ns is None or oldest_t is None:
+            return False
+        return self._complete_t - oldest_t >= self._group_ns // SEGMENTS_OF_GROUP
 
     def _write_losses(self, connection: Connection) -> None:
         if self._losses:

@@ -144,12 +144,12 @@ export class MapPlot {
   /**
    * @param {View} view
    * @param {Memslot[]} memslots
-   * @param {import("./overlay.js").Loss[]} losses
+   * @param {{losses: import("./overlay.js").Loss[], expired: import("./overlay.js").Expired[]}} gaps
    */
-  placeMarks(view, memslots, losses) {
+  placeMarks(view, memslots, gaps) {
     if (!this.labels.hidden) this.placeLabels(view, memslots);
     this.overlay.placeCursor(view);
-    this.overlay.placeLosses(view, losses);
+    this.overlay.placeGaps(view, gaps);
     const share = view.gpa === null || this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
     this.crosshair.hidden = share < 0 || share > 1;
     this.crosshair.style.bottom = `${share * 100}%`;

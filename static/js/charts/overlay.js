@@ -4,12 +4,16 @@
  * @typedef {import("../view/view.js").View} View
  * @typedef {import("../view/view.js").Span} Span
  * @typedef {import("../shared/rest_types.d.ts").LossView} Loss
+ * @typedef {import("../shared/rest_types.d.ts").ExpiredView} Expired
  * @typedef {import("../shared/rest_types.d.ts").StormRow} Storm
  */
 
 import { made } from "../shared/dom.js";
 import { formatCount } from "../shared/units.js";
 import { formatDuration, formatTime } from "../shared/time.js";
+
+/** @type {{losses: Loss[], expired: Expired[]}} */
+export const NO_GAPS = { losses: [], expired: [] };
 
 export class Overlay {
   /** @param {HTMLElement} element covers exactly the plotting area */
@@ -69,12 +73,15 @@ export class Overlay {
   }
 
   /**
-   * Cover the time in which events were lost, at least two pixels wide.
+   * Cover the time in which events were lost, or are no longer kept, at least two pixels wide.
    * @param {View} view
-   * @param {Loss[]} losses
+   * @param {{losses: Loss[], expired: Expired[]}} gaps
    */
-  placeLosses(view, losses) {
-    this.losses.replaceChildren(...shownOf(view, losses).map((loss) => lossBand(view, loss)));
+  placeGaps(view, { losses, expired }) {
+    this.losses.replaceChildren(
+      ...shownOf(view, expired).map((stretch) => expiredBand(view, stretch)),
+      ...shownOf(view, losses).map((loss) => lossBand(view, loss)),
+    );
   }
 
   /**
@@ -148,5 +155,19 @@ function lossBand(view, loss) {
   const band = bandOf(view, loss, "loss");
   const count = loss.count === null ? "an unknown number of" : formatCount(loss.count);
   band.title = `${count} events lost, ${formatTime(loss.from)} to ${formatTime(loss.to)}`;
+  return band;
+}
+
+/**
+ * @param {View} view
+ * @param {Expired} stretch
+ */
+function expiredBand(view, stretch) {
+  const { from, to, count, cell_ns } = stretch;
+  const band = bandOf(view, stretch, "expired");
+  const what = `${formatCount(count)} events no longer kept, ${formatTime(from)} to ${formatTime(to)}`;
+  const kept =
+    cell_ns === null ? "nothing of them is known" : `shown in cells of ${formatDuration(cell_ns)}`;
+  band.title = `${what}: ${kept}`;
   return band;
 }

@@ -12,7 +12,7 @@
  */
 
 import { byId } from "../shared/dom.js";
-import { Overlay } from "./overlay.js";
+import { NO_GAPS, Overlay } from "./overlay.js";
 import { PLOT_CONFIG, baseLayout, forgetSizes, plotWidth, sizeOf, timeAxisUpdate } from "./plot.js";
 import { bucketText, countedText } from "./timeline_readout.js";
 import { addTimeline } from "./timeline_figure.js";
@@ -144,7 +144,7 @@ export class Timeline {
    */
   placeMarks(view, storms) {
     this.overlay.placeCursor(view);
-    this.overlay.placeLosses(view, this.answer?.losses ?? []);
+    this.overlay.placeGaps(view, this.answer ?? NO_GAPS);
     this.overlay.placeStorms(view, storms);
   }
 

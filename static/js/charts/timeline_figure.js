@@ -36,9 +36,9 @@ const NS_PER_S = 1e9;
 export function addTimeline(layout, answer, { height, has, marks }) {
   const { edges } = answer;
   const seconds = edges.slice(1).map((edge, i) => (edge - edges[i]) / NS_PER_S);
-  const up = answer.to_private.map((count, i) => count / seconds[i]);
-  const down = answer.to_shared.map((count, i) => -count / seconds[i]);
-  const unknown = answer.to_unknown.map((count, i) => count / seconds[i]);
+  const up = answer.to_private.map((count, i) => (count ?? 0) / seconds[i]);
+  const down = answer.to_shared.map((count, i) => -(count ?? 0) / seconds[i]);
+  const unknown = answer.to_unknown.map((count, i) => (count ?? 0) / seconds[i]);
   const subplots = subplotsOf(height, has);
   const rates = rateAxis(up, down, unknown, layout.xaxis.gridcolor ?? "");
   layout.yaxis = { ...rates, domain: subplots.conversions };

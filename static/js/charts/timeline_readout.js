@@ -51,6 +51,24 @@ function faultText({ page_faults, private_faults }, bucket) {
 }
 
 /**
+ * @param {Counts} counts
+ * @param {number} bucket
+ */
+function conversionTexts({ to_private, to_shared, to_unknown, failed, unconfirmed }, bucket) {
+  const all = /** @type {const} */ ([
+    [to_private, "to private", true],
+    [to_shared, "to shared", true],
+    [to_unknown, "of unknown direction", false],
+    [failed, "failed", true],
+    [unconfirmed, "unconfirmed", false],
+  ]);
+  if (to_private[bucket] === null) return ["conversions not counted: their events have expired"];
+  return all
+    .filter(([counts, , isShown]) => isShown || counts[bucket])
+    .map(([counts, words]) => `${formatCount(counts[bucket] ?? 0)} ${words}`);
+}
+
+/**
  * Everything that is known of one bucket, on one line.
  * @param {Parameters<typeof bucketParts>} given
  */
@@ -68,15 +86,9 @@ export function bucketText(...given) {
  * @returns {[string, string[], string]}
  */
 export function bucketParts(counts, bucket, marks, hasFaults) {
-  const { edges, to_private, to_shared, to_unknown, failed, unconfirmed } = counts;
+  const { edges } = counts;
   const length = formatDuration(edges[bucket + 1] - edges[bucket]);
-  const parts = [
-    `${formatCount(to_private[bucket])} to private`,
-    `${formatCount(to_shared[bucket])} to shared`,
-    ...(to_unknown[bucket] ? [`${formatCount(to_unknown[bucket])} of unknown direction`] : []),
-    `${formatCount(failed[bucket])} failed`,
-  ];
-  if (unconfirmed[bucket]) parts.push(`${formatCount(unconfirmed[bucket])} unconfirmed`);
+  const parts = conversionTexts(counts, bucket);
   if (hasFaults) parts.push(faultText(counts, bucket));
   if (marks.length) parts.push(marksText(marks.map(({ aux }) => phaseMark(aux))));
   return [`${formatTime(edges[bucket])}, ${length}`, parts, `then ${stateText(counts, bucket)}`];

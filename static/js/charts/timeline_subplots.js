@@ -123,8 +123,9 @@ export function unknownOutlines(edges, up, down, unknown) {
  * @returns {Plotly.Trace}
  */
 export function failureTicks({ edges, failed }, layout, domain) {
-  const most = Math.max(...failed, 1);
-  const at = [...failed.keys()].filter((i) => failed[i] > 0);
+  const counts = failed.map((count) => count ?? 0);
+  const most = Math.max(...counts, 1);
+  const at = [...counts.keys()].filter((i) => counts[i] > 0);
   layout.yaxis3 = { domain, range: [-1, 1], visible: false, fixedrange: true };
   const length = (/** @type {number} */ count) =>
     LEAST_TICK + (FAILED_HEIGHT - LEAST_TICK) * (Math.log1p(count) / Math.log1p(most));
@@ -136,7 +137,7 @@ export function failureTicks({ edges, failed }, layout, domain) {
     yaxis: "y3",
     marker: {
       symbol: "line-ns",
-      size: at.map((i) => length(failed[i])),
+      size: at.map((i) => length(counts[i])),
       line: { width: 2, color: colour("failed") },
     },
     hoverinfo: "skip",

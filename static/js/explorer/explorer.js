@@ -2,6 +2,7 @@
 
 import { MapPlot } from "../charts/map.js";
 import { MemslotBars } from "../charts/memslot_bars.js";
+import { NO_GAPS } from "../charts/overlay.js";
 import { forgetSizes, plotWidth, publishMargins } from "../charts/plot.js";
 import { Strip } from "../charts/strip.js";
 import { Timeline } from "../charts/timeline.js";
@@ -199,13 +200,13 @@ class Explorer {
     const { axis } = stage;
     const { memslots } = subject;
     for (const each of [axis, stage.shown]) each?.copyCursor(view);
-    const losses = timeline.answer?.losses ?? [];
+    const gaps = timeline.answer ?? NO_GAPS;
     this.memslotBars.draw(axis, memslots);
-    map.placeMarks(axis, memslots, losses);
+    map.placeMarks(axis, memslots, gaps);
     timeline.placeMarks(axis, this.storms.found);
     this.markers.place(axis);
     this.exportDialog.follow();
-    this.filterBar.show(view, memslots, losses);
+    this.filterBar.show(view, memslots, gaps);
     this.notes.place(axis);
     this.scrubber.place(axis);
     this.status.showFollowing(view, subject);

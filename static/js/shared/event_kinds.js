@@ -25,6 +25,7 @@ export const EVENT_KINDS = {
   state_read: { words: "state read from the kernel", changesState: true },
   doubt: { words: "perhaps of another VM", hasRange: true, changesState: true },
   phase_mark: { words: "phase mark" },
+  expired: { words: "events no longer kept" },
 };
 
 /**
@@ -54,6 +55,7 @@ export const CHOICES = {
     state_read: "state read from the kernel",
     doubt: "perhaps of another VM",
     phase_mark: "phase mark",
+    expired: "events no longer kept",
   },
   outcome: {
     applied: "applied",

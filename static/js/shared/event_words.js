@@ -18,6 +18,7 @@ const DETAILS = {
   population: ({ aux, npages }) => `: ${populationText(Number(aux), npages)}`,
   state_read: ({ to }) => `: ${to}`,
   doubt: ({ to }) => `: ${to === "unknown" ? "conversion" : `to ${to}`}`,
+  expired: ({ aux }) => `: ${formatCount(Number(aux))}`,
   phase_mark: ({ aux }) => `: ${markText(phaseMark(aux))}`,
 };
 
@@ -36,8 +37,11 @@ function populationText(pages, npages) {
   return `${formatCount(pages)}${of} pages of guest_memfd exist`;
 }
 
-/** @param {Event} event */
-export const isLoss = ({ kind }) => kind.startsWith("loss_");
+/**
+ * Whether nothing else is known of it.
+ * @param {Event} event
+ */
+export const isLoss = ({ kind }) => kind.startsWith("loss_") || kind === "expired";
 
 /** @param {Event} event */
 export function kindText(event) {

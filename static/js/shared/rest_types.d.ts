@@ -213,6 +213,13 @@ export interface Event {
   aux: string;
 }
 
+export interface ExpiredView {
+  from: number;
+  to: number;
+  count: number;
+  cell_ns: number | null;
+}
+
 export interface FailureExample {
   t: number;
   gpa: string | null;
@@ -591,15 +598,15 @@ export type Theme = "light" | "dark";
 
 export interface TimelineView {
   edges: number[];
-  to_private: number[];
-  to_shared: number[];
-  to_unknown: number[];
-  failed: number[];
-  unconfirmed: number[];
+  to_private: (number | null)[];
+  to_shared: (number | null)[];
+  to_unknown: (number | null)[];
+  failed: (number | null)[];
+  unconfirmed: (number | null)[];
   noop: (number | null)[];
-  uncertain: number[];
-  doubts: number[];
-  unplaced: number[];
+  uncertain: (number | null)[];
+  doubts: (number | null)[];
+  unplaced: (number | null)[];
   hypercalls: (number | null)[];
   memory_faults: (number | null)[];
   page_faults: (number | null)[];
@@ -611,6 +618,7 @@ export interface TimelineView {
   unknown: (number | null)[];
   mixed_2m: (number | null)[];
   losses: LossView[];
+  expired: ExpiredView[];
 }
 
 export interface Totals {

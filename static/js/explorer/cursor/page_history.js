@@ -5,7 +5,7 @@
 import { PAGE_SIZE, toHex } from "../../shared/gpa.js";
 
 const MOST_EVENTS = 2000;
-const KINDS = ["conversion", "state_read", "doubt", "loss_begin", "loss_end"];
+const KINDS = ["conversion", "state_read", "doubt", "loss_begin", "loss_end", "expired"];
 
 /**
  * Ask for everything that may have changed the state of a page up to an instant.

@@ -66,18 +66,18 @@ export class FilterBar {
    * Show the view's filters and the memslots to choose from.
    * @param {View} view
    * @param {import("../../view/view.js").Memslot[]} memslots
-   * @param {unknown[]} losses
+   * @param {{losses: unknown[], expired: unknown[]}} gaps
    */
-  show({ filters }, memslots, losses) {
+  show({ filters }, memslots, gaps) {
     this.listSlots(memslots);
     const isFiltered = Object.keys(filters).length > 0;
-    const shown = JSON.stringify([filters, losses.length, this.#slots]);
+    const shown = JSON.stringify([filters, gaps.losses.length, gaps.expired.length, this.#slots]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     for (const name of NAMES) showIn(this.control(name), name, filters[name] ?? []);
     this.clearButton.hidden = !isFiltered;
     this.form.classList.toggle("is-active", isFiltered);
-    this.note.textContent = isFiltered ? noteOf(losses) : "";
+    this.note.textContent = isFiltered ? noteOf(gaps) : "";
   }
 
   /** @param {import("../../view/view.js").Memslot[]} memslots */
@@ -102,11 +102,13 @@ export class FilterBar {
 const isControl = (element) =>
   element instanceof HTMLInputElement || element instanceof HTMLSelectElement;
 
-/** @param {unknown[]} losses */
-function noteOf(losses) {
+/** @param {{losses: unknown[], expired: unknown[]}} gaps */
+function noteOf({ losses, expired }) {
   const scope =
     "Filtered are this table and the counts over time; the map and the states show everything.";
-  return losses.length ? `${scope} Events that were lost may match or not.` : scope;
+  const lost = losses.length ? " Events that were lost may match or not." : "";
+  const gone = expired.length ? " Events that are no longer kept are not looked at." : "";
+  return scope + lost + gone;
 }
 
 /**
