@@ -40,6 +40,10 @@ class Conflict(StoreError):  # noqa: N818 -- an answer, not a fault
     """What was to be changed is not what it was when it was read."""
 
 
+class CannotGoOn(StoreError):  # noqa: N818 -- an answer, not a fault
+    """No recording can be gone on with; the message is why."""
+
+
 _FULL = "the disk is full; what was committed before is kept"
 _READ_ONLY = "the database may not be written"
 _NOT_WRITABLE = {

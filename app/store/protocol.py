@@ -18,12 +18,41 @@ class RecordingHeader:
     source: str  # "trace.dat", "bpftrace", "simulator", "tracefs", ...
     host: str
     clock: str  # the trace's own clock: "mono", "boot", "local", "simulated", ...
-    clock_start_ns: int  # value of that clock at t = 0
-    wall_start_ns: int | None = None  # UNIX time of t = 0, None if it cannot be known
+    clock_start_ns: int  # value of that clock at `from_t`
+    wall_start_ns: int | None = None  # UNIX time then, None if it cannot be known
     kernel_release: str | None = None
     origin: str | None = None  # base name of the imported file
     origin_sha256: str | None = None
+    from_t: int = 0  # later where a recording is gone on with
+    boot_id: str | None = None  # of the kernel that was recorded live; None: not known
     coverage: dict[str, Any] = field(default_factory=dict)  # see collector.coverage
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVm:
+    """A VM that was alive when its recording ended."""
+
+    vm_id: int
+    identity: VmIdentity
+    memslots: tuple[Memslot, ...]  # that were alive
+    guest_memfds: tuple[GuestMemfd, ...]
+    last_t: int
+    open_losses: int  # that began, and did not end
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecording:
+    """A live recording that is to be gone on with, as it ended."""
+
+    recording_id: int
+    complete_t: int
+    last_t: int
+    coverage: dict[str, Any]
+    vms: tuple[StoredVm, ...]
+    from_t: int  # of its last chapter, with the clocks at that instant
+    boot_id: str | None
+    clock_start_ns: int
+    wall_start_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ TABLES = (
     "keyframe",
     "summary",
     "loss",
+    "chapter",
     "guest_memfd",
     "note",
 )

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from app.store.errors import explained
 from app.store.schema import (
+    Chapter,
     CoarseCells,
     CoarseSummary,
     GfnPartition,
@@ -25,7 +26,7 @@ from app.store.schema import (
 
 TABLES: tuple[type[SQLModel], ...] = (
     *(Segment, Keyframe, Summary, CoarseSummary, CoarseCells, Partitioning, GfnPartition),
-    *(MemslotRow, GuestMemfdRow, Note, Vm, LossRow),
+    *(MemslotRow, GuestMemfdRow, Note, Vm, LossRow, Chapter),
 )
 """All that hold a recording, but the one with a row for each."""
 

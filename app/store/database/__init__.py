@@ -25,7 +25,7 @@ from app.store.database._opening import (
     snapshot,
 )
 from app.store.database._place import acting_as, find_place, stay_able_to_act_as
-from app.store.database._recovery import recover, what_is_missing, written_by
+from app.store.database._recovery import end_chapter, recover, what_is_missing, written_by
 from app.store.database._seals import (
     GUEST_MEMFDS,
     LOSSES,
@@ -36,6 +36,7 @@ from app.store.database._seals import (
     kept_as_changed,
     kept_checksum,
     seal,
+    unseal,
     vm_ids,
     what,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "default_database",
     "delete_recording",
     "deletion_steps",
+    "end_chapter",
     "find_place",
     "free_bytes",
     "immediate",
@@ -75,6 +77,7 @@ __all__ = [
     "snapshot",
     "stay_able_to_act_as",
     "unfinished_deletions",
+    "unseal",
     "vm_ids",
     "what",
     "what_is_missing",

@@ -18,6 +18,7 @@ from sqlmodel import SQLModel, col
 from app.store.database._lock import is_held_by
 from app.store.errors import Conflict, NotFound, explained
 from app.store.schema import (
+    Chapter,
     CoarseSummary,
     GfnPartition,
     GuestMemfdRow,
@@ -160,8 +161,9 @@ def _contents(recording_id: int) -> list[Rows]:
         .where(col(CoarseSummary.vm_id).in_(vms))
     )
     losses = select(col(LossRow.id)).where(col(LossRow.recording_id) == recording_id)
+    chapters = select(col(Chapter.id)).where(col(Chapter.recording_id) == recording_id)
     large = (Segment, segments), (GfnPartition, partitions)
-    return [*large, *of_vms, (LossRow, losses), (Vm, vms)]
+    return [*large, *of_vms, (LossRow, losses), (Chapter, chapters), (Vm, vms)]
 
 
 def _delete_some(engine: Engine, rows: Rows, pace: Pace) -> int:

@@ -2,13 +2,13 @@
 
 from itertools import chain, islice
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, case, select, update
 from sqlmodel import Session, col
 
 from app.store.database._deletion import STEPS_AT_OPENING, deletion_steps, unfinished_deletions
 from app.store.database._lock import WriterLock
 from app.store.database._seals import seal
-from app.store.schema import Recording, RecordingState
+from app.store.schema import Chapter, Recording, RecordingState
 
 
 def recover(engine: Engine, lock: WriterLock | None = None) -> None:
@@ -45,16 +45,27 @@ def written_by(engine: Engine, pid: int) -> int | None:
 
 def _mark_incomplete(session: Session, recording_id: int, word: str | None) -> None:
     recording = session.get_one(Recording, recording_id)
+    reason = what_is_missing(recording, word)
+    end_chapter(session.connection(), recording_id, recording.complete_t, reason)
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording_id)
         .values(
             state=RecordingState.INCOMPLETE,
-            incomplete_reason=what_is_missing(recording, word),
+            incomplete_reason=reason,
             writer_pid=None,
         )
     )
     seal(session.connection(), recording_id)
+
+
+def end_chapter(connection: Connection, recording_id: int, t: int, why: str) -> None:
+    """The run that was under way, if the recording is made of runs, has ended."""
+    connection.execute(
+        update(Chapter)
+        .where(col(Chapter.recording_id) == recording_id, col(Chapter.to_t).is_(None))
+        .values(to_t=case((col(Chapter.from_t) > t, col(Chapter.from_t)), else_=t), ended=why)
+    )
 
 
 def what_is_missing(recording: Recording, word: str | None) -> str:

@@ -1,9 +1,10 @@
 """Checksums over the rows of a recording that is finished: no row of it changes any more.
 
 A VM's row holds those of its memslots and guest_memfds and one of itself; the recording's holds
-that of its losses and one of itself, its host's name and the rows of its VMs. So a row that is
-missing shows as well as one that differs. NULL: not finished, or by a gmemscope that kept none.
-What a person may still change (notes, and how often they did) is left out.
+that of its losses and one of itself, its host's name, the rows of its VMs and, if it has any, its
+chapters. So a row that is missing shows as well as one that differs. NULL: not finished, or by a
+gmemscope that kept none. What a person may still change (notes, and how often they did) is left
+out.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ _SUMMED = {
     "wall_start_ns, kernel_release, coverage, state, incomplete_reason, writer_pid, is_live, "
     "last_t, complete_t, lost_events, losses, loss_checksum",
 }
+_OF_CHAPTERS = (
+    "id, from_t, to_t, boot_id, clock_start_ns, wall_start_ns, kernel_release, source, ended"
+)
 """In this order. A migration that adds a column here sets to NULL what was taken without it."""
 
 
@@ -124,8 +128,21 @@ def of_recording(connection: Connection, recording_id: int) -> int:
     rows = _rows(connection, RECORDINGS, "id = :id", recording_id)
     host = "SELECT name FROM host WHERE id = (SELECT host_id FROM recording WHERE id = :id)"
     vms = "SELECT id, row_checksum FROM vm WHERE recording_id = :id ORDER BY id"
-    others = (_fetch(connection, query, recording_id) for query in (host, vms))
-    return of_values(rows, *others)
+    others = [_fetch(connection, query, recording_id) for query in (host, vms)]
+    chapters = f"SELECT {_OF_CHAPTERS} FROM chapter WHERE recording_id = :id ORDER BY id"
+    found = _fetch(connection, chapters, recording_id)
+    # Where there are none, the sum is as it was before there were any anywhere.
+    return of_values(rows, *others, *([found] if found else []))
+
+
+def unseal(connection: Connection, recording_id: int, goes_on: Sequence[int]) -> None:
+    """A recording is gone on with: what will change of it, and of those VMs, has no checksum."""
+    for vm_id in goes_on:
+        for table in (MEMSLOTS, GUEST_MEMFDS):
+            _keep(connection, VMS, vm_id, f"{table}_checksum", None)
+        _keep(connection, VMS, vm_id, "row_checksum", None)
+    _keep(connection, RECORDINGS, recording_id, "loss_checksum", None)
+    _keep(connection, RECORDINGS, recording_id, "row_checksum", None)
 
 
 def vm_ids(connection: Connection, recording_id: int) -> list[int]:
@@ -143,6 +160,6 @@ def _fetch(connection: Connection, query: str, key: int) -> list[tuple[Any, ...]
     return [tuple(row) for row in found]
 
 
-def _keep(connection: Connection, table: str, key: int, column: str, checksum: int) -> None:
+def _keep(connection: Connection, table: str, key: int, column: str, checksum: int | None) -> None:
     statement = text(f"UPDATE {table} SET {column} = :checksum WHERE id = :id")
     connection.execute(statement, {"id": key, "checksum": checksum})

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.guest import Certainty, PageState
 from app.store.schema._columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0012"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -79,6 +79,22 @@ class Recording(SQLModel, table=True):
     losses: int = 0
     loss_checksum: int | None = Field(default=None, sa_type=BigInteger)  # see app.store.database
     row_checksum: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Chapter(SQLModel, table=True):
+    """One run of a recorder: a live recording has one for each time that it was gone on with."""
+
+    __table_args__ = {"sqlite_autoincrement": True}
+    id: int = Field(default=None, primary_key=True)
+    recording_id: int = Field(sa_column=_parent("recording"))
+    from_t: int = Field(sa_type=BigInteger)  # from then on it recorded
+    to_t: int | None = Field(default=None, sa_type=BigInteger)  # NULL: it still does
+    boot_id: str | None = None  # of the host's kernel; NULL: not known
+    clock_start_ns: int = Field(sa_type=BigInteger)  # the recording's clock at from_t
+    wall_start_ns: int | None = Field(default=None, sa_type=BigInteger)  # UNIX time then
+    kernel_release: str | None = None
+    source: str
+    ended: str | None = None  # why, in words; NULL: it goes on
 
 
 class Vm(SQLModel, table=True):

@@ -4,9 +4,12 @@ ones.
 """
 
 from app.compiled import load_compiler
+from app.store.write._past import Past, find_past
 from app.store.write._writer import RecordingWriter
 
 __all__ = [
+    "Past",
     "RecordingWriter",
+    "find_past",
     "load_compiler",
 ]

@@ -75,6 +75,14 @@ class SegmentRows:
             return segment_id, False
         return segment_id, self.coarse.add(connection, summarised)
 
+    def unite_tails(self, connection: Connection, buffer: VmBuffer) -> None:
+        """Write all of them as one: those that a writer left, of whatever levels."""
+        tails = self._tails
+        if len(tails) > 1:
+            self._remove(connection, tails)
+            part = buffer.part(tails[0].start, tails[-1].end)
+            self._append_tail(connection, part, tails[-1].end, tails[0].number, level=0)
+
     def _append_tail(
         self, connection: Connection, part: Part, end: Position, number: int, level: int
     ) -> None:

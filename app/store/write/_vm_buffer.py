@@ -118,6 +118,12 @@ class VmBuffer:
         """How many events may be appended at once."""
         return min(self.capacity - self._count, PAINT_EVENTS)
 
+    def hold(self, events: EventArray, changes: ChangeArray) -> None:
+        """Begin with what the page map has seen already, and the database holds unsealed."""
+        self._events = events
+        self._count = self._painted = len(events)
+        self._keep(changes)
+
     def append(self, events: EventArray) -> None:
         """Take events, no more than there is room for."""
         self._make_room(len(events))

@@ -8,6 +8,7 @@ import numpy as np
 from app.model.events import EventArray, is_vague
 from app.model.guest import EventKind, Outcome, To
 from app.model.pagemap import PageMap
+from app.store.schema import Vm
 
 _OUTCOMES = {
     Outcome.APPLIED: "applied",
@@ -28,6 +29,18 @@ class VmTotals:
     vague: int = 0
     effective_pages: int = 0
     lost_events: int = 0
+
+    @classmethod
+    def stored(cls, vm: Vm) -> "VmTotals":
+        """Of all events before: those by which pages became known count as vague ones."""
+        return cls(
+            events_by_kind=dict(vm.events_by_kind),
+            conversions={name: getattr(vm, name) for name in _OUTCOMES.values()},
+            to_unknown=vm.to_unknown or 0,
+            vague=vm.uncertain or 0,
+            effective_pages=vm.effective_pages,
+            lost_events=vm.lost_events,
+        )
 
     def add(self, events: EventArray) -> None:
         """Add painted events (their effective_pages are filled in)."""

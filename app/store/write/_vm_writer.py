@@ -11,9 +11,11 @@ from app.model.events import EventArray, last_effect_time
 from app.model.guest import GuestMemfd, Memslot, VmIdentity
 from app.model.pagemap import PageMap, disorder
 from app.store import checksums
-from app.store.schema import GuestMemfdRow, Keyframe, MemslotRow
+from app.store.errors import CannotGoOn
+from app.store.schema import GuestMemfdRow, Keyframe, MemslotRow, Vm
 from app.store.write._coarse_summaries import CoarseSummaries
 from app.store.write._segment_rows import SegmentRows
+from app.store.write._stored_history import StoredHistory
 from app.store.write._vm_buffer import VmBuffer
 from app.store.write._vm_totals import VmTotals, page_values
 
@@ -163,6 +165,11 @@ class VmWriter:
         connection.execute(_UPDATE_VM, values)
         self._values = {}
 
+    def take_up(self, connection: Connection) -> None:
+        """Go on with what another writer left, inside the caller's transaction."""
+        self.rows.unite_tails(connection, self.buffer)
+        self.write(connection, seal=self.buffer.is_nearly_full)
+
     def _seal(self, connection: Connection) -> None:
         segment_id, ends_group = self.rows.seal(connection, self.buffer)
         self._unmapped_id = segment_id
@@ -228,6 +235,33 @@ def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
         "from_t": memslot.from_t,
         "to_t": memslot.to_t,
     }
+
+
+def stored_vm_writer(
+    vm: Vm, history: StoredHistory, segment_events: int, group_ns: int | None
+) -> VmWriter:
+    """Of a VM that is alive. Raises CannotGoOn if its row and its history do not fit together."""
+    buffer = VmBuffer(
+        history.page_map,
+        history.flips,
+        capacity=segment_events,
+        sealed=history.sealed,
+    )
+    buffer.hold(history.events, history.changes)
+    values = page_values(history.page_map)
+    if values != {name: getattr(vm, name) for name in values}:
+        raise CannotGoOn(f"the row of VM {vm.id} is not what its segments add up to")
+    coarse = CoarseSummaries(vm.id, group_ns)
+    return VmWriter(
+        vm.id,
+        buffer,
+        SegmentRows(vm.id, coarse, history.next_number, list(history.tails)),
+        vm.last_t,
+        _totals=VmTotals.stored(vm),
+        _counted=len(history.events),
+        _live={(memslot.as_id, memslot.slot) for memslot in history.memslots},
+        _events_since_keyframe=history.events_since_keyframe,
+    )
 
 
 def new_vm_writer(

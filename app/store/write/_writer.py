@@ -1,6 +1,5 @@
 """Writing one recording into the database: the store's side of app.store.protocol."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +7,17 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, update
 from sqlmodel import SQLModel, col
 
 from app.model.events import EventArray
 from app.model.guest import GuestMemfd, Memslot, VmIdentity
-from app.store.database import WriterLock, recover, seal
+from app.store.database import WriterLock, end_chapter, recover, seal
 from app.store.errors import NotWritable, StoreError, explained
 from app.store.protocol import Loss, RecordingHeader
-from app.store.schema import EDITION, Host, LossRow, Recording, RecordingState, Vm
+from app.store.schema import EDITION, LossRow, RecordingState, Vm
+from app.store.write._past import Past
+from app.store.write._recording_rows import ASKED, begin_recording, go_on, reason_of
 from app.store.write._vm_buffer import SEGMENT_EVENTS
 from app.store.write._vm_writer import VmWriter, identity_values, new_vm_writer, rename_vms
 
@@ -57,12 +58,15 @@ class RecordingWriter:
         is_live: bool = False,
         segment_events: int = SEGMENT_EVENTS,
         group_ns: int | None = None,
+        past: Past | None = None,
     ) -> None:
-        """`group_ns`: what retention takes at once is no longer (app.store.retention)."""
+        """`group_ns`: what retention takes at once is no longer (app.store.retention). `past`: what
+        to go on with; the header's clocks are those at its `from_t` then."""
         self._engine = engine
         # They wait: one that reads first is refused if somebody wrote since (a note, a deletion).
         self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._header = header
+        self._past = past
         self._is_live = is_live
         self._segment_events = segment_events
         self._group_ns = group_ns
@@ -77,6 +81,7 @@ class RecordingWriter:
         self._fresh_events = 0  # since the last commit
         self._commit_due = time.monotonic() + LIVE_COMMIT_S
         self._incomplete_reason: str | None = None
+        self._ended = ASKED
         self._is_torn = False  # a commit failed: part of what it held is forgotten
 
     def add_vm(self, identity: VmIdentity) -> int:
@@ -179,23 +184,25 @@ class RecordingWriter:
             self._lock.__exit__(None, None, None)
 
     def _begin(self) -> None:
-        header = asdict(self._header)
-        host = header.pop("host")
         with self._transaction() as connection:
-            self.recording_id = connection.execute(
-                insert(Recording)
-                .values(
-                    host_id=_host_id(connection, host),
-                    state=RecordingState.WRITING,
-                    writer_pid=os.getpid(),
-                    is_live=self._is_live,
-                    **header,
-                )
-                .returning(col(Recording.id))
-            ).scalar_one()
+            if self._past is not None:
+                self._take_up(connection, self._past)
+            else:
+                self.recording_id = begin_recording(connection, self._header, is_live=self._is_live)
+
+    def _take_up(self, connection: Connection, past: Past) -> None:
+        self.recording_id = past.stored.recording_id
+        go_on(connection, past.stored, self._header)
+        self._vms = dict(past.vms)
+        for vm in self._vms.values():
+            vm.take_up(connection)
+        self._loss_count, self._lost_events = past.losses, past.lost_events
+        self._last_t = past.stored.last_t
+        self._complete_t = self._visible_t = past.stored.complete_t
 
     def _finish(self, error: BaseException | None) -> None:
         reason = self._incomplete_reason if error is None else reason_of(error)
+        self._ended = reason or ASKED
         self._recording_values |= {
             "state": RecordingState.COMPLETE if reason is None else RecordingState.INCOMPLETE,
             "incomplete_reason": reason,
@@ -212,10 +219,15 @@ class RecordingWriter:
         try:
             with self._transaction() as connection:
                 self._update(connection, self._recording_values)
-                seal(connection, self.recording_id)
+                self._seal(connection, self._visible_t)
         except NotWritable:
             with self._transaction() as connection:
                 self._update(connection, self._recording_values)
+
+    def _seal(self, connection: Connection, t: int) -> None:
+        """All that was recorded up to `t` is stored."""
+        end_chapter(connection, self.recording_id, t, self._ended)
+        seal(connection, self.recording_id)
 
     def _commit_if_full(self, vm: VmWriter) -> None:
         """`vm` was given something: all others were looked at when they were."""
@@ -236,7 +248,7 @@ class RecordingWriter:
             self._write_losses(connection)
             self._write_recording(connection, finish=finish)
             if finish:
-                seal(connection, self.recording_id)
+                self._seal(connection, self._last_t)
         self._is_torn = False
         self._visible_t = self._complete_t
         for vm_id in self._forgotten:
@@ -293,20 +305,3 @@ class RecordingWriter:
         with explained(str(self._engine.url.database)), self._immediate.begin() as connection:
             yield connection
         self._lock.mark()
-
-
-def _host_id(connection: Connection, name: str) -> int:
-    query = select(col(Host.id)).where(col(Host.name) == name)
-    found = connection.execute(query).scalar_one_or_none()
-    if found is not None:
-        return found
-    return connection.execute(insert(Host).values(name=name).returning(col(Host.id))).scalar_one()
-
-
-def reason_of(error: BaseException) -> str:
-    """Why a recording is incomplete, for people."""
-    if isinstance(error, KeyboardInterrupt):
-        return str(error) or "interrupted before everything that was recorded was stored"
-    if isinstance(error, MemoryError):
-        return "the writer had no memory left: what it had stored before is kept"
-    return str(error) or type(error).__name__
