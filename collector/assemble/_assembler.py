@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from app.model.events import EVENT, EventArray, effect_time
 from app.model.guest import EventKind
-from app.store.protocol import Loss, RecordingSink
+from app.store.protocol import Loss, RecordingSink, StoredRecording
 from collector.assemble._border import CallBorder
+from collector.assemble._going_on import GoingOn
 from collector.assemble._initial_state import InitialState
 from collector.assemble._layout_calls import LayoutCalls
 from collector.assemble._process_calls import ProcessCalls
@@ -41,7 +42,7 @@ from collector.coverage import Capability
 from collector.description import SourceDescription
 from collector.kvm import catalogue
 from collector.records import CALL, CallArray
-from collector.vm_inventory import Inventory
+from collector.vm_inventory import FoundVm, Inventory
 
 MOST_HELD_CALLS = 1 << 17
 """How far ahead to look for proof that a descriptor was reused."""
@@ -122,6 +123,10 @@ class Assembler:
         initial = InitialState(self._sink, self._vms, self._processes, self._append)
         initial.add(found, self._t(found.clock_ns))
         self._vms.settle()
+
+    def go_on(self, past: StoredRecording, found: tuple[FoundVm, ...], ts: int) -> None:
+        """Before the first call: the sink has a past. `found` are VMs that may be of it."""
+        GoingOn(self._sink, self._vms, self._processes).take(past, found, self._t(ts))
 
     def reached(self, ts: int) -> None:
         """No call of a time before `ts` (of the source's clock) is left to be given."""

@@ -101,3 +101,10 @@ def test_knows_its_sources(
 
 def test_duration_is_positive(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status_of(monkeypatch, "--duration", "0") == 2
+
+
+def test_armed_recordings_are_not_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(monkeypatch, "--continue", "--armed") == 2
+    assert "--continue does not go with --armed" in capsys.readouterr().err

@@ -45,7 +45,7 @@ def begin(engine: Engine, events: EventArray) -> RecordingWriter:
 
 def going_on(engine: Engine, from_t: int, segment_events: int = SEGMENT) -> RecordingWriter:
     header = replace(LIVE, from_t=from_t)
-    past = find_past(engine, header, segment_events=segment_events)
+    past = find_past(engine, header)
     return RecordingWriter(engine, header, is_live=True, segment_events=segment_events, past=past)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.recording._armed import DEFAULT_CALM_S, DEFAULT_RATE, Arming, record_armed
+from app.commands.recording._continuing import past_of
 from app.commands.recording._recorder import Host, drop_privileges, publish, record
 from app.commands.usage import Database, Json, open_engine, stopped_by_signals
 from app.errors import HostError, UsageError
@@ -64,6 +65,14 @@ Armed = Annotated[
         "Then a recording begins with what they hold. tracefs only.",
     ),
 ]
+Continue = Annotated[
+    bool,
+    typer.Option(
+        "--continue",
+        help="Go on with this host's latest live recording in this database, if there is one that "
+        "can be gone on with. Between the two nothing is known.",
+    ),
+]
 TriggerRate = Annotated[
     float | None,
     typer.Option(
@@ -91,6 +100,7 @@ def command(
     backing: Backing = False,
     faults: Faults = False,
     qmp: Qmp = None,
+    goes_on: Continue = False,
     armed: Armed = False,
     trigger_rate: TriggerRate = None,
     calm: Calm = None,
@@ -111,6 +121,8 @@ def command(
 
     if duration is not None and duration <= 0:
         raise UsageError("--duration is a positive number of seconds")
+    if goes_on and armed:
+        raise UsageError("--continue does not go with --armed: each trigger begins a recording")
     arming = arming_of(trigger_rate, calm, is_armed=armed)
     options = LiveOptions(tuple(pid or ()), backing=backing, faults=faults)
     name = choose_source(source if arming is None else armed_source(source), options)
@@ -119,7 +131,7 @@ def command(
         engine = open_engine(database)
         try:
             refuse_second_writer(engine)
-            host = Host(engine, options, tuple(qmp or ()))
+            host = Host(engine, options, tuple(qmp or ()), goes_on)
             if arming is None:
                 publish(engine, record_now(host, name, duration, stop), as_json=as_json)
             else:
@@ -226,6 +238,7 @@ def record_now(host: Host, name: str, duration: float | None, stop: "Event") -> 
             source.start(stop)
             found = scan(host.options.pids, CLOCKS[source.describe().clock], host.qmp)
             context = replace(drop_privileges(host.engine, name), found=found)
-            return record(host.engine, source, stop, context, duration)
+            past = past_of(host.engine, source, context) if host.goes_on else None
+            return record(host.engine, source, stop, context, duration, past)
     except HostCannot as error:
         raise HostError(str(error)) from error

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from app.store.write import Past
     from collector.capture.agent import Collected, Context
     from collector.capture.live import LiveOptions, LiveSource
 
@@ -25,6 +26,7 @@ class Host:
     engine: "Engine"
     options: "LiveOptions"
     qmp: tuple[Path, ...] = ()
+    goes_on: bool = False  # with the latest recording
 
 
 def record(
@@ -33,8 +35,9 @@ def record(
     stop: "Event",
     context: "Context",
     duration: float | None = None,
+    past: "Past | None" = None,
 ) -> "Collected":
-    """After `drop_privileges`."""
+    """After `drop_privileges`. `past`: what to go on with."""
     from app.commands.recording._storm_journal import StormJournal  # brings threads: only now
     from app.store.write import RecordingWriter
     from collector.capture.agent import collect
@@ -42,9 +45,9 @@ def record(
     with StormJournal(engine, print_line):
         return collect(
             source,
-            lambda header: RecordingWriter(engine, header, is_live=True),
+            lambda header: RecordingWriter(engine, header, is_live=True, past=past),
             stop,
-            context,
+            context if past is None else replace(context, past=past.stored),
             duration_s=duration,
             report=print_started,
             notify=print_line,
@@ -56,7 +59,7 @@ def drop_privileges(engine: "Engine", name: str, also: tuple[str, ...] = ()) -> 
     from app.store.database import place_of, stay_able_to_act_as
     from collector.capture.agent import Context
     from collector.capture.doctor import host_coverage
-    from collector.capture.host_facts import gather
+    from collector.capture.host_facts import boot_id, gather
     from collector.capture.inventory import inode_of, vmm_of
     from collector.capture.privileges import drop, needed_to_go_on
 
@@ -68,7 +71,7 @@ def drop_privileges(engine: "Engine", name: str, also: tuple[str, ...] = ()) -> 
     left = drop({*keep, *also})
     for note in (*notes, *left.notes):
         print(f"gmemscope: {note}", file=sys.stderr)
-    return Context(None, host, (*notes, *left.notes), vmm_of, inode_of, database)
+    return Context(None, host, (*notes, *left.notes), vmm_of, inode_of, database, boot_id=boot_id())
 
 
 def database_file(engine: "Engine") -> Path | None:

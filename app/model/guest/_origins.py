@@ -18,6 +18,8 @@ class Source(StrEnum):
     SIMULATED_RING_BUFFER = "simulated ring buffer"
     SNAPSHOT = "snapshot"
     DAMAGED_DATABASE = "damaged database"
+    NOT_RECORDING = "not recording"
+    """Between two runs of a recorder."""
 
 
 FILE_FORMATS = (

@@ -1,8 +1,7 @@
 """The recording that a live one goes on with: which it is, and all that its writer needs of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
@@ -24,13 +23,9 @@ from app.store.schema import (
 )
 from app.store.segments import ByteCache, Segments
 from app.store.write._stored_history import StoredHistory, read_history
-from app.store.write._vm_buffer import SEGMENT_EVENTS
 from app.store.write._vm_writer import VmWriter, stored_vm_writer
 
-WriterOf = Callable[[Vm, StoredHistory], VmWriter]
 CACHE_BYTES = 32 << 20
-LONGEST_NS = 90 * 24 * 3600 * 10**9
-"""Browsers hold whole numbers up to 2^53: of ns, those are 104 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +38,14 @@ class Past:
     vms: dict[int, VmWriter]
 
 
-def find_past(
-    engine: Engine,
-    header: RecordingHeader,
-    *,
-    segment_events: int = SEGMENT_EVENTS,
-    group_ns: int | None = None,
-) -> Past:
+def find_past(engine: Engine, header: RecordingHeader) -> Past:
     """The latest live recording of the header's host. Raises CannotGoOn, which names why not."""
     with explained(str(engine.url.database)), Session(engine) as session:
         recording = _latest(session, header)
         _require_alike(recording, header)
         chapter = _last_chapter(session, recording)
         try:
-            writers = partial(stored_vm_writer, segment_events=segment_events, group_ns=group_ns)
-            return _read(session, recording, chapter, writers)
+            return _read(session, recording, chapter)
         except DamagedError as error:
             raise CannotGoOn(f"recording {recording.id}: {error}") from error
 
@@ -90,8 +78,6 @@ def _require_alike(recording: Recording, header: RecordingHeader) -> None:
     differing = [one for one in {**theirs, **ours} if theirs.get(one) != ours.get(one)]
     if differing:
         raise CannotGoOn(f"{name} and this one differ in what they see ({', '.join(differing)})")
-    if recording.last_t >= LONGEST_NS:
-        raise CannotGoOn(f"{name} is {recording.last_t / 86400e9:.0f} days long, which is enough")
 
 
 def _last_chapter(session: Session, recording: Recording) -> Chapter:
@@ -104,7 +90,7 @@ def _last_chapter(session: Session, recording: Recording) -> Chapter:
     return found
 
 
-def _read(session: Session, recording: Recording, chapter: Chapter, writer_of: WriterOf) -> Past:
+def _read(session: Session, recording: Recording, chapter: Chapter) -> Past:
     connection, checks = session.connection(), SealChecks()
     for table in (RECORDINGS, LOSSES):
         checks.require(connection, table, recording.id)
@@ -116,7 +102,7 @@ def _read(session: Session, recording: Recording, chapter: Chapter, writer_of: W
         if vm.edition != EDITION or (vm.uncertain is None and vm.events):
             raise CannotGoOn(f"an earlier gmemscope made recording {recording.id}")
         history = read_history(connection, segments, vm.id)
-        vms[vm.id] = writer_of(vm, history)
+        vms[vm.id] = stored_vm_writer(vm, history)
         stored.append(_stored_vm(connection, vm, history))
     return Past(
         _stored_recording(recording, chapter, stored),

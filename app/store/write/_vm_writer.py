@@ -165,8 +165,9 @@ class VmWriter:
         connection.execute(_UPDATE_VM, values)
         self._values = {}
 
-    def take_up(self, connection: Connection) -> None:
+    def take_up(self, connection: Connection, segment_events: int, group_ns: int | None) -> None:
         """Go on with what another writer left, inside the caller's transaction."""
+        self.buffer.capacity, self.rows.coarse.group_ns = segment_events, group_ns
         self.rows.unite_tails(connection, self.buffer)
         self.write(connection, seal=self.buffer.is_nearly_full)
 
@@ -237,25 +238,21 @@ def _memslot_values(vm_id: int, memslot: Memslot) -> dict[str, Any]:
     }
 
 
-def stored_vm_writer(
-    vm: Vm, history: StoredHistory, segment_events: int, group_ns: int | None
-) -> VmWriter:
+def stored_vm_writer(vm: Vm, history: StoredHistory) -> VmWriter:
     """Of a VM that is alive. Raises CannotGoOn if its row and its history do not fit together."""
     buffer = VmBuffer(
         history.page_map,
         history.flips,
-        capacity=segment_events,
         sealed=history.sealed,
     )
     buffer.hold(history.events, history.changes)
     values = page_values(history.page_map)
     if values != {name: getattr(vm, name) for name in values}:
         raise CannotGoOn(f"the row of VM {vm.id} is not what its segments add up to")
-    coarse = CoarseSummaries(vm.id, group_ns)
     return VmWriter(
         vm.id,
         buffer,
-        SegmentRows(vm.id, coarse, history.next_number, list(history.tails)),
+        SegmentRows(vm.id, CoarseSummaries(vm.id), history.next_number, list(history.tails)),
         vm.last_t,
         _totals=VmTotals.stored(vm),
         _counted=len(history.events),

@@ -195,7 +195,7 @@ class RecordingWriter:
         go_on(connection, past.stored, self._header)
         self._vms = dict(past.vms)
         for vm in self._vms.values():
-            vm.take_up(connection)
+            vm.take_up(connection, self._segment_events, self._group_ns)
         self._loss_count, self._lost_events = past.losses, past.lost_events
         self._last_t = past.stored.last_t
         self._complete_t = self._visible_t = past.stored.complete_t

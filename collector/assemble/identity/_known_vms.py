@@ -89,6 +89,17 @@ class KnownVms:
         self._live[sink_id] = vm
         return vm
 
+    def take_up(self, sink_id: int, identity: VmIdentity, process: int | None) -> LiveVm:
+        """A VM that the sink knows already; events of it were lost since."""
+        if identity.is_unattributed:
+            layout = LiveMemslots(False)
+            self._unattributed = LiveVm(sink_id, UNATTRIBUTED, UNATTRIBUTED, None, layout)
+            return self._unattributed
+        vm = LiveVm(sink_id, identity, identity, process, LiveMemslots(False), lost_something=True)
+        self._names.add(vm)
+        self._live[sink_id] = vm
+        return vm
+
     def identify(self, vm: LiveVm, identity: VmIdentity) -> None:
         """More is known of a VM; the sink learns it with its name."""
         vm.identity = identity

@@ -176,6 +176,11 @@ class Vms:
         self.losses.met(vm, late)
         return vm
 
+    def know_pointer(self, vm: LiveVm) -> None:
+        """Of a VM that was known before."""
+        if vm.kvm is not None:
+            self._by_pointer[vm.kvm] = vm
+
     def renew_only(self, t: int, vm_type: int | None) -> bool:
         """The one VM was created at `t`: anew, if there was one already (QEMU resets confidential
         guests so). False if the recording is of several."""

@@ -6,7 +6,7 @@ that keeps what readers see close to what happens. The inventory gives what was 
 A vigil decides when an armed collector records.
 """
 
-from collector.capture.agent._agent import Collected, Context, collect
+from collector.capture.agent._agent import Collected, Context, collect, header_of
 from collector.capture.agent._lag import CLOCKS
 from collector.capture.agent._snapshot import Snapshot, record, snapshot_of_host, snapshot_of_vmcore
 from collector.capture.agent._vigil import Ending, UntilCalm, Vigil
@@ -20,6 +20,7 @@ __all__ = [
     "UntilCalm",
     "Vigil",
     "collect",
+    "header_of",
     "record",
     "snapshot_of_host",
     "snapshot_of_vmcore",

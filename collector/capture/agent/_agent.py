@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import numpy as np
 
-from app.store.protocol import RecordingHeader, RecordingSink
+from app.store.protocol import RecordingHeader, RecordingSink, StoredRecording
 from collector.assemble import Assembler, parts_of
 from collector.assemble.identity import VmmOf
 from collector.assemble.memslots import InodeOf
 from collector.capture.agent._clock_watch import ClockWatch
 from collector.capture.agent._counters import Counters, Meter
+from collector.capture.agent._going_on import origin_of, with_past
 from collector.capture.agent._lag import Lag, clock_since
 from collector.capture.agent._lead import Lead
 from collector.capture.live import LiveBatch, LiveSource, SourceEnded
@@ -47,6 +48,8 @@ class Context:
     inode_of: InodeOf | None = None
     database: Path | None = None  # whose size is reported
     has_lead: bool = False  # calls from long before `found` come first
+    boot_id: str | None = None
+    past: StoredRecording | None = None  # what is gone on with
 
 
 def collect(
@@ -66,7 +69,7 @@ def collect(
     the store is slow the source is not read: the kernel's buffers overrun then, and the source
     counts what was lost.
     """
-    with open_sink(_header(source)) as sink:
+    with open_sink(header_of(source, context)) as sink:
         if report is not None:
             report(sink.recording_id)
         run = _Run(source, sink, context, duration_s, notify)
@@ -90,11 +93,16 @@ class _Run:
         self._sink = sink
         self._context = context
         self._found = context.found
-        description = source.describe()
+        origin = origin_of(source.describe(), context.boot_id, context.past)
+        description = replace(source.describe(), clock_start_ns=origin.zero_ns)
+        self._origin = origin
         self._lead: Lead | None = None
         if context.has_lead and context.found is not None:
             self._lead = Lead(context.found, description.clock_start_ns)
         self._assembler = Assembler(sink, description, context.vmm_of, context.inode_of)
+        if context.past is not None:
+            found = context.found.vms if context.found and origin.is_same_boot else ()
+            self._assembler.go_on(context.past, found, source.describe().clock_start_ns)
         self._clocks = ClockWatch(description.clock)
         self._lag = Lag(clock_since(description.clock, description.clock_start_ns), notify)
         self._meter = Meter(context.database)
@@ -194,14 +202,15 @@ class _Run:
         found = self._context.found
         unread = () if found is None else found.notes
         of_now = (*self._clocks.notes, *self._lag.notes, *self._assembler.notes)
-        notes = (*self._context.notes, *unread, *of_now)
-        return _coverage(self._source, notes) | {
+        notes = (*self._origin.notes, *self._context.notes, *unread, *of_now)
+        return _coverage(self._source, self._context, notes) | {
             "host": self._context.host,
             "collector": asdict(self.counters),
         }
 
 
-def _header(source: LiveSource) -> RecordingHeader:
+def header_of(source: LiveSource, context: Context) -> RecordingHeader:
+    """Of a recording that begins, or is gone on with, when the source did."""
     description = source.describe()
     return RecordingHeader(
         name=f"{description.host} live",
@@ -211,16 +220,19 @@ def _header(source: LiveSource) -> RecordingHeader:
         clock_start_ns=description.clock_start_ns,
         wall_start_ns=description.wall_start_ns,
         kernel_release=description.kernel_release,
-        coverage=_coverage(source),
+        from_t=origin_of(description, context.boot_id, context.past).from_t,
+        boot_id=context.boot_id,
+        coverage=_coverage(source, context),
     )
 
 
-def _coverage(source: LiveSource, notes: tuple[str, ...] = ()) -> dict[str, Any]:
+def _coverage(source: LiveSource, context: Context, notes: tuple[str, ...] = ()) -> dict[str, Any]:
     used, unused = source.event_counts()
     description = source.describe()
-    return describe_coverage(
+    coverage = describe_coverage(
         description.sees,
         events=used,
         unused_events=unused,
         notes=(*description.notes, *notes),
     )
+    return coverage if context.past is None else with_past(coverage, context.past.coverage)

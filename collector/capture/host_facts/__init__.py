@@ -4,7 +4,7 @@ Files below a root are read, capabilities of KVM are asked for, and each fact is
 where it could not be read, None.
 """
 
-from collector.capture.host_facts._facts import CallerFacts, HostFacts, gather
+from collector.capture.host_facts._facts import CallerFacts, HostFacts, boot_id, gather
 from collector.capture.host_facts._kernel import KernelFacts
 from collector.capture.host_facts._kvm import KvmFacts
 from collector.capture.host_facts._tools import ToolFacts
@@ -17,5 +17,6 @@ __all__ = [
     "KvmFacts",
     "ToolFacts",
     "TracingFacts",
+    "boot_id",
     "gather",
 ]

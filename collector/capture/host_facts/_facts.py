@@ -32,6 +32,11 @@ class HostFacts:
         return asdict(self) | {"vm_types": self.kvm.vm_types()}
 
 
+def boot_id(root: Path = Path("/")) -> str | None:
+    """What distinguishes this boot of the host from all others (random(4))."""
+    return Tree(root).text("/proc/sys/kernel/random/boot_id")
+
+
 def gather(root: Path = Path("/")) -> HostFacts:
     """Reads files and asks /dev/kvm; starts and changes nothing."""
     tree = Tree(root)
