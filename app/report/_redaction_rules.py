@@ -15,7 +15,14 @@ from app.queries.events import RULES as WHY_CALLS_FAIL, NoteView
 from app.queries.figures import Bounds, TotalsView
 from app.queries.history import Bar
 from app.queries.home import HATCH, Cell, Spark
-from app.queries.inventory import ConversionCounts, LossView, MemslotView, RecordingView, VmView
+from app.queries.inventory import (
+    ChapterView,
+    ConversionCounts,
+    LossView,
+    MemslotView,
+    RecordingView,
+    VmView,
+)
 from app.queries.storms import (
     BeforeView,
     Breakdown,
@@ -145,7 +152,7 @@ RULES: dict[type, Rules] = {
         kept="is_damaged last_t lost_events losses",
         anew="name host coverage",
         left_out="id uuid host_id incomplete_reason is_live silent_ms behind_ms clock_start_ns"
-        " wall_start_ns origin vms",
+        " wall_start_ns origin vms chapters",
         source=SOURCE,
         state=one_of(*RecordingState),
         clock=CLOCK,
@@ -176,6 +183,9 @@ RULES: dict[type, Rules] = {
         left_out="base_gfn userspace_addr guest_memfd_offset",
         backing=BACKING,
         backing_certainty=CERTAINTY,
+    ),
+    ChapterView: rules(
+        left_out="from_t to_t clock_start_ns wall_start_ns boot_id kernel_release source ended"
     ),
     LossView: rules(kept="from_t to_t count cpu", source=SOURCE),
     IntervalView: statistics(IntervalView)

@@ -37,6 +37,7 @@ def test_a_recording_is_described(client: httpx.Client) -> None:
         "lost_events": 3,
         "losses": 1,
         "vms": [1, 2],
+        "chapters": [],
         "coverage": {"missing": [{"capability": "page-faults", "costs": "no faults"}]},
     }
     assert (answer["next"], answer["limit"]) == (None, 1000)

@@ -14,6 +14,16 @@ import {
 
 afterEach(() => setClock("mono"));
 
+const recorded = (
+  /** @type {Partial<import("../../static/js/shared/time.js").Clocked>} */ clocks,
+) => ({
+  clock: "mono",
+  clock_start_ns: "0",
+  wall_start_ns: null,
+  chapters: [],
+  ...clocks,
+});
+
 test("times are seconds, grouped by three from the point", () => {
   const times = [0, 12345678000, 12345678901].map((t) => formatTime(t));
   const thin = "\u2009";
@@ -30,7 +40,8 @@ test("durations have three digits", () => {
 });
 
 test("the trace's own clock is exact beyond 2^53", () => {
-  assert.equal(clockAt("18446744073709551000", 615), "18446744073709551615");
+  const recording = recorded({ clock_start_ns: "18446744073709551000" });
+  assert.equal(clockAt(recording, 615), "18446744073709551615");
 });
 
 test("ticks are round and have no more decimals than they need", () => {
@@ -39,8 +50,23 @@ test("ticks are round and have no more decimals than they need", () => {
 });
 
 test("a recording without a wall clock has no wall time", () => {
-  assert.equal(wallTimeAt(null, 5), null);
-  assert.equal(wallTimeAt("1700000000000000000", 5e8), "2023-11-14 22:13:20.500 UTC");
+  assert.equal(wallTimeAt(recorded({}), 5), null);
+  const recording = recorded({ wall_start_ns: "1700000000000000000" });
+  assert.equal(wallTimeAt(recording, 5e8), "2023-11-14 22:13:20.500 UTC");
+});
+
+test("for the times of a run of the recorder its own clocks hold", () => {
+  const chapters = [
+    { from: 0, clock_start_ns: "5000", wall_start_ns: "1700000000000000000" },
+    { from: 90e9, clock_start_ns: "30", wall_start_ns: "1700000100000000000" },
+  ];
+  const recording = recorded({ chapters, clock_start_ns: "5000" });
+  assert.deepEqual(
+    [0, 90e9 - 1, 90e9, 91e9].map((t) => clockAt(recording, t)),
+    ["5000", "90000004999", "30", "1000000030"],
+  );
+  assert.equal(wallTimeAt(recording, 89e9), "2023-11-14 22:14:49.000 UTC");
+  assert.equal(wallTimeAt(recording, 90e9), "2023-11-14 22:15:00.000 UTC");
 });
 
 test("times of a recording without times are its lines", () => {
@@ -50,6 +76,6 @@ test("times of a recording without times are its lines", () => {
   assert.deepEqual(lengths, ["1 line", "2.5 lines", "4\u2009711 lines"]);
   assert.deepEqual(timeTicks(0, 3000, 9).labels, ["line 0", "line 1", "line 2", "line 3"]);
   assert.equal(formatPerTime(1e6), "1k/1k lines");
-  const recording = { clock: "line number", clock_start_ns: "0" };
+  const recording = recorded({ clock: "line number" });
   assert.equal(clockText(recording, 5000), "line 5: this recording has no times");
 });

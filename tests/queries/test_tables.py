@@ -7,7 +7,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from app.model.events import CHANGE, EVENT, EventArray
+from app.model.events import CHANGE, EVENT, EventArray, TraceClock
 from app.model.guest import (
     UNKNOWN_LATENCY,
     UNKNOWN_VCPU,
@@ -33,6 +33,8 @@ from app.queries.tables import (
 from app.queries.tables._json_rows import json_rows
 
 CLOCK_START_NS = 1_000_000_000_000
+CLOCK = TraceClock(((0, CLOCK_START_NS),))
+ZERO = TraceClock(((0, 0),))
 
 
 def one_event(**fields: int) -> EventArray:
@@ -63,7 +65,7 @@ def test_a_conversion_is_a_row_in_full() -> None:
         cause_certainty=Certainty.SEEN,
     )
 
-    assert rows(conversions_table(event, np.array([7]), CLOCK_START_NS)) == [
+    assert rows(conversions_table(event, np.array([7]), CLOCK)) == [
         {
             "seq": 7,
             "t": 70,
@@ -93,7 +95,7 @@ def test_an_unaligned_call_keeps_its_exact_bytes() -> None:
         gfn=0x10000, address_low=1, npages=1, size_low=512, outcome=Outcome.FAILED, errno=22
     )
 
-    (row,) = rows(conversions_table(event, np.array([0]), 0))
+    (row,) = rows(conversions_table(event, np.array([0]), ZERO))
 
     assert (row["address"], row["size"]) == (0x10000001, 4608)
     assert (row["outcome"], row["errno"], row["errno_name"]) == ("failed", 22, "EINVAL")
@@ -107,7 +109,7 @@ def test_what_is_not_known_is_null() -> None:
         outcome=Outcome.UNCONFIRMED,
     )
 
-    (row,) = rows(conversions_table(event, np.array([0]), 0))
+    (row,) = rows(conversions_table(event, np.array([0]), ZERO))
 
     for name in ("gfn", "npages", "address", "size", "vcpu", "latency_ns", "cause"):
         assert row[name] is None, name
@@ -117,14 +119,14 @@ def test_what_is_not_known_is_null() -> None:
 def test_only_what_asks_for_a_state_has_a_direction() -> None:
     events = np.concatenate([one_event(kind=kind, to=To.SHARED) for kind in EventKind])
 
-    table = events_table(events, np.arange(len(events)), 0)
+    table = events_table(events, np.arange(len(events)), ZERO)
     directed = [row["kind"] for row in rows(table) if row["to"]]
 
     assert directed == ["conversion", "hypercall", "state_read", "doubt"]
 
 
 def test_an_errno_without_a_name_stays_a_number() -> None:
-    (row,) = rows(events_table(one_event(errno=4095), np.array([0]), 0))
+    (row,) = rows(events_table(one_event(errno=4095), np.array([0]), ZERO))
 
     assert (row["errno"], row["errno_name"]) == (4095, None)
 
@@ -187,7 +189,7 @@ def test_no_rows_are_an_empty_array() -> None:
 
 
 def test_json_rows_of_a_slice_are_those_of_the_slice() -> None:
-    batch = events_table(np.concatenate([one_event(t=t) for t in range(5)]), np.arange(5), 0)
+    batch = events_table(np.concatenate([one_event(t=t) for t in range(5)]), np.arange(5), ZERO)
 
     assert [row["t"] for row in rows(batch.slice(2, 2))] == [2, 3]
 
@@ -203,9 +205,7 @@ def test_every_format_holds_the_same_rows(table_format: TableFormat) -> None:
     events = np.concatenate(
         [one_event(gfn=gfn, npages=1, vcpu=UNKNOWN_VCPU, to=To.PRIVATE) for gfn in range(6)]
     )
-    batches = [
-        events_table(part, np.arange(len(part)), CLOCK_START_NS) for part in np.split(events, 3)
-    ]
+    batches = [events_table(part, np.arange(len(part)), CLOCK) for part in np.split(events, 3)]
 
     written = b"".join(table_chunks(batches, EVENTS, table_format))
 

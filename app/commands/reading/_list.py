@@ -62,6 +62,7 @@ def as_text(
             if recording.host_id != host.id:
                 continue
             lines.append(recording_line(recording, storage.get(recording.id)))
+            lines += chapter_lines(recording)
             lines += [vm_line(vm) for vm in vms if vm.recording == recording.id]
     return "\n".join(lines) or "nothing recorded yet; `gmemscope import FILE` or `gmemscope demo`"
 
@@ -81,6 +82,19 @@ def recording_line(recording: "RecordingView", storage: "StorageView | None") ->
         f"  recording {recording.id}  {recording.name}  [{recording.source}]  "
         f"{recording.last_t / 1e9:.3f} s  {state}{takes}"
     )
+
+
+def chapter_lines(recording: "RecordingView") -> list[str]:
+    """Of a recording that was gone on with."""
+    if len(recording.chapters) < 2:
+        return []
+    lines = []
+    for number, one in enumerate(recording.chapters, start=1):
+        to_t = recording.last_t if one.to_t is None else one.to_t
+        ended = "it goes on" if one.ended is None else one.ended
+        span = f"t+{one.from_t / 1e9:.3f} s to t+{to_t / 1e9:.3f} s"
+        lines.append(f"    chapter {number}  {span}  {ended}")
+    return lines
 
 
 def vm_line(vm: "VmView") -> str:

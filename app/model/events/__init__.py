@@ -15,6 +15,7 @@ from app.model.events._columns import (
     effect_time,
     last_effect_time,
 )
+from app.model.events._trace_clock import TraceClock
 from app.model.events._window import LIMIT, WHOLE, Window
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ChangeArray",
     "EventArray",
     "RunArray",
+    "TraceClock",
     "Window",
     "effect_time",
     "is_vague",

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from app.model.events import LIMIT, EventArray
+from app.model.events import LIMIT, EventArray, TraceClock
 from app.model.stats import EventQuery
+from app.queries.events._trace_clock import trace_clock
 from app.queries.figures import row_id
 from app.queries.tables import events_table
 from app.store.read import Reader
@@ -24,15 +25,15 @@ class EventsPage:
     events: EventArray
     seqs: npt.NDArray[np.int64]
     next_after: int | None  # seq of the last event here if there are more
-    clock_start_ns: int
+    clock: TraceClock
 
     def table(self) -> pa.RecordBatch:
-        return events_table(self.events, self.seqs, self.clock_start_ns)
+        return events_table(self.events, self.seqs, self.clock)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The same table in parts."""
         for part in parts(len(self.events)):
-            yield events_table(self.events[part], self.seqs[part], self.clock_start_ns)
+            yield events_table(self.events[part], self.seqs[part], self.clock)
 
 
 def parts(count: int) -> Iterator[slice]:
@@ -66,5 +67,5 @@ def events_page(
         events=events[:limit],
         seqs=seqs[:limit],
         next_after=int(seqs[limit - 1]) if has_more else None,
-        clock_start_ns=reader.recording(vm.recording_id).clock_start_ns,
+        clock=trace_clock(reader, vm),
     )

@@ -11,6 +11,7 @@ from app.model.stats import ANY, EventFilter, EventQuery
 from app.queries.choices import What
 from app.queries.events._events import parts
 from app.queries.events._notes import NOTES, notes_table
+from app.queries.events._trace_clock import trace_clock
 from app.queries.figures import last_instant, row_id
 from app.queries.tables import (
     CHANGES,
@@ -70,12 +71,12 @@ def event_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordB
     is_conversions = export.what is What.CONVERSIONS
     where = export.where.of_kinds((EventKind.CONVERSION,) if is_conversions else None)
     table = conversions_table if is_conversions else events_table
-    clock_start_ns = reader.recording(vm.recording_id).clock_start_ns
+    clock = trace_clock(reader, vm)
     query = EventQuery(export.from_t, export.to_t, where=where)
     chunks = reader.iter_events(row_id(vm), query)
     for events, seqs in chunks:
         for part in parts(len(events)):
-            yield table(events[part], seqs[part], clock_start_ns)
+            yield table(events[part], seqs[part], clock)
 
 
 def change_batches(reader: Reader, vm: Vm, export: Export) -> Iterator[pa.RecordBatch]:

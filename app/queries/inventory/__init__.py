@@ -4,6 +4,7 @@ Rows of the catalogue become what people and REST see of them; a figure that the
 hold in full is unknown, or a lower bound (`app.queries.figures`).
 """
 
+from app.queries.inventory._chapters import ChapterView
 from app.queries.inventory._coverage import CoverageView, coverage_of, coverage_view
 from app.queries.inventory._expired import ExpiredView, expired_views
 from app.queries.inventory._memslots import MemslotView, memslot_view
@@ -28,6 +29,7 @@ from app.queries.inventory._vms import (
 
 __all__ = [
     "LATE_MS",
+    "ChapterView",
     "ConversionCounts",
     "CoverageView",
     "ExpiredView",

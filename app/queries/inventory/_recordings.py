@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.model.guest import Capability
 from app.queries.figures import row_id
+from app.queries.inventory._chapters import ChapterView, chapter_views
 from app.store.catalogue import Catalogue, Writing
 from app.store.database import what_is_missing
 from app.store.protocol import Loss
@@ -55,6 +56,13 @@ class RecordingView:
     lost_events: Annotated[int, Field(description="Of the losses whose count is known.")]
     losses: Annotated[int, Field(description="Stretches in which events were lost.")]
     vms: Annotated[list[int], Field(description="Ids of its VMs.")]
+    chapters: Annotated[
+        list[ChapterView],
+        Field(
+            description="Runs of the recorder. Between two of them nothing was recorded, and for "
+            "the times of each its own clocks hold."
+        ),
+    ]
     coverage: Annotated[dict[str, Any], Field(description="What it can and cannot show.")]
 
 
@@ -113,6 +121,7 @@ def recording_view(
         lost_events=recording.lost_events + sum(loss.count or 0 for loss in lost),
         losses=recording.losses + len(lost),
         vms=vms,
+        chapters=chapter_views(reader, recording),
         coverage=with_later_questions(recording.coverage),
     )
 

@@ -62,7 +62,7 @@ def _storage_view(
 ) -> StorageView:
     writing = reader.writing(recording)
     is_written = writing is not None and writing.is_alive
-    ended_ns = None if is_written else ended_at_ns(recording)
+    ended_ns = None if is_written else ended_at_ns(reader, recording)
     return StorageView(
         recording=row_id(recording),
         is_written=is_written,
@@ -77,11 +77,15 @@ def _storage_view(
     )
 
 
-def ended_at_ns(recording: Recording) -> int | None:
+def ended_at_ns(reader: Catalogue, recording: Recording) -> int | None:
     """UNIX time of the last instant of a recording that nobody writes; None if it has none."""
-    if recording.wall_start_ns is None or recording.clock == LINE_NUMBERS:
+    chapters = reader.chapters(row_id(recording))
+    from_t, wall_ns = 0, recording.wall_start_ns
+    if chapters:
+        from_t, wall_ns = chapters[-1].from_t, chapters[-1].wall_start_ns
+    if wall_ns is None or recording.clock == LINE_NUMBERS:
         return None
-    return recording.wall_start_ns + recording.last_t
+    return wall_ns + recording.last_t - from_t
 
 
 def age_text(storage: StorageView) -> str:

@@ -12,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from app.model.events import ChangeArray, EventArray, RunArray, effect_time, is_vague
+from app.model.events import (
+    ChangeArray,
+    EventArray,
+    RunArray,
+    TraceClock,
+    effect_time,
+    is_vague,
+)
 from app.model.guest import (
     PAGE_SHIFT,
     UNKNOWN_VCPU,
@@ -110,7 +117,7 @@ def errno_names(numbers: npt.NDArray[np.int16]) -> pa.DictionaryArray:
 
 
 def events_table(
-    events: EventArray, seqs: npt.NDArray[np.int64], clock_start_ns: int
+    events: EventArray, seqs: npt.NDArray[np.int64], clock: TraceClock
 ) -> pa.RecordBatch:
     """Events as `EVENTS`, in the order given."""
     has_no_range = events["range_certainty"] == Certainty.UNKNOWN
@@ -123,7 +130,7 @@ def events_table(
         "seq": seqs,
         "t": events["t"],
         "t_effect": effect_time(events),
-        "clock_ns": events["t"] + clock_start_ns,
+        "clock_ns": clock.at(events["t"]),
         "kind": names_of(EventKind, events["kind"]),
         "gfn": pa.array(events["gfn"], mask=has_no_place),
         "npages": pa.array(events["npages"], mask=has_no_range),
@@ -148,10 +155,10 @@ def events_table(
 
 
 def conversions_table(
-    events: EventArray, seqs: npt.NDArray[np.int64], clock_start_ns: int
+    events: EventArray, seqs: npt.NDArray[np.int64], clock: TraceClock
 ) -> pa.RecordBatch:
     """Conversions as `CONVERSIONS`."""
-    return events_table(events, seqs, clock_start_ns).select(CONVERSIONS.names)
+    return events_table(events, seqs, clock).select(CONVERSIONS.names)
 
 
 def changes_table(changes: ChangeArray) -> pa.RecordBatch:

@@ -24,6 +24,7 @@ from app.store.database import (
 from app.store.errors import NotFound, explained
 from app.store.protocol import Loss
 from app.store.schema import (
+    Chapter,
     GuestMemfdRow,
     Host,
     LossRow,
@@ -130,6 +131,12 @@ class Catalogue:
         return [
             GuestMemfd(row.fd, row.size, row.flags, row.created_t, row.dev, row.ino) for row in rows
         ]
+
+    def chapters(self, recording_id: int) -> list[Chapter]:
+        """The runs of the recorder that a live recording is made of, in order."""
+        query = select(Chapter).where(col(Chapter.recording_id) == recording_id)
+        with self._session() as session:
+            return list(session.exec(query.order_by(col(Chapter.id))))
 
     def losses(
         self, recording_id: int, t_from: int | None = None, t_to: int | None = None

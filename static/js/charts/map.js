@@ -145,11 +145,13 @@ export class MapPlot {
    * @param {View} view
    * @param {Memslot[]} memslots
    * @param {{losses: import("./overlay.js").Loss[], expired: import("./overlay.js").Expired[]}} gaps
+   * @param {import("./overlay.js").Recording} recording
    */
-  placeMarks(view, memslots, gaps) {
+  placeMarks(view, memslots, gaps, recording) {
     if (!this.labels.hidden) this.placeLabels(view, memslots);
     this.overlay.placeCursor(view);
-    this.overlay.placeGaps(view, gaps);
+    this.overlay.placeGaps(view, gaps, recording);
+    this.overlay.placeChapters(view, recording);
     const share = view.gpa === null || this.axis.isEmpty ? -1 : this.shareOf(view.gpa);
     this.crosshair.hidden = share < 0 || share > 1;
     this.crosshair.style.bottom = `${share * 100}%`;

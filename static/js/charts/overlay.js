@@ -1,4 +1,4 @@
-/** Marks over a plot: cursor, hover, brush, losses. Positions are shares of the plotting area. */
+/** Marks over a plot: cursor, hover, brush, losses, chapters. Positions are shares of the plotting area. */
 
 /**
  * @typedef {import("../view/view.js").View} View
@@ -6,14 +6,21 @@
  * @typedef {import("../shared/rest_types.d.ts").LossView} Loss
  * @typedef {import("../shared/rest_types.d.ts").ExpiredView} Expired
  * @typedef {import("../shared/rest_types.d.ts").StormRow} Storm
+ * @typedef {import("../shared/rest_types.d.ts").RecordingView} Recording
+ * @typedef {import("../shared/rest_types.d.ts").ChapterView} Chapter
  */
 
 import { made } from "../shared/dom.js";
 import { formatCount } from "../shared/units.js";
-import { formatDuration, formatTime } from "../shared/time.js";
+import { formatDuration, formatTime, wallTimeAt } from "../shared/time.js";
 
 /** @type {{losses: Loss[], expired: Expired[]}} */
 export const NO_GAPS = { losses: [], expired: [] };
+
+/** The source of a loss between two runs of the recorder. */
+const NOT_RECORDING = "not recording";
+/** Beyond this share of the width, a label is on the left of its line. */
+const NEAR_THE_END = 0.8;
 
 export class Overlay {
   /** @param {HTMLElement} element covers exactly the plotting area */
@@ -21,6 +28,7 @@ export class Overlay {
     this.element = element;
     this.losses = this.add("div", "losses");
     this.storms = this.add("div", "storms");
+    this.chapters = this.add("div", "chapters");
     this.hover = this.add("div", "mark mark-hover");
     this.cursor = this.add("div", "mark mark-cursor");
     this.brush = this.add("div", "brush");
@@ -76,11 +84,12 @@ export class Overlay {
    * Cover the time in which events were lost, or are no longer kept, at least two pixels wide.
    * @param {View} view
    * @param {{losses: Loss[], expired: Expired[]}} gaps
+   * @param {Recording} recording
    */
-  placeGaps(view, { losses, expired }) {
+  placeGaps(view, { losses, expired }, { chapters }) {
     this.losses.replaceChildren(
       ...shownOf(view, expired).map((stretch) => expiredBand(view, stretch)),
-      ...shownOf(view, losses).map((loss) => lossBand(view, loss)),
+      ...shownOf(view, losses).map((loss) => lossBand(view, loss, chapters)),
     );
   }
 
@@ -91,6 +100,19 @@ export class Overlay {
    */
   placeStorms(view, storms) {
     this.storms.replaceChildren(...shownOf(view, storms).map((storm) => stormBand(view, storm)));
+  }
+
+  /**
+   * Mark where the recorder was started again.
+   * @param {View} view
+   * @param {Recording} recording
+   */
+  placeChapters(view, recording) {
+    const marks = recording.chapters
+      .map((chapter, i) => ({ chapter, before: recording.chapters[i - 1] }))
+      .filter(({ before }) => before !== undefined)
+      .map(({ chapter, before }) => chapterMark(view, recording, chapter, before));
+    this.chapters.replaceChildren(...marks.filter((mark) => mark !== null));
   }
 
   /**
@@ -149,12 +171,40 @@ function stormBand(view, storm) {
 
 /**
  * @param {View} view
- * @param {Loss} loss
+ * @param {Recording} recording
+ * @param {Chapter} chapter
+ * @param {Chapter} before
  */
-function lossBand(view, loss) {
+function chapterMark(view, recording, chapter, before) {
+  const share = Overlay.shareOf(view, chapter.from);
+  if (share < 0 || share > 1) return null;
+  const mark = made("div", "", "chapter");
+  mark.style.left = `${share * 100}%`;
+  mark.classList.toggle("near-the-end", share > NEAR_THE_END);
+  const isOtherBoot = chapter.boot_id !== before.boot_id;
+  const words = isOtherBoot ? "recorded again after a boot" : "recorded again";
+  const wall = wallTimeAt(recording, chapter.from);
+  const when = wall === null ? formatTime(chapter.from) : `${formatTime(chapter.from)}, ${wall}`;
+  const label = made("span", words, "", `${words} from ${when}`);
+  mark.append(label);
+  return mark;
+}
+
+/**
+ * @param {View} view
+ * @param {Loss} loss
+ * @param {Chapter[]} chapters
+ */
+function lossBand(view, loss, chapters) {
   const band = bandOf(view, loss, "loss");
+  const when = `${formatTime(loss.from)} to ${formatTime(loss.to)}`;
+  if (loss.source === NOT_RECORDING) {
+    const last = chapters.findLast((chapter) => chapter.from < loss.to);
+    band.title = `nothing was recorded, ${when}: ${last?.ended ?? "the recorder had ended"}`;
+    return band;
+  }
   const count = loss.count === null ? "an unknown number of" : formatCount(loss.count);
-  band.title = `${count} events lost, ${formatTime(loss.from)} to ${formatTime(loss.to)}`;
+  band.title = `${count} events lost, ${when}`;
   return band;
 }
 

@@ -141,10 +141,12 @@ export class Timeline {
   /**
    * @param {View} view
    * @param {import("./overlay.js").Storm[]} storms
+   * @param {import("./overlay.js").Recording} recording
    */
-  placeMarks(view, storms) {
+  placeMarks(view, storms, recording) {
     this.overlay.placeCursor(view);
-    this.overlay.placeGaps(view, this.answer ?? NO_GAPS);
+    this.overlay.placeGaps(view, this.answer ?? NO_GAPS, recording);
+    this.overlay.placeChapters(view, recording);
     this.overlay.placeStorms(view, storms);
   }
 

@@ -198,12 +198,12 @@ class Explorer {
   placeMarks() {
     const { view, stage, map, timeline, subject } = this;
     const { axis } = stage;
-    const { memslots } = subject;
+    const { memslots, recording } = subject;
     for (const each of [axis, stage.shown]) each?.copyCursor(view);
     const gaps = timeline.answer ?? NO_GAPS;
     this.memslotBars.draw(axis, memslots);
-    map.placeMarks(axis, memslots, gaps);
-    timeline.placeMarks(axis, this.storms.found);
+    map.placeMarks(axis, memslots, gaps, recording);
+    timeline.placeMarks(axis, this.storms.found, recording);
     this.markers.place(axis);
     this.exportDialog.follow();
     this.filterBar.show(view, memslots, gaps);

@@ -160,7 +160,7 @@ function endOf({ vm, recording }) {
     };
   }
   if (recording.state === "incomplete") {
-    const wall = wallTimeAt(recording.wall_start_ns, last);
+    const wall = wallTimeAt(recording, last);
     const since = wall === null || recording.source === "simulator" ? end : `${wall}, ${end}`;
     const text = `incomplete: nothing was recorded after ${since}`;
     return { text, title: recording.incomplete_reason ?? "", isBad: true };

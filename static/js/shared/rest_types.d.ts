@@ -132,6 +132,17 @@ export interface CellView {
   at_least: string[];
 }
 
+export interface ChapterView {
+  from: number;
+  to: number | null;
+  clock_start_ns: string;
+  wall_start_ns: string | null;
+  boot_id: string | null;
+  kernel_release: string | null;
+  source: string;
+  ended: string | null;
+}
+
 export interface ConversionCounts {
   requested: number;
   applied: number;
@@ -505,6 +516,7 @@ export interface RecordingView {
   lost_events: number;
   losses: number;
   vms: number[];
+  chapters: ChapterView[];
   coverage: Record<string, unknown>;
 }
 

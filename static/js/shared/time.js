@@ -77,34 +77,53 @@ export function formatPerTime(perSecond) {
 }
 
 /**
- * The trace's own clock at a time: exact, by BigInt.
- * @param {string} clockStartNs
+ * What of a recording tells its clocks.
+ * @typedef {{clock: string, clock_start_ns: string, wall_start_ns: string | null,
+ *   chapters: {from: number, clock_start_ns: string, wall_start_ns: string | null}[]}} Clocked
+ */
+
+/**
+ * The run of the recorder whose clocks hold at a time: one that was not recorded is that before.
+ * @param {Clocked} recording
  * @param {number} ns
  */
-export function clockAt(clockStartNs, ns) {
-  return (BigInt(clockStartNs) + BigInt(Math.round(ns))).toString();
+function clocksAt(recording, ns) {
+  const { chapters, clock_start_ns, wall_start_ns } = recording;
+  const run = chapters.findLast(({ from }) => from <= ns) ?? chapters[0];
+  return run ?? { from: 0, clock_start_ns, wall_start_ns };
+}
+
+/**
+ * The trace's own clock at a time: exact, by BigInt.
+ * @param {Clocked} recording
+ * @param {number} ns
+ */
+export function clockAt(recording, ns) {
+  const { from, clock_start_ns } = clocksAt(recording, ns);
+  return (BigInt(clock_start_ns) + BigInt(Math.round(ns) - from)).toString();
 }
 
 /**
  * The same, with the clock's name.
- * @param {{clock: string, clock_start_ns: string}} recording
+ * @param {Clocked} recording
  * @param {number} ns
  * @param {string} [exact]
  */
-export function clockText({ clock, clock_start_ns }, ns, exact = clockAt(clock_start_ns, ns)) {
-  return clock === LINE_NUMBERS
+export function clockText(recording, ns, exact = clockAt(recording, ns)) {
+  return recording.clock === LINE_NUMBERS
     ? `${formatTime(ns)}: this recording has no times`
-    : `${clock} ${exact} ns`;
+    : `${recording.clock} ${exact} ns`;
 }
 
 /**
  * Wall-clock text of a time, or null where the recording does not know it.
- * @param {string | null | undefined} wallStartNs
+ * @param {Clocked} recording
  * @param {number} ns
  */
-export function wallTimeAt(wallStartNs, ns) {
-  if (wallStartNs === null || wallStartNs === undefined) return null;
-  const ms = Number((BigInt(wallStartNs) + BigInt(Math.round(ns))) / 1000000n);
+export function wallTimeAt(recording, ns) {
+  const { from, wall_start_ns } = clocksAt(recording, ns);
+  if (wall_start_ns === null) return null;
+  const ms = Number((BigInt(wall_start_ns) + BigInt(Math.round(ns) - from)) / 1000000n);
   return new Date(ms).toISOString().replace("T", " ").replace("Z", " UTC");
 }
 

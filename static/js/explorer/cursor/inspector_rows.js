@@ -29,7 +29,7 @@ const addressRow = (term, text, title = "") => ({ term, text, title, className: 
  */
 export function placeRows(t, page, recording) {
   const clock = clockText(recording, t);
-  const wall = wallTimeAt(recording.wall_start_ns, t);
+  const wall = wallTimeAt(recording, t);
   const gfn = page / PAGE_SIZE;
   return [
     { term: "time", text: formatTime(t), title: [clock, wall].filter(Boolean).join("\n") },
