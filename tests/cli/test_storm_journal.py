@@ -16,7 +16,7 @@ from app.store.database import open_database
 from app.store.errors import StoreError
 from app.store.protocol import RecordingHeader
 from app.store.read import Reader
-from app.store.write import RecordingWriter, _writer as writing
+from app.store.write import RecordingWriter, _writer as writing, find_past
 from tests.bursting import SECOND, burst
 
 HEADER = RecordingHeader("live", "simulator", "host", "mono", 0)
@@ -97,6 +97,27 @@ def test_a_recording_that_is_over_at_once_has_its_lines(engine: Engine) -> None:
     with StormJournal(engine, lines.append), RecordingWriter(engine, HEADER, is_live=True) as sink:
         sink.append(sink.add_vm(GUEST), burst(5, 7))
     assert len(lines) == 2
+
+
+def test_what_came_before_a_recording_was_gone_on_with_is_no_news(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LOOK_S", 0.01)
+    with RecordingWriter(engine, HEADER, is_live=True) as sink:
+        vm_id = sink.add_vm(GUEST)
+        sink.append(vm_id, burst(5, 7))
+    past = find_past(engine, HEADER)
+    lines: list[str] = []
+    of_this = StormJournal(engine, lines.append, past.stored.last_t)
+    with of_this, RecordingWriter(engine, HEADER, is_live=True, past=past) as sink:
+        sink.append(vm_id, burst(25, 27))
+        sink.advance(27 * SECOND)
+        while not lines:  # the test's own time limit ends it
+            time.sleep(0.01)
+    assert [re.sub(r" at .*", "", line) for line in lines] == [
+        "storm c4000 of guest-1 (vm 1) has begun",
+        "storm c4000 of guest-1 (vm 1) has ended",
+    ]
 
 
 def test_what_befalls_it_does_not_end_the_recording(

@@ -1,6 +1,7 @@
 """Storms found while they are recorded are those that are found in the finished recording."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from app.store.database import open_database
 from app.store.protocol import RecordingHeader
 from app.store.read import Reader
 from app.store.schema import Vm
-from app.store.write import RecordingWriter, _writer as writing
+from app.store.write import RecordingWriter, _writer as writing, find_past
 
 SECOND = 1_000_000_000
 HEADER = RecordingHeader("live", "simulator", "host", "mono", 0)
@@ -215,6 +216,35 @@ def test_each_event_is_observed_once(engine: Engine) -> None:
     (border,) = late.began_at
     assert border > 0
     assert late.times == events["t"][effect_time(events) >= border].tolist()
+
+
+def test_a_recording_that_is_gone_on_with_is_followed_on(engine: Engine) -> None:
+    """Each event is observed once; its storms are those of the whole."""
+    seen, reader = Seen(), Reader(engine)
+    live, late = LiveStorms(reader, seen), LiveStorms(reader)
+    header = replace(HEADER, host="again")
+    events, _ = stormy(4)
+    live.look()
+    with RecordingWriter(engine, header, is_live=True) as writer:
+        vm_id = writer.add_vm(guest("again"))
+        live.look()
+        writer.append(vm_id, events[: len(events) // 2])
+    live.look()
+    late.look()  # for the first time
+    past = find_past(engine, header)
+    with RecordingWriter(engine, header, is_live=True, past=past) as writer:
+        late.look()
+        other = writer.add_vm(guest("other"))
+        writer.append(vm_id, events[len(events) // 2 :])
+        writer.append(other, events)
+        writer.advance(int(effect_time(events)[-1]))
+        live.look()
+    live.look()
+    late.look()
+    assert seen.began_at == [0, 0]
+    assert sorted(seen.times) == sorted([*events["t"].tolist()] * 2)
+    for vm in (reader.vm(vm_id), reader.vm(other)):
+        assert told(live.of_vm(vm.id)) == told(late.of_vm(vm.id)) == found(reader, vm)
 
 
 def test_a_recording_that_was_finished_before_has_none_here(engine: Engine) -> None:

@@ -42,7 +42,8 @@ def record(
     from app.store.write import RecordingWriter
     from collector.capture.agent import collect
 
-    with StormJournal(engine, print_line):
+    since_t = -1 if past is None else past.stored.last_t
+    with StormJournal(engine, print_line, since_t):
         return collect(
             source,
             lambda header: RecordingWriter(engine, header, is_live=True, past=past),

@@ -22,11 +22,15 @@ class StormJournal:
     """A thread beside the recorder that reads what was committed, once a second. Whatever befalls
     it, the recording goes on."""
 
-    def __init__(self, engine: "Engine", print_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: "Engine", print_line: Callable[[str], None], since_t: int = -1
+    ) -> None:
+        """`since_t`: where a recording is gone on with; what came up to then is no news."""
         self._reader = Reader(engine, CACHE_BYTES)
         self._live = LiveStorms(self._reader)
         self._storms = Storms(self._reader)
         self._print_line = print_line
+        self._since_t = since_t
         self._known: dict[tuple[int, str], LiveStorm] = {}
         self._stop = Event()
         self._thread = Thread(target=self._run, name="storms", daemon=True)
@@ -54,9 +58,10 @@ class StormJournal:
         for which, storm in now.items():
             before = self._known.get(which)
             vm = self._reader.vm(storm.vm_id)
-            if before is None:
+            if before is None and storm.from_t > self._since_t:
                 self._print_line(begun_line(vm, storm))
-            if storm.is_over and (before is None or not before.is_over):
+            is_news = before is None or not before.is_over
+            if storm.is_over and is_news and storm.to_t > self._since_t + 1:
                 few = self._reader.most_events(storm.vm_id, storm.from_t, storm.to_t)
                 is_counted = few <= MOST_COUNTED
                 facts = self._storms.interval(vm, storm.from_t, storm.to_t) if is_counted else None

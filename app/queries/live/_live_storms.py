@@ -18,7 +18,8 @@ class LiveStorms:
         self._looking = Lock()
         self._known: set[int] | None = None  # recordings that were there at the last look
         self._followed: set[int] = set()  # those of them that were written then
-        self._reading: dict[int, VmStorms] = {}  # by VM, of recordings that go on
+        self._reading: dict[int, VmStorms] = {}
+        """By VM. Of those of a finished recording, too: it may be gone on with."""
         self._found: dict[int, tuple[LiveStorm, ...]] = {}  # by VM
         self._recordings: dict[int, int] = {}  # of these VMs
 
@@ -53,18 +54,16 @@ class LiveStorms:
             self._followed.add(recording.id)
         elif recording.id not in self._followed:
             return
+        are_new = is_news or recording.id in self._recordings.values()
         for vm in self._reader.vms(recording.id, include_unattributed=True):
             vm_id = row_id(vm)
-            one = self._reading.setdefault(vm_id, self._begun())
+            if vm_id not in self._reading:
+                self._reading[vm_id] = VmStorms(self._reader, self._observer, is_new=are_new)
+            one = self._reading[vm_id]
             one.look(vm, recording, is_written=is_written)
             self._found[vm_id], self._recordings[vm_id] = one.storms, recording.id
-            if not is_written:
-                del self._reading[vm_id]
         if not is_written:
             self._followed.remove(recording.id)
-
-    def _begun(self) -> VmStorms:
-        return VmStorms(self._reader, self._observer, is_new=self._known is not None)
 
     def _is_written(self, recording: Recording) -> bool:
         writing = self._reader.writing(recording)
