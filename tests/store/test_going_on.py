@@ -1,6 +1,8 @@
 """A live recording that is gone on with is what it would be had one writer made all of it."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +14,13 @@ from sqlalchemy import Engine
 
 from app.model.events import EVENT, EventArray, effect_time
 from app.model.guest import EventKind, GuestMemfd, To
+from app.model.pagemap import PageMap
 from app.model.raster import Grid
 from app.store.database import open_database
 from app.store.errors import CannotGoOn, StoreError
 from app.store.protocol import Loss, RecordingHeader
 from app.store.read import Reader, check
+from app.store.retention import groups, retire_steps
 from app.store.write import RecordingWriter, find_past
 from tests.store.histories import HEADER, IDENTITY, memslot, random_events
 
@@ -265,3 +269,65 @@ def test_a_changed_chapter_is_found(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE chapter SET wall_start_ns = 8")
     assert [finding.part for finding in check(engine).findings] == ["rows"]
+
+
+WRITE_FOREVER = """
+import sys
+sys.path.append(sys.argv[2])
+from app.store.database import open_database
+from tests.store.histories import random_events
+from tests.store.test_going_on import begin
+
+events = random_events(200_000, seed=7)
+writer = begin(open_database(sys.argv[1]), events[:100])
+for first in range(100, len(events), 130):
+    writer.append(1, events[first : first + 130])
+    writer.advance(int(events["t"][first]))
+    print(first, flush=True)
+"""
+
+
+def test_after_sigkill_what_was_committed_is_gone_on_with(path: Path) -> None:
+    command = [sys.executable, "-c", WRITE_FOREVER, str(path), str(Path(__file__).parents[2])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writing:
+        assert writing.stdout is not None
+        for line in writing.stdout:
+            if int(line) > 5_000:
+                break
+        writing.kill()
+    engine = open_database(path)
+    (vm,) = Reader(engine).vms()
+    before = random_events(200_000, seed=7)[: vm.events]
+    after = random_events(600, seed=8)
+    after["t"] += vm.last_t + 1_000
+    after = np.concatenate((gap(before, after), after))
+    with going_on(engine, int(after["t"][1])) as writer:
+        writer.append(1, after)
+    expected = PageMap(IDENTITY.start_state)
+    expected.set_memslot(memslot(0, 0, 2048))
+    expected.set_memslot(memslot(1, 2048, 2048))
+    expected.apply(np.concatenate((before, after)), 0)
+    now = Reader(engine).page_map_at(1, int(effect_time(after)[-1]))
+    np.testing.assert_array_equal(now.runs(), expected.runs())
+    assert not check(engine).findings
+    engine.dispose()
+
+
+def test_what_retention_left_is_gone_on_with(engine: Engine) -> None:
+    """All that came before is gone but for its last map."""
+    before, after = parts()
+    with RecordingWriter(
+        engine, LIVE, is_live=True, segment_events=SEGMENT, group_ns=1 << 60
+    ) as writer:
+        writer.set_memslot(writer.add_vm(IDENTITY), memslot(0, 0, 4096))
+        writer.append(1, before)
+    for group in groups(engine):
+        list(retire_steps(engine, group))
+    with going_on(engine, int(after["t"][1])) as writer:
+        writer.append(1, after)
+    expected = PageMap(IDENTITY.start_state)
+    expected.set_memslot(memslot(0, 0, 4096))
+    expected.apply(np.concatenate((before, after)), 0)
+    now = Reader(engine).page_map_at(1, int(effect_time(after)[-1]))
+    np.testing.assert_array_equal(now.runs(), expected.runs())
+    assert not check(engine).findings
