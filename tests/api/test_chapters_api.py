@@ -90,3 +90,8 @@ def test_a_redacted_report_has_nothing_of_them(dashboard: httpx.Client) -> None:
         assert "11111111-0000" not in report
         assert "process 42" not in report
         assert str(SECOND_RUN.clock_start_ns) not in report
+
+
+def test_a_vm_begins_with_the_run_that_met_it(dashboard: httpx.Client, tmp_path: Path) -> None:
+    spans = [dashboard.get(f"/api/v1/vms/{vm}").json()["span"] for vm in (1, 2)]
+    assert [span[0] for span in spans] == [0, AGAIN_T]

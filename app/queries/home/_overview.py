@@ -141,7 +141,7 @@ class Overviews:
 
     def _vm(self, vm: Vm, recording: RecordingView) -> VmOverview:
         is_live = recording.is_live and vm.ended_t is None
-        life = life_of(vm, recording)
+        life = life_of(self._reader, vm, recording)
         state, counted = (vm.revision, *about_a_bucket(life)), vm.events_by_kind.get(COUNTED, 0)
         picture = self._reader.cache.get(
             ("picture", row_id(vm), state),
@@ -186,9 +186,11 @@ def host_urgency(host: HostOverview) -> tuple[bool, list[tuple[bool, bool, bool,
     return is_over, [urgency(vm) for vm in host.vms[:1]]
 
 
-def life_of(vm: Vm, recording: RecordingView) -> tuple[int, int]:
+def life_of(reader: Reader, vm: Vm, recording: RecordingView) -> tuple[int, int]:
     """From the VM's creation to its end, or as far as it was recorded. Never empty."""
     first = max(vm.created_t or 0, 0)
+    if vm.created_t is None and len(recording.chapters) > 1:
+        first, _ = reader.span(row_id(vm))
     end = recording.last_t if vm.ended_t is None else vm.ended_t
     return first, max(end, vm.last_t, first + 1)
 

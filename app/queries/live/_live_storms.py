@@ -50,15 +50,17 @@ class LiveStorms:
         too."""
         is_written = recording.is_live and self._is_written(recording)
         is_news = self._known is not None and recording.id not in self._known
+        was_followed = recording.id in self._followed
         if is_written or (is_news and recording.is_live):
             self._followed.add(recording.id)
-        elif recording.id not in self._followed:
+        elif not was_followed:
             return
-        are_new = is_news or recording.id in self._recordings.values()
+        was_met = was_followed or recording.id in self._recordings.values()
         for vm in self._reader.vms(recording.id, include_unattributed=True):
             vm_id = row_id(vm)
             if vm_id not in self._reading:
-                self._reading[vm_id] = VmStorms(self._reader, self._observer, is_new=are_new)
+                is_new = is_news or was_met
+                self._reading[vm_id] = VmStorms(self._reader, self._observer, is_new=is_new)
             one = self._reading[vm_id]
             one.look(vm, recording, is_written=is_written)
             self._found[vm_id], self._recordings[vm_id] = one.storms, recording.id

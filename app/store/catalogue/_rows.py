@@ -32,6 +32,7 @@ from app.store.schema import (
     Note,
     Recording,
     RecordingState,
+    Segment,
     Vm,
 )
 
@@ -104,7 +105,22 @@ class Catalogue:
         """First and last instant about which something is stored of a VM."""
         vm = self.vm(vm_id)
         end = self.recording(vm.recording_id).last_t if vm.ended_t is None else vm.ended_t
-        return max(vm.created_t or 0, 0), max(end, vm.last_t)
+        return self._first_instant(vm), max(end, vm.last_t)
+
+    def _first_instant(self, vm: Vm) -> int:
+        """Of a VM that nobody saw come about: of the chapter in which it was met."""
+        if vm.created_t is not None:
+            return max(vm.created_t, 0)
+        chapters = self.chapters(vm.recording_id)
+        if len(chapters) < 2:
+            return 0
+        of_events = select(func.min(Segment.first_t)).where(col(Segment.vm_id) == vm.id)
+        of_memory = select(func.min(MemslotRow.from_t)).where(col(MemslotRow.vm_id) == vm.id)
+        with self._session() as session:
+            found = (*session.exec(of_events), *session.exec(of_memory), vm.ended_t)
+        met = [t for t in found if t is not None]
+        begun = [one.from_t for one in chapters if not met or one.from_t <= min(met)]
+        return max(begun, default=0)
 
     def watermarks(self) -> list[Watermark]:
         """What is newest: cheap enough to ask several times a second."""
