@@ -91,7 +91,7 @@ class Explorer {
       this.reader.read({ isRestyled: true }),
     );
     new ResizeObserver(() => this.resized()).observe(this.root);
-    if (subject.isLive) this.#followRecording();
+    if (subject.mayGoOn) this.#followRecording();
     await this.reader.read();
     this.storms.keepReading();
   }

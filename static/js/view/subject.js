@@ -40,6 +40,13 @@ export class Subject {
     return this.recording.is_live && this.vm.ended_t === null;
   }
 
+  /** Whether there may be news of it: a live recording that has ended may be gone on with. */
+  get mayGoOn() {
+    return (
+      (this.recording.is_live || this.recording.chapters.length > 0) && this.vm.ended_t === null
+    );
+  }
+
   /** @param {AbortSignal} [signal] */
   ask(signal) {
     return ask(this.resource, this.recording.id, signal);
