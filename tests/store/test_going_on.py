@@ -88,7 +88,10 @@ def all_of(engine: Engine) -> dict[str, Any]:
     return {
         "events": np.concatenate([part for part, _ in reader.iter_events(vm.id)]),
         "seqs": np.concatenate([seqs for _, seqs in reader.iter_events(vm.id)]),
-        "maps": [reader.page_map_at(vm.id, t).runs() for t in np.linspace(0, end, 20).astype(int)],
+        "maps": [
+            reader.page_map_at(vm.id, t).runs()
+            for t in np.linspace(0, end, 20).astype(int).tolist()
+        ],
         "returns": churn.returns,
         "row": {name: getattr(vm, name) for name in KEPT_VM},
         "memslots": reader.memslots(vm.id),
