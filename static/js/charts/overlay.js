@@ -20,7 +20,7 @@ export const NO_GAPS = { losses: [], expired: [] };
 /** The source of a loss between two runs of the recorder. */
 const NOT_RECORDING = "not recording";
 /** Beyond this share of the width, a label is on the left of its line. */
-const NEAR_THE_END = 0.8;
+const NEAR_THE_END = 0.6;
 
 export class Overlay {
   /** @param {HTMLElement} element covers exactly the plotting area */
@@ -182,10 +182,11 @@ function chapterMark(view, recording, chapter, before) {
   mark.style.left = `${share * 100}%`;
   mark.classList.toggle("near-the-end", share > NEAR_THE_END);
   const isOtherBoot = chapter.boot_id !== before.boot_id;
-  const words = isOtherBoot ? "recorded again after a boot" : "recorded again";
+  const words = isOtherBoot ? "after a reboot" : "recorded again";
   const wall = wallTimeAt(recording, chapter.from);
   const when = wall === null ? formatTime(chapter.from) : `${formatTime(chapter.from)}, ${wall}`;
-  const label = made("span", words, "", `${words} from ${when}`);
+  const why = isOtherBoot ? " after a reboot" : "";
+  const label = made("span", words, "", `recorded again${why} from ${when}`);
   mark.append(label);
   return mark;
 }
