@@ -50,7 +50,7 @@ def record(
             stop,
             context if past is None else replace(context, past=past.stored),
             duration_s=duration,
-            report=print_started,
+            report=print_started if past is None else print_again,
             notify=print_line,
         )
 
@@ -82,6 +82,10 @@ def database_file(engine: "Engine") -> Path | None:
 
 def print_started(recording_id: int) -> None:
     print_line(f"recording {recording_id} has begun; Ctrl-C ends it")
+
+
+def print_again(recording_id: int) -> None:
+    print_line(f"recording {recording_id} has begun again; Ctrl-C ends it")
 
 
 def print_line(sentence: str) -> None:
