@@ -18,6 +18,7 @@ from app.store.protocol import Loss, RecordingHeader
 from app.store.schema import EDITION, LossRow, RecordingState, Vm
 from app.store.write._past import Past
 from app.store.write._recording_rows import ASKED, begin_recording, go_on, reason_of
+from app.store.write._sealing import due_to_seal
 from app.store.write._vm_buffer import SEGMENT_EVENTS
 from app.store.write._vm_writer import VmWriter, identity_values, new_vm_writer, rename_vms
 
@@ -28,11 +29,6 @@ LIVE_COMMIT_S = 0.2
 LIVE_COMMIT_REST = 4
 """Commits of a live recording are at least so many times as far apart as they take: however long
 that is, a fifth of the time goes into them at most."""
-MAX_HELD_SEGMENTS = 8
-"""Segments' worth of events held over all VMs; beyond, the largest are sealed early, so that many
-VMs need no more memory than few."""
-SEGMENTS_OF_GROUP = 4
-"""Of a quiet VM, in a group that ends by time."""
 
 _RECORDINGS = SQLModel.metadata.tables["recording"]
 _UPDATE = update(_RECORDINGS).where(_RECORDINGS.c.id == bindparam("recording"))
@@ -237,7 +233,9 @@ class RecordingWriter:
     def _commit(self, *, finish: bool = False) -> None:
         """Make everything given so far visible to readers, in one transaction."""
         began = time.monotonic()
-        sealed = self._due_to_seal() | self._forgotten if not finish else set(self._vms)
+        sizes = self._complete_t, self._segment_events, self._group_ns
+        due = due_to_seal(self._vms, *sizes) | self._forgotten
+        sealed = set(self._vms) if finish else due
         self._is_torn = True
         with self._transaction() as connection:
             for vm_id, vm in self._vms.items():
@@ -257,27 +255,6 @@ class RecordingWriter:
         self._fresh_events = 0
         ended = time.monotonic()
         self._commit_due = ended + max(LIVE_COMMIT_S, LIVE_COMMIT_REST * (ended - began))
-
-    def _due_to_seal(self) -> set[int]:
-        """VMs that hold half a segment or more, what retention is to take one day, and the largest
-        while all hold too much."""
-        by_size = sorted(self._vms, key=lambda vm_id: -self._vms[vm_id].buffer.held_events)
-        held = sum(vm.buffer.held_events for vm in self._vms.values())
-        due = {vm_id for vm_id in self._vms if self._is_old(self._vms[vm_id])}
-        for vm_id in by_size:
-            buffer = self._vms[vm_id].buffer
-            if not buffer.is_nearly_full and held <= MAX_HELD_SEGMENTS * self._segment_events:
-                break
-            due.add(vm_id)
-            held -= buffer.held_events
-        return due
-
-    def _is_old(self, vm: VmWriter) -> bool:
-        """Whether what it holds began a good part of a group ago."""
-        oldest_t = vm.buffer.oldest_t
-        if self._group_ns is None or oldest_t is None:
-            return False
-        return self._complete_t - oldest_t >= self._group_ns // SEGMENTS_OF_GROUP
 
     def _write_losses(self, connection: Connection) -> None:
         if self._losses:
