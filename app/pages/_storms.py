@@ -18,6 +18,7 @@ from app.queries.inventory import find_recording
 from app.queries.maps import edges_of, interval_of
 from app.queries.storms import IntervalView, StormList, StormRow, Storms, headline
 from app.rendering import PageRoute, page
+from app.store.errors import NotKept
 from app.store.read import Reader
 from app.store.schema import Vm
 
@@ -133,7 +134,12 @@ def _show(
         "query": thresholds(request),
         "notes": [note_view(note) for note in reader.notes(row_id(vm), from_t, to_t)],
         "deferred": None,
+        "gone": None,
     }
+    try:
+        reader.require_kept(row_id(vm), from_t, to_t)
+    except NotKept as error:
+        return page("stretch.html", **(context | {"gone": str(error)}))
     if not is_counted and not storms.has_facts(vm, from_t, to_t) and vm.events > QUICK_EVENTS:
         later = urlencode([*request.query_params.multi_items(), ("counted", "1")])
         return page("stretch.html", **(context | {"deferred": f"{request.url.path}?{later}"}))

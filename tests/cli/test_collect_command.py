@@ -108,3 +108,23 @@ def test_armed_recordings_are_not_gone_on_with(
 ) -> None:
     assert status_of(monkeypatch, "--continue", "--armed") == 2
     assert "--continue does not go with --armed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--keep", "5min"], "--keep is 10 minutes at least"),
+        (["--keep-size", "20M"], "--keep-size is 256 MiB at least"),
+        (["--keep-storms", "90d"], "--keep-storms goes with --keep or --keep-size"),
+        (["--keep", "7d", "--keep-storms", "1d"], "--keep-storms is no less than --keep"),
+        (["--keep", "long"], "write 7d"),
+    ],
+)
+def test_what_is_to_be_kept_is_possible(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    said: str,
+) -> None:
+    assert status_of(monkeypatch, *given) == 2
+    assert said in capsys.readouterr().err

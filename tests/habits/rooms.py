@@ -36,7 +36,7 @@ ROOMS = {
     ),
     "app.commands.recording": (
         "app.commands.usage app.errors app.model.guest app.queries.inventory app.queries.live "
-        "app.queries.storms app.store.database "
+        "app.queries.retention app.queries.storms app.store.database "
         "app.store.errors app.store.protocol app.store.read app.store.schema app.store.write "
         "collector.capture.agent collector.capture.choice collector.capture.doctor "
         "collector.capture.host_facts collector.capture.inventory collector.capture.kernel_memory "
@@ -82,8 +82,8 @@ ROOMS = {
         "app.access app.http.answers app.http.dependencies app.http.limits app.http.parameters "
         "app.model.intervals app.queries.choices app.queries.events app.queries.figures "
         "app.queries.history app.queries.home app.queries.inventory app.queries.live "
-        "app.queries.maps app.queries.storms app.rendering app.store.protocol app.store.read "
-        "app.store.schema app.store.segments app.templating"
+        "app.queries.maps app.queries.storms app.rendering app.store.errors app.store.protocol "
+        "app.store.read app.store.schema app.store.segments app.templating"
     ),
     "app.queries": "",
     "app.queries.counters": (
@@ -117,6 +117,10 @@ ROOMS = {
     "app.queries.maps": (
         "app.model.events app.model.guest app.model.intervals app.model.raster "
         "app.queries.figures app.store.read app.store.schema app.store.segments"
+    ),
+    "app.queries.retention": (
+        "app.model.stats app.queries.storms app.store.catalogue app.store.database "
+        "app.store.errors app.store.read app.store.retention"
     ),
     "app.queries.storms": (
         "app.model.events app.model.guest app.model.pagemap app.model.stats app.queries.choices "

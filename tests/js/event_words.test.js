@@ -26,6 +26,7 @@ const WORDS = [
   [{ kind: "population", aux: "0x10", npages: null }, "counted: 16 pages of guest_memfd exist"],
   [{ kind: "state_read", to: "private" }, "state read from the kernel: private"],
   [{ kind: "loss_begin", aux: "0x0" }, "events lost: not counted"],
+  [{ kind: "expired", aux: "0x400" }, "events no longer kept: 1\u2009024"],
   [{ kind: "memory_fault", to: "shared" }, "memory fault: to shared"],
   [{ kind: "conversion", to: "unknown" }, "conversion, direction unknown"],
   [{ kind: "phase_mark", aux: "0x20010080000000a5" }, "phase mark: 0xa5 to port 0x80"],

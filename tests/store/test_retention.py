@@ -20,7 +20,7 @@ from app.store.errors import NotKept
 from app.store.read import Expired, Reader, _grid_snapping as fitting, check
 from app.store.retention import Group, forget_cells, groups, retire_steps, space
 from app.store.segments import PARTITIONED_LEVEL
-from app.store.write import RecordingWriter
+from app.store.write import RecordingWriter, find_past
 from tests.store.histories import HEADER, IDENTITY, memslot
 from tests.store.test_wide_windows import (
     GUEST_PAGES,
@@ -286,4 +286,32 @@ def test_what_was_imported_stays(tmp_path: Path) -> None:
         vm = writer.add_vm(IDENTITY)
         writer.append(vm, scattered_events(EVENTS))
     assert groups(engine) == []
+    engine.dispose()
+
+
+def test_a_writer_that_goes_on_ends_groups_that_another_began(
+    tmp_path: Path, whole: Reader
+) -> None:
+    """Restarts leave nothing that could never go."""
+    engine = open_database(tmp_path / "restarted.db")
+    events = scattered_events(EVENTS)
+    vm, start = None, 0
+    while start < EVENTS:
+        past = None if vm is None else find_past(engine, LIVE)
+        with RecordingWriter(
+            engine, LIVE, is_live=True, segment_events=SEGMENT_EVENTS, past=past
+        ) as writer:
+            if vm is None:
+                vm = writer.add_vm(IDENTITY)
+                writer.set_memslot(vm, memslot(0, 0, GUEST_PAGES))
+                writer.set_memslot(vm, memslot(1, 2 * GUEST_PAGES, 64))
+            writer.append(vm, events[start : start + 7 * SEGMENT_EVENTS])
+            start += 7 * SEGMENT_EVENTS
+    assert vm is not None
+    found = groups(engine)
+    assert [one.level for one in found].count(PARTITIONED_LEVEL) == 4
+    assert [one.level for one in found].count(PARTITIONED_LEVEL + 1) == 1
+    for group in found:
+        retire(engine, group)
+    assert not check(engine).findings
     engine.dispose()

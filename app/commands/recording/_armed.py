@@ -120,4 +120,4 @@ def _armed_once(
         note = f"An armed collector was triggered {before_s:.1f} s after its start: {reason}."
         notes = (*context.notes, note)
         taken = replace(context, found=found, notes=notes, has_lead=True)
-        return record(host.engine, source, UntilCalm(ending, vigil), taken)
+        return record(host, source, UntilCalm(ending, vigil), taken)

@@ -12,7 +12,14 @@ import typer
 from app.commands.recording._armed import DEFAULT_CALM_S, DEFAULT_RATE, Arming, record_armed
 from app.commands.recording._continuing import past_of
 from app.commands.recording._recorder import Host, drop_privileges, publish, record
-from app.commands.usage import Database, Json, open_engine, stopped_by_signals
+from app.commands.usage import (
+    Database,
+    Json,
+    open_engine,
+    parse_age,
+    parse_size,
+    stopped_by_signals,
+)
 from app.errors import HostError, UsageError
 
 if TYPE_CHECKING:
@@ -20,9 +27,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from app.queries.retention import Limits
     from collector.capture.agent import Collected
     from collector.capture.live import LiveOptions
 
+SHORTEST_KEPT_S = 600
+SMALLEST_KEPT = 256 << 20
+"""Events go a group at a time, some ten MiB, and as much must be free."""
 CAN_BE_ARMED = "tracefs"
 TRACED = Path("/sys/kernel/tracing/events")
 
@@ -91,6 +102,35 @@ Calm = Annotated[
         show_default=False,
     ),
 ]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        metavar="AGE",
+        parser=parse_age,
+        help="Let go of events older than that (7d, 36h) of this database's live recordings; what "
+        "happened stays known in cells, the coarser the older. Default: all is kept.",
+        show_default=False,
+    ),
+]
+KeepSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SIZE",
+        parser=parse_size,
+        help="Let go of the oldest events before the database grows beyond that (20G).",
+        show_default=False,
+    ),
+]
+KeepStorms = Annotated[
+    int | None,
+    typer.Option(
+        metavar="AGE",
+        parser=parse_age,
+        help="With --keep or --keep-size: storms, and ten minutes around them, are kept so long "
+        "(90d), unless the size leaves no room. Default: as long as there is room.",
+        show_default=False,
+    ),
+]
 
 
 def command(
@@ -104,6 +144,9 @@ def command(
     armed: Armed = False,
     trigger_rate: TriggerRate = None,
     calm: Calm = None,
+    keep: Keep = None,
+    keep_size: KeepSize = None,
+    keep_storms: KeepStorms = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -123,6 +166,7 @@ def command(
         raise UsageError("--duration is a positive number of seconds")
     if goes_on and armed:
         raise UsageError("--continue does not go with --armed: each trigger begins a recording")
+    limits = limits_of(keep, keep_size, keep_storms)
     arming = arming_of(trigger_rate, calm, is_armed=armed)
     options = LiveOptions(tuple(pid or ()), backing=backing, faults=faults)
     name = choose_source(source if arming is None else armed_source(source), options)
@@ -131,13 +175,34 @@ def command(
         engine = open_engine(database)
         try:
             refuse_second_writer(engine)
-            host = Host(engine, options, tuple(qmp or ()), goes_on)
+            host = Host(engine, options, tuple(qmp or ()), goes_on, limits)
             if arming is None:
                 publish(engine, record_now(host, name, duration, stop), as_json=as_json)
             else:
                 record_armed(host, arming, duration, stop, as_json=as_json)
         finally:
             engine.dispose()  # what only its owner can remove beside it is removed now
+
+
+def limits_of(keep_s: int | None, nbytes: int | None, storms_s: int | None) -> "Limits | None":
+    """None: all is kept. Raises UsageError."""
+    if keep_s is None and nbytes is None:
+        if storms_s is not None:
+            raise UsageError("--keep-storms goes with --keep or --keep-size")
+        return None
+    if keep_s is not None and keep_s < SHORTEST_KEPT_S:
+        raise UsageError(f"--keep is {SHORTEST_KEPT_S // 60} minutes at least")
+    if nbytes is not None and nbytes < SMALLEST_KEPT:
+        raise UsageError(f"--keep-size is {SMALLEST_KEPT >> 20} MiB at least")
+    if keep_s is not None and storms_s is not None and storms_s < keep_s:
+        raise UsageError("--keep-storms is no less than --keep")
+    from app.queries.retention import Limits
+
+    return Limits(_ns(keep_s), _ns(storms_s), nbytes)
+
+
+def _ns(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 10**9
 
 
 def arming_of(trigger_rate: float | None, calm: float | None, *, is_armed: bool) -> Arming | None:
@@ -239,6 +304,6 @@ def record_now(host: Host, name: str, duration: float | None, stop: "Event") -> 
             found = scan(host.options.pids, CLOCKS[source.describe().clock], host.qmp)
             context = replace(drop_privileges(host.engine, name), found=found)
             past = past_of(host.engine, source, context) if host.goes_on else None
-            return record(host.engine, source, stop, context, duration, past)
+            return record(host, source, stop, context, duration, past)
     except HostCannot as error:
         raise HostError(str(error)) from error

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from app.queries.retention import Limits
     from app.store.write import Past
     from collector.capture.agent import Collected, Context
     from collector.capture.live import LiveOptions, LiveSource
@@ -27,10 +29,12 @@ class Host:
     options: "LiveOptions"
     qmp: tuple[Path, ...] = ()
     goes_on: bool = False  # with the latest recording
+    limits: "Limits | None" = None
+    """What is let go of the database meanwhile. None: nothing."""
 
 
 def record(
-    engine: "Engine",
+    host: Host,
     source: "LiveSource",
     stop: "Event",
     context: "Context",
@@ -38,15 +42,23 @@ def record(
     past: "Past | None" = None,
 ) -> "Collected":
     """After `drop_privileges`. `past`: what to go on with."""
-    from app.commands.recording._storm_journal import StormJournal  # brings threads: only now
+    from app.commands.recording._keeper import Keeper  # they bring threads: only now
+    from app.commands.recording._storm_journal import StormJournal
     from app.store.write import RecordingWriter
     from collector.capture.agent import collect
 
+    engine, limits = host.engine, host.limits
+    group_ns = None if limits is None else limits.group_ns
     since_t = -1 if past is None else past.stored.last_t
-    with StormJournal(engine, print_line, since_t):
+    with ExitStack() as beside:
+        beside.enter_context(StormJournal(engine, print_line, since_t))
+        if limits is not None:
+            beside.enter_context(Keeper(engine, limits, print_line))
         return collect(
             source,
-            lambda header: RecordingWriter(engine, header, is_live=True, past=past),
+            lambda header: RecordingWriter(
+                engine, header, is_live=True, group_ns=group_ns, past=past
+            ),
             stop,
             context if past is None else replace(context, past=past.stored),
             duration_s=duration,

@@ -6,11 +6,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from app.queries.live import LiveStorm, LiveStorms, begun_line, ended_line, withdrawn_line
-from app.queries.storms import Storms
+from app.queries.storms import IntervalView, Storms
+from app.store.errors import NotKept
 from app.store.read import Reader
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from app.store.schema import Vm
 
 LOOK_S = 1.0
 CACHE_BYTES = 32 << 20
@@ -63,12 +66,23 @@ class StormJournal:
             is_news = before is None or not before.is_over
             if storm.is_over and is_news and storm.to_t > self._since_t + 1:
                 few = self._reader.most_events(storm.vm_id, storm.from_t, storm.to_t)
-                is_counted = few <= MOST_COUNTED
-                facts = self._storms.interval(vm, storm.from_t, storm.to_t) if is_counted else None
+                facts = self._facts(vm, storm) if few <= MOST_COUNTED else None
                 self._print_line(ended_line(vm, storm, facts))
         for which in self._known.keys() - now.keys():
-            self._print_line(withdrawn_line(self._known[which]))
+            if not self._is_past(self._known[which]):
+                self._print_line(withdrawn_line(self._known[which]))
         self._known = now
+
+    def _facts(self, vm: "Vm", storm: LiveStorm) -> "IntervalView | None":
+        try:
+            return self._storms.interval(vm, storm.from_t, storm.to_t)
+        except NotKept:
+            return None
+
+    def _is_past(self, storm: LiveStorm) -> bool:
+        """Retention took events since: nobody looks for storms there any more."""
+        expired = self._reader.expired(storm.vm_id)
+        return bool(expired) and storm.from_t <= expired[-1].to_t
 
     def _run(self) -> None:
         try:

@@ -105,7 +105,8 @@ class VmStorms:
         return before == state
 
     def _look(self, vm: Vm, state: _State) -> tuple[LiveStorm, ...]:
-        began_with = (vm.created_t, self._reader.damage_met(row_id(vm)))
+        damage, since = self._reader.damage_met(row_id(vm)), self._reading.kept_since(vm)
+        began_with = (vm.created_t, damage, since)
         bursts = self._bursts
         if bursts is None or self._began_with != began_with:
             bursts = self._begin(vm, state)
@@ -123,10 +124,8 @@ class VmStorms:
         """With all that is there in full, by summaries."""
         border = 0 if self._is_new else state.complete_t >> BIN_SHIFT
         self._is_new = False
-        bins = self._reading.bins(vm, border)
-        self._bursts = {
-            kind: LiveBursts(bins[kind], _RULES.of(kind), vm.created_t) for kind in KINDS
-        }
+        bins, created_t = self._reading.bins(vm, border), self._reading.created_t(vm)
+        self._bursts = {kind: LiveBursts(bins[kind], _RULES.of(kind), created_t) for kind in KINDS}
         before = EventQuery(t_to=border << BIN_SHIFT, where=self._where)
         _, last = self._reader.events(row_id(vm), before, before_seq=LIMIT, limit=1)
         self._next_seq = int(last[0]) + 1 if len(last) else 0

@@ -33,14 +33,24 @@ from app.queries.storms._interval_view import (
 )
 from app.queries.storms._rules import StormRules, StormThresholds, storm_rules
 from app.queries.storms._statistics import per_second, statistics_of
-from app.queries.storms._storm_list import StormList, StormRow, StormView
+from app.queries.storms._storm_list import (
+    BOOT,
+    PAGES_CHANGED,
+    Boot,
+    StormList,
+    StormRow,
+    StormView,
+)
 from app.queries.storms._storm_reading import KINDS, StormReading
 from app.queries.storms._storms import Storms
 from app.queries.storms._terminal_lines import fact_lines, list_lines, plain_rate, storm_line
 
 __all__ = [
+    "BOOT",
     "KINDS",
+    "PAGES_CHANGED",
     "BeforeView",
+    "Boot",
     "Breakdown",
     "BreakdownRow",
     "BreakerView",

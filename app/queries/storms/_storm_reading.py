@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from app.model.events import LIMIT
 from app.model.guest import EventKind
 from app.model.stats import BIN_SHIFT, Bins, Burst, EventQuery, Instants, InstantsIn, only
 from app.queries.choices import StormKind
@@ -39,10 +40,25 @@ class StormReading:
     def is_recorded(self, vm: Vm, kind: StormKind) -> bool:
         return could_hold(vm, self._reader.recording(vm.recording_id), KINDS[kind].name.lower())
 
+    def kept_since(self, vm: Vm) -> int | None:
+        """From when on all events are kept, if retention took any: in what is left before, there
+        is nothing to compare with. A border of bins."""
+        if not self._reader.expired(row_id(vm)):
+            return None
+        return -(-self._reader.kept_since(row_id(vm), LIMIT) >> BIN_SHIFT) << BIN_SHIFT
+
+    def created_t(self, vm: Vm) -> int | None:
+        """If storms are still looked for from then on."""
+        since = self.kept_since(vm)
+        is_kept = vm.created_t is not None and (since is None or since <= vm.created_t)
+        return vm.created_t if is_kept else None
+
     def bins(self, vm: Vm, before_bin: int | None = None) -> dict[StormKind, Bins]:
         """By kind: from summaries, or from the events where these are few for the time. With
-        `before_bin`, those before it alone."""
+        `before_bin`, those before it alone. Of a time of which all events are kept."""
         first, last = (t >> BIN_SHIFT for t in self._reader.span(row_id(vm)))
+        first = max(first, (self.kept_since(vm) or 0) >> BIN_SHIFT)
+        last = max(first, last)
         end = last + 1 if before_bin is None else max(first, before_bin)
         if end - first > max(_SLICE_BINS, vm.events // _EVENTS_PER_BIN):
             return {kind: self._bins_of_events(vm, kind, first, end) for kind in KINDS}

@@ -7,7 +7,7 @@ from app.queries.figures import consistent_answer, row_id
 from app.queries.storms._interval_counts import interval_view
 from app.queries.storms._interval_view import IntervalView
 from app.queries.storms._rules import StormRules
-from app.queries.storms._storm_list import Baseline, Boot, StormList, StormRow
+from app.queries.storms._storm_list import Baseline, Boot, StormList, StormRow, kept_storms
 from app.queries.storms._storm_reading import KINDS, StormReading
 from app.store.errors import NotFound
 from app.store.read import Reader
@@ -71,12 +71,19 @@ class Storms:
     def _find(self, vm: Vm, rules: StormRules) -> StormList:
         if self._reader.recording(vm.recording_id).clock == LINE_NUMBERS:
             return StormList(row_id(vm), [], [], None, None, has_times=False)
-        bins = self._reading.bins(vm)
-        storms, measured, boot_end_t = [], [], None
+        bins, created_t = self._reading.bins(vm), self._reading.created_t(vm)
+        since = self._reading.kept_since(vm)
+        storms, boot = kept_storms(self._reader, vm) if since is not None else ([], None)
+        measured, boot_end_t = [], None if boot is None else boot.to_t
         for kind in KINDS:
             instants_in = self._reading.instants_in(row_id(vm), kind)
-            found = find_bursts(bins[kind], instants_in, rules.of(kind), vm.created_t)
-            storms += [self._row(vm, kind, bins[kind], burst) for burst in found.bursts]
+            found = find_bursts(bins[kind], instants_in, rules.of(kind), created_t)
+            began = {one.to_t for one in storms if one.kind == kind and since is not None}
+            storms += [
+                self._row(vm, kind, bins[kind], burst)
+                for burst in found.bursts
+                if all(burst.from_t >= to_t for to_t in began)
+            ]
             measured.append(
                 Baseline(
                     kind,
@@ -86,10 +93,11 @@ class Storms:
                     self._reading.is_recorded(vm, kind),
                 )
             )
-            if kind is StormKind.CONVERSIONS:
+            if kind is StormKind.CONVERSIONS and created_t is not None:
                 boot_end_t = found.boot_end_t
+                boot = self._boot(vm, bins, boot_end_t)
         storms.sort(key=lambda storm: (storm.from_t, storm.kind))
-        return StormList(row_id(vm), storms, measured, boot_end_t, self._boot(vm, bins, boot_end_t))
+        return StormList(row_id(vm), storms, measured, boot_end_t, boot, found_before_t=since)
 
     def _boot(self, vm: Vm, bins: dict[StormKind, Bins], end_t: int | None) -> Boot | None:
         """`end_t` is a border of bins, unless the guest was calm at once."""

@@ -2,9 +2,10 @@
 each VM reaches by now; how much each recording takes.
 
 Rows are read inside the caller's snapshot and checked against their checksums; damaged ones raise
-an error that names them. Notes are the only rows that readers add.
+an error that names them. Readers add notes alone, and storms before their events go.
 """
 
+from app.store.catalogue._kept_storms import is_sound_storm, keep_storms
 from app.store.catalogue._notes import (
     Pinned,
     Written,
@@ -28,6 +29,8 @@ __all__ = [
     "change_note",
     "decoding_rows",
     "delete_note",
+    "is_sound_storm",
+    "keep_storms",
     "memslot_of",
     "memslot_rows",
     "note_checksum",

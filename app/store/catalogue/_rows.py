@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.model.guest import Backing, GuestMemfd, Memslot, require_pages
+from app.store.catalogue._kept_storms import kept_storms
 from app.store.catalogue._notes import note_checksum
 from app.store.catalogue._watermarks import Watermark, Writing, read_watermarks, writing
 from app.store.checksums import RowsDamagedError
@@ -27,6 +28,7 @@ from app.store.schema import (
     Chapter,
     GuestMemfdRow,
     Host,
+    KeptStorm,
     LossRow,
     MemslotRow,
     Note,
@@ -180,6 +182,11 @@ class Catalogue:
         with self._session() as session:
             notes = session.exec(query.order_by(col(Note.from_t), col(Note.id))).all()
         return [_as_written(note) for note in notes]
+
+    def kept_storms(self, vm_id: int) -> list[KeptStorm]:
+        """Those that were written down before retention took events around them, by start."""
+        with self._session() as session:
+            return kept_storms(session, vm_id)
 
     def note(self, vm_id: int, note_id: int) -> Note:
         """Raises NotFound."""

@@ -14,6 +14,7 @@ from app.store.schema import (
     CoarseSummary,
     GfnPartition,
     GuestMemfdRow,
+    KeptStorm,
     Keyframe,
     LossRow,
     MemslotRow,
@@ -26,7 +27,7 @@ from app.store.schema import (
 
 TABLES: tuple[type[SQLModel], ...] = (
     *(Segment, Keyframe, Summary, CoarseSummary, CoarseCells, Partitioning, GfnPartition),
-    *(MemslotRow, GuestMemfdRow, Note, Vm, LossRow, Chapter),
+    *(MemslotRow, GuestMemfdRow, Note, KeptStorm, Vm, LossRow, Chapter),
 )
 """All that hold a recording, but the one with a row for each."""
 

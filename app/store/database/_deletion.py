@@ -23,6 +23,7 @@ from app.store.schema import (
     GfnPartition,
     GuestMemfdRow,
     Host,
+    KeptStorm,
     LossRow,
     MemslotRow,
     Note,
@@ -110,6 +111,21 @@ def _vacuum_steps(engine: Engine, pace: "Pace") -> Iterator[int]:
     _move_log(engine)
 
 
+def give_back_steps(engine: Engine, most_bytes: int) -> Iterator[int]:
+    """Let the file shrink to a size, or as far as it has free pages. As `deletion_steps`."""
+    pace, is_any_left = Pace(), True
+    with explained(str(engine.url.database)):
+        while is_any_left and _file_bytes(engine) > most_bytes:
+            given_back, is_any_left = paced(pace, partial(_give_back_pages, engine))
+            yield given_back
+        _move_log(engine)
+
+
+def _file_bytes(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return _pages(connection) * _page_bytes(connection)
+
+
 def free_bytes(engine: Engine) -> int:
     """In the database's file; other databases look after their space themselves."""
     if engine.dialect.name != "sqlite":
@@ -151,7 +167,7 @@ def _contents(recording_id: int) -> list[Rows]:
     vms = select(col(Vm.id)).where(col(Vm.recording_id) == recording_id)
     of_vms = [
         (table, select(col(table.id)).where(col(table.vm_id).in_(vms)))
-        for table in (CoarseSummary, MemslotRow, GuestMemfdRow, Note)
+        for table in (CoarseSummary, MemslotRow, GuestMemfdRow, Note, KeptStorm)
     ]
     segments = select(col(Segment.id)).where(col(Segment.vm_id).in_(vms))
     partitions = (

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine, func, select
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from app.model.raster import ChurnSums, RasterSums
-from app.store.catalogue import decoding_rows, note_checksum
+from app.store.catalogue import decoding_rows, is_sound_storm, note_checksum
 from app.store.checksums import (
     CELLS,
     COARSE,
@@ -33,7 +33,7 @@ from app.store.database import (
 from app.store.errors import StoreError, explained
 from app.store.read._coarse_checking import wrong_coarse
 from app.store.read._partition_checking import wrong_partitions
-from app.store.schema import Note, Recording, RecordingState, Segment
+from app.store.schema import KeptStorm, Note, Recording, RecordingState, Segment
 from app.store.segments import (
     NO_DAMAGE,
     ByteCache,
@@ -127,6 +127,7 @@ def _of_recording(connection: Connection, recording_id: int) -> Iterator[Finding
             if not checks.is_sound(connection, table, vm_id):
                 yield _rows(table, vm_id, recording_id, vm_id)
         yield from _of_notes(connection, recording_id, vm_id)
+        yield from _of_storms(connection, recording_id, vm_id)
         infos = stored_infos(connection, vm_id, NO_DAMAGE)
         for info in infos:
             yield from _of_segment(connection, segments, recording_id, info)
@@ -148,6 +149,17 @@ def _of_notes(connection: Connection, recording_id: int, vm_id: int) -> Iterator
     for note in notes:
         if note["checksum"] not in (None, note_checksum(vm_id, dict(note))):
             yield Finding(NOTE, f"note {note['id']} is not what was written", recording_id, vm_id)
+
+
+def _of_storms(connection: Connection, recording_id: int, vm_id: int) -> Iterator[Finding]:
+    with Session(connection) as session:
+        rows = (
+            session.execute(select(KeptStorm).where(col(KeptStorm.vm_id) == vm_id)).scalars().all()
+        )
+    for row in rows:
+        if not is_sound_storm(row):
+            says = f"storm {row.storm_id}, whose events may be gone, is not what was written down"
+            yield Finding(ROWS, says, recording_id, vm_id, None, row.from_t, row.to_t)
 
 
 def _of_segment(

@@ -125,7 +125,7 @@ class EventReader(Catalogue):
         if gone:
             raise NotKept(
                 f"{sum(one.count for one in gone):,} events of this interval are no longer kept: "
-                f"what they were can be counted after {gone[-1].to_t} ns"
+                f"what there was can be counted after t+{gone[-1].to_t / 1e9:.9f} s"
             )
 
     def losses(

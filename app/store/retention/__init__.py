@@ -8,6 +8,6 @@ a whole recording; one that dies in between is gone on with.
 
 from app.store.retention._groups import Group, groups
 from app.store.retention._retiring import forget_cells, retire_steps
-from app.store.retention._space import space
+from app.store.retention._space import Space, space
 
-__all__ = ["Group", "forget_cells", "groups", "retire_steps", "space"]
+__all__ = ["Group", "Space", "forget_cells", "groups", "retire_steps", "space"]

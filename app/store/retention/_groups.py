@@ -32,6 +32,7 @@ class Group:
     last_t: int
     ended_ns: int  # UNIX time of last_t
     detail_bytes: int  # of events and changes that are kept
+    nbytes: int  # with page maps and summaries of segments
 
     @property
     def has_detail(self) -> bool:
@@ -62,7 +63,10 @@ _COARSE = (
 )
 _SEGMENTS = (
     "SELECT segment.vm_id, segment.id, segment.number, segment.first_t, segment.last_t, "
-    "length(event_blob) + length(change_blob) AS bytes, vm.recording_id, wall_start_ns, state "
+    "length(event_blob) + length(change_blob) AS bytes, "
+    "(SELECT length(blob) FROM keyframe WHERE segment_id = segment.id) AS map_bytes, "
+    "(SELECT length(cell_blob) + length(timeline_blob) FROM summary WHERE segment_id = segment.id) "
+    "AS summary_bytes, vm.recording_id, wall_start_ns, state "
     "FROM segment JOIN vm ON vm.id = segment.vm_id JOIN recording ON recording.id = recording_id "
     "WHERE is_live AND state != :gone AND wall_start_ns IS NOT NULL "
     "ORDER BY segment.vm_id, segment.number"
@@ -72,7 +76,9 @@ _SEGMENTS = (
 
 def _of_vm(segments: Sequence[Row[Any]], coarse: Sequence[Row[Any]]) -> Iterator[Group]:
     places = {row.id: place for place, row in enumerate(segments)}
-    nbytes = list(accumulate((row.bytes for row in segments), initial=0))
+    detail = list(accumulate((row.bytes for row in segments), initial=0))
+    others = ((row.map_bytes or 0) + (row.summary_bytes or 0) for row in segments)
+    nbytes = list(accumulate(others, initial=0))
     is_covered = [False] * len(segments)
 
     def group(first: int, end: int, one: Row[Any] | None) -> Group:
@@ -87,7 +93,8 @@ def _of_vm(segments: Sequence[Row[Any]], coarse: Sequence[Row[Any]]) -> Iterator
             first_t=head.first_t,
             last_t=last.last_t,
             ended_ns=head.wall_start_ns + last.last_t,
-            detail_bytes=nbytes[end] - nbytes[first],
+            detail_bytes=detail[end] - detail[first],
+            nbytes=detail[end] - detail[first] + nbytes[end] - nbytes[first],
         )
 
     for one in coarse:

@@ -43,6 +43,17 @@ def become_one(
             _stand_for(connection, row, ids, new_id)
 
 
+def has_summaries(connection: Connection, segments: Sequence[SegmentRow]) -> bool:
+    """Whether any coarse summary stands for one of some consecutive segments."""
+    return bool(_summaries_around(connection, segments))
+
+
+def forget_summaries(connection: Connection, segments: Sequence[SegmentRow]) -> None:
+    """All coarse summaries that stand for one of some consecutive segments."""
+    ids = [row.id for row in _summaries_around(connection, segments)]
+    connection.execute(delete(CoarseSummary).where(col(CoarseSummary.id).in_(ids)))
+
+
 def _insert(connection: Connection, segments: Sequence[SegmentRow]) -> int:
     values = dict(segments[0]) | {
         "is_tail": False,

@@ -8,15 +8,20 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
 from sqlmodel import SQLModel, col
 
 from app.store import checksums
 from app.store.database import Pace, immediate, kept_as_changed, paced
 from app.store.errors import explained
 from app.store.retention._groups import Group
-from app.store.retention._one_row import become_one
-from app.store.schema import CoarseSummary, GfnPartition, Keyframe, Partitioning, Segment, Summary
+from app.store.retention._one_row import (
+    SegmentRow,
+    become_one,
+    forget_summaries,
+    has_summaries,
+)
+from app.store.schema import GfnPartition, Keyframe, Partitioning, Segment, Summary
 
 _PARTITIONS = SQLModel.metadata.tables["gfn_partition"]
 
@@ -35,9 +40,23 @@ def retire_steps(engine: Engine, group: Group) -> Iterator[None]:
 
 
 def forget_cells(engine: Engine, group: Group) -> None:
-    """Let nothing be known of a group that has expired but that it was there."""
+    """Let nothing be known of an expired segment but that it was there; one before it of which
+    nothing is known either becomes one with it."""
     with explained(str(engine.url.database)), immediate(engine).begin() as connection:
-        connection.execute(delete(CoarseSummary).where(col(CoarseSummary.id) == group.coarse_id))
+        rows = _rows(connection, *_of_group(group))
+        if len(rows) != 1:  # its recording was deleted
+            return
+        forget_summaries(connection, rows)
+        is_before = col(Segment.number) < group.numbers[0], col(Segment.vm_id) == group.vm_id
+        last = connection.execute(select(func.max(col(Segment.number))).where(*is_before))
+        before = _rows(
+            connection,
+            col(Segment.vm_id) == group.vm_id,
+            col(Segment.number) == last.scalar_one(),
+            col(Segment.event_blob) == b"",
+        )
+        if before and not has_summaries(connection, before):
+            become_one(connection, None, [*before, *rows])
         kept_as_changed(connection, group.vm_id)
 
 
@@ -97,12 +116,15 @@ def _empty(engine: Engine, group: Group, segment_id: int) -> None:
 
 
 def _merge(engine: Engine, group: Group) -> None:
-    columns = SQLModel.metadata.tables["segment"].columns
-    blobs = ("event_blob", "change_blob", "event_checksum", "change_checksum")
-    query = select(*(column for column in columns if column.name not in blobs))
     with immediate(engine).begin() as connection:
-        found = connection.execute(query.where(*_of_group(group)).order_by(columns.number))
-        rows = found.mappings().all()
+        rows = _rows(connection, *_of_group(group))
         if len(rows) == group.segments:
             become_one(connection, group.coarse_id, rows)
             kept_as_changed(connection, group.vm_id)
+
+
+def _rows(connection: Connection, *which: ColumnElement[bool]) -> Sequence[SegmentRow]:
+    columns = SQLModel.metadata.tables["segment"].columns
+    blobs = ("event_blob", "change_blob", "event_checksum", "change_checksum")
+    query = select(*(column for column in columns if column.name not in blobs))
+    return connection.execute(query.where(*which).order_by(columns.number)).mappings().all()

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.model.guest import Certainty, PageState
 from app.store.schema._columns import EnumName, Unsigned64
 
-SCHEMA_VERSION = "0012"
+SCHEMA_VERSION = "0013"
 """The newest migration; a database that names a later one was written by a later gmemscope."""
 
 
@@ -322,3 +322,27 @@ class GfnPartition(SQLModel, table=True):
     row_checksum: int = Field(sa_type=BigInteger)
     event_checksum: int = Field(sa_type=BigInteger)
     change_checksum: int = Field(sa_type=BigInteger)
+
+
+class KeptStorm(SQLModel, table=True):
+    """A storm, or the guest's boot, as it was found before retention took events around it."""
+
+    __tablename__ = "kept_storm"
+    __table_args__ = (
+        Index("kept_storm_id", "vm_id", "storm_id", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+    id: int = Field(default=None, primary_key=True)
+    vm_id: int = Field(foreign_key="vm.id", ondelete="CASCADE")
+    storm_id: str
+    kind: str
+    from_t: int = Field(sa_type=BigInteger)
+    to_t: int = Field(sa_type=BigInteger)
+    in_boot: bool
+    calls: int = Field(sa_type=BigInteger)
+    failed: int = Field(sa_type=BigInteger)
+    page_faults: int | None = Field(default=None, sa_type=BigInteger)  # of a boot, if recorded
+    peak_per_second: float
+    pages_changed: int | None = Field(default=None, sa_type=BigInteger)
+    is_at_least: bool  # pages_changed is a lower bound
+    row_checksum: int = Field(sa_type=BigInteger)

@@ -1,4 +1,4 @@
-"""Rows of coarse summaries: reading what one is made of, and writing it.
+"""Rows of coarse summaries: what one is made of, writing it, and what waits to be part of one.
 
 Called inside the writer's transaction.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, text
 from sqlmodel import SQLModel, col
 
 from app.model.raster import Summary, TimelineSummary, coarsen_timelines, tile_of, tiles
@@ -22,6 +22,7 @@ from app.store.codecs import (
 )
 from app.store.schema import CoarseCells, CoarseSummary, Summary as SummaryRow
 from app.store.segments import (
+    PARTITIONED_LEVEL,
     coarse_cells_checksum,
     coarse_row_checksum,
     coarse_timeline_seed,
@@ -167,3 +168,60 @@ def _tile_row(row_id: int, summary: Summary, blocks: tuple[int, int]) -> dict[st
         "blob": blob,
         "checksum": checksums.of_blob(blob, seed),
     }
+
+
+MOST_LOOSE = 16
+"""More were never to become one: an earlier gmemscope made no coarse summaries."""
+
+_SEALED = (
+    "SELECT segment.id, first_t, last_t, quantum_shift, block_shift FROM segment "
+    "LEFT JOIN summary ON segment_id = segment.id WHERE vm_id = :vm AND NOT is_tail "
+    "ORDER BY number"
+)
+_MADE = (
+    "SELECT id, level, first_segment_id, last_segment_id, quantum_shift, timeline_shift, "
+    "(SELECT min(block_shift) FROM coarse_cells WHERE coarse_summary_id = coarse_summary.id) "
+    "AS block_shift FROM coarse_summary WHERE vm_id = :vm AND level >= :level ORDER BY id"
+)
+
+
+def read_waiting(connection: Connection, vm_id: int) -> dict[int, list[Summarised]]:
+    """By level, those after the last one that has become part of a coarser one."""
+    segments = connection.execute(text(_SEALED), {"vm": vm_id}).all()
+    places = {row.id: place for place, row in enumerate(segments)}
+    by_level: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(text(_MADE), {"vm": vm_id, "level": PARTITIONED_LEVEL}):
+        if row.first_segment_id in places and row.last_segment_id in places:
+            by_level.setdefault(row.level, []).append(row)
+
+    def end_of(level: int) -> int:
+        """After how many segments the last summary of a level ends."""
+        return max((places[row.last_segment_id] + 1 for row in by_level.get(level, ())), default=0)
+
+    loose = _loose(segments[end_of(PARTITIONED_LEVEL) :])
+    waiting = {0: loose if len(loose) < MOST_LOOSE else []}
+    for level, rows in by_level.items():
+        waiting[level] = [
+            _coarse(row, segments[places[row.first_segment_id]], segments[last])
+            for row in rows
+            if (last := places[row.last_segment_id]) >= end_of(level + 1)
+        ]
+    return waiting
+
+
+def _loose(segments: Sequence[Row[Any]]) -> list[Summarised]:
+    """None reaches across a segment without a summary."""
+    found: list[Summarised] = []
+    for row in segments:
+        if row.quantum_shift is None:
+            found = []
+            continue
+        shifts = (row.quantum_shift, row.quantum_shift, row.block_shift)
+        found.append(Summarised(row.id, (row.first_t, row.last_t), *shifts))
+    return found
+
+
+def _coarse(row: Row[Any], first: Row[Any], last: Row[Any]) -> Summarised:
+    timeline_shift = row.quantum_shift if row.timeline_shift is None else row.timeline_shift
+    times = first.first_t, last.last_t
+    return Summarised(row.id, times, row.quantum_shift, timeline_shift, row.block_shift)

@@ -20,6 +20,7 @@ from app.store.write._coarse_rows import (
     insert_coarse,
     read_coarse,
     read_segments,
+    read_waiting,
 )
 from app.store.write._partition_rows import write_partitions
 
@@ -71,6 +72,16 @@ class CoarseSummaries:
         if made is not None:
             write_partitions(connection, made.id, [one.id for one in segments])
         return made is not None
+
+    def go_on(self, connection: Connection) -> None:
+        """With what another writer left."""
+        self._waiting = read_waiting(connection, self.vm_id)
+
+    @property
+    def last_waiting_id(self) -> int | None:
+        """Of the last segment, unless a group ended with it."""
+        segments = self._waiting.get(0)
+        return segments[-1].id if segments else None
 
     def begin_anew(self) -> None:
         """A segment came that has no summary: none can reach across it."""

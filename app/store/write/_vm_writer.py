@@ -168,6 +168,9 @@ class VmWriter:
     def take_up(self, connection: Connection, segment_events: int, group_ns: int | None) -> None:
         """Go on with what another writer left, inside the caller's transaction."""
         self.buffer.capacity, self.rows.coarse.group_ns = segment_events, group_ns
+        self.rows.coarse.go_on(connection)
+        if self._events_since_keyframe:
+            self._unmapped_id = self.rows.coarse.last_waiting_id
         self.rows.unite_tails(connection, self.buffer)
         self.write(connection, seal=self.buffer.is_nearly_full)
 

@@ -61,7 +61,7 @@ class TimelineChart {
 
   /** @param {Counts} counts of the whole */
   #open({ failed, page_faults }) {
-    this.has.failed = failed.some((count) => count > 0);
+    this.has.failed = failed.some((count) => (count ?? 0) > 0);
     this.has.faults = page_faults.some((count) => count !== null && count > 0);
     for (const [name, isThere] of Object.entries(this.has)) {
       this.place.classList.toggle(`has-${name}`, isThere);

@@ -585,6 +585,7 @@ export interface StormList {
   boot_end_t: number | null;
   boot: Boot | null;
   has_times?: boolean;
+  found_before_t?: number | null;
 }
 
 export interface StormRow {
@@ -599,6 +600,7 @@ export interface StormRow {
   peak_per_second: number;
   pages_changed: number | null;
   at_least: string[];
+  is_kept?: boolean;
 }
 
 export interface StormView {
