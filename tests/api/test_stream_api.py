@@ -189,7 +189,10 @@ def test_what_the_stream_holds_of_a_storm() -> None:
     assert storm_changed(StormNews(storm(5), is_gone=True)).state == "gone"
 
 
-def test_the_stream_has_a_storm_of_another_writer(serve: Serve, tmp_path: Path) -> None:
+def test_the_stream_has_a_storm_of_another_writer(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "HEARTBEAT_S", 0.1)  # each line lets the writer go on
     path = tmp_path / "gmemscope.db"
     engine = open_database(path)
     header = RecordingHeader("live", "simulator", "testhost", "mono", 0)
