@@ -54,10 +54,11 @@ types: $(dev_stamp) $(tested_stamp) ## mypy, and tsc of the browser's scripts, b
 	@$(BIN)/mypy
 	@$(NODE)/tsc --project .
 
-fuzz: $(dev_stamp) ## mutated recordings and databases, others each time (FUZZ=2000 of them, twice); killed writers
+fuzz: $(dev_stamp) ## mutated recordings and databases, others each time (FUZZ=2000 of them, twice); killed writers; a year
 	@for checked in 1 0; do NUMBA_BOUNDSCHECK=$$checked $(BIN)/python -X faulthandler \
 		-m tests.fuzz.campaign --cases $(FUZZ) --keep build/fuzz || exit; done
 	@$(BIN)/python -m tests.fuzz.kills
+	@$(BIN)/python -m tests.fuzz.year
 
 bench: $(dev_stamp) $(warm_stamp) ## the benchmarks, quick (BENCH= for full sizes)
 	@for benchmark in import_trace store scale many explorer live; do $(BIN)/python -m benchmarks.$$benchmark $(BENCH) || exit; done
