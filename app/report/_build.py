@@ -1,6 +1,7 @@
 """An incident report: one HTML file that opens anywhere, with everything it needs inside."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,7 +76,8 @@ def _compose(reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | N
     if storm_id is not None:
         chosen = [storms.find(vm, storm_id, rules)]
     else:
-        chosen = sorted(found, key=lambda storm: -storm.calls)[:MOST_STORMS]
+        kept = [storm for storm in found if storm.is_kept]
+        chosen = sorted(kept, key=lambda storm: -storm.calls)[:MOST_STORMS]
         chosen.sort(key=lambda storm: storm.from_t)
     span = interval_of(reader, row_id(vm), None, None)
     about = (None, None) if storm_id is None else (chosen[0].from_t, chosen[0].to_t)
@@ -84,7 +86,7 @@ def _compose(reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | N
             reader, vm, storm.id, _title(storm), (storm.from_t, storm.to_t), storm.peak_per_second
         )
         for storm in chosen
-    ] or [_chapter(reader, vm, "whole", "The whole recording", span)]
+    ] or list(_all_that_is_kept(reader, vm, span))
     slots = sorted(reader.memslots(row_id(vm)), key=lambda slot: (slot.from_t, slot.base_gfn))
     return Report(
         vm=vm_view(reader, vm),
@@ -99,6 +101,15 @@ def _compose(reader: Reader, vm: Vm, storm_id: str | None, rules: StormRules | N
         memslots_left_out=len(slots[MEMSLOTS_SHOWN:]),
         notes=[note_view(note) for note in reader.notes(row_id(vm), *about)],
     )
+
+
+def _all_that_is_kept(reader: Reader, vm: Vm, span: tuple[int, int]) -> Iterator[Chapter]:
+    """One chapter, unless no events are left."""
+    since = reader.kept_since(row_id(vm), span[1])
+    if since <= span[0]:
+        yield _chapter(reader, vm, "whole", "The whole recording", span)
+    elif since < span[1]:
+        yield _chapter(reader, vm, "kept", "Since when events are kept", (since, span[1]))
 
 
 def _title(storm: StormRow) -> str:

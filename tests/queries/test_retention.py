@@ -12,6 +12,7 @@ from app.model.stats import BIN_SHIFT
 from app.queries.retention import Limits
 from app.queries.retention._policy import MARGIN_NS, Choice, Going, by_age, by_size
 from app.queries.storms import Storms
+from app.report import build_report
 from app.store.database import open_database
 from app.store.errors import NotKept
 from app.store.read import Reader, check
@@ -185,3 +186,14 @@ def test_room_stays_for_what_is_written_between_two_looks() -> None:
     assert Limits(DAY_NS).group_ns == DAY_NS // 8
     assert Limits(nbytes=1).group_ns == DAY_NS
     assert MARGIN_NS == 600 * 10**9
+
+
+def test_a_report_is_of_the_storms_that_can_be_counted(kept: Engine) -> None:
+    reader = Reader(kept)
+    vm = reader.vm(1)
+    storms = Storms(reader).list(vm).storms
+    text = build_report(reader, vm, None, redact=False)
+    for storm in storms:
+        assert (f"Storm {storm.id}:" in text) == storm.is_kept
+    with pytest.raises(NotKept):
+        build_report(reader, vm, storms[0].id, redact=False)

@@ -26,6 +26,8 @@ from app.store.retention import (
     space,
 )
 
+LOOK_NS = 60 * 10**9
+"""Ages are looked at so often; the size, each time."""
 MOST_AT_ONCE = 1000
 """Groups that go at one look: what happens meanwhile is looked at then."""
 
@@ -54,6 +56,7 @@ class Keeping:
         self._storms = Storms(reader)
         self._limits = limits
         self._clock_ns = clock_ns
+        self._looked_ns: int | None = None
 
     def steps(self) -> Iterator[Gone]:
         """Let go all that is due. A step is short, and says what went so far."""
@@ -72,6 +75,9 @@ class Keeping:
 
     def _next(self) -> Choice | None:
         engine, now_ns = self._reader.engine, self._clock_ns()
+        is_too_much = self._limits.are_reached_by(space(engine))
+        if not is_too_much and not self._is_time_to_look(now_ns):
+            return None
         found = groups(engine)
         pins: dict[int, list[tuple[int, int]]] = {}
 
@@ -81,9 +87,14 @@ class Keeping:
             return any(group.meets(*pin) for pin in pins[group.vm_id])
 
         due = by_age(found, now_ns, self._limits, is_pinned)
-        if due is None and self._limits.are_reached_by(space(engine)):
+        if due is None and is_too_much:
             due = by_size(found, self._limits, is_pinned)
+        self._looked_ns = now_ns if due is None else None
         return due
+
+    def _is_time_to_look(self, now_ns: int) -> bool:
+        """For what is old: all segments are listed for it."""
+        return self._looked_ns is None or abs(now_ns - self._looked_ns) >= LOOK_NS
 
     def _pinned(self, group: Group, now_ns: int) -> list[tuple[int, int]]:
         """Times that are kept of the VM of a group."""
