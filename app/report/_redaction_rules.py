@@ -137,8 +137,11 @@ RULES: dict[type, Rules] = {
     Chapter: rules(
         kept="facts peak spark changes charts",
         anew="headline strips",
-        id=re.compile(rf"(?:whole|{STORM})\Z"),
-        title=re.compile(rf"(?:The whole recording|Storm {STORM}: [\d,]+ (?:{STORM_KIND}))\Z"),
+        id=re.compile(rf"(?:whole|kept|{STORM})\Z"),
+        title=re.compile(
+            rf"(?:The whole recording|Since when events are kept|"
+            rf"Storm {STORM}: [\d,]+ (?:{STORM_KIND}))\Z"
+        ),
     ),
     VmView: rules(
         kept="created_t ended_t ended_is_inferred is_unattributed may_be_several span totals"
@@ -159,14 +162,14 @@ RULES: dict[type, Rules] = {
         kernel_release=UPSTREAM_RELEASE,
     ),
     StormRow: rules(
-        kept="from_t to_t in_boot calls failed per_second peak_per_second pages_changed",
+        kept="from_t to_t in_boot calls failed per_second peak_per_second pages_changed is_kept",
         names="at_least",
         id=re.compile(rf"{STORM}\Z"),
         kind=re.compile(rf"(?:{STORM_KIND})\Z"),
     ),
     Chart: rules(
         anew="data",
-        id=re.compile(rf"(?:overview|whole|{STORM})-(?:timeline|map)\Z"),
+        id=re.compile(rf"(?:overview|whole|kept|{STORM})-(?:timeline|map)\Z"),
         caption=CAPTION,
     ),
     Spark: rules(kept="width failed", to_private=PATH, to_shared=PATH, to_unknown=PATH),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.fuzz.kills import run
 
-KILLS = 4
+KILLS = 3
 
 
 def test_a_writer_may_be_killed_at_any_instant(tmp_path: Path) -> None:
