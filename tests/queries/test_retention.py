@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from app.model.guest import PageState
 from app.model.stats import BIN_SHIFT
 from app.queries.retention import Limits
-from app.queries.retention._policy import MARGIN_NS, Choice, Going, by_age, by_size
+from app.queries.retention._policy import Choice, Going, by_age, by_size
 from app.queries.storms import Storms
 from app.report import build_report
 from app.store.database import open_database
@@ -112,7 +112,6 @@ def group(
     return Group(
         coarse_id=age_ns,
         vm_id=vm_id,
-        recording_id=1,
         level=level,
         numbers=(t, t + segments - 1),
         segments=segments,
@@ -185,7 +184,6 @@ def test_room_stays_for_what_is_written_between_two_looks() -> None:
     assert Limits(8 * DAY_NS).group_ns == DAY_NS
     assert Limits(DAY_NS).group_ns == DAY_NS // 8
     assert Limits(nbytes=1).group_ns == DAY_NS
-    assert MARGIN_NS == 600 * 10**9
 
 
 def test_a_report_is_of_the_storms_that_can_be_counted(kept: Engine) -> None:

@@ -24,7 +24,6 @@ class Group:
     coarse_id: int | None
     """The summary whose cells stay. None: there is none, as of what a writer that died left."""
     vm_id: int
-    recording_id: int
     level: int
     numbers: tuple[int, int]  # of the first and last segment
     segments: int
@@ -66,7 +65,7 @@ _SEGMENTS = (
     "length(event_blob) + length(change_blob) AS bytes, "
     "(SELECT length(blob) FROM keyframe WHERE segment_id = segment.id) AS map_bytes, "
     "(SELECT length(cell_blob) + length(timeline_blob) FROM summary WHERE segment_id = segment.id) "
-    "AS summary_bytes, vm.recording_id, wall_start_ns, state "
+    "AS summary_bytes, wall_start_ns, state "
     "FROM segment JOIN vm ON vm.id = segment.vm_id JOIN recording ON recording.id = recording_id "
     "WHERE is_live AND state != :gone AND wall_start_ns IS NOT NULL "
     "ORDER BY segment.vm_id, segment.number"
@@ -86,7 +85,6 @@ def _of_vm(segments: Sequence[Row[Any]], coarse: Sequence[Row[Any]]) -> Iterator
         return Group(
             coarse_id=None if one is None else one.id,
             vm_id=head.vm_id,
-            recording_id=head.recording_id,
             level=0 if one is None else one.level,
             numbers=(head.number, last.number),
             segments=end - first,
